@@ -1,0 +1,1 @@
+//! Provost's oidc crate.

@@ -1,0 +1,1 @@
+//! Provost server.

@@ -1,0 +1,2 @@
+//! Repository chores: layer check and generated docs.
+fn main() {}
