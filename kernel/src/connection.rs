@@ -1,0 +1,272 @@
+//! A connection to one identity provider: who it serves, its provisioning mode and the settings C-01 to C-29.
+//! Never holds protocol details or secrets: those belong to the server.
+
+use serde::{Deserialize, Serialize};
+
+use crate::email::Email;
+use crate::id::{ConnectionId, OrganizationId};
+use crate::policy::{OrganizationPolicy, Policy};
+
+/// A connection as decisions see it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Connection {
+    /// Identifier, also in the connection's URLs.
+    pub id: ConnectionId,
+    /// Label on sign-in buttons.
+    pub name: String,
+    /// Which organizations it may admit to (C-20).
+    pub scope: Scope,
+    /// Protocol spoken with the identity provider.
+    pub protocol: Protocol,
+    /// Whether people may sign in through it.
+    pub enabled: bool,
+    /// Domains verified for this connection's organization and served by it; e-mail outside never matches (R-111, C-15).
+    pub domains: Vec<String>,
+    /// How accounts come into being (C-01). One value, so two modes at once cannot be stored.
+    pub provisioning: Provisioning,
+    /// The settings with their defaults.
+    #[serde(default)]
+    pub settings: Settings,
+    /// Default (fallback) policy for organizations without one of their own.
+    #[serde(default)]
+    pub policy: Option<Policy>,
+    /// Policies of single organizations, used instead of the default.
+    #[serde(default)]
+    pub organization_policies: Vec<OrganizationPolicy>,
+    /// Version; grows with each change of the connection.
+    pub version: i64,
+}
+
+impl Connection {
+    /// Tells whether an address lies in a verified domain of this connection. Subdomains are separate.
+    pub fn serves(&self, email: &Email) -> bool {
+        self.domains.iter().any(|domain| domain == email.domain())
+    }
+
+    /// Tells whether the connection may admit people to `organization`.
+    pub fn reaches(&self, organization: &OrganizationId) -> bool {
+        match &self.scope {
+            Scope::Instance => true,
+            Scope::Organization { organization: own, shared_with } => {
+                own == organization || shared_with.contains(organization)
+            }
+        }
+    }
+}
+
+/// Reach of a connection (C-20, R-55, R-149).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Scope {
+    /// All organizations of the instance.
+    Instance,
+    /// One organization, perhaps shared with others.
+    Organization {
+        /// The organization that owns the connection.
+        organization: OrganizationId,
+        /// Others it is shared with.
+        #[serde(default)]
+        shared_with: Vec<OrganizationId>,
+    },
+}
+
+/// Protocols towards identity providers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Protocol {
+    /// SAML 2.0.
+    Saml,
+    /// OpenID Connect.
+    Oidc,
+}
+
+/// How accounts of a connection come into being (C-01, R-07).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Provisioning {
+    /// An admin makes each account.
+    Manual,
+    /// At the first sign-in.
+    #[default]
+    Jit,
+    /// Pushed by the directory; an unknown person is refused with an explanation (C-02).
+    Scim,
+}
+
+/// Settings of a connection. Defaults are the bold column of the requirements.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Ordered match steps (C-12).
+    #[serde(rename = "match")]
+    pub match_chain: Vec<MatchStep>,
+    /// Several candidates in one step.
+    pub on_ambiguous: OnAmbiguous,
+    /// How names are compared (C-13).
+    pub name_comparison: NameComparison,
+    /// An existing standard account found by matching (C-11).
+    pub existing_account: ExistingAccount,
+    /// A match that is not active (C-06).
+    pub on_inactive_match: OnInactiveMatch,
+    /// A different e-mail asserted for a known person (C-14).
+    pub email_update: EmailUpdate,
+    /// Whether JIT and linking work only inside verified domains (C-15).
+    pub require_domain: bool,
+    /// When rules are evaluated again for existing members (C-07).
+    pub role_sync: RoleSync,
+    /// No role results (C-08).
+    pub on_no_role: OnNoRole,
+    /// An existing member no longer matches (C-09).
+    pub on_lost_match: OnLostMatch,
+    /// Whether an account is kept that no organization accepts (C-10).
+    pub keep_unplaced: bool,
+    /// Whether "all workspaces" includes later ones (C-17).
+    pub all_includes_future: bool,
+    /// No free seat (C-23).
+    pub on_no_seat: OnNoSeat,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            match_chain: vec![MatchStep::Subject, MatchStep::EmailGivenSurname],
+            on_ambiguous: OnAmbiguous::default(),
+            name_comparison: NameComparison::default(),
+            existing_account: ExistingAccount::default(),
+            on_inactive_match: OnInactiveMatch::default(),
+            email_update: EmailUpdate::default(),
+            require_domain: true,
+            role_sync: RoleSync::default(),
+            on_no_role: OnNoRole::default(),
+            on_lost_match: OnLostMatch::default(),
+            keep_unplaced: true,
+            all_includes_future: true,
+            on_no_seat: OnNoSeat::default(),
+        }
+    }
+}
+
+/// Steps of the match chain (C-12).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MatchStep {
+    /// NameID or `sub`, exact.
+    Subject,
+    /// E-mail and both names.
+    EmailGivenSurname,
+    /// E-mail alone, if the identity provider verified it and the domain is ours.
+    VerifiedEmail,
+    /// Directory identifier equal to the subject's value.
+    ExternalId,
+    /// User name equal to the subject's value or the asserted user name.
+    UserName,
+}
+
+/// What happens with several candidates. Never a silent pick.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnAmbiguous {
+    /// Refuse and list the candidates in the trace.
+    #[default]
+    Fail,
+}
+
+/// How names are compared (C-13).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NameComparison {
+    /// Trimmed, Unicode-normalized (NFKC), without case.
+    #[default]
+    Folded,
+    /// Character for character.
+    Strict,
+}
+
+/// A standard account found by matching at an SSO sign-in (C-11).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExistingAccount {
+    /// Link it: it becomes an SSO account, its password and all its sessions end.
+    #[default]
+    Link,
+    /// Leave it alone and make an additional SSO account.
+    Additional,
+    /// Refuse the sign-in.
+    Refuse,
+}
+
+/// A match that is not active (C-06). Refusal is forced where SCIM or an admin took the person out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnInactiveMatch {
+    /// Refuse.
+    #[default]
+    Refuse,
+    /// Reactivate.
+    Reactivate,
+    /// Create a new account.
+    CreateNew,
+}
+
+/// A different e-mail asserted for a known person (C-14).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EmailUpdate {
+    /// Update if the new one lies in a verified domain and is free; else keep the old one and raise an alert.
+    #[default]
+    IfOwnDomainAndFree,
+    /// Update whenever it is free; refuse otherwise.
+    Always,
+    /// Keep the old one.
+    Never,
+}
+
+/// When rules are evaluated again for existing members (C-07, R-141).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RoleSync {
+    /// Only when the membership comes into being.
+    Creation,
+    /// At every sign-in; the identity provider wins over hand edits.
+    EveryLogin,
+    /// At every sign-in until someone edits by hand.
+    #[default]
+    UntilEdited,
+}
+
+/// No role results in an organization (C-08).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnNoRole {
+    /// Skip the organization.
+    #[default]
+    Skip,
+    /// Give the organization's default role.
+    DefaultRole,
+}
+
+/// An existing member no longer matches (C-09). Manual memberships are never removed by a rule.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnLostMatch {
+    /// Remove only grants that this connection's rules made and nobody pinned.
+    #[default]
+    RemoveRuleGrants,
+    /// Suspend the membership.
+    Suspend,
+    /// Keep everything.
+    Keep,
+}
+
+/// No free seat in the license pool (C-23).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnNoSeat {
+    /// Refuse the sign-in.
+    Refuse,
+    /// Let the person in without a seat and queue for one.
+    #[default]
+    Queue,
+    /// Use another pool of the organization.
+    Other(crate::id::LicenseId),
+}

@@ -1,0 +1,80 @@
+//! Denials: refusals as values, with a stable code, vague to the person and exact to the admin.
+
+use serde::{Deserialize, Serialize};
+
+/// Why a sign-in or request is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Denial {
+    /// The connection is switched off or still a draft.
+    ConnectionDisabled,
+    /// Manual provisioning and no account was made for this person.
+    NotProvisionedByHand,
+    /// SCIM provisioning and the directory has not pushed this person (C-02).
+    NotPushedByDirectory,
+    /// The address lies outside the verified domains of the connection (C-15).
+    DomainNotVerified,
+    /// No usable verified address where one is needed.
+    EmailMissing,
+    /// Several accounts fit; none is picked silently.
+    AmbiguousMatch,
+    /// The account is suspended.
+    Suspended,
+    /// The account is deactivated.
+    Deactivated,
+    /// The account is deleted.
+    Deleted,
+    /// A standard account has this address and the connection may not link it (C-11).
+    ExistingAccountRefused,
+    /// `accountid` without `permissionprofileid` or the reverse.
+    IncompleteAssertionIds,
+    /// An unknown id in `accountid` or `permissionprofileid`.
+    UnknownAssertionId,
+    /// No organization accepts the person.
+    NoOrganization,
+    /// No free seat and the connection refuses then (C-23).
+    NoSeat,
+    /// The asserted address belongs to another account and may not be kept back (C-14).
+    EmailTaken,
+    /// The account has no password, it signs in through its identity provider.
+    PasswordRefusedForSso,
+    /// A change that the lifecycle does not allow.
+    IllegalTransition,
+    /// The last owner or the emergency admin would be lost.
+    LastOwner,
+    /// The actor lacks the right.
+    NotPermitted,
+    /// What the request names does not exist.
+    NotFound,
+    /// The request contradicts itself or the directory, for example a duplicate account.
+    Conflict,
+}
+
+impl Denial {
+    /// Returns the stable code, as shown to admins and in events.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::ConnectionDisabled => "connection_disabled",
+            Self::NotProvisionedByHand => "not_provisioned_by_hand",
+            Self::NotPushedByDirectory => "not_pushed_by_directory",
+            Self::DomainNotVerified => "domain_not_verified",
+            Self::EmailMissing => "email_missing",
+            Self::AmbiguousMatch => "ambiguous_match",
+            Self::Suspended => "suspended",
+            Self::Deactivated => "deactivated",
+            Self::Deleted => "deleted",
+            Self::ExistingAccountRefused => "existing_account_refused",
+            Self::IncompleteAssertionIds => "incomplete_assertion_ids",
+            Self::UnknownAssertionId => "unknown_assertion_id",
+            Self::NoOrganization => "no_organization",
+            Self::NoSeat => "no_seat",
+            Self::EmailTaken => "email_taken",
+            Self::PasswordRefusedForSso => "password_refused_for_sso",
+            Self::IllegalTransition => "illegal_transition",
+            Self::LastOwner => "last_owner",
+            Self::NotPermitted => "not_permitted",
+            Self::NotFound => "not_found",
+            Self::Conflict => "conflict",
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! The directory as values: organizations, what they hand out, accounts, links and memberships.
+//! Never knows how these are stored.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::email::Email;
+use crate::id::{AccountId, ConnectionId, LicenseId, OrganizationId, RoleId, WorkspaceId};
+
+/// A customer organization.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Organization {
+    /// Identifier, also what `{{orgId}}` stands for in policies.
+    pub id: OrganizationId,
+    /// Name shown to people.
+    pub name: String,
+    /// Whether a member may hold several roles (C-19).
+    #[serde(default)]
+    pub roles_per_member: RolesPerMember,
+}
+
+/// How many roles one member of an organization may hold (C-19).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RolesPerMember {
+    /// One: the first of the organization's roles, in their order, wins.
+    One,
+    /// Any number.
+    #[default]
+    Many,
+}
+
+/// A role that an organization hands out. Never created by a rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Role {
+    /// Identifier within the organization, stable across renames (`permissionprofileid`, R-40).
+    pub id: RoleId,
+    /// Exact name that expressions must return.
+    pub name: String,
+    /// Whether holders are owners: never grantable by a rule, and the last one is never lost.
+    #[serde(default)]
+    pub owner: bool,
+    /// Whether this role is given where defaults apply (R-28, C-08).
+    #[serde(default)]
+    pub default: bool,
+}
+
+/// A workspace of an organization.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Workspace {
+    /// Identifier within the organization (`accountid`, R-40).
+    pub id: WorkspaceId,
+    /// Name shown to people.
+    pub name: String,
+    /// Whether people land here where defaults apply.
+    #[serde(default)]
+    pub default: bool,
+}
+
+/// A pool of licenses of an organization.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct License {
+    /// Identifier within the organization.
+    pub id: LicenseId,
+    /// Seats that may be held at once; none means without limit.
+    #[serde(default)]
+    pub seats: Option<u32>,
+}
+
+/// One person's account.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Account {
+    /// Stable identifier.
+    pub id: AccountId,
+    /// User or reader.
+    pub kind: AccountKind,
+    /// How this account signs in; an SSO account has no password.
+    pub authentication: Authentication,
+    /// Lifecycle state; see [`crate::lifecycle`].
+    pub status: Status,
+    /// Who put the account into its present state; decides who may take it out again (C-06).
+    pub status_origin: Origin,
+    /// Address, if one is known.
+    pub email: Option<Email>,
+    /// Name under which a directory or admin knows the person (SCIM `userName`).
+    pub user_name: Option<String>,
+    /// Identifier given by the directory (SCIM `externalId`).
+    pub external_id: Option<String>,
+    /// Given name.
+    pub given_name: Option<String>,
+    /// Family name (surname).
+    pub family_name: Option<String>,
+    /// Name to display; if absent, given and family name are shown.
+    pub display_name: Option<String>,
+    /// Whether this account opens the organization when its identity provider is down: never demoted or linked by a rule.
+    #[serde(default)]
+    pub emergency_admin: bool,
+    /// Whether this account operates the whole instance. Only `provost operator add` and other operators set it.
+    #[serde(default)]
+    pub operator: bool,
+    /// Attributes without a field of their own, by name.
+    #[serde(default)]
+    pub attributes: Map<String, Value>,
+    /// Version for optimistic locking; grows by one with each change.
+    pub version: i64,
+    /// When the account came into being.
+    pub created_at: Timestamp,
+}
+
+/// Account kinds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccountKind {
+    /// Works in the app.
+    #[default]
+    User,
+    /// Only reads.
+    Reader,
+}
+
+/// How an account signs in. One value, so that an SSO account with a password cannot be expressed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "by")]
+pub enum Authentication {
+    /// With a password kept here.
+    Standard,
+    /// Through the identity provider of one connection.
+    Sso {
+        /// The connection whose people this account belongs to.
+        connection: ConnectionId,
+    },
+}
+
+/// Lifecycle states of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Made known, has not signed in yet.
+    Invited,
+    /// May sign in.
+    Active,
+    /// Kept out for now.
+    Suspended,
+    /// Left: keeps its link so that re-provisioning restores it.
+    Deactivated,
+    /// Deleted, restorable for a while (C-05).
+    Deleted,
+}
+
+/// Who caused a state or change, in general terms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// A sign-in decided by rules.
+    Login,
+    /// A directory through SCIM.
+    Scim,
+    /// An admin or operator, by hand.
+    Admin,
+    /// The declarative file.
+    File,
+    /// The product itself, for example an expiry.
+    System,
+}
+
+/// Where a grant came from. Sources let manual edits and automation live together.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Source {
+    /// An admin, by hand.
+    Manual,
+    /// A rule of a connection at sign-in.
+    Rule {
+        /// The connection whose rule granted.
+        connection: ConnectionId,
+    },
+    /// A directory push.
+    Scim {
+        /// The connection that pushed.
+        connection: ConnectionId,
+    },
+    /// An accepted invitation.
+    Invitation,
+    /// An import or the declarative file.
+    Import,
+}
+
+/// The identity at an identity provider: compared exactly, byte for byte.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Subject {
+    /// Issuer: SAML entity ID or OIDC issuer. Part of the key, so a changed issuer matches no old link.
+    pub issuer: String,
+    /// SAML NameID format URI; empty for OIDC.
+    pub format: String,
+    /// NameID or `sub` as received.
+    pub value: String,
+}
+
+/// A federated identity kept on an account.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Link {
+    /// The connection it belongs to.
+    pub connection: ConnectionId,
+    /// The identity there.
+    pub subject: Subject,
+}
+
+/// One account in one organization.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Membership {
+    /// The organization.
+    pub organization: OrganizationId,
+    /// Whether access is live; a suspended membership keeps its grants without effect.
+    pub active: bool,
+    /// Where the membership came from.
+    pub source: Source,
+    /// Whether a hand edit pinned it, so that no rule removes it (C-07).
+    pub pinned: bool,
+    /// Roles with their sources.
+    pub roles: Vec<Grant<RoleId>>,
+    /// Workspaces with their sources.
+    pub workspaces: Vec<Grant<WorkspaceId>>,
+    /// Set when every workspace, future ones too, is included (R-21, C-17); holds who granted that.
+    pub all_workspaces: Option<Source>,
+    /// License, if one is held or waited for.
+    pub license: Option<LicenseGrant>,
+    /// Version for optimistic locking.
+    pub version: i64,
+}
+
+/// One thing granted, with its source.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Grant<T> {
+    /// What is granted.
+    pub id: T,
+    /// Who granted it.
+    pub source: Source,
+    /// Whether a hand edit pinned it (C-07).
+    pub pinned: bool,
+}
+
+/// A license held or waited for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LicenseGrant {
+    /// The pool.
+    pub license: LicenseId,
+    /// Who granted it.
+    pub source: Source,
+    /// Whether a hand edit pinned it.
+    pub pinned: bool,
+    /// False while the person waits for a free seat (C-23).
+    pub seated: bool,
+}

@@ -1,0 +1,290 @@
+//! Plans: the only thing that can be written about people. A plan is a value; the store applies it in one transaction.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::denial::Denial;
+use crate::directory::{
+    Account, AccountKind, Authentication, LicenseGrant, Link, Membership, Origin, Source, Status,
+};
+use crate::email::Email;
+use crate::id::{AccountId, ConnectionId, LicenseId, OrganizationId, RoleId, SessionId, WorkspaceId};
+use crate::incoming::OneTimeProof;
+use crate::trace::Trace;
+
+/// The outcome of deciding: a verdict, what to write, and why.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Decision {
+    /// Whether the person or request is let through.
+    pub verdict: Verdict,
+    /// What to write. A refusal may still carry changes (an unplaced account is kept, a lost grant is taken away), never a session.
+    pub plan: Plan,
+    /// Every step with its reason.
+    pub trace: Trace,
+}
+
+/// Whether the person or request is let through.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Let through, as this account.
+    Admitted(AccountId),
+    /// Refused.
+    Refused(Denial),
+}
+
+/// What to write, in order, all or nothing.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Changes of the directory. Empty when everything already is as decided.
+    pub changes: Vec<Change>,
+    /// The session to open, at a sign-in.
+    pub session: Option<OpenSession>,
+    /// The proof to spend; a proof already spent fails the whole plan.
+    pub spend: Option<OneTimeProof>,
+}
+
+/// One change of the directory. Versions are those that the facts showed; the store refuses others as a conflict.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "change")]
+pub enum Change {
+    /// Creates an account. Boxed because it is far larger than the others.
+    CreateAccount {
+        /// The account, version 1.
+        account: Box<Account>,
+    },
+    /// Changes profile fields.
+    UpdateProfile {
+        /// Whose.
+        account: AccountId,
+        /// Version that the facts showed.
+        version: i64,
+        /// Fields to set.
+        set: ProfilePatch,
+        /// The same fields as they were, for audit and undo.
+        before: ProfilePatch,
+    },
+    /// Moves the account to another lifecycle state; only legal transitions are ever planned.
+    SetStatus {
+        /// Whose.
+        account: AccountId,
+        /// Version that the facts showed.
+        version: i64,
+        /// State that the facts showed.
+        from: Status,
+        /// New state.
+        to: Status,
+        /// Who caused it.
+        origin: Origin,
+    },
+    /// Changes how the account signs in. To SSO, the password, pending e-mail changes and other proofs end (security.md 3, pre-hijacking).
+    SetAuthentication {
+        /// Whose.
+        account: AccountId,
+        /// Version that the facts showed.
+        version: i64,
+        /// As it was.
+        from: Authentication,
+        /// As it becomes.
+        to: Authentication,
+    },
+    /// Keeps a federated identity.
+    Link {
+        /// Whose.
+        account: AccountId,
+        /// The identity.
+        link: Link,
+    },
+    /// Forgets a federated identity.
+    Unlink {
+        /// Whose.
+        account: AccountId,
+        /// The identity.
+        link: Link,
+    },
+    /// Adds a membership with all its grants; license seats are taken here too.
+    AddMembership {
+        /// Whose.
+        account: AccountId,
+        /// The membership, version 1.
+        membership: Membership,
+    },
+    /// Changes grants of a membership.
+    UpdateMembership {
+        /// Whose.
+        account: AccountId,
+        /// In which organization.
+        organization: OrganizationId,
+        /// Version that the facts showed.
+        version: i64,
+        /// What changes; not empty.
+        edits: Vec<MembershipEdit>,
+    },
+    /// Ends a membership and frees its seat.
+    RemoveMembership {
+        /// Whose.
+        account: AccountId,
+        /// In which organization.
+        organization: OrganizationId,
+        /// Version that the facts showed.
+        version: i64,
+        /// As it was, for audit.
+        before: Box<Membership>,
+    },
+    /// Ends every session and refresh token of the account at once.
+    RevokeSessions {
+        /// Whose.
+        account: AccountId,
+        /// Why, as a stable word: `linked`, `suspended`, `deactivated`, `deleted`, `reset`.
+        reason: String,
+    },
+    /// Raises an alert for admins without changing anything (C-14, R-124).
+    Alert {
+        /// About whom.
+        account: AccountId,
+        /// Stable code.
+        code: String,
+        /// Sentence for admins.
+        text: String,
+    },
+}
+
+/// One edit of a membership.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "edit")]
+pub enum MembershipEdit {
+    /// Grants a role, or changes source and pin of one already held.
+    GrantRole {
+        /// The role.
+        role: RoleId,
+        /// Who grants.
+        source: Source,
+        /// Whether it is pinned.
+        pinned: bool,
+    },
+    /// Takes a role away.
+    RevokeRole {
+        /// The role.
+        role: RoleId,
+    },
+    /// Grants a workspace, or changes source and pin of one already held.
+    GrantWorkspace {
+        /// The workspace.
+        workspace: WorkspaceId,
+        /// Who grants.
+        source: Source,
+        /// Whether it is pinned.
+        pinned: bool,
+    },
+    /// Takes a workspace away.
+    RevokeWorkspace {
+        /// The workspace.
+        workspace: WorkspaceId,
+    },
+    /// Includes all workspaces, future ones too, or ends that.
+    SetAllWorkspaces {
+        /// Who grants; none ends it.
+        source: Option<Source>,
+    },
+    /// Sets or frees the license. The store judges whether a seat is free and answers a conflict if not.
+    SetLicense {
+        /// As it was.
+        from: Option<LicenseGrant>,
+        /// As it becomes.
+        to: Option<LicenseGrant>,
+    },
+    /// Makes the membership live or suspends it.
+    SetActive {
+        /// Live or not.
+        active: bool,
+    },
+    /// Pins or unpins the whole membership.
+    SetPinned {
+        /// Pinned or not.
+        pinned: bool,
+    },
+}
+
+/// Profile fields to set; an absent field stays, `Some(None)` empties it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ProfilePatch {
+    /// Kind of account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<AccountKind>,
+    /// Address.
+    #[serde(skip_serializing_if = "Option::is_none", with = "present")]
+    pub email: Option<Option<Email>>,
+    /// User name.
+    #[serde(skip_serializing_if = "Option::is_none", with = "present")]
+    pub user_name: Option<Option<String>>,
+    /// Directory identifier.
+    #[serde(skip_serializing_if = "Option::is_none", with = "present")]
+    pub external_id: Option<Option<String>>,
+    /// Given name.
+    #[serde(skip_serializing_if = "Option::is_none", with = "present")]
+    pub given_name: Option<Option<String>>,
+    /// Family name.
+    #[serde(skip_serializing_if = "Option::is_none", with = "present")]
+    pub family_name: Option<Option<String>>,
+    /// Name to display.
+    #[serde(skip_serializing_if = "Option::is_none", with = "present")]
+    pub display_name: Option<Option<String>>,
+    /// Emergency admin mark.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub emergency_admin: Option<bool>,
+    /// Operator mark.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operator: Option<bool>,
+    /// All attributes without a field of their own, replaced as a whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attributes: Option<Map<String, Value>>,
+}
+
+/// Keeps "set to nothing" apart from "not set" in JSON.
+mod present {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[expect(clippy::option_option, reason = "absent, null and value are three different things in a patch")]
+    pub(super) fn serialize<T: Serialize, S: Serializer>(value: &Option<Option<T>>, to: S) -> Result<S::Ok, S::Error> {
+        value.as_ref().and_then(Option::as_ref).serialize(to)
+    }
+
+    #[expect(clippy::option_option, reason = "absent, null and value are three different things in a patch")]
+    pub(super) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<Option<T>>, D::Error> {
+        Option::<T>::deserialize(from).map(Some)
+    }
+}
+
+/// A session to open.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OpenSession {
+    /// Identifier, `sid` of the app's tokens.
+    pub id: SessionId,
+    /// Digest of the cookie token.
+    pub digest: String,
+    /// Whose.
+    pub account: AccountId,
+    /// The connection that proved the person; none for a password.
+    pub connection: Option<ConnectionId>,
+    /// The identity it was proved with, for logout by the provider.
+    pub link: Option<Link>,
+    /// Session at the provider, for logout.
+    pub upstream_session: Option<String>,
+    /// When the person authenticated (`auth_time`).
+    pub authenticated_at: Timestamp,
+    /// Methods (`amr`).
+    pub methods: Vec<String>,
+    /// Class (`acr`).
+    pub class: Option<String>,
+    /// Absolute end of the session.
+    pub ends_at: Timestamp,
+    /// Idle limit in seconds.
+    pub idle_seconds: i64,
+}
+
+/// Seats asked for by a plan: pool and how many more (or fewer) it takes.
+pub type SeatDelta = (OrganizationId, LicenseId, i32);

@@ -1,0 +1,97 @@
+//! Policies as data: what claims decide about organizations, roles, workspaces and licenses.
+//! This module holds the shapes; compiling and evaluating them is `mapping`'s work.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{LicenseId, OrganizationId, WorkspaceId};
+
+/// A policy: the default one of a connection, or one organization's own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Policy {
+    /// JMESPath; `true` or the exact organization id admits. Absent: the connection's own organization.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub organization: Option<String>,
+    /// Where roles come from. Absent: the organization's default role.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<RoleRule>,
+    /// Where workspaces come from. Absent: the organization's default workspaces.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workspaces: Option<WorkspaceRule>,
+    /// Where the license comes from. Absent: none is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub license: Option<LicenseRule>,
+}
+
+/// The own policy of one organization; used instead of the default.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OrganizationPolicy {
+    /// The organization it is for.
+    pub organization: OrganizationId,
+    /// JMESPath; `true` or the exact organization id admits. Absent: everyone whom the connection lets through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organization_expression: Option<String>,
+    /// Where roles come from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<RoleRule>,
+    /// Where workspaces come from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workspaces: Option<WorkspaceRule>,
+    /// Where the license comes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub license: Option<LicenseRule>,
+}
+
+/// Where roles come from; exactly one source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RoleRule {
+    /// One role for everyone, by exact name.
+    Fixed(String),
+    /// A JMESPath expression that returns exact role names.
+    Expression(String),
+    /// Group table, in priority order.
+    Groups(Vec<GroupRoles>),
+}
+
+/// One row of the group table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupRoles {
+    /// Value that the identity provider sends (Entra: group id; Okta: group name).
+    pub value: String,
+    /// Friendly name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Exact names of the roles it leads to.
+    pub roles: Vec<String>,
+}
+
+/// Where workspaces come from: All, Fixed or Dynamic, never two at once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "mode", deny_unknown_fields)]
+pub enum WorkspaceRule {
+    /// Every workspace.
+    All,
+    /// Named ones.
+    Fixed {
+        /// Their identifiers.
+        ids: Vec<WorkspaceId>,
+    },
+    /// From a JMESPath expression that returns workspace ids or exact names. It also sees `role`, `roles` and `license`.
+    Dynamic {
+        /// The expression.
+        expression: String,
+    },
+}
+
+/// Where the license comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LicenseRule {
+    /// One pool for everyone.
+    Fixed(LicenseId),
+    /// A JMESPath expression that returns a pool's id, or null for none.
+    Expression(String),
+}
