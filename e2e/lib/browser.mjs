@@ -1,0 +1,90 @@
+// A browser without a screen: cookies with SameSite, redirects, and the form that a page posts by itself.
+// It runs no script and draws nothing; real pages are looked at with Chromium in pages.test.mjs.
+import { CookieJar } from './cookies.mjs';
+import { Page } from './page.mjs';
+
+const MAX_HOPS = 40;
+
+export class Browser {
+  constructor() {
+    this.cookies = new CookieJar();
+    /** Every request made, newest last: what a failure message shows. */
+    this.hops = [];
+  }
+
+  /** Opens a page as if the address had been typed, and goes wherever it leads. */
+  async open(url) {
+    return this.follow(await this.#request({ method: 'GET', url: new URL(url) }));
+  }
+
+  /** Follows a link of `page`, so that it counts as coming from that page's site. */
+  async click(page, href) {
+    return this.follow(await this.#request({ method: 'GET', url: new URL(href, page.url), from: page.url }));
+  }
+
+  /** Sends a form of `page` with `values` filled in, and goes wherever it leads. */
+  async submit(page, form, values = {}) {
+    return this.follow(await this.#send(page, form, values));
+  }
+
+  /** Fills the first form with a password field, as `{ user, password }`, and sends it. */
+  async signIn(page, { user, password }) {
+    const form = page.forms.find((each) => each.fieldOfType('password'));
+    if (!form) throw new Error(`no password form at ${page.url}\n${this.story()}\n${page.text}`);
+    const name = form.fieldOfType('email') ?? form.fieldOfType('text');
+    return this.submit(page, form, { [name]: user, [form.fieldOfType('password')]: password });
+  }
+
+  /** Follows redirects and self-posting forms from `page` on, until a page waits for a person. */
+  async follow(page) {
+    let at = page;
+    for (let hop = 0; hop < MAX_HOPS; hop++) {
+      const location = at.status >= 300 && at.status < 400 ? at.headers.get('location') : null;
+      if (location) {
+        at = await this.#request({ ...at.redirectTo(location), from: at.from });
+        continue;
+      }
+      const form = at.selfPostingForm();
+      if (!form) return at;
+      at = await this.#send(at, form, {});
+    }
+    throw new Error(`more than ${MAX_HOPS} hops\n${this.story()}`);
+  }
+
+  /** One request, with no redirect followed; `from` is the page that caused it. */
+  async fetch(url, { method = 'GET', body, headers, from } = {}) {
+    return this.#request({ method, url: new URL(url), body, headers, from });
+  }
+
+  /** The requests so far, one a line, without their secrets. */
+  story() {
+    return this.hops.map((hop) => `${hop.status} ${hop.method} ${hop.url.origin}${hop.url.pathname}`).join('\n');
+  }
+
+  async #send(page, form, values) {
+    const { method, url, body } = form.toRequest(values);
+    return this.#request({ method, url, body, from: page.url });
+  }
+
+  async #request({ method, url, body, headers = {}, from }) {
+    const cookie = this.cookies.header({ url, method, from });
+    const response = await fetch(url, {
+      method,
+      body,
+      redirect: 'manual',
+      signal: AbortSignal.timeout(20_000),
+      headers: {
+        accept: 'text/html,application/xhtml+xml,*/*;q=0.8',
+        'accept-language': 'en',
+        'user-agent': 'provost-e2e',
+        ...(cookie ? { cookie } : {}),
+        ...(body && from ? { origin: from.origin } : {}),
+        ...headers,
+      },
+    });
+    this.cookies.store(url, response.headers.getSetCookie());
+    const page = new Page({ method, url, from, body, status: response.status, headers: response.headers, text: await response.text() });
+    this.hops.push({ method, url, status: response.status });
+    return page;
+  }
+}
