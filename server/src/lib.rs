@@ -1,1 +1,15 @@
-//! Provost server.
+//! Provost's server: everything that touches the world.
+//!
+//! `http/` turns requests into calls of `flow/` and answers into responses; `flow/` holds one use case
+//! per file; `translate/` is the only place where protocol values become kernel values. `router.rs` lists
+//! every URL, `config.rs` alone reads the environment, `error.rs` alone chooses a status, `outbound.rs`
+//! alone calls other hosts, `world.rs` alone reads the clock and makes random values.
+
+pub mod app;
+pub mod config;
+pub mod connection_config;
+pub mod error;
+pub mod flow;
+pub mod http;
+pub mod router;
+pub mod world;
