@@ -41,6 +41,9 @@ pub struct Role {
     /// Whether holders are owners: never grantable by a rule, and the last one is never lost.
     #[serde(default)]
     pub owner: bool,
+    /// Whether holders may manage people of this organization. Owners may, too.
+    #[serde(default)]
+    pub admin: bool,
     /// Whether this role is given where defaults apply (R-28, C-08).
     #[serde(default)]
     pub default: bool,

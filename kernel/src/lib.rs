@@ -7,13 +7,21 @@
 //! The one rule of the product lives here: nothing with effect on people is written that did not
 //! come out of a `decide` of this crate as a [`plan::Plan`].
 
+pub mod audit;
 pub mod connection;
 pub mod denial;
 pub mod directory;
 pub mod email;
+pub mod explain;
+pub mod expression;
 pub mod facts;
 pub mod id;
 pub mod incoming;
+pub mod lifecycle;
+pub mod login;
+pub mod mapping;
+pub mod matching;
 pub mod plan;
 pub mod policy;
+pub mod provision;
 pub mod trace;

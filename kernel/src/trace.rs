@@ -5,6 +5,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{AccountId, ConnectionId, OrganizationId, TraceId};
 
+/// [`Trace::kind`] of a sign-in through a connection.
+pub const SIGN_IN: &str = "sign_in";
+/// [`Trace::kind`] of a sign-in with a password.
+pub const PASSWORD_SIGN_IN: &str = "password_sign_in";
+/// [`Trace::kind`] of a provisioning request.
+pub const PROVISION: &str = "provision";
+
 /// The record of one attempt.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Trace {
@@ -76,4 +83,43 @@ pub enum StepOutcome {
     Refused,
     /// Worth a look.
     Warned,
+}
+
+/// The steps of a decision while it is being made.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Steps(Vec<Step>);
+
+impl Steps {
+    /// Adds a step about no organization in particular.
+    pub(crate) fn add(&mut self, stage: Stage, outcome: StepOutcome, code: &str, text: impl Into<String>) {
+        self.push(stage, outcome, code, None, text.into());
+    }
+
+    /// Adds a step about one organization.
+    pub(crate) fn about(
+        &mut self,
+        stage: Stage,
+        outcome: StepOutcome,
+        code: &str,
+        organization: &OrganizationId,
+        text: impl Into<String>,
+    ) {
+        self.push(stage, outcome, code, Some(organization.clone()), text.into());
+    }
+
+    fn push(
+        &mut self,
+        stage: Stage,
+        outcome: StepOutcome,
+        code: &str,
+        organization: Option<OrganizationId>,
+        text: String,
+    ) {
+        self.0.push(Step { stage, outcome, code: code.to_owned(), organization, text });
+    }
+
+    /// Ends the recording.
+    pub(crate) fn into_vec(self) -> Vec<Step> {
+        self.0
+    }
 }

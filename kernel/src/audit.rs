@@ -1,0 +1,217 @@
+//! Events: the one list from which the store writes audit rows and outbox rows.
+//! Never decides anything: every event is read off a decision. Never holds secrets.
+//!
+//! | code | when | `data` |
+//! |---|---|---|
+//! | `user.created` | an account comes into being | `after`: the account |
+//! | `user.updated` | profile fields change | `before`, `after`: the fields |
+//! | `user.activated` | first sign-in, reactivation | `from`, `to`, `origin` |
+//! | `user.suspended`, `user.deactivated`, `user.deleted`, `user.restored` | other lifecycle changes | `from`, `to`, `origin` |
+//! | `user.authentication_changed` | a standard account becomes an SSO account or the reverse | `before`, `after` |
+//! | `user.linked`, `user.unlinked` | a federated identity is kept or forgotten | `connection`, `subject` |
+//! | `membership.created` | an account joins an organization | `after`: the membership |
+//! | `membership.updated` | grants change | `edits` |
+//! | `membership.removed` | an account leaves an organization | `before`: the membership |
+//! | `session.created` | a sign-in succeeds | `session`, `connection`, `methods` |
+//! | `session.revoked` | all sessions of an account end | `reason` |
+//! | `sign_in.refused` | a sign-in is refused | `code` |
+//! | `request.refused` | a provisioning request is refused | `code` |
+//! | `alert.raised` | something wants an admin's eye | `code`, `text` |
+//!
+//! Events stand in the order of the plan, so the feed of one account tells its story in order.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::directory::{Origin, Status};
+use crate::id::{AccountId, ConnectionId, OrganizationId, TraceId};
+use crate::plan::{Change, Decision, OpenSession, Verdict};
+use crate::provision::Actor;
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Stable kind.
+    pub kind: EventKind,
+    /// About whom; none for a refused stranger.
+    pub account: Option<AccountId>,
+    /// In which organization, if in one.
+    pub organization: Option<OrganizationId>,
+    /// Through which connection it was decided, if through one.
+    pub connection: Option<ConnectionId>,
+    /// Who acted ([`Actor::label`]).
+    pub actor: String,
+    /// Particulars, per kind as the module's table says.
+    pub data: Value,
+    /// The trace that explains it.
+    pub trace: TraceId,
+    /// When it was decided.
+    pub at: Timestamp,
+}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident = $code:literal),+ $(,)?) => {
+        /// Kinds of events; see the module's table.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum EventKind {$(
+            $(#[$doc])*
+            #[serde(rename = $code)]
+            $name,
+        )+}
+
+        impl EventKind {
+            /// Every kind, for documentation and webhook filters.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// Returns the stable code.
+            pub const fn code(self) -> &'static str {
+                match self {$(Self::$name => $code,)+}
+            }
+        }
+    };
+}
+
+kinds! {
+    /// An account came into being.
+    UserCreated = "user.created",
+    /// Profile fields changed.
+    UserUpdated = "user.updated",
+    /// The account became active.
+    UserActivated = "user.activated",
+    /// The account was suspended.
+    UserSuspended = "user.suspended",
+    /// The account was deactivated.
+    UserDeactivated = "user.deactivated",
+    /// The account was deleted.
+    UserDeleted = "user.deleted",
+    /// A deleted account was restored.
+    UserRestored = "user.restored",
+    /// The account signs in another way now.
+    UserAuthenticationChanged = "user.authentication_changed",
+    /// A federated identity is kept.
+    UserLinked = "user.linked",
+    /// A federated identity is forgotten.
+    UserUnlinked = "user.unlinked",
+    /// An account joined an organization.
+    MembershipCreated = "membership.created",
+    /// Grants changed.
+    MembershipUpdated = "membership.updated",
+    /// An account left an organization.
+    MembershipRemoved = "membership.removed",
+    /// A session was opened.
+    SessionCreated = "session.created",
+    /// Sessions were ended.
+    SessionRevoked = "session.revoked",
+    /// A sign-in was refused.
+    SignInRefused = "sign_in.refused",
+    /// A provisioning request was refused.
+    RequestRefused = "request.refused",
+    /// Something wants an admin's eye.
+    AlertRaised = "alert.raised",
+}
+
+/// Lists what happened, in order: changes, then the session, then a refusal.
+/// A decision that changes nothing and admits gives no event but the session's.
+pub fn events(decision: &Decision, actor: &Actor, now: Timestamp) -> Vec<Event> {
+    let event = |kind, account: Option<&AccountId>, organization: Option<&OrganizationId>, data| Event {
+        kind,
+        account: account.cloned(),
+        organization: organization.cloned(),
+        connection: decision.trace.connection.clone(),
+        actor: actor.label(),
+        data,
+        trace: decision.trace.id.clone(),
+        at: now,
+    };
+    let mut events: Vec<Event> = decision
+        .plan
+        .changes
+        .iter()
+        .map(|change| {
+            let (kind, account, organization, data) = describe(change);
+            event(kind, Some(account), organization, data)
+        })
+        .collect();
+    if let Some(session) = &decision.plan.session {
+        events.push(event(EventKind::SessionCreated, Some(&session.account), None, describe_session(session)));
+    }
+    if let Verdict::Refused(denial) = &decision.verdict {
+        let kind = if decision.trace.kind == crate::trace::PROVISION {
+            EventKind::RequestRefused
+        } else {
+            EventKind::SignInRefused
+        };
+        events.push(event(kind, decision.trace.account.as_ref(), None, json!({ "code": denial.code() })));
+    }
+    events
+}
+
+fn describe(change: &Change) -> (EventKind, &AccountId, Option<&OrganizationId>, Value) {
+    match change {
+        Change::CreateAccount { account } => {
+            (EventKind::UserCreated, &account.id, None, json!({ "after": account }))
+        }
+        Change::UpdateProfile { account, set, before, .. } => {
+            (EventKind::UserUpdated, account, None, json!({ "before": before, "after": set }))
+        }
+        Change::SetStatus { account, from, to, origin, .. } => {
+            (status_kind(*from, *to), account, None, describe_status(*from, *to, *origin))
+        }
+        Change::SetAuthentication { account, from, to, .. } => (
+            EventKind::UserAuthenticationChanged,
+            account,
+            None,
+            json!({ "before": from, "after": to }),
+        ),
+        Change::Link { account, link } => (EventKind::UserLinked, account, None, json!(link)),
+        Change::Unlink { account, link } => (EventKind::UserUnlinked, account, None, json!(link)),
+        Change::AddMembership { account, membership } => (
+            EventKind::MembershipCreated,
+            account,
+            Some(&membership.organization),
+            json!({ "after": membership }),
+        ),
+        Change::UpdateMembership { account, organization, edits, .. } => {
+            (EventKind::MembershipUpdated, account, Some(organization), json!({ "edits": edits }))
+        }
+        Change::RemoveMembership { account, organization, before, .. } => {
+            (EventKind::MembershipRemoved, account, Some(organization), json!({ "before": before }))
+        }
+        Change::RevokeSessions { account, reason } => {
+            (EventKind::SessionRevoked, account, None, json!({ "reason": reason }))
+        }
+        Change::Alert { account, code, text } => {
+            (EventKind::AlertRaised, account, None, json!({ "code": code, "text": text }))
+        }
+    }
+}
+
+const fn status_kind(from: Status, to: Status) -> EventKind {
+    match (from, to) {
+        (Status::Deleted, Status::Active | Status::Deactivated | Status::Suspended | Status::Invited) => {
+            EventKind::UserRestored
+        }
+        (Status::Invited | Status::Active | Status::Suspended | Status::Deactivated, Status::Active) => {
+            EventKind::UserActivated
+        }
+        (_, Status::Suspended) => EventKind::UserSuspended,
+        (_, Status::Deactivated) => EventKind::UserDeactivated,
+        (_, Status::Deleted) => EventKind::UserDeleted,
+        // No transition leads back to Invited; named for completeness.
+        (_, Status::Invited) => EventKind::UserUpdated,
+    }
+}
+
+fn describe_status(from: Status, to: Status, origin: Origin) -> Value {
+    json!({ "from": from, "to": to, "origin": origin })
+}
+
+/// Names the session without anything that would open it: the digest stays out.
+fn describe_session(session: &OpenSession) -> Value {
+    let mut data = Map::new();
+    data.insert("session".to_owned(), json!(session.id));
+    data.insert("connection".to_owned(), json!(session.connection));
+    data.insert("methods".to_owned(), json!(session.methods));
+    Value::Object(data)
+}

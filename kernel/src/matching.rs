@@ -1,0 +1,1 @@
+//! Finds the account that an incoming identity stands for. Never links or changes one.
