@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Browser } from './lib/browser.mjs';
 import { eventually } from './lib/process.mjs';
+import { claimsOf, reserveApacheApp, startApacheApp } from './partners/apache-app.mjs';
 import { startOpenidApp } from './partners/openid-app.mjs';
 import { startOpenidProvider } from './partners/openid-provider.mjs';
 
@@ -57,5 +58,29 @@ test('logout at oidc-provider reaches the app over the back channel', async (t) 
   assert.equal(app.logouts[0].problem, undefined);
   assert.equal((await browser.fetch(`${app.origin}/me`)).status, 401);
   assert.equal(app.sessionOf(page).ended, true);
+  assert.deepEqual(provider.failures, []);
+});
+
+test('mod_auth_openidc signs in at oidc-provider and is signed out over the back channel', async (t) => {
+  const app = await reserveApacheApp({ clientId: 'apache-app', clientSecret: 'apache-secret-0123456789' });
+  const provider = await startOpenidProvider({
+    users,
+    clients: [{
+      client_id: app.clientId,
+      client_secret: app.clientSecret,
+      redirect_uris: [app.redirectUri],
+      post_logout_redirect_uris: [app.loggedOutUri],
+      backchannel_logout_uri: app.backchannelLogoutUri,
+    }],
+  });
+  t.after(() => provider.stop());
+  const apache = await startApacheApp(app, provider.issuer);
+  t.after(() => apache.stop());
+  const browser = new Browser();
+  const page = await browser.signIn(await browser.open(app.page), { user: 'ann', password: 'pw' });
+  assert.equal(claimsOf(page).email, 'ann@home-lab.example', `${browser.story()}\n${page.text}\n${apache.program.tail()}`);
+
+  await browser.open(provider.logoutUrl);
+  await eventually('the app asks for a new sign-in', async () => (await browser.fetch(app.page)).status === 302);
   assert.deepEqual(provider.failures, []);
 });

@@ -1,5 +1,6 @@
 // A browser without a screen: cookies with SameSite, redirects, and the form that a page posts by itself.
 // It runs no script and draws nothing; real pages are looked at with Chromium in pages.test.mjs.
+import { request as httpRequest } from 'node:http';
 import { CookieJar } from './cookies.mjs';
 import { Page } from './page.mjs';
 
@@ -68,23 +69,45 @@ export class Browser {
 
   async #request({ method, url, body, headers = {}, from }) {
     const cookie = this.cookies.header({ url, method, from });
-    const response = await fetch(url, {
-      method,
-      body,
-      redirect: 'manual',
-      signal: AbortSignal.timeout(20_000),
-      headers: {
-        accept: 'text/html,application/xhtml+xml,*/*;q=0.8',
-        'accept-language': 'en',
-        'user-agent': 'provost-e2e',
-        ...(cookie ? { cookie } : {}),
-        ...(body && from ? { origin: from.origin } : {}),
-        ...headers,
-      },
+    const sent = body instanceof URLSearchParams ? body.toString() : body;
+    const response = await exchange(url, method, sent, {
+      accept: 'text/html,application/xhtml+xml,*/*;q=0.8',
+      'accept-language': 'en',
+      'user-agent': 'Mozilla/5.0 provost-e2e',
+      'sec-fetch-mode': 'navigate',
+      'sec-fetch-dest': 'document',
+      'sec-fetch-site': from === undefined ? 'none' : siteRelation(from, url),
+      ...(cookie ? { cookie } : {}),
+      ...(body instanceof URLSearchParams ? { 'content-type': 'application/x-www-form-urlencoded' } : {}),
+      ...(method === 'POST' ? { origin: (from ?? url).origin } : {}),
+      ...headers,
     });
     this.cookies.store(url, response.headers.getSetCookie());
-    const page = new Page({ method, url, from, body, status: response.status, headers: response.headers, text: await response.text() });
     this.hops.push({ method, url, status: response.status });
-    return page;
+    return new Page({ method, url, from, body, ...response });
   }
+}
+
+// Not `fetch`: it marks every request as one made by a script, which servers rightly answer differently.
+function exchange(url, method, body, headers) {
+  return new Promise((resolve, reject) => {
+    const options = { method, headers: { ...headers, ...(body ? { 'content-length': Buffer.byteLength(body) } : {}) } };
+    const request = httpRequest(url, { ...options, signal: AbortSignal.timeout(20_000), agent: false }, (response) => {
+      const chunks = [];
+      response.on('data', (chunk) => chunks.push(chunk));
+      response.on('error', reject);
+      response.on('end', () => {
+        const received = new Headers();
+        for (let at = 0; at < response.rawHeaders.length; at += 2) received.append(response.rawHeaders[at], response.rawHeaders[at + 1]);
+        resolve({ status: response.statusCode, headers: received, text: Buffer.concat(chunks).toString('utf8') });
+      });
+    });
+    request.on('error', (error) => reject(new Error(`${method} ${url.origin}${url.pathname}: ${error.message}`, { cause: error })));
+    request.end(body);
+  });
+}
+
+function siteRelation(from, to) {
+  if (from.origin === to.origin) return 'same-origin';
+  return from.hostname === to.hostname ? 'same-site' : 'cross-site';
 }

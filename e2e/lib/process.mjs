@@ -38,6 +38,8 @@ export function start(name, command, args, { env = {}, cwd } = {}) {
   const log = openSync(logFile, 'w');
   const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', log, log] });
   closeSync(log);
+  // A forgotten program must not keep the test process alive: it is killed when that one ends.
+  child.unref();
   running.add(child);
   let spawnError;
   child.once('error', (error) => {
@@ -62,6 +64,7 @@ export function start(name, command, args, { env = {}, cwd } = {}) {
     /** Asks politely, then insists; returns how it ended. */
     async stop(graceMs = 10_000) {
       if (child.exitCode !== null || child.signalCode !== null) return exited;
+      child.ref();
       child.kill('SIGTERM');
       const ended = await Promise.race([exited, sleep(graceMs, undefined, { ref: false })]);
       if (ended) return ended;

@@ -1,5 +1,5 @@
 // Where the suite keeps what it generates: e2e/.work, or the folder that PROVOST_E2E_WORK names.
-import { mkdirSync, mkdtempSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -15,5 +15,7 @@ export function workDirectory() {
 export function newDirectory(name) {
   const runs = path.join(workDirectory(), 'runs');
   mkdirSync(runs, { recursive: true });
-  return mkdtempSync(path.join(runs, `${name}-`));
+  const directory = mkdtempSync(path.join(runs, `${name}-`));
+  chmodSync(directory, 0o755);
+  return directory;
 }
