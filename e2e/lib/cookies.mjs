@@ -9,7 +9,7 @@ export class CookieJar {
     return this.#cookies
       .filter((cookie) => cookie.host === url.hostname && url.pathname.startsWith(cookie.path))
       .filter((cookie) => !cookie.secure || isTrustworthy(url))
-      .filter((cookie) => !crossSite || cookie.sameSite === 'none' || (cookie.sameSite === 'lax' && method === 'GET'))
+      .filter((cookie) => !crossSite || crossesSites(cookie, method))
       .map((cookie) => `${cookie.name}=${cookie.value}`)
       .join('; ');
   }
@@ -48,10 +48,26 @@ function parseSetCookie(url, header) {
     path: named.get('path') || '/',
     secure: named.has('secure'),
     httpOnly: named.has('httponly'),
-    // Unmarked cookies are Lax in every current browser.
-    sameSite: (named.get('samesite') ?? 'lax').toLowerCase(),
+    sameSite: (named.get('samesite') ?? 'unmarked').toLowerCase(),
+    storedAt: Date.now(),
     expired: maxAge !== undefined ? maxAge <= 0 : expires !== undefined && expires <= Date.now(),
   };
+}
+
+// Chromium treats an unmarked cookie as Lax, except that for its first two minutes it also goes along with a POST.
+const LAX_ALLOWING_POST_MS = 120_000;
+
+function crossesSites(cookie, method) {
+  switch (cookie.sameSite) {
+    case 'none':
+      return true;
+    case 'lax':
+      return method === 'GET';
+    case 'unmarked':
+      return method === 'GET' || Date.now() - cookie.storedAt < LAX_ALLOWING_POST_MS;
+    default:
+      return false;
+  }
 }
 
 /** Scheme and host stand for the site: every host here is a bare name or address, ports do not matter. */

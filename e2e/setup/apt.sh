@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that the end-to-end suite starts as partners: a database, a SAML identity provider,
 # an OpenID relying party and a browser. Idempotent; never leaves one of their daemons running.
+#   apt.sh rust   only what the Rust tests need
+#   apt.sh        everything
 set -euo pipefail
 
 # The httpd is a dependency of simplesamlphp that we never start; micro-httpd is the smallest that satisfies it.
@@ -11,7 +13,12 @@ packages=(
   chromium
   xmlsec1 openssl ca-certificates
 )
+if [ "${1:-all}" = rust ]; then packages=(postgresql-15); fi
 
+if ! command -v dpkg-query >/dev/null; then
+  echo "This suite installs its partners from Debian's packages; elsewhere run ./test quick" >&2
+  exit 1
+fi
 missing=()
 for package in "${packages[@]}"; do
   dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
