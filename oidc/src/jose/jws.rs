@@ -183,3 +183,9 @@ pub fn unverified_kid(token: &str) -> Option<String> {
     let header = decode_object(parts.header)?;
     json::text(&header, "kid").map(str::to_owned)
 }
+
+/// The `iss` a token claims, unverified: only to look up whose keys would have to verify it.
+pub(crate) fn unverified_issuer(token: &str) -> Option<String> {
+    let claims = decode_object(split(token).ok()?.payload)?;
+    json::text(&claims, "iss").map(str::to_owned)
+}
