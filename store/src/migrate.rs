@@ -1,0 +1,65 @@
+//! Migrations: embedded, run at start, each checked by its checksum. Safe when several nodes start at once.
+//! Never changes a migration that was released: a change of the schema is a new file.
+
+use crate::digest::sha256_hex;
+use crate::engine::Conn;
+use crate::error::{Result, StoreError};
+use crate::value::binds;
+
+struct Migration {
+    version: i64,
+    name: &'static str,
+    sql: &'static str,
+}
+
+const MIGRATIONS: &[Migration] =
+    &[Migration { version: 1, name: "trunk", sql: include_str!("../migrations/0001_trunk.sql") }];
+
+/// The schema version that this program works with.
+pub(crate) fn newest() -> i64 {
+    MIGRATIONS.last().map_or(0, |migration| migration.version)
+}
+
+/// Brings the schema up to date and returns how many migrations ran.
+pub(crate) async fn migrate(conn: &mut Conn) -> Result<usize> {
+    conn.begin().await?;
+    let outcome = in_transaction(conn, MIGRATIONS).await;
+    conn.script(if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
+    outcome
+}
+
+async fn in_transaction(conn: &mut Conn, migrations: &[Migration]) -> Result<usize> {
+    conn.lock_migrations().await?;
+    conn.script(
+        "CREATE TABLE IF NOT EXISTS schema_migrations (version BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, \
+         checksum TEXT NOT NULL)",
+    )
+    .await?;
+    let mut done = Vec::new();
+    for mut row in conn.rows("SELECT version, checksum FROM schema_migrations ORDER BY version", Vec::new()).await? {
+        done.push((row.int("schema_migrations")?, row.text("schema_migrations")?));
+    }
+    for (version, checksum) in &done {
+        let Some(known) = migrations.iter().find(|migration| migration.version == *version) else {
+            return Err(StoreError::Migration(format!(
+                "the database has schema version {version}, which this program does not know; use a newer program"
+            )));
+        };
+        if *checksum != sha256_hex(known.sql.as_bytes()) {
+            return Err(StoreError::Migration(format!("migration {version} ({}) was changed after it ran", known.name)));
+        }
+    }
+    let mut ran = 0;
+    for migration in migrations.iter().filter(|migration| !done.iter().any(|(version, _)| *version == migration.version)) {
+        conn.script(migration.sql).await?;
+        let checksum = sha256_hex(migration.sql.as_bytes());
+        conn.run(
+            "INSERT INTO schema_migrations (version, name, checksum) VALUES ($1, $2, $3)",
+            binds![migration.version, migration.name, checksum],
+        )
+        .await?;
+        tracing::info!(version = migration.version, name = migration.name, "schema migrated");
+        ran += 1;
+    }
+    Ok(ran)
+}

@@ -1,0 +1,202 @@
+//! Opening the store, and the three ways in: [`Store::write`], [`Store::read`] and [`Store::snapshot`].
+//! Knows no table except the data key's check value.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use crate::engine::{self, Conn, Dialect, Pools, Synchronous};
+use crate::error::{Result, StoreError};
+use crate::migrate;
+use crate::seal::{DataKeys, Sealer};
+use crate::tx::{Reader, Tx};
+use crate::value::binds;
+use crate::writer::{Job as _, Write, Writer};
+
+/// How to open the store.
+#[derive(Clone, Debug)]
+pub struct StoreConfig {
+    /// `sqlite:PATH` or `postgres://…`.
+    pub url: String,
+    /// The keys that seal secrets at rest.
+    pub data_keys: DataKeys,
+    /// Connections at most: readers on SQLite (which has one more, the writer), all on PostgreSQL.
+    pub connections: u32,
+    /// How hard SQLite tries to survive a power cut.
+    pub synchronous: Synchronous,
+}
+
+/// The open store. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    pools: Pools,
+    /// Only on SQLite.
+    writer: Option<Writer>,
+    sealer: Arc<Sealer>,
+}
+
+impl Store {
+    /// Opens the database, creates a missing SQLite file and brings the schema up to date.
+    ///
+    /// # Errors
+    /// `migration` if the schema is newer than this program or a migration was altered, `sealed` if the data key is not
+    /// the one that this database was made with, `engine` if the database cannot be reached.
+    pub async fn open(config: &StoreConfig) -> Result<Self> {
+        let sealer = Arc::new(Sealer::new(&config.data_keys)?);
+        let inner = match engine::dialect_of(&config.url)? {
+            Dialect::Sqlite => {
+                let mut conn = engine::open_writer(&config.url, config.synchronous).await?;
+                migrate::migrate(&mut conn).await?;
+                let pools = engine::open_readers(&config.url, config.connections, config.synchronous).await?;
+                let writer = Writer::start(Tx::new(Reader::new(conn, Arc::clone(&sealer))));
+                Inner { pools, writer: Some(writer), sealer }
+            }
+            Dialect::Postgres => {
+                let pools = engine::open_postgres(&config.url, config.connections).await?;
+                migrate::migrate(&mut pools.acquire().await?).await?;
+                Inner { pools, writer: None, sealer }
+            }
+        };
+        let store = Self { inner: Arc::new(inner) };
+        store.write(|tx| Box::pin(async move { tx.check_data_key().await })).await?;
+        Ok(store)
+    }
+
+    /// Runs a job in one transaction and returns after it is durable. All or nothing: an error, a panic or a job that
+    /// takes too long leaves nothing behind. The job goes on when the caller goes away.
+    ///
+    /// Never call `write` inside a job, and never wait for the network there: on SQLite other writers wait.
+    ///
+    /// # Errors
+    /// What the job returns, or the [`StoreError`] of the transaction itself.
+    pub async fn write<F, T, E>(&self, job: F) -> Result<T, E>
+    where
+        F: for<'a> FnOnce(&'a mut Tx) -> BoxFuture<'a, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let (write, answer) = Write::new(job);
+        if let Some(writer) = &self.inner.writer {
+            writer.queue(Box::new(write)).await?;
+        } else {
+            tokio::spawn(write_alone(Arc::clone(&self.inner), write));
+        }
+        answer.await.unwrap_or_else(|_| Err(StoreError::Closed.into()))
+    }
+
+    /// Looks up, without a transaction: each statement sees the newest committed state.
+    ///
+    /// # Errors
+    /// What the job returns, or `busy` if no connection becomes free in time.
+    pub async fn read<F, T, E>(&self, job: F) -> Result<T, E>
+    where
+        F: for<'a> FnOnce(&'a mut Reader) -> BoxFuture<'a, Result<T, E>> + Send,
+        E: From<StoreError>,
+    {
+        let conn = self.inner.pools.acquire().await?;
+        let mut reader = Reader::new(conn, Arc::clone(&self.inner.sealer));
+        job(&mut reader).await
+    }
+
+    /// Looks up in one consistent state of the database, for exports and backups.
+    ///
+    /// # Errors
+    /// What the job returns, or the [`StoreError`] of the transaction itself.
+    pub async fn snapshot<F, T, E>(&self, job: F) -> Result<T, E>
+    where
+        F: for<'a> FnOnce(&'a mut Reader) -> BoxFuture<'a, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let inner = Arc::clone(&self.inner);
+        // In a task of its own, so that a caller that goes away leaves no transaction open.
+        let work = tokio::spawn(async move {
+            let mut reader = Reader::new(inner.pools.acquire().await?, Arc::clone(&inner.sealer));
+            reader.conn().begin_snapshot().await?;
+            let outcome = job(&mut reader).await;
+            reader.conn().script("ROLLBACK").await?;
+            outcome
+        });
+        work.await.unwrap_or_else(|_| Err(StoreError::Panicked.into()))
+    }
+
+    /// Waits for queued writes, then closes all connections.
+    pub async fn close(&self) {
+        if let Some(writer) = &self.inner.writer {
+            writer.close().await;
+        }
+        self.inner.pools.close().await;
+    }
+
+    /// Answers whether the database can be reached, for readiness.
+    ///
+    /// # Errors
+    /// The engine's error.
+    pub async fn ping(&self) -> Result<()> {
+        self.read(|reader| Box::pin(async move { reader.row("SELECT 1", Vec::new()).await.map(drop) })).await
+    }
+
+    /// Names the engine: `sqlite` or `postgres`.
+    pub fn engine_name(&self) -> &'static str {
+        match self.inner.pools {
+            Pools::Sqlite(_) => "sqlite",
+            Pools::Postgres(_) => "postgres",
+        }
+    }
+
+    /// Returns the schema version that this program works with.
+    pub fn schema_version() -> i64 {
+        migrate::newest()
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Store({})", self.engine_name())
+    }
+}
+
+/// Runs one write on PostgreSQL, in a task of its own so that a caller that goes away leaves no transaction open.
+async fn write_alone<F, T, E>(inner: Arc<Inner>, mut write: Write<F, T, E>)
+where
+    F: for<'a> FnOnce(&'a mut Tx) -> BoxFuture<'a, Result<T, E>> + Send + 'static,
+    T: Send + 'static,
+    E: From<StoreError> + Send + 'static,
+{
+    let conn = match begun(&inner).await {
+        Ok(conn) => conn,
+        Err(error) => return Box::new(write).answer(Err(error)),
+    };
+    let mut tx = Tx::new(Reader::new(conn, Arc::clone(&inner.sealer)));
+    let keep = write.run(&mut tx).await;
+    let ended = tx.conn().script(if keep { "COMMIT" } else { "ROLLBACK" }).await;
+    if ended.is_err() {
+        tx.into_conn().discard();
+    }
+    Box::new(write).answer(ended);
+}
+
+async fn begun(inner: &Inner) -> Result<Conn> {
+    let mut conn = inner.pools.acquire().await?;
+    conn.begin().await?;
+    Ok(conn)
+}
+
+impl Tx {
+    /// Makes sure that the data key fits this database, so that a wrong key is noticed at start and not at a sign-in.
+    async fn check_data_key(&mut self) -> Result<()> {
+        const PLACE: (&str, &str, &str) = ("meta", "value", "data_key_check");
+        let stored = self.row("SELECT value FROM meta WHERE key = $1", binds![PLACE.2]).await?;
+        if let Some(mut row) = stored {
+            let sealed = crate::digest::from_hex(&row.text("meta.value")?).ok_or(StoreError::Corrupt("meta.value"))?;
+            return self.sealer.open(PLACE, &sealed).map(drop).map_err(|_| StoreError::Sealed("data key"));
+        }
+        let sealed = crate::digest::to_hex(&self.sealer.seal(PLACE, b"provost")?);
+        let sql = "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING";
+        self.run(sql, binds![PLACE.2, sealed]).await.map(drop)
+    }
+}

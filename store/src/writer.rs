@@ -1,0 +1,189 @@
+//! The one writer of SQLite: queued jobs share a commit (group commit). An answer goes out only after the commit, so an
+//! acknowledged write is durable; a failing job rolls back only itself. Never used for PostgreSQL.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::error::{Result, StoreError};
+use crate::tx::Tx;
+
+/// The most jobs that share a commit.
+const BATCH: usize = 128;
+/// How many jobs may wait; callers beyond wait to be let in.
+const QUEUE: usize = 4096;
+/// How long one job may take. Jobs never touch the network, so this is generous.
+pub(crate) const JOB_LIMIT: Duration = Duration::from_secs(60);
+
+/// A queued write, its types hidden.
+pub(crate) trait Job: Send {
+    /// Runs the write and says whether to keep it.
+    fn run<'a>(&'a mut self, tx: &'a mut Tx) -> BoxFuture<'a, bool>;
+    /// Tells the caller how it went, once it is known whether the commit succeeded.
+    fn answer(self: Box<Self>, commit: Result<()>);
+}
+
+enum Message {
+    Run(Box<dyn Job>),
+    Close(oneshot::Sender<()>),
+}
+
+/// The way to the writer task.
+pub(crate) struct Writer {
+    queue: mpsc::Sender<Message>,
+}
+
+/// A write with its types.
+pub(crate) struct Write<F, T, E> {
+    job: Option<F>,
+    outcome: Option<Result<T, E>>,
+    reply: oneshot::Sender<Result<T, E>>,
+}
+
+impl<F, T, E> Write<F, T, E> {
+    pub(crate) fn new(job: F) -> (Self, oneshot::Receiver<Result<T, E>>) {
+        let (reply, answer) = oneshot::channel();
+        (Self { job: Some(job), outcome: None, reply }, answer)
+    }
+}
+
+impl<F, T, E> Job for Write<F, T, E>
+where
+    F: for<'a> FnOnce(&'a mut Tx) -> BoxFuture<'a, Result<T, E>> + Send,
+    T: Send,
+    E: From<StoreError> + Send,
+{
+    fn run<'a>(&'a mut self, tx: &'a mut Tx) -> BoxFuture<'a, bool> {
+        Box::pin(async move {
+            let Some(job) = self.job.take() else { return false };
+            let work = async {
+                let value = job(tx).await?;
+                tx.flush().await?;
+                Ok(value)
+            };
+            let outcome = match tokio::time::timeout(JOB_LIMIT, AssertUnwindSafe(work).catch_unwind()).await {
+                Ok(Ok(outcome)) => outcome,
+                Ok(Err(_panic)) => Err(StoreError::Panicked.into()),
+                Err(_elapsed) => Err(StoreError::TimedOut.into()),
+            };
+            tx.forget_pending();
+            let keep = outcome.is_ok();
+            self.outcome = Some(outcome);
+            keep
+        })
+    }
+
+    fn answer(self: Box<Self>, commit: Result<()>) {
+        let outcome = match (self.outcome, commit) {
+            (Some(Err(own)), _) => Err(own),
+            (Some(Ok(_)), Err(failed)) | (None, Err(failed)) => Err(failed.into()),
+            (Some(Ok(value)), Ok(())) => Ok(value),
+            (None, Ok(())) => Err(StoreError::Closed.into()),
+        };
+        // A caller that went away does not need the answer.
+        let _ = self.reply.send(outcome);
+    }
+}
+
+impl Writer {
+    /// Starts the task that owns the writer's connection.
+    pub(crate) fn start(tx: Tx) -> Self {
+        let (queue, jobs) = mpsc::channel(QUEUE);
+        tokio::spawn(serve(tx, jobs));
+        Self { queue }
+    }
+
+    pub(crate) async fn queue(&self, job: Box<dyn Job>) -> Result<()> {
+        self.queue.send(Message::Run(job)).await.map_err(|_| StoreError::Closed)
+    }
+
+    pub(crate) async fn close(&self) {
+        let (done, closed) = oneshot::channel();
+        if self.queue.send(Message::Close(done)).await.is_ok() {
+            let _ = closed.await;
+        }
+    }
+}
+
+async fn serve(mut tx: Tx, mut jobs: mpsc::Receiver<Message>) {
+    while let Some(message) = jobs.recv().await {
+        match message {
+            Message::Run(first) => {
+                if let Some(done) = batch(&mut tx, first, &mut jobs).await {
+                    drop(tx);
+                    let _ = done.send(());
+                    return;
+                }
+            }
+            Message::Close(done) => {
+                drop(tx);
+                let _ = done.send(());
+                return;
+            }
+        }
+    }
+}
+
+/// Runs the first job and those that wait behind it in one transaction. Returns the sender if a close came in between.
+async fn batch(tx: &mut Tx, first: Box<dyn Job>, jobs: &mut mpsc::Receiver<Message>) -> Option<oneshot::Sender<()>> {
+    let mut close = None;
+    let mut ran: Vec<Box<dyn Job>> = Vec::new();
+    let mut healthy = tx.conn().begin().await;
+    let mut next = Some(first);
+    while let Some(mut job) = next.take() {
+        if healthy.is_ok() {
+            healthy = in_savepoint(tx, job.as_mut()).await;
+        }
+        ran.push(job);
+        if healthy.is_ok() && ran.len() < BATCH {
+            match jobs.try_recv() {
+                Ok(Message::Run(job)) => next = Some(job),
+                Ok(Message::Close(done)) => close = Some(done),
+                Err(_) => {}
+            }
+        }
+    }
+    let committed = match healthy {
+        Ok(()) => tx.conn().script("COMMIT").await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = &committed {
+        tracing::warn!(code = error.code(), jobs = ran.len(), "a batch of writes was not committed");
+        // Fails when SQLite has rolled back by itself; then there is nothing left to do.
+        let _ = tx.conn().script("ROLLBACK").await;
+    }
+    for job in ran {
+        job.answer(committed.as_ref().map(|()| ()).map_err(again));
+    }
+    close
+}
+
+async fn in_savepoint(tx: &mut Tx, job: &mut dyn Job) -> Result<()> {
+    tx.conn().script("SAVEPOINT job").await?;
+    if job.run(tx).await {
+        tx.conn().script("RELEASE job").await
+    } else {
+        tx.conn().script("ROLLBACK TO job; RELEASE job").await
+    }
+}
+
+/// Says the same error to several callers.
+fn again(error: &StoreError) -> StoreError {
+    match error {
+        StoreError::Busy => StoreError::Busy,
+        StoreError::Closed => StoreError::Closed,
+        StoreError::Engine(source) => StoreError::Engine(sqlx::Error::Protocol(source.to_string())),
+        StoreError::Conflict(_)
+        | StoreError::ProofSpent
+        | StoreError::Refused(_)
+        | StoreError::Corrupt(_)
+        | StoreError::Sealed(_)
+        | StoreError::Migration(_)
+        | StoreError::Backup(_)
+        | StoreError::TimedOut
+        | StoreError::Panicked => StoreError::Engine(sqlx::Error::Protocol(error.to_string())),
+    }
+}
