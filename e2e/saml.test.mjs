@@ -1,0 +1,116 @@
+// Sign-in through simplesamlphp in every way of speaking SAML that it knows.
+import assert from 'node:assert/strict';
+import { eventually } from './lib/process.mjs';
+import { onEachEngine } from './lib/scenario.mjs';
+import { REFUSED_WAYS, samlWorld, signInThrough, WAYS } from './worlds/saml.mjs';
+
+onEachEngine('SAML with simplesamlphp', samlWorld, (scenario) => {
+  for (const id of Object.keys(WAYS)) {
+    scenario(`r09 a person nobody knew signs in: ${id}`, async ({ world, browser }) => {
+      const page = await signInThrough(world, browser(), id);
+      assert.equal(page.json?.app, 'portal-app', page.words);
+      const { claims } = page.json;
+      assert.equal(claims.email, `ann@${id}.example`);
+      assert.equal(claims.organization, id);
+      assert.equal(claims.connection, id);
+      assert.deepEqual(claims.organizations.map((each) => each.id), [id]);
+      assert.deepEqual(claims.organizations[0].roles, ['admin']);
+    });
+  }
+
+  for (const id of Object.keys(REFUSED_WAYS)) {
+    scenario(`r30 no sign-in and no account: ${id}`, async ({ world, browser }) => {
+      const page = await signInThrough(world, browser(), id);
+      assertRefused(page, world);
+    });
+  }
+
+  scenario('r38 the second sign-in meets the same account', async ({ world, browser }) => {
+    const first = await signInThrough(world, browser(), 'signed-both', 'bob');
+    const second = await signInThrough(world, browser(), 'signed-both', 'bob');
+    assert.ok(first.json.claims.sub);
+    assert.equal(second.json.claims.sub, first.json.claims.sub);
+    assert.notEqual(second.json.claims.sid, first.json.claims.sid);
+    assert.deepEqual(first.json.claims.organizations[0].roles, ['member']);
+  });
+
+  scenario('c15 an e-mail outside the verified domains is refused with a reference', async ({ world, browser }) => {
+    const page = await signInThrough(world, browser(), 'signed-both', 'eve');
+    assertRefused(page, world);
+  });
+
+  scenario('r120 the reference of a refusal leads an administrator to the reason', async ({ world, browser }) => {
+    const page = await signInThrough(world, browser(), 'nothing-signed', 'bob');
+    const reference = referenceOn(page);
+    const { stdout } = await world.installation.cli(['explain', reference]);
+    assert.match(stdout, /sign/i);
+  });
+
+  scenario('r117 a sign-in that starts at the identity provider is refused unless the connection allows it', async ({ world, browser }) => {
+    const visitor = browser();
+    const login = await visitor.open(world.idp.startUrl(world.entityId('signed-both')));
+    assertRefused(await visitor.signIn(login, { user: 'ann-signed-both', password: 'pw' }), world);
+  });
+
+  scenario('r117 a sign-in that starts at the identity provider lands in the allowed app', async ({ world, browser }) => {
+    const visitor = browser();
+    const login = await visitor.open(world.idp.startUrl(world.entityId('from-the-portal')));
+    const page = await visitor.signIn(login, { user: 'ann-from-the-portal', password: 'pw' });
+    assert.equal(page.json?.app, 'portal-app', page.words);
+    assert.equal(page.json.claims.email, 'ann@from-the-portal.example');
+  });
+
+  scenario('r119 signing out of the app signs out of Provost and of the identity provider', async ({ world, browser }) => {
+    const visitor = browser();
+    await signInThrough(world, visitor, 'signed-both');
+    const bye = await visitor.open(`${world.app.origin}/logout`);
+    assert.equal(bye.title, 'Goodbye', `${bye.url} ${bye.words}`);
+    assert.ok(visitor.hops.some((hop) => hop.url.pathname.endsWith('/SingleLogoutService.php')), visitor.story());
+    const again = await visitor.open(world.app.loginUrl({ connection: 'signed-both' }));
+    assert.ok(again.forms.some((form) => form.fieldOfType('password')), `still signed in: ${again.words}`);
+  });
+
+  scenario('r119 signing out at the identity provider ends the session and tells the app', async ({ world, browser }) => {
+    const visitor = browser();
+    const page = await signInThrough(world, visitor, 'signed-both', 'bob');
+    const told = world.app.logouts.length;
+    const done = await visitor.open(world.idp.logoutUrl);
+    assert.equal(done.url.hostname, 'localhost', visitor.story());
+    await eventually('the app gets a logout token', () => world.app.logouts.slice(told).some(({ payload }) => payload.sid === page.json.claims.sid));
+    assert.deepEqual(world.app.logouts.slice(told).map(({ problem }) => problem), [undefined]);
+    assert.equal((await visitor.open(`${world.app.origin}/me`)).status, 401);
+    const account = await visitor.open(`${world.installation.origin}/account`);
+    assert.doesNotMatch(account.words, /bob@signed-both/);
+  });
+});
+
+onEachEngine('SAML key rollover with simplesamlphp', samlWorld, (scenario) => {
+  scenario('an announced second certificate takes over without a pause', async ({ world, browser }) => {
+    await signInThrough(world, browser(), 'signed-both');
+    await world.idp.announceKey('second');
+    await world.installation.apply(world.document);
+    const between = await signInThrough(world, browser(), 'signed-both');
+    assert.equal(between.json?.app, 'portal-app', between.words);
+    world.idp.useNewestKey();
+    const after = await signInThrough(world, browser(), 'signed-both');
+    assert.equal(after.json?.app, 'portal-app', after.words);
+  });
+
+  scenario('a certificate that nobody announced is found by reading the metadata again', async ({ world, browser }) => {
+    await world.idp.announceKey('third');
+    world.idp.useNewestKey();
+    const page = await signInThrough(world, browser(), 'signed-response');
+    assert.equal(page.json?.app, 'portal-app', page.words);
+  });
+});
+
+/** A refusal is a page of ours with a reference number and no session behind it. */
+function assertRefused(page, world) {
+  assert.equal(page.url.origin, world.installation.origin, page.words);
+  assert.ok(page.status >= 400 && page.status < 500, `${page.status} ${page.words}`);
+  assert.ok(referenceOn(page), page.words);
+}
+
+function referenceOn(page) {
+  return /reference[^\w]*(?:number)?[^\w]*([\w-]{8,})/i.exec(page.words)?.[1];
+}
