@@ -5,7 +5,7 @@
 use aws_lc_rs::digest;
 use jiff::Timestamp;
 use x509_cert::certificate::{CertificateInner, Raw};
-use x509_cert::der::{Decode, Encode};
+use x509_cert::der::Decode;
 
 use crate::error::SamlError;
 use crate::wire;
@@ -28,7 +28,8 @@ pub struct Certificate {
     /// The key itself: PKCS#1 for RSA, an uncompressed point for elliptic curves.
     pub(super) key_bytes: Vec<u8>,
     /// The whole SubjectPublicKeyInfo.
-    pub(super) spki_der: Vec<u8>,
+    #[cfg(any(test, feature = "issue"))]
+    pub(crate) spki_der: Vec<u8>,
 }
 
 impl Certificate {
@@ -61,7 +62,8 @@ impl Certificate {
             key_algorithm: spki.algorithm.oid.to_string(),
             key_curve,
             key_bytes: spki.subject_public_key.as_bytes().unwrap_or_default().to_vec(),
-            spki_der: spki.to_der().map_err(bad)?,
+            #[cfg(any(test, feature = "issue"))]
+            spki_der: x509_cert::der::Encode::to_der(spki).map_err(bad)?,
         })
     }
 

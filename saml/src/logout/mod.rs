@@ -11,5 +11,8 @@ pub use verify::{
     verify_logout_response,
 };
 
+#[cfg(any(test, feature = "issue"))]
+pub(crate) use build::write_name_id;
+
 #[cfg(test)]
 mod tests;

@@ -8,3 +8,6 @@ mod sp;
 
 pub use idp::{Endpoint, IdpMetadata};
 pub use sp::{ServiceProvider, sp_metadata};
+
+#[cfg(any(test, feature = "issue"))]
+pub(crate) use sp::{key_descriptor, service};
