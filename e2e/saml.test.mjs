@@ -1,6 +1,7 @@
 // Sign-in through simplesamlphp in every way of speaking SAML that it knows.
 import assert from 'node:assert/strict';
 import { eventually } from './lib/process.mjs';
+import { assertRefused, referenceOn } from './lib/refusal.mjs';
 import { onEachEngine } from './lib/scenario.mjs';
 import { REFUSED_WAYS, samlWorld, signInThrough, WAYS } from './worlds/saml.mjs';
 
@@ -103,14 +104,3 @@ onEachEngine('SAML key rollover with simplesamlphp', samlWorld, (scenario) => {
     assert.equal(page.json?.app, 'portal-app', page.words);
   });
 });
-
-/** A refusal is a page of ours with a reference number and no session behind it. */
-function assertRefused(page, world) {
-  assert.equal(page.url.origin, world.installation.origin, page.words);
-  assert.ok(page.status >= 400 && page.status < 500, `${page.status} ${page.words}`);
-  assert.ok(referenceOn(page), page.words);
-}
-
-function referenceOn(page) {
-  return /reference[^\w]*(?:number)?[^\w]*([\w-]{8,})/i.exec(page.words)?.[1];
-}
