@@ -5,6 +5,7 @@ use std::sync::Arc;
 use provost_store::Store;
 
 use crate::config::Config;
+use crate::outbound::{Outbound, OutboundError};
 use crate::world::World;
 
 /// What every flow is given. Cheap to clone.
@@ -16,4 +17,25 @@ pub struct App {
     pub store: Store,
     /// Clock, ids, secrets.
     pub world: World,
+    /// The only way to call other hosts.
+    pub outbound: Outbound,
+}
+
+impl App {
+    /// Puts the application together.
+    ///
+    /// # Errors
+    /// [`OutboundError::Setup`] when the HTTP client cannot be made.
+    pub fn new(config: Config, store: Store, world: World) -> Result<Self, OutboundError> {
+        let outbound = Outbound::new(
+            config.allow_private_addresses,
+            config.outbound_authorities.as_deref(),
+        )?;
+        Ok(Self {
+            config: Arc::new(config),
+            store,
+            world,
+            outbound,
+        })
+    }
 }

@@ -6,10 +6,15 @@
 //! alone calls other hosts, `world.rs` alone reads the clock and makes random values.
 
 pub mod app;
+pub mod cache;
+pub mod cli;
 pub mod config;
 pub mod connection_config;
 pub mod error;
 pub mod flow;
 pub mod http;
+pub mod network;
+pub mod outbound;
+pub mod pages;
 pub mod router;
 pub mod world;

@@ -41,7 +41,10 @@ impl Default for World {
 impl World {
     /// Creates the real world.
     pub fn new() -> Self {
-        Self { random: SystemRandom::new(), offset: Arc::new(AtomicI64::new(0)) }
+        Self {
+            random: SystemRandom::new(),
+            offset: Arc::new(AtomicI64::new(0)),
+        }
     }
 
     /// Returns the present time.
@@ -75,7 +78,10 @@ impl World {
     pub fn token(&self, prefix: &str) -> Result<Token, NoRandomness> {
         let text = format!("{prefix}{}", URL_SAFE_NO_PAD.encode(self.bytes::<32>()?));
         let digest = digest_of(&text);
-        Ok(Token { secret: text.into(), digest })
+        Ok(Token {
+            secret: text.into(),
+            digest,
+        })
     }
 
     /// Makes an identifier: a prefix and a UUID version 7, so that ids sort by time.
@@ -114,16 +120,23 @@ impl World {
             .iter()
             .filter_map(|byte| ALPHABET.get(usize::from(byte & 31)).copied().map(char::from))
             .collect();
-        Ok(letters.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-"))
+        Ok(letters
+            .chunks(4)
+            .map(|group| group.iter().collect::<String>())
+            .collect::<Vec<_>>()
+            .join("-"))
     }
 }
 
 /// Returns the SHA-256 of a token in hex: what is stored and looked up instead of the token.
 pub fn digest_of(token: &str) -> String {
-    digest(&SHA256, token.as_bytes()).as_ref().iter().fold(String::with_capacity(64), |mut hex, byte| {
-        use std::fmt::Write as _;
-        // Writing to a String cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    digest(&SHA256, token.as_bytes())
+        .as_ref()
+        .iter()
+        .fold(String::with_capacity(64), |mut hex, byte| {
+            use std::fmt::Write as _;
+            // Writing to a String cannot fail.
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
 }

@@ -46,7 +46,9 @@ pub fn login_path(id: &str) -> String {
 
 /// Keeps the characters that our own ids are made of, so that no id can leave its path segment.
 fn path_segment(id: &str) -> String {
-    id.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).collect()
+    id.chars()
+        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+        .collect()
 }
 
 #[cfg(test)]
@@ -56,7 +58,10 @@ mod tests {
     #[test]
     fn ids_stay_inside_their_segment() {
         assert_eq!(continue_path("par_a-B9"), "/oauth2/authorize/continue/par_a-B9");
-        assert_eq!(continue_path("../../evil?x=//y"), "/oauth2/authorize/continue/evilxy");
+        assert_eq!(
+            continue_path("../../evil?x=//y"),
+            "/oauth2/authorize/continue/evilxy"
+        );
         assert_eq!(login_path("a&b=c"), "/login?return_to=abc");
     }
 }

@@ -1,0 +1,41 @@
+//! The command line: one file per command. Reads arguments, opens what a command needs, prints what it found.
+
+mod open;
+pub mod serve;
+mod settings;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use open::{open_app, open_store};
+pub use settings::Settings;
+
+/// Enterprise single sign-on and user provisioning for your app, in one binary.
+#[derive(Debug, Parser)]
+#[command(name = "provost", version, about, long_about = None, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server.
+    ///
+    /// Settings come from the file, then PROVOST_* environment variables, then the flags below.
+    /// `provost apply` brings organizations, connections and applications in.
+    Serve(serve::Serve),
+}
+
+impl Cli {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// Whatever stops the command; printed by `main`.
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        match self.command {
+            Command::Serve(serve) => serve.run().await,
+        }
+    }
+}

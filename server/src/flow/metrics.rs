@@ -1,0 +1,65 @@
+//! Measurements: who may read them, and their rendering. The recorder is one per process.
+
+use std::sync::OnceLock;
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use secrecy::ExposeSecret as _;
+use subtle::ConstantTimeEq as _;
+
+use crate::app::App;
+
+/// Upper bounds of the latency histogram in seconds.
+const BUCKETS: &[f64] = &[
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+];
+
+static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+
+/// Installs the recorder; later calls do nothing.
+pub fn install() {
+    HANDLE.get_or_init(|| {
+        let builder = PrometheusBuilder::new()
+            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), BUCKETS)
+            .ok()?;
+        let recorder = builder.build_recorder();
+        let handle = recorder.handle();
+        metrics::set_global_recorder(recorder).ok()?;
+        describe();
+        Some(handle)
+    });
+}
+
+/// Tells whether a caller may read the measurements: with the token, or, when none is configured, from this machine only.
+pub fn may_read(app: &App, bearer: Option<&str>, from_loopback: bool) -> bool {
+    match &app.config.metrics_token {
+        Some(token) => {
+            bearer.is_some_and(|given| bool::from(given.as_bytes().ct_eq(token.expose_secret().as_bytes())))
+        }
+        None => from_loopback && app.config.listen.ip().is_loopback(),
+    }
+}
+
+/// Renders all measurements.
+pub async fn render(_app: &App) -> String {
+    HANDLE
+        .get()
+        .and_then(Option::as_ref)
+        .map(PrometheusHandle::render)
+        .unwrap_or_default()
+}
+
+fn describe() {
+    metrics::describe_counter!(
+        "provost_http_requests_total",
+        "Requests by method, route and status."
+    );
+    metrics::describe_histogram!("provost_http_request_seconds", "Time to answer, by route.");
+    metrics::describe_counter!(
+        "provost_sign_ins_total",
+        "Sign-ins by method (saml, oidc, password) and outcome code."
+    );
+    metrics::describe_counter!("provost_jobs_total", "Jobs run, by kind and outcome.");
+    metrics::describe_gauge!("provost_jobs_waiting", "Jobs due or running.");
+    metrics::describe_gauge!("provost_build_info", "Always 1; the version is in the label.");
+    metrics::gauge!("provost_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+}

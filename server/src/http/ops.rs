@@ -1,0 +1,85 @@
+//! `/healthz`, `/readyz` and `/metrics`, and the assets of the pages.
+
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use rust_embed::RustEmbed;
+
+use crate::app::App;
+use crate::error::{AppError, Result};
+use crate::flow;
+use crate::http::request::ClientAddress;
+
+/// Says that the process lives. Touches nothing.
+pub async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// Says whether this node can do its work: database writable, schema current, keys usable.
+pub async fn readyz(State(app): State<App>) -> Response {
+    let report = flow::readiness::check(&app).await;
+    let status = if report.is_ready() {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (status, axum::Json(report)).into_response()
+}
+
+/// Shows the measurements in Prometheus' text format, to those who may see them.
+pub async fn metrics(
+    State(app): State<App>,
+    client: Option<axum::Extension<ClientAddress>>,
+    headers: HeaderMap,
+) -> Result<Response> {
+    let from_loopback = client.is_some_and(|client| client.0.0.to_canonical().is_loopback());
+    let bearer = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.strip_prefix("Bearer "));
+    if !flow::metrics::may_read(&app, bearer, from_loopback) {
+        // As if there were nothing: an outsider learns neither that metrics exist nor how they are guarded.
+        return Err(AppError::not_found());
+    }
+    let text = flow::metrics::render(&app).await;
+    Ok((
+        [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+        text,
+    )
+        .into_response())
+}
+
+#[derive(RustEmbed)]
+#[folder = "assets/"]
+struct Assets;
+
+/// Serves a file of `server/assets`. Names carry a version in their query, so they may be kept for long.
+pub async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Result<Response> {
+    let file = Assets::get(&name).ok_or_else(AppError::not_found)?;
+    let kind = match name.rsplit('.').next() {
+        Some("css") => "text/css; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        Some("png") => "image/png",
+        Some("ico") => "image/x-icon",
+        Some("woff2") => "font/woff2",
+        _ => "application/octet-stream",
+    };
+    let tag = format!("\"{}\"", hex_prefix(&file.metadata.sha256_hash()));
+    let common = [
+        (header::CONTENT_TYPE, kind.to_owned()),
+        (header::CACHE_CONTROL, "public, max-age=3600".to_owned()),
+        (header::ETAG, tag.clone()),
+    ];
+    if headers
+        .get(header::IF_NONE_MATCH)
+        .is_some_and(|seen| seen.as_bytes() == tag.as_bytes())
+    {
+        return Ok((StatusCode::NOT_MODIFIED, common).into_response());
+    }
+    Ok((common, file.data.into_owned()).into_response())
+}
+
+fn hex_prefix(hash: &[u8; 32]) -> String {
+    hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}

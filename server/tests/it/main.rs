@@ -1,0 +1,4 @@
+//! Black-box tests over the router, named after URLs and behavior. One binary, so that linking is paid once.
+
+mod app;
+mod ops;
