@@ -6,6 +6,7 @@
 //! alone calls other hosts, `world.rs` alone reads the clock and makes random values.
 
 pub mod app;
+pub mod application_config;
 pub mod cache;
 pub mod cli;
 pub mod config;

@@ -1,0 +1,115 @@
+//! Requests of apps that wait for a sign-in, and apps that are yet to be told that a session ended.
+//! Never knows what the parameters of a request mean or how an app is told.
+
+use jiff::Timestamp;
+use provost_kernel::id::{AccountId, SessionId};
+
+use crate::error::Result;
+use crate::tx::{Reader, Tx};
+use crate::value::binds;
+
+/// An authorization request of an app that waits until its person has signed in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthorizeRequest {
+    /// Opaque, unguessable identifier.
+    pub id: String,
+    /// The app.
+    pub client_id: String,
+    /// The request as it came, form-encoded.
+    pub parameters: String,
+    /// When it came.
+    pub asked_at: Timestamp,
+    /// When it is forgotten.
+    pub expires_at: Timestamp,
+}
+
+/// An app that a revoked session had signed in to and that was not told yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UntoldClient {
+    /// The session that ended.
+    pub session: SessionId,
+    /// Whose it was.
+    pub account: AccountId,
+    /// The app.
+    pub client_id: String,
+}
+
+impl Tx {
+    /// Keeps a request.
+    ///
+    /// # Errors
+    /// `conflict` if the identifier exists, `engine`.
+    pub async fn insert_authorize_request(&mut self, request: &AuthorizeRequest) -> Result<()> {
+        let sql = "INSERT INTO authorize_requests (id, client_id, parameters, asked_at, expires_at) \
+                   VALUES ($1, $2, $3, $4, $5)";
+        let AuthorizeRequest { id, client_id, parameters, asked_at, expires_at } = request;
+        self.run(sql, binds![id, client_id, parameters, *asked_at, *expires_at]).await.map(drop)
+    }
+
+    /// Forgets a request and tells whether it was there.
+    ///
+    /// # Errors
+    /// `engine`.
+    pub async fn delete_authorize_request(&mut self, id: &str) -> Result<bool> {
+        Ok(self.run("DELETE FROM authorize_requests WHERE id = $1", binds![id]).await? > 0)
+    }
+
+    /// Forgets at most `limit` requests that expired before `now` and returns how many.
+    ///
+    /// # Errors
+    /// `engine`.
+    pub async fn purge_authorize_requests(&mut self, now: Timestamp, limit: u32) -> Result<u64> {
+        let sql = "DELETE FROM authorize_requests WHERE id IN \
+                   (SELECT id FROM authorize_requests WHERE expires_at < $1 LIMIT $2)";
+        self.run(sql, binds![now, limit]).await
+    }
+
+    /// Notes that an app is being told of the end of a session; false if another node noted it before.
+    ///
+    /// # Errors
+    /// `engine`.
+    pub async fn mark_client_told(&mut self, session: &SessionId, client_id: &str, now: Timestamp) -> Result<bool> {
+        let sql = "UPDATE session_clients SET told_at = $3 WHERE session = $1 AND client_id = $2 AND told_at IS NULL";
+        Ok(self.run(sql, binds![session, client_id, now]).await? > 0)
+    }
+}
+
+impl Reader {
+    /// Returns a request that has not expired.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn authorize_request(&mut self, id: &str, now: Timestamp) -> Result<Option<AuthorizeRequest>> {
+        let sql = "SELECT id, client_id, parameters, asked_at, expires_at FROM authorize_requests \
+                   WHERE id = $1 AND expires_at > $2";
+        let Some(mut row) = self.row(sql, binds![id, now]).await? else { return Ok(None) };
+        Ok(Some(AuthorizeRequest {
+            id: row.text("authorize_requests.id")?,
+            client_id: row.text("authorize_requests.client_id")?,
+            parameters: row.text("authorize_requests.parameters")?,
+            asked_at: row.time("authorize_requests.asked_at")?,
+            expires_at: row.time("authorize_requests.expires_at")?,
+        }))
+    }
+
+    /// Lists apps of sessions revoked after `since` that were not told yet, at most `limit`, oldest first.
+    ///
+    /// Whatever ended the session, it shows up here: nothing else has to remember to tell the apps.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn untold_clients(&mut self, since: Timestamp, limit: u32) -> Result<Vec<UntoldClient>> {
+        let sql = "SELECT s.id, s.account, c.client_id FROM sessions s JOIN session_clients c ON c.session = s.id \
+                   WHERE s.revoked_at IS NOT NULL AND s.revoked_at > $1 AND c.told_at IS NULL \
+                   ORDER BY s.revoked_at, s.id, c.client_id LIMIT $2";
+        let mut clients = Vec::new();
+        for mut row in self.rows(sql, binds![since, limit]).await? {
+            clients.push(UntoldClient {
+                session: SessionId::new(row.text("sessions.id")?),
+                account: AccountId::new(row.text("sessions.account")?),
+                client_id: row.text("session_clients.client_id")?,
+            });
+        }
+        Ok(clients)
+    }
+}
