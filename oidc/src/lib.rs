@@ -7,6 +7,8 @@
 //! exception is the per-signature nonce of ECDSA and PSS, which the cryptographic library draws itself.)
 
 pub mod error;
+#[cfg(test)]
+mod fixtures;
 pub mod jose;
 pub mod op;
 mod params;

@@ -93,3 +93,6 @@ impl JwkSet {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

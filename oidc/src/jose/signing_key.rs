@@ -94,7 +94,7 @@ impl SigningKey {
         &self.public
     }
 
-    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, OidcError> {
+    pub(crate) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, OidcError> {
         match &self.pair {
             Pair::Rsa(pair, encoding) => {
                 let mut signature = vec![0; pair.public_modulus_len()];
@@ -138,4 +138,44 @@ fn rsa(pkcs8: &[u8], encoding: &'static dyn RsaEncoding) -> Result<(Pair, Materi
     let n = public.modulus().big_endian_without_leading_zero().to_vec();
     let e = public.exponent().big_endian_without_leading_zero().to_vec();
     Ok((Pair::Rsa(Box::new(pair), encoding), Material::Rsa { n, e }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SigningKey;
+    use crate::OidcError;
+    use crate::fixtures::{key, pkcs8};
+    use crate::jose::Algorithm;
+
+    #[test]
+    fn a_key_of_another_type_or_damaged_is_refused() {
+        for (algorithm, other) in [
+            (Algorithm::Rs256, Algorithm::Es256),
+            (Algorithm::Es256, Algorithm::Es384),
+            (Algorithm::Es384, Algorithm::EdDsa),
+            (Algorithm::EdDsa, Algorithm::Rs256),
+        ] {
+            assert_eq!(
+                SigningKey::from_pkcs8(algorithm, &pkcs8(other)).unwrap_err(),
+                OidcError::KeyInvalid
+            );
+        }
+        let whole = pkcs8(Algorithm::Es256);
+        let half = &whole[..whole.len() / 2];
+        assert_eq!(
+            SigningKey::from_pkcs8(Algorithm::Es256, half).unwrap_err(),
+            OidcError::KeyInvalid
+        );
+        assert_eq!(
+            SigningKey::from_pkcs8(Algorithm::EdDsa, b"").unwrap_err(),
+            OidcError::KeyInvalid
+        );
+    }
+
+    #[test]
+    fn debug_names_the_key_and_shows_nothing_else() {
+        let key = key(Algorithm::EdDsa);
+        let shown = format!("{key:?}");
+        assert!(shown.contains(key.kid()) && shown.len() < 120, "{shown}");
+    }
 }

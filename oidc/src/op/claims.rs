@@ -115,4 +115,4 @@ pub fn userinfo(subject: &Subject, scopes: &[String]) -> Value {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
