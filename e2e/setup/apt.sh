@@ -10,7 +10,7 @@ packages=(
   postgresql-15
   simplesamlphp micro-httpd php8.2-cli php8.2-cgi php8.2-xml php8.2-mbstring php8.2-curl
   apache2 libapache2-mod-auth-openidc
-  chromium
+  chromium fonts-dejavu-core
   xmlsec1 openssl ca-certificates
 )
 if [ "${1:-all}" = rust ]; then packages=(postgresql-15); fi
