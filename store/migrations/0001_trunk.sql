@@ -129,7 +129,8 @@ CREATE TABLE spent_proofs (proof_key TEXT NOT NULL PRIMARY KEY, until BIGINT NOT
 CREATE INDEX spent_proofs_until ON spent_proofs (until);
 
 CREATE TABLE applications (
-    client_id TEXT NOT NULL PRIMARY KEY, secret_digest TEXT, document TEXT NOT NULL, version BIGINT NOT NULL,
+    client_id TEXT NOT NULL PRIMARY KEY, secret_digest TEXT, all_organizations BIGINT NOT NULL,
+    document TEXT NOT NULL, version BIGINT NOT NULL,
     created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL);
 CREATE TABLE application_organizations (
     client_id TEXT NOT NULL REFERENCES applications (client_id) ON DELETE CASCADE,

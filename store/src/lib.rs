@@ -4,21 +4,54 @@
 //! audit rows, events and trace, and keeps everything else the server needs. Never speaks a protocol, never opens a
 //! socket to anything but its database, never reads a clock: `now` is an argument.
 
+mod accounts;
+mod applications;
+mod apply;
+mod codes;
+mod connections;
 mod digest;
 mod engine;
 mod error;
+mod facts;
 mod feed;
+mod invitations;
+mod jobs;
+mod login_requests;
+mod maintenance;
 mod migrate;
+mod organizations;
+mod rate_limits;
+mod refresh_tokens;
+mod revisions;
 mod seal;
+mod sessions;
+mod signing_keys;
 mod store;
+mod tokens;
+mod traces;
 mod tx;
 mod value;
 mod writer;
 
+pub use applications::ApplicationRecord;
+pub use apply::Applied;
+pub use codes::{AuthorizationCode, CodeUse};
+pub use connections::{ConnectionRecord, ConnectionSummary};
 pub use digest::sha256_hex;
 pub use engine::Synchronous;
 pub use error::{Result, StoreError};
 pub use feed::{AuditRow, Event, NewEvent};
+pub use invitations::Invitation;
+pub use jobs::{JobRecord, NewJob};
+pub use login_requests::LoginRequest;
+pub use maintenance::Retention;
+pub use organizations::{DomainRecord, OrganizationRecord};
+pub use rate_limits::RateLimit;
+pub use refresh_tokens::{RefreshToken, Rotation};
 pub use seal::{DataKeys, SecretMap};
+pub use sessions::SessionRecord;
+pub use signing_keys::{KeyState, SigningKey};
 pub use store::{Store, StoreConfig};
+pub use tokens::TokenRecord;
+pub use traces::{TraceFilter, TraceRecord};
 pub use tx::{Reader, Tx};

@@ -1,0 +1,258 @@
+//! Accounts with their links and memberships, as values of the kernel. Looks up only: they change through
+//! [`crate::Tx::apply`]. Passwords of standard accounts are the one exception, since no decision sees them.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use provost_kernel::directory::{
+    Account, Authentication, Grant, LicenseGrant, Link, Membership, Subject,
+};
+use provost_kernel::email::Email;
+use provost_kernel::facts::AccountFacts;
+use provost_kernel::id::{AccountId, ConnectionId, LicenseId, OrganizationId, RoleId, WorkspaceId};
+
+use crate::error::{Result, StoreError};
+use crate::tx::{Reader, Tx};
+use crate::value::{Row, binds, list};
+
+pub(crate) const COLUMNS: &str = "SELECT a.id, a.kind, a.connection, a.status, a.status_origin, a.email, a.user_name, \
+     a.external_id, a.given_name, a.family_name, a.display_name, a.emergency_admin, a.operator, a.attributes, \
+     a.version, a.created_at FROM accounts a";
+
+impl Reader {
+    /// Finds an account, in whatever state.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn account(&mut self, id: &AccountId) -> Result<Option<Account>> {
+        self.row(&format!("{COLUMNS} WHERE a.id = $1"), binds![id]).await?.map(account).transpose()
+    }
+
+    /// Finds the standard account with an address, for a password sign-in. Deleted accounts are not found.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn standard_account(&mut self, email: &Email) -> Result<Option<Account>> {
+        let sql = format!("{COLUMNS} WHERE a.email_key = $1 AND a.connection IS NULL AND a.status <> 'deleted'");
+        self.row(&sql, binds![email.key()]).await?.map(account).transpose()
+    }
+
+    /// Lists all accounts with an address that are not deleted: at most one standard and one for each connection.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn accounts_by_email(&mut self, email: &Email) -> Result<Vec<Account>> {
+        let sql = format!("{COLUMNS} WHERE a.email_key = $1 AND a.status <> 'deleted' ORDER BY a.id");
+        self.rows(&sql, binds![email.key()]).await?.into_iter().map(account).collect()
+    }
+
+    /// Lists the members of an organization by id, after one, with links and memberships.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn members(
+        &mut self,
+        organization: &OrganizationId,
+        after: Option<&AccountId>,
+        limit: u32,
+    ) -> Result<Vec<AccountFacts>> {
+        let sql = "SELECT account FROM memberships WHERE organization = $1 AND account > $2 ORDER BY account LIMIT $3";
+        let after = after.map_or("", AccountId::as_str);
+        let ids = self.account_ids(sql, binds![organization, after, limit]).await?;
+        self.account_facts(&ids).await
+    }
+
+    /// Lists all accounts by id, after one, with links and memberships.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn accounts(&mut self, after: Option<&AccountId>, limit: u32) -> Result<Vec<AccountFacts>> {
+        let after = after.map_or("", AccountId::as_str);
+        let ids = self.account_ids("SELECT id FROM accounts WHERE id > $1 ORDER BY id LIMIT $2", binds![after, limit]);
+        let ids = ids.await?;
+        self.account_facts(&ids).await
+    }
+
+    /// Lists the memberships of an account.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn memberships(&mut self, account: &AccountId) -> Result<Vec<Membership>> {
+        let facts = self.account_facts(std::slice::from_ref(account)).await?;
+        Ok(facts.into_iter().next().map(|facts| facts.memberships).unwrap_or_default())
+    }
+
+    /// Returns the password hash of an account.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn password_hash(&mut self, account: &AccountId) -> Result<Option<String>> {
+        let row = self.row("SELECT password_hash FROM credentials WHERE account = $1", binds![account]).await?;
+        row.map(|mut row| row.text("credentials")).transpose()
+    }
+
+    pub(crate) async fn account_ids(&mut self, sql: &str, binds: Vec<crate::value::Bind>) -> Result<Vec<AccountId>> {
+        let rows = self.rows(sql, binds).await?;
+        rows.into_iter().map(|mut row| Ok(AccountId::new(row.text("accounts.id")?))).collect()
+    }
+
+    /// Loads accounts with links and memberships by id, in five statements whatever their number, in order of id.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn account_facts(&mut self, ids: &[AccountId]) -> Result<Vec<AccountFacts>> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids = list(ids.iter().map(AccountId::as_str))?;
+        let mut found = BTreeMap::new();
+        for row in self.rows(&format!("{COLUMNS} WHERE a.id IN ({{list:$1}})"), binds![&ids]).await? {
+            let account = account(row)?;
+            let facts = AccountFacts { account, links: Vec::new(), memberships: Vec::new() };
+            found.insert(facts.account.id.clone(), facts);
+        }
+        let sql = "SELECT account, connection, issuer, format, subject FROM links WHERE account IN ({list:$1}) \
+                   ORDER BY account, created_at, connection, subject_key";
+        for mut row in self.rows(sql, binds![&ids]).await? {
+            let account = AccountId::new(row.text("links.account")?);
+            let link = link(row)?;
+            if let Some(facts) = found.get_mut(&account) {
+                facts.links.push(link);
+            }
+        }
+        let mut memberships = self.load_memberships(&ids).await?;
+        for ((account, _), membership) in std::mem::take(&mut memberships) {
+            if let Some(facts) = found.get_mut(&account) {
+                facts.memberships.push(membership);
+            }
+        }
+        Ok(found.into_values().collect())
+    }
+
+    async fn load_memberships(&mut self, ids: &str) -> Result<BTreeMap<(AccountId, OrganizationId), Membership>> {
+        let sql = "SELECT account, organization, active, source, pinned, all_workspaces, license, license_source, \
+                   license_pinned, license_seated, version FROM memberships WHERE account IN ({list:$1})";
+        let mut found = BTreeMap::new();
+        for mut row in self.rows(sql, binds![ids]).await? {
+            let account = AccountId::new(row.text("memberships.account")?);
+            let membership = membership(row)?;
+            found.insert((account, membership.organization.clone()), membership);
+        }
+        if found.is_empty() {
+            return Ok(found);
+        }
+        let sql = "SELECT g.account, g.organization, g.role, g.source, g.pinned FROM membership_roles g \
+                   JOIN roles r ON r.organization = g.organization AND r.id = g.role \
+                   WHERE g.account IN ({list:$1}) ORDER BY g.account, g.organization, r.position, r.id";
+        for mut row in self.rows(sql, binds![ids]).await? {
+            let key = key(&mut row)?;
+            let grant = grant(row, RoleId::new)?;
+            if let Some(membership) = found.get_mut(&key) {
+                membership.roles.push(grant);
+            }
+        }
+        let sql = "SELECT g.account, g.organization, g.workspace, g.source, g.pinned FROM membership_workspaces g \
+                   JOIN workspaces w ON w.organization = g.organization AND w.id = g.workspace \
+                   WHERE g.account IN ({list:$1}) ORDER BY g.account, g.organization, w.position, w.id";
+        for mut row in self.rows(sql, binds![ids]).await? {
+            let key = key(&mut row)?;
+            let grant = grant(row, WorkspaceId::new)?;
+            if let Some(membership) = found.get_mut(&key) {
+                membership.workspaces.push(grant);
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl Tx {
+    /// Sets the password hash (argon2id, PHC string) of a standard account.
+    ///
+    /// # Errors
+    /// `refused` for an SSO or deleted account (R-02).
+    pub async fn set_password_hash(&mut self, account: &AccountId, hash: &str, now: Timestamp) -> Result<()> {
+        // The row lock keeps a sign-in from making it an SSO account at the same moment.
+        let sql = "SELECT connection, status FROM accounts WHERE id = $1{lock}";
+        let row = self.row(sql, binds![account]).await?;
+        let Some(mut row) = row else { return Err(StoreError::Refused("no such account")) };
+        if row.opt_text("accounts.connection")?.is_some() {
+            return Err(StoreError::Refused("an SSO account has no password"));
+        }
+        if row.text("accounts.status")? == "deleted" {
+            return Err(StoreError::Refused("the account is deleted"));
+        }
+        let sql = "INSERT INTO credentials (account, password_hash, updated_at) VALUES ($1, $2, $3) \
+                   ON CONFLICT (account) DO UPDATE SET password_hash = excluded.password_hash, \
+                   updated_at = excluded.updated_at";
+        self.run(sql, binds![account, hash, now]).await.map(drop)
+    }
+}
+
+pub(crate) fn account(mut row: Row) -> Result<Account> {
+    let id = AccountId::new(row.text("accounts.id")?);
+    let kind = row.word("accounts.kind")?;
+    let authentication = match row.opt_text("accounts.connection")? {
+        Some(connection) => Authentication::Sso { connection: ConnectionId::new(connection) },
+        None => Authentication::Standard,
+    };
+    let status = row.word("accounts.status")?;
+    let status_origin = row.word("accounts.status_origin")?;
+    let email = row.opt_text("accounts.email")?;
+    Ok(Account {
+        id,
+        kind,
+        authentication,
+        status,
+        status_origin,
+        email: email.map(|text| Email::parse(&text)).transpose().map_err(|_| StoreError::Corrupt("accounts.email"))?,
+        user_name: row.opt_text("accounts.user_name")?,
+        external_id: row.opt_text("accounts.external_id")?,
+        given_name: row.opt_text("accounts.given_name")?,
+        family_name: row.opt_text("accounts.family_name")?,
+        display_name: row.opt_text("accounts.display_name")?,
+        emergency_admin: row.flag("accounts.emergency_admin")?,
+        operator: row.flag("accounts.operator")?,
+        attributes: row.json("accounts.attributes")?,
+        version: row.int("accounts.version")?,
+        created_at: row.time("accounts.created_at")?,
+    })
+}
+
+fn link(mut row: Row) -> Result<Link> {
+    let connection = ConnectionId::new(row.text("links.connection")?);
+    let (issuer, format) = (row.text("links.issuer")?, row.text("links.format")?);
+    Ok(Link { connection, subject: Subject { issuer, format, value: row.text("links.subject")? } })
+}
+
+fn membership(mut row: Row) -> Result<Membership> {
+    let organization = OrganizationId::new(row.text("memberships.organization")?);
+    let active = row.flag("memberships.active")?;
+    let source = row.json("memberships.source")?;
+    let pinned = row.flag("memberships.pinned")?;
+    let all_workspaces = row.opt_json("memberships.all_workspaces")?;
+    let license = match row.opt_text("memberships.license")? {
+        Some(license) => Some(LicenseGrant {
+            license: LicenseId::new(license),
+            source: row.json("memberships.license_source")?,
+            pinned: row.flag("memberships.license_pinned")?,
+            seated: row.flag("memberships.license_seated")?,
+        }),
+        None => {
+            for column in ["memberships.license_source", "memberships.license_pinned", "memberships.license_seated"] {
+                row.skip(column)?;
+            }
+            None
+        }
+    };
+    let version = row.int("memberships.version")?;
+    let (roles, workspaces) = (Vec::new(), Vec::new());
+    Ok(Membership { organization, active, source, pinned, roles, workspaces, all_workspaces, license, version })
+}
+
+fn key(row: &mut Row) -> Result<(AccountId, OrganizationId)> {
+    Ok((AccountId::new(row.text("grant.account")?), OrganizationId::new(row.text("grant.organization")?)))
+}
+
+fn grant<T>(mut row: Row, id: impl FnOnce(String) -> T) -> Result<Grant<T>> {
+    Ok(Grant { id: id(row.text("grant.id")?), source: row.json("grant.source")?, pinned: row.flag("grant.pinned")? })
+}

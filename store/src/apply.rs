@@ -1,0 +1,180 @@
+//! Applying decisions: rows, audit rows, events and trace in one transaction. The only place that writes about people.
+//! Never decides: a change that no longer fits what is stored is a conflict, and the caller decides again.
+
+mod account;
+mod membership;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use provost_kernel::audit;
+use provost_kernel::id::{AccountId, ConnectionId, OrganizationId, SessionId};
+use provost_kernel::incoming::OneTimeProof;
+use provost_kernel::plan::{Change, Decision, Verdict};
+use provost_kernel::provision::Actor;
+
+use crate::digest;
+use crate::error::{Result, StoreError};
+use crate::feed::NewEvent;
+use crate::tx::Tx;
+use crate::value::binds;
+
+/// What applying a decision did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// Changes written.
+    pub changes: usize,
+    /// Sessions that were open and are ended now; their clients want a back-channel logout.
+    pub revoked_sessions: Vec<SessionId>,
+    /// Whether the trace was kept: always, except for an admitted request that changed nothing.
+    pub traced: bool,
+}
+
+/// The versions of rows as this plan sees them: checked against the facts once, then known.
+#[derive(Default)]
+struct Versions {
+    accounts: BTreeMap<AccountId, i64>,
+    memberships: BTreeMap<(AccountId, OrganizationId), i64>,
+}
+
+/// The version that a row must have and the one it gets. A plan counts once, however many changes it holds.
+#[derive(Clone, Copy)]
+struct Step {
+    expect: i64,
+    next: i64,
+}
+
+impl Versions {
+    fn account(&mut self, account: &AccountId, shown: i64) -> Step {
+        step(&mut self.accounts, account.clone(), shown)
+    }
+
+    fn membership(&mut self, account: &AccountId, organization: &OrganizationId, shown: i64) -> Step {
+        step(&mut self.memberships, (account.clone(), organization.clone()), shown)
+    }
+}
+
+fn step<K: Ord>(known: &mut BTreeMap<K, i64>, key: K, shown: i64) -> Step {
+    if let Some(current) = known.get(&key) {
+        return Step { expect: *current, next: *current };
+    }
+    known.insert(key, shown + 1);
+    Step { expect: shown, next: shown + 1 }
+}
+
+impl Tx {
+    /// Writes a decision: spends its proof, makes its changes, opens its session, keeps its trace, and notes its events.
+    /// A refusal is kept too. An admitted decision without changes writes nothing.
+    ///
+    /// # Errors
+    /// `proof_spent` for a replay; `conflict` when what is stored is no longer what the facts showed
+    /// (`account_version`, `membership_version`, `account_status`, `license_seats`, or the name of a unique index).
+    /// Return the error from the job, so that nothing of the decision stays.
+    pub async fn apply(&mut self, decision: &Decision, actor: &Actor, now: Timestamp) -> Result<Applied> {
+        let mut applied = Applied { changes: decision.plan.changes.len(), ..Applied::default() };
+        if let Some(proof) = &decision.plan.spend {
+            self.spend(decision.trace.connection.as_ref(), proof).await?;
+        }
+        let mut versions = Versions::default();
+        for change in &decision.plan.changes {
+            applied.revoked_sessions.extend(self.apply_change(change, &mut versions, now).await?);
+        }
+        if let Some(session) = &decision.plan.session {
+            self.open_session(session, now).await?;
+        }
+        let verdict = match &decision.verdict {
+            Verdict::Admitted(_) => "admitted",
+            Verdict::Refused(denial) => denial.code(),
+        };
+        let refused = matches!(decision.verdict, Verdict::Refused(_));
+        applied.traced = refused || applied.changes > 0 || decision.plan.session.is_some();
+        if applied.traced {
+            self.insert_trace(&decision.trace, verdict).await?;
+        }
+        for event in audit::events(decision, actor, now) {
+            self.record(event.into());
+        }
+        Ok(applied)
+    }
+
+    /// Spends a one-time proof, scoped to its connection.
+    ///
+    /// # Errors
+    /// `proof_spent` if it was spent before.
+    pub async fn spend(&mut self, connection: Option<&ConnectionId>, proof: &OneTimeProof) -> Result<()> {
+        let key = digest::fields(&[connection.map_or("", ConnectionId::as_str), &proof.issuer, &proof.id]);
+        let sql = "INSERT INTO spent_proofs (proof_key, until) VALUES ($1, $2) ON CONFLICT (proof_key) DO NOTHING";
+        if self.run(sql, binds![key, proof.until]).await? == 0 {
+            return Err(StoreError::ProofSpent);
+        }
+        Ok(())
+    }
+
+    async fn apply_change(
+        &mut self,
+        change: &Change,
+        versions: &mut Versions,
+        now: Timestamp,
+    ) -> Result<Vec<SessionId>> {
+        match change {
+            Change::CreateAccount { account } => {
+                versions.accounts.insert(account.id.clone(), account.version);
+                self.create_account(account, now).await?;
+            }
+            Change::UpdateProfile { account, version, set, .. } => {
+                let step = versions.account(account, *version);
+                self.update_profile(account, step, set, now).await?;
+            }
+            Change::SetStatus { account, version, from, to, origin } => {
+                let step = versions.account(account, *version);
+                return self.set_status(account, step, (*from, *to), *origin, now).await;
+            }
+            Change::SetAuthentication { account, version, from, to } => {
+                let step = versions.account(account, *version);
+                self.set_authentication(account, step, from, to, now).await?;
+            }
+            Change::Link { account, link } => self.link(account, link, now).await?,
+            Change::Unlink { account, link } => self.unlink(account, link).await?,
+            Change::AddMembership { account, membership } => {
+                let key = (account.clone(), membership.organization.clone());
+                versions.memberships.insert(key, membership.version);
+                self.add_membership(account, membership, now).await?;
+            }
+            Change::UpdateMembership { account, organization, version, edits } => {
+                let step = versions.membership(account, organization, *version);
+                self.update_membership((account, organization), step, edits, now).await?;
+            }
+            Change::RemoveMembership { account, organization, version, .. } => {
+                let step = versions.membership(account, organization, *version);
+                versions.memberships.remove(&(account.clone(), organization.clone()));
+                self.remove_membership((account, organization), step).await?;
+            }
+            Change::RevokeSessions { account, reason } => {
+                return self.revoke_sessions_of_account(account, reason, now).await;
+            }
+            // An alert is an event and nothing else.
+            Change::Alert { .. } => {}
+        }
+        Ok(Vec::new())
+    }
+}
+
+/// A conflict unless exactly one row was changed.
+fn exactly_one(changed: u64, constraint: &str) -> Result<()> {
+    if changed == 1 { Ok(()) } else { Err(StoreError::Conflict(constraint.to_owned())) }
+}
+
+impl From<audit::Event> for NewEvent {
+    fn from(event: audit::Event) -> Self {
+        Self {
+            at: event.at,
+            kind: event.kind.code().to_owned(),
+            actor: event.actor,
+            account: event.account,
+            organization: event.organization,
+            connection: event.connection,
+            trace: Some(event.trace),
+            data: event.data,
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Changes of accounts and their federated identities.
+
+use jiff::Timestamp;
+use provost_kernel::directory::{Account, Authentication, Link, Origin, Status};
+use provost_kernel::id::{AccountId, SessionId};
+use provost_kernel::plan::ProfilePatch;
+
+use super::{Step, exactly_one};
+use crate::error::{Result, StoreError};
+use crate::facts::{fold_key, subject_key};
+use crate::tx::Tx;
+use crate::value::{Bind, binds, json, to_word};
+
+impl Tx {
+    pub(super) async fn create_account(&mut self, account: &Account, now: Timestamp) -> Result<()> {
+        let connection = match &account.authentication {
+            Authentication::Standard => None,
+            Authentication::Sso { connection } => Some(connection),
+        };
+        let sql = "INSERT INTO accounts (id, kind, connection, status, status_origin, email, email_key, user_name, \
+                   user_name_key, external_id, given_name, family_name, display_name, emergency_admin, operator, \
+                   attributes, version, created_at, updated_at) \
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
+        let row = binds![
+            &account.id,
+            to_word(&account.kind)?,
+            connection,
+            to_word(&account.status)?,
+            to_word(&account.status_origin)?,
+            account.email.as_ref().map(|email| email.as_str().to_owned()),
+            account.email.as_ref().map(provost_kernel::email::Email::key),
+            &account.user_name,
+            account.user_name.as_ref().map(|name| name.to_lowercase()),
+            &account.external_id,
+            &account.given_name,
+            &account.family_name,
+            &account.display_name,
+            account.emergency_admin,
+            account.operator,
+            json(&account.attributes)?,
+            account.version,
+            account.created_at,
+            now,
+        ];
+        self.run(sql, row).await.map(drop)
+    }
+
+    pub(super) async fn update_profile(
+        &mut self,
+        account: &AccountId,
+        step: Step,
+        set: &ProfilePatch,
+        now: Timestamp,
+    ) -> Result<()> {
+        let mut values = binds![account, step.expect, step.next, now];
+        let mut columns = String::new();
+        for (column, value) in patched(set)? {
+            values.push(value);
+            columns.push_str(&format!(", {column} = ${}", values.len()));
+        }
+        let sql = format!("UPDATE accounts SET version = $3, updated_at = $4{columns} WHERE id = $1 AND version = $2");
+        exactly_one(self.run(&sql, values).await?, "account_version")
+    }
+
+    /// Moves the account to another state. Leaving `active` ends everything it is signed in with, in this transaction.
+    pub(super) async fn set_status(
+        &mut self,
+        account: &AccountId,
+        step: Step,
+        (from, to): (Status, Status),
+        origin: Origin,
+        now: Timestamp,
+    ) -> Result<Vec<SessionId>> {
+        let sql = "UPDATE accounts SET status = $4, status_origin = $5, version = $3, updated_at = $6 \
+                   WHERE id = $1 AND version = $2 AND status = $7";
+        let row =
+            binds![account, step.expect, step.next, to_word(&to)?, to_word(&origin)?, now, to_word(&from)?];
+        exactly_one(self.run(sql, row).await?, "account_version")?;
+        match to {
+            Status::Active | Status::Invited => Ok(Vec::new()),
+            Status::Suspended => self.revoke_sessions_of_account(account, "suspended", now).await,
+            Status::Deactivated => self.revoke_sessions_of_account(account, "deactivated", now).await,
+            Status::Deleted => self.revoke_sessions_of_account(account, "deleted", now).await,
+        }
+    }
+
+    /// Changes how the account signs in. An account that becomes SSO loses its password at the same moment (R-02).
+    pub(super) async fn set_authentication(
+        &mut self,
+        account: &AccountId,
+        step: Step,
+        from: &Authentication,
+        to: &Authentication,
+        now: Timestamp,
+    ) -> Result<()> {
+        let bound = |authentication: &Authentication| match authentication {
+            Authentication::Standard => None,
+            Authentication::Sso { connection } => Some(connection.as_str().to_owned()),
+        };
+        let sql = "UPDATE accounts SET connection = $4, version = $3, updated_at = $5 \
+                   WHERE id = $1 AND version = $2 AND (connection = $6 OR ($6 IS NULL AND connection IS NULL))";
+        let row = binds![account, step.expect, step.next, bound(to), now, bound(from)];
+        exactly_one(self.run(sql, row).await?, "account_version")?;
+        if matches!(to, Authentication::Sso { .. }) {
+            self.run("DELETE FROM credentials WHERE account = $1", binds![account]).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn link(&mut self, account: &AccountId, link: &Link, now: Timestamp) -> Result<()> {
+        let sql = "INSERT INTO links (account, connection, issuer, format, subject, subject_key, fold_key, created_at) \
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+        let row = binds![
+            account,
+            &link.connection,
+            &link.subject.issuer,
+            &link.subject.format,
+            &link.subject.value,
+            subject_key(&link.subject),
+            fold_key(&link.subject),
+            now,
+        ];
+        self.run(sql, row).await.map(drop).map_err(|error| match error {
+            // Which index notices first differs between the engines; to callers it is one thing.
+            StoreError::Conflict(name) if name == "links_pkey" => StoreError::Conflict("links_subject".to_owned()),
+            other => other,
+        })
+    }
+
+    pub(super) async fn unlink(&mut self, account: &AccountId, link: &Link) -> Result<()> {
+        let sql = "DELETE FROM links WHERE account = $1 AND connection = $2 AND subject_key = $3";
+        exactly_one(self.run(sql, binds![account, &link.connection, subject_key(&link.subject)]).await?, "links_missing")
+    }
+}
+
+/// The columns that a patch sets.
+fn patched(set: &ProfilePatch) -> Result<Vec<(&'static str, Bind)>> {
+    let mut columns: Vec<(&'static str, Bind)> = Vec::new();
+    if let Some(kind) = &set.kind {
+        columns.push(("kind", to_word(kind)?.into()));
+    }
+    if let Some(email) = &set.email {
+        columns.push(("email", email.as_ref().map(|email| email.as_str().to_owned()).into()));
+        columns.push(("email_key", email.as_ref().map(provost_kernel::email::Email::key).into()));
+    }
+    if let Some(name) = &set.user_name {
+        columns.push(("user_name", name.into()));
+        columns.push(("user_name_key", name.as_ref().map(|name| name.to_lowercase()).into()));
+    }
+    let texts = [
+        ("external_id", &set.external_id),
+        ("given_name", &set.given_name),
+        ("family_name", &set.family_name),
+        ("display_name", &set.display_name),
+    ];
+    for (column, value) in texts {
+        if let Some(value) = value {
+            columns.push((column, value.into()));
+        }
+    }
+    if let Some(mark) = set.emergency_admin {
+        columns.push(("emergency_admin", mark.into()));
+    }
+    if let Some(mark) = set.operator {
+        columns.push(("operator", mark.into()));
+    }
+    if let Some(attributes) = &set.attributes {
+        columns.push(("attributes", json(attributes)?.into()));
+    }
+    Ok(columns)
+}

@@ -1,0 +1,166 @@
+//! Changes of memberships, their grants and license seats.
+//!
+//! Seats are counted in `licenses.used` by conditional updates, so that the row's lock is the judge of the last seat
+//! on either engine.
+
+use jiff::Timestamp;
+use provost_kernel::directory::{LicenseGrant, Membership, Source};
+use provost_kernel::id::{AccountId, LicenseId, OrganizationId};
+use provost_kernel::plan::MembershipEdit;
+
+use super::{Step, exactly_one};
+use crate::error::{Result, StoreError};
+use crate::tx::Tx;
+use crate::value::{Bind, binds, json};
+
+/// Whose membership, and where.
+type Key<'a> = (&'a AccountId, &'a OrganizationId);
+
+const VERSION: &str = "membership_version";
+
+impl Tx {
+    pub(super) async fn add_membership(
+        &mut self,
+        account: &AccountId,
+        membership: &Membership,
+        now: Timestamp,
+    ) -> Result<()> {
+        let key = (account, &membership.organization);
+        if let Some(grant) = &membership.license {
+            self.take_seat(key.1, grant).await?;
+        }
+        let sql = "INSERT INTO memberships (account, organization, active, source, pinned, all_workspaces, license, \
+                   license_source, license_pinned, license_seated, version, created_at, updated_at) \
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)";
+        let mut row = binds![
+            key.0,
+            key.1,
+            membership.active,
+            json(&membership.source)?,
+            membership.pinned,
+            membership.all_workspaces.as_ref().map(json).transpose()?,
+        ];
+        row.extend(license_columns(membership.license.as_ref())?);
+        row.extend(binds![membership.version, now]);
+        self.run(sql, row).await?;
+        for grant in &membership.roles {
+            self.grant("role", key, grant.id.as_str(), &grant.source, grant.pinned).await?;
+        }
+        for grant in &membership.workspaces {
+            self.grant("workspace", key, grant.id.as_str(), &grant.source, grant.pinned).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn update_membership(
+        &mut self,
+        key: Key<'_>,
+        step: Step,
+        edits: &[MembershipEdit],
+        now: Timestamp,
+    ) -> Result<()> {
+        let sql = "UPDATE memberships SET version = $4, updated_at = $5 \
+                   WHERE account = $1 AND organization = $2 AND version = $3";
+        let changed = self.run(sql, binds![key.0, key.1, step.expect, step.next, now]).await?;
+        exactly_one(changed, VERSION)?;
+        for edit in edits {
+            self.edit_membership(key, edit).await?;
+        }
+        Ok(())
+    }
+
+    async fn edit_membership(&mut self, key: Key<'_>, edit: &MembershipEdit) -> Result<()> {
+        match edit {
+            MembershipEdit::GrantRole { role, source, pinned } => {
+                self.grant("role", key, role.as_str(), source, *pinned).await
+            }
+            MembershipEdit::RevokeRole { role } => self.revoke("role", key, role.as_str()).await,
+            MembershipEdit::GrantWorkspace { workspace, source, pinned } => {
+                self.grant("workspace", key, workspace.as_str(), source, *pinned).await
+            }
+            MembershipEdit::RevokeWorkspace { workspace } => self.revoke("workspace", key, workspace.as_str()).await,
+            MembershipEdit::SetAllWorkspaces { source } => {
+                let source = source.as_ref().map(json).transpose()?;
+                self.set_column("all_workspaces", key, source.into()).await
+            }
+            MembershipEdit::SetLicense { to, .. } => self.set_license(key, to.as_ref()).await,
+            MembershipEdit::SetActive { active } => self.set_column("active", key, (*active).into()).await,
+            MembershipEdit::SetPinned { pinned } => self.set_column("pinned", key, (*pinned).into()).await,
+        }
+    }
+
+    pub(super) async fn remove_membership(&mut self, key: Key<'_>, step: Step) -> Result<()> {
+        // Takes the row's lock before the seat is freed, so that a seat is never freed twice.
+        self.free_seat(key).await?;
+        let sql = "DELETE FROM memberships WHERE account = $1 AND organization = $2 AND version = $3";
+        exactly_one(self.run(sql, binds![key.0, key.1, step.expect]).await?, VERSION)
+    }
+
+    async fn set_column(&mut self, column: &'static str, key: Key<'_>, value: Bind) -> Result<()> {
+        let sql = format!("UPDATE memberships SET {column} = $3 WHERE account = $1 AND organization = $2");
+        exactly_one(self.run(&sql, vec![key.0.into(), key.1.into(), value]).await?, VERSION)
+    }
+
+    /// Sets or frees the license. What is freed is what the row holds now, whatever the plan thought.
+    async fn set_license(&mut self, key: Key<'_>, to: Option<&LicenseGrant>) -> Result<()> {
+        self.free_seat(key).await?;
+        if let Some(grant) = to {
+            self.take_seat(key.1, grant).await?;
+        }
+        let sql = "UPDATE memberships SET license = $3, license_source = $4, license_pinned = $5, license_seated = $6 \
+                   WHERE account = $1 AND organization = $2";
+        let mut row = binds![key.0, key.1];
+        row.extend(license_columns(to)?);
+        exactly_one(self.run(sql, row).await?, VERSION)
+    }
+
+    async fn take_seat(&mut self, organization: &OrganizationId, grant: &LicenseGrant) -> Result<()> {
+        if !grant.seated {
+            return Ok(());
+        }
+        let sql = "UPDATE licenses SET used = used + 1 \
+                   WHERE organization = $1 AND id = $2 AND (seats IS NULL OR used < seats)";
+        exactly_one(self.run(sql, binds![organization, &grant.license]).await?, "license_seats")
+    }
+
+    async fn free_seat(&mut self, key: Key<'_>) -> Result<()> {
+        let sql = "SELECT license, license_seated FROM memberships WHERE account = $1 AND organization = $2{lock}";
+        let Some(mut row) = self.row(sql, binds![key.0, key.1]).await? else {
+            return Err(StoreError::Conflict(VERSION.to_owned()));
+        };
+        let license = row.opt_text("memberships.license")?.map(LicenseId::new);
+        let seated = row.opt_int("memberships.license_seated")?.unwrap_or(0) != 0;
+        let Some(license) = license.filter(|_| seated) else { return Ok(()) };
+        let sql = "UPDATE licenses SET used = used - 1 WHERE organization = $1 AND id = $2";
+        self.run(sql, binds![key.1, &license]).await.map(drop)
+    }
+
+    async fn grant(
+        &mut self,
+        what: &'static str,
+        key: Key<'_>,
+        id: &str,
+        source: &Source,
+        pinned: bool,
+    ) -> Result<()> {
+        let sql = format!(
+            "INSERT INTO membership_{what}s (account, organization, {what}, source, pinned) VALUES ($1, $2, $3, $4, $5) \
+             ON CONFLICT (account, organization, {what}) DO UPDATE SET source = excluded.source, pinned = excluded.pinned"
+        );
+        self.run(&sql, binds![key.0, key.1, id, json(source)?, pinned]).await.map(drop)
+    }
+
+    async fn revoke(&mut self, what: &'static str, key: Key<'_>, id: &str) -> Result<()> {
+        let sql = format!("DELETE FROM membership_{what}s WHERE account = $1 AND organization = $2 AND {what} = $3");
+        self.run(&sql, binds![key.0, key.1, id]).await.map(drop)
+    }
+}
+
+fn license_columns(grant: Option<&LicenseGrant>) -> Result<Vec<Bind>> {
+    Ok(vec![
+        grant.map(|grant| &grant.license).into(),
+        grant.map(|grant| json(&grant.source)).transpose()?.into(),
+        grant.map(|grant| i64::from(grant.pinned)).into(),
+        grant.map(|grant| i64::from(grant.seated)).into(),
+    ])
+}

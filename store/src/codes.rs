@@ -1,0 +1,97 @@
+//! Authorization codes of our OpenID provider: kept as digests, used once. Never sees a code itself.
+
+use jiff::Timestamp;
+use provost_kernel::id::{AccountId, SessionId};
+use serde_json::Value;
+
+use crate::error::Result;
+use crate::tx::Tx;
+use crate::value::{Row, binds, json};
+
+/// An authorization code.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AuthorizationCode {
+    /// SHA-256 of the code, hex.
+    pub digest: String,
+    /// The client it was issued to.
+    pub client_id: String,
+    /// The session it stems from.
+    pub session: SessionId,
+    /// Whose.
+    pub account: AccountId,
+    /// Redirect URI of the request, to be compared at the token endpoint.
+    pub redirect_uri: String,
+    /// What else the token endpoint needs (PKCE challenge, nonce, scope).
+    pub data: Value,
+    /// Family of all tokens that come out of it; revoked as a whole if the code is used twice.
+    pub family: String,
+    /// When it stops being taken.
+    pub expires_at: Timestamp,
+}
+
+/// What became of a code that was handed in.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CodeUse {
+    /// First use, in time.
+    Fresh(AuthorizationCode),
+    /// Used before: whoever holds it now, revoke `family` and refuse (RFC 6749 4.1.2). Commit that.
+    Reused(AuthorizationCode),
+    /// Unknown, expired or revoked.
+    Invalid,
+}
+
+impl Tx {
+    /// Keeps a code.
+    ///
+    /// # Errors
+    /// `conflict` for a digest used twice.
+    pub async fn put_code(&mut self, code: &AuthorizationCode, now: Timestamp) -> Result<()> {
+        let sql = "INSERT INTO authorization_codes (digest, client_id, session, account, redirect_uri, data, family, \
+                   created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+        let row = binds![
+            &code.digest,
+            &code.client_id,
+            &code.session,
+            &code.account,
+            &code.redirect_uri,
+            json(&code.data)?,
+            &code.family,
+            now,
+            code.expires_at,
+        ];
+        self.run(sql, row).await.map(drop)
+    }
+
+    /// Uses a code. Of any number of parallel uses exactly one is fresh.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn consume_code(&mut self, digest: &str, now: Timestamp) -> Result<CodeUse> {
+        let columns = "digest, client_id, session, account, redirect_uri, data, family, expires_at";
+        let sql = format!(
+            "UPDATE authorization_codes SET used_at = $2 WHERE digest = $1 AND used_at IS NULL AND revoked_at IS NULL \
+             AND expires_at > $2 RETURNING {columns}"
+        );
+        if let Some(row) = self.row(&sql, binds![digest, now]).await? {
+            return Ok(CodeUse::Fresh(code(row)?));
+        }
+        let sql = format!("SELECT {columns} FROM authorization_codes WHERE digest = $1 AND used_at IS NOT NULL");
+        match self.row(&sql, binds![digest]).await? {
+            Some(row) => Ok(CodeUse::Reused(code(row)?)),
+            None => Ok(CodeUse::Invalid),
+        }
+    }
+}
+
+fn code(mut row: Row) -> Result<AuthorizationCode> {
+    Ok(AuthorizationCode {
+        digest: row.text("authorization_codes.digest")?,
+        client_id: row.text("authorization_codes.client_id")?,
+        session: SessionId::new(row.text("authorization_codes.session")?),
+        account: AccountId::new(row.text("authorization_codes.account")?),
+        redirect_uri: row.text("authorization_codes.redirect_uri")?,
+        data: row.json("authorization_codes.data")?,
+        family: row.text("authorization_codes.family")?,
+        expires_at: row.time("authorization_codes.expires_at")?,
+    })
+}

@@ -1,0 +1,148 @@
+//! Background jobs: claimed by one worker at a time on any node, repeated until done or given up. Never runs one.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use crate::error::Result;
+use crate::tx::{Reader, Tx};
+use crate::value::{Row, binds, json, list};
+
+/// A job to be done.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewJob {
+    /// Identifier.
+    pub id: String,
+    /// Kind, as a stable word.
+    pub kind: String,
+    /// At most one job is ever kept under a key.
+    pub idempotency_key: Option<String>,
+    /// What the worker needs.
+    pub payload: Value,
+    /// When it may run at the earliest.
+    pub run_at: Timestamp,
+}
+
+/// A job as it is kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JobRecord {
+    /// The job.
+    pub job: NewJob,
+    /// How often it was claimed.
+    pub attempts: i64,
+    /// What went wrong last.
+    pub last_error: Option<String>,
+    /// When it was given up.
+    pub dead_at: Option<Timestamp>,
+}
+
+const COLUMNS: &str = "id, kind, idempotency_key, payload, run_at, attempts, last_error, dead_at";
+
+impl Tx {
+    /// Queues a job. False if one with the same idempotency key or id is kept already.
+    ///
+    /// # Errors
+    /// `engine`.
+    pub async fn enqueue(&mut self, job: &NewJob, now: Timestamp) -> Result<bool> {
+        let sql = "INSERT INTO jobs (id, kind, idempotency_key, payload, run_at, attempts, created_at) \
+                   VALUES ($1, $2, $3, $4, $5, 0, $6) ON CONFLICT DO NOTHING";
+        let row = binds![&job.id, &job.kind, &job.idempotency_key, json(&job.payload)?, job.run_at, now];
+        Ok(self.run(sql, row).await? > 0)
+    }
+
+    /// Claims up to `count` due jobs of these kinds for `worker` until the lease ends; then others may claim them.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn claim_jobs(
+        &mut self,
+        kinds: &[&str],
+        count: u32,
+        lease: SignedDuration,
+        worker: &str,
+        now: Timestamp,
+    ) -> Result<Vec<JobRecord>> {
+        let sql = "SELECT id FROM jobs WHERE kind IN ({list:$1}) AND run_at <= $2 AND done_at IS NULL AND dead_at IS NULL \
+                   AND (locked_until IS NULL OR locked_until <= $2) ORDER BY run_at, id LIMIT $3{skip_locked}";
+        let mut due = Vec::new();
+        for mut row in self.rows(sql, binds![list(kinds)?, now, count]).await? {
+            due.push(row.text("jobs.id")?);
+        }
+        if due.is_empty() {
+            return Ok(Vec::new());
+        }
+        let until = now.checked_add(lease).unwrap_or(Timestamp::MAX);
+        let sql = format!(
+            "UPDATE jobs SET locked_until = $2, locked_by = $3, attempts = attempts + 1 WHERE id IN ({{list:$1}}) \
+             RETURNING {COLUMNS}"
+        );
+        let mut jobs = Vec::with_capacity(due.len());
+        for row in self.rows(&sql, binds![list(&due)?, until, worker]).await? {
+            jobs.push(record(row)?);
+        }
+        jobs.sort_by(|a, b| (a.job.run_at, &a.job.id).cmp(&(b.job.run_at, &b.job.id)));
+        Ok(jobs)
+    }
+
+    /// Marks a job as done. False if the lease was lost to another worker.
+    ///
+    /// # Errors
+    /// `engine`.
+    pub async fn complete_job(&mut self, id: &str, worker: &str, now: Timestamp) -> Result<bool> {
+        let sql = "UPDATE jobs SET done_at = $3, locked_until = NULL, locked_by = NULL \
+                   WHERE id = $1 AND locked_by = $2 AND done_at IS NULL";
+        Ok(self.run(sql, binds![id, worker, now]).await? > 0)
+    }
+
+    /// Puts a failed job back until `retry_at`, or gives it up if there is none. False if the lease was lost.
+    ///
+    /// # Errors
+    /// `engine`.
+    pub async fn fail_job(
+        &mut self,
+        id: &str,
+        worker: &str,
+        error: &str,
+        retry_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let sql = "UPDATE jobs SET last_error = $3, run_at = $4, dead_at = $5, locked_until = NULL, locked_by = NULL \
+                   WHERE id = $1 AND locked_by = $2 AND done_at IS NULL";
+        let dead_at = if retry_at.is_none() { Some(now) } else { None };
+        Ok(self.run(sql, binds![id, worker, error, retry_at.unwrap_or(now), dead_at]).await? > 0)
+    }
+}
+
+impl Reader {
+    /// Finds a job.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn job(&mut self, id: &str) -> Result<Option<JobRecord>> {
+        self.row(&format!("SELECT {COLUMNS} FROM jobs WHERE id = $1"), binds![id]).await?.map(record).transpose()
+    }
+
+    /// Lists jobs that were given up, oldest first.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn dead_jobs(&mut self, limit: u32) -> Result<Vec<JobRecord>> {
+        let sql = format!("SELECT {COLUMNS} FROM jobs WHERE dead_at IS NOT NULL ORDER BY dead_at, id LIMIT $1");
+        self.rows(&sql, binds![limit]).await?.into_iter().map(record).collect()
+    }
+}
+
+fn record(mut row: Row) -> Result<JobRecord> {
+    let job = NewJob {
+        id: row.text("jobs.id")?,
+        kind: row.text("jobs.kind")?,
+        idempotency_key: row.opt_text("jobs.idempotency_key")?,
+        payload: row.json("jobs.payload")?,
+        run_at: row.time("jobs.run_at")?,
+    };
+    Ok(JobRecord {
+        job,
+        attempts: row.int("jobs.attempts")?,
+        last_error: row.opt_text("jobs.last_error")?,
+        dead_at: row.opt_time("jobs.dead_at")?,
+    })
+}

@@ -1,0 +1,44 @@
+//! Removing what has expired, in small batches so that other writers hardly wait. Never touches accounts, audit or events.
+
+use jiff::Timestamp;
+
+use crate::error::Result;
+use crate::tx::Tx;
+use crate::value::binds;
+
+/// Until when things are kept; everything older goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Traces decided before this.
+    pub traces_before: Timestamp,
+    /// Sessions, codes and refresh tokens that ended before this; keep them a while so that reuse is still noticed.
+    pub ended_before: Timestamp,
+    /// Jobs done before this; their idempotency keys are free again.
+    pub jobs_before: Timestamp,
+}
+
+impl Tx {
+    /// Removes up to `batch` expired rows of each kind and returns how many went. Repeat until that is 0.
+    ///
+    /// # Errors
+    /// `engine`.
+    pub async fn purge(&mut self, retention: &Retention, batch: u32, now: Timestamp) -> Result<u64> {
+        let rules = [
+            ("login_requests", "id", "expires_at < $1", now),
+            ("spent_proofs", "proof_key", "until < $1", now),
+            ("rate_limits", "key", "expires_at < $1", now),
+            ("authorization_codes", "digest", "expires_at < $1", retention.ended_before),
+            ("refresh_tokens", "digest", "absolute_expires_at < $1", retention.ended_before),
+            ("sessions", "id", "ends_at < $1", retention.ended_before),
+            ("traces", "id", "at < $1", retention.traces_before),
+            ("jobs", "id", "done_at < $1", retention.jobs_before),
+        ];
+        let mut gone = 0;
+        for (table, key, condition, before) in rules {
+            let sql =
+                format!("DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} WHERE {condition} LIMIT $2)");
+            gone += self.run(&sql, binds![before, batch]).await?;
+        }
+        Ok(gone)
+    }
+}

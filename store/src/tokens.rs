@@ -1,0 +1,122 @@
+//! Bearer tokens of directories (SCIM) and of the API: kept as digests. Never sees a token itself.
+
+use jiff::Timestamp;
+use provost_kernel::id::{ConnectionId, OrganizationId};
+
+use crate::error::Result;
+use crate::tx::{Reader, Tx};
+use crate::value::{Row, binds, json};
+
+/// A bearer token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenRecord {
+    /// Identifier, for listing and revoking.
+    pub id: String,
+    /// What it opens, as a stable word: `scim`, `api`, `setup`.
+    pub kind: String,
+    /// Label for people.
+    pub label: String,
+    /// The connection it belongs to.
+    pub connection: Option<ConnectionId>,
+    /// The organization it is limited to.
+    pub organization: Option<OrganizationId>,
+    /// What it may do.
+    pub scopes: Vec<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it expires.
+    pub expires_at: Option<Timestamp>,
+    /// When it was last used, exact to a minute.
+    pub last_used_at: Option<Timestamp>,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+}
+
+const COLUMNS: &str = "SELECT id, kind, label, connection, organization, scopes, created_at, expires_at, last_used_at, \
+                       revoked_at FROM tokens";
+
+impl Tx {
+    /// Keeps a token by its SHA-256 (hex).
+    ///
+    /// # Errors
+    /// `conflict` (`tokens_digest`) if the same token is kept already.
+    pub async fn insert_token(&mut self, token: &TokenRecord, digest: &str) -> Result<()> {
+        let sql = "INSERT INTO tokens (id, kind, label, digest, connection, organization, scopes, created_at, expires_at) \
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+        let row = binds![
+            &token.id,
+            &token.kind,
+            &token.label,
+            digest,
+            token.connection.as_ref(),
+            token.organization.as_ref(),
+            json(&token.scopes)?,
+            token.created_at,
+            token.expires_at,
+        ];
+        self.run(sql, row).await.map(drop)
+    }
+
+    /// Notes that a token was used, at most once a minute.
+    ///
+    /// # Errors
+    /// `engine`.
+    pub async fn touch_token(&mut self, id: &str, now: Timestamp) -> Result<bool> {
+        let sql = "UPDATE tokens SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $3)";
+        Ok(self.run(sql, binds![id, now, now.as_millisecond() - 60_000]).await? > 0)
+    }
+
+    /// Revokes a token. Tells whether it was still good.
+    ///
+    /// # Errors
+    /// `engine`.
+    pub async fn revoke_token(&mut self, id: &str, now: Timestamp) -> Result<bool> {
+        let sql = "UPDATE tokens SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
+        Ok(self.run(sql, binds![id, now]).await? > 0)
+    }
+}
+
+impl Reader {
+    /// Finds a token that is neither revoked nor expired by its SHA-256 (hex).
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn token_by_digest(&mut self, digest: &str, now: Timestamp) -> Result<Option<TokenRecord>> {
+        let sql = format!(
+            "{COLUMNS} WHERE digest = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)"
+        );
+        self.row(&sql, binds![digest, now]).await?.map(token).transpose()
+    }
+
+    /// Lists the tokens of a kind, of one connection if named, revoked ones too, oldest first.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn tokens(&mut self, kind: &str, connection: Option<&ConnectionId>) -> Result<Vec<TokenRecord>> {
+        let sql = format!("{COLUMNS} WHERE kind = $1 AND ($2 IS NULL OR connection = $2) ORDER BY created_at, id");
+        self.rows(&sql, binds![kind, connection]).await?.into_iter().map(token).collect()
+    }
+
+    /// Tells whether a token with this SHA-256 (hex) is kept, in whatever state.
+    ///
+    /// # Errors
+    /// `engine`.
+    pub async fn has_token(&mut self, digest: &str) -> Result<bool> {
+        Ok(self.row("SELECT 1 FROM tokens WHERE digest = $1", binds![digest]).await?.is_some())
+    }
+}
+
+fn token(mut row: Row) -> Result<TokenRecord> {
+    Ok(TokenRecord {
+        id: row.text("tokens.id")?,
+        kind: row.text("tokens.kind")?,
+        label: row.text("tokens.label")?,
+        connection: row.opt_text("tokens.connection")?.map(ConnectionId::new),
+        organization: row.opt_text("tokens.organization")?.map(OrganizationId::new),
+        scopes: row.json("tokens.scopes")?,
+        created_at: row.time("tokens.created_at")?,
+        expires_at: row.opt_time("tokens.expires_at")?,
+        last_used_at: row.opt_time("tokens.last_used_at")?,
+        revoked_at: row.opt_time("tokens.revoked_at")?,
+    })
+}
