@@ -40,7 +40,7 @@ impl fmt::Debug for Jwk {
         f.debug_struct("Jwk")
             .field("kid", &self.kid)
             .field("algorithms", &self.algorithms())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

@@ -174,12 +174,13 @@ pub fn verify_assertion(
     if claims.get("aud").and_then(Value::as_str) != Some(issuer) {
         return Err(OAuthError::AssertionAudience);
     }
-    claims
-        .check_lifetime(now, clock_skew)
-        .map_err(|error| match error {
-            OidcError::Expired => OAuthError::AssertionExpired,
-            _ => OAuthError::AssertionInvalid,
-        })?;
+    claims.check_lifetime(now, clock_skew).map_err(|error| {
+        if error == OidcError::Expired {
+            OAuthError::AssertionExpired
+        } else {
+            OAuthError::AssertionInvalid
+        }
+    })?;
     let exp = claims
         .time("exp")
         .ok()

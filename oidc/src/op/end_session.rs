@@ -63,10 +63,10 @@ pub fn validate(
     if request.id_token_hint.is_some() && hint.is_none() {
         return Err(OAuthError::LogoutHintInvalid);
     }
-    if let (Some(hint), Some(named)) = (hint, &request.client_id) {
-        if hint.client_id != *named {
-            return Err(OAuthError::LogoutClientMismatch);
-        }
+    if let (Some(hint), Some(named)) = (hint, &request.client_id)
+        && hint.client_id != *named
+    {
+        return Err(OAuthError::LogoutClientMismatch);
     }
     let confirm = match (hint, session_sub) {
         (Some(hint), Some(sub)) => hint.sub != sub,

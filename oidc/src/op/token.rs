@@ -4,7 +4,6 @@
 
 use super::client_auth::PresentedClient;
 use crate::error::OAuthError;
-use crate::jose::SigningKey;
 use crate::params::Params;
 use crate::secret::Secret;
 
@@ -103,11 +102,6 @@ pub fn response_json(
         body.insert("refresh_token".into(), token.expose().into());
     }
     serde_json::Value::Object(body)
-}
-
-/// The key among ours that signs for a client's algorithm.
-pub fn key_for<'a>(keys: &'a [SigningKey], algorithm: crate::jose::Algorithm) -> Option<&'a SigningKey> {
-    keys.iter().find(|k| k.algorithm() == algorithm)
 }
 
 #[cfg(test)]

@@ -95,12 +95,18 @@ fn basic(client_id: &str, secret: &Secret) -> Secret {
 }
 
 fn encode(text: &str) -> String {
+    let must = |byte: u8| !byte.is_ascii_graphic() || matches!(byte, b'%' | b'+' | b':');
+    let hex = |nibble: u8| {
+        char::from_digit(u32::from(nibble), 16)
+            .unwrap_or('0')
+            .to_ascii_uppercase()
+    };
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
-        if byte.is_ascii_graphic() && !matches!(byte, b'%' | b'+' | b':' | b'&' | b'=') {
-            out.push(char::from(byte));
+        if must(byte) {
+            out.extend(['%', hex(byte >> 4), hex(byte & 15)]);
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            out.push(char::from(byte));
         }
     }
     out

@@ -1,7 +1,7 @@
 use super::{Features, discovery_document, jwks_document};
 use crate::Transport;
 use crate::fixtures::key;
-use crate::jose::{Algorithm, JwkSet};
+use crate::jose::{Algorithm, JwkSet, SigningKey};
 use crate::rp::discovery::{AuthMethod, Expected, parse};
 
 #[test]
@@ -69,7 +69,7 @@ fn next_current_and_retiring_keys_are_all_published_without_private_parts() {
         key(Algorithm::Es256),
         key(Algorithm::EdDsa),
     ];
-    let public: Vec<_> = keys.iter().chain([&keys[0]]).map(|k| k.public()).collect();
+    let public: Vec<_> = keys.iter().chain([&keys[0]]).map(SigningKey::public).collect();
     let document = jwks_document(&public);
     assert_eq!(document["keys"].as_array().unwrap().len(), 4);
     for key in document["keys"].as_array().unwrap() {

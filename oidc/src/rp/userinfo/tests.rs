@@ -7,9 +7,9 @@ use crate::fixtures::{CLIENT, ISSUER, NONCE, NOW, forge, header, key, now, objec
 use crate::jose::{Algorithm, JwkSet};
 use crate::rp::id_token::{self, Nonce, VerifiedIdToken};
 
-fn id_token(extra: Value) -> VerifiedIdToken {
+fn id_token(extra: &Value) -> VerifiedIdToken {
     let key = key(Algorithm::Es256);
-    let mut claims = object(json!({
+    let mut claims = object(&json!({
         "iss": ISSUER, "sub": "00u1", "aud": CLIENT, "exp": NOW + 300, "iat": NOW, "nonce": NONCE,
     }));
     claims.extend(object(extra));
@@ -27,24 +27,24 @@ fn id_token(extra: Value) -> VerifiedIdToken {
     id_token::verify(&token, &published(&[&key]), &expected, now()).unwrap()
 }
 
-fn merged(token: Value, userinfo: Value) -> Map<String, Value> {
+fn merged(token: &Value, userinfo: &Value) -> Map<String, Value> {
     merge(&id_token(token), object(userinfo)).unwrap()
 }
 
 #[test]
 fn the_subject_must_be_the_same() {
-    let token = id_token(json!({}));
+    let token = id_token(&json!({}));
     let other = merge(
         &token,
-        object(json!({ "sub": "00u2", "email": "victim@x.example" })),
+        object(&json!({ "sub": "00u2", "email": "victim@x.example" })),
     );
     assert_eq!(other.unwrap_err(), OidcError::UserinfoSubMismatch);
     assert_eq!(
-        merge(&token, object(json!({ "sub": ["00u1"] }))).unwrap_err(),
+        merge(&token, object(&json!({ "sub": ["00u1"] }))).unwrap_err(),
         OidcError::UserinfoSubMismatch
     );
     assert_eq!(
-        merge(&token, object(json!({}))).unwrap_err(),
+        merge(&token, object(&json!({}))).unwrap_err(),
         OidcError::UserinfoSubMissing
     );
 }
@@ -52,8 +52,8 @@ fn the_subject_must_be_the_same() {
 #[test]
 fn userinfo_adds_and_never_replaces() {
     let claims = merged(
-        json!({ "name": "Ada" }),
-        json!({ "sub": "00u1", "name": "Eve", "groups": ["a"], "iss": "x" }),
+        &json!({ "name": "Ada" }),
+        &json!({ "sub": "00u1", "name": "Eve", "groups": ["a"], "iss": "x" }),
     );
     assert_eq!(claims["name"], "Ada");
     assert_eq!(claims["groups"], json!(["a"]));
@@ -64,21 +64,21 @@ fn userinfo_adds_and_never_replaces() {
 fn a_verification_is_not_transplanted_onto_another_address() {
     // The token's address stays unverified though userinfo verified another one.
     let claims = merged(
-        json!({ "email": "victim@x.example" }),
-        json!({ "sub": "00u1", "email": "mine@y.example", "email_verified": true }),
+        &json!({ "email": "victim@x.example" }),
+        &json!({ "sub": "00u1", "email": "mine@y.example", "email_verified": true }),
     );
     assert_eq!(claims["email"], "victim@x.example");
     assert!(!claims.contains_key("email_verified"));
     // A bare verification without its address is not taken either.
     let claims = merged(
-        json!({ "email": "victim@x.example" }),
-        json!({ "sub": "00u1", "email_verified": true }),
+        &json!({ "email": "victim@x.example" }),
+        &json!({ "sub": "00u1", "email_verified": true }),
     );
     assert!(!claims.contains_key("email_verified"));
     // And the token's bare verification does not vouch for an address from userinfo.
     let claims = merged(
-        json!({ "email_verified": true }),
-        json!({ "sub": "00u1", "email": "victim@x.example" }),
+        &json!({ "email_verified": true }),
+        &json!({ "sub": "00u1", "email": "victim@x.example" }),
     );
     assert_eq!(claims["email"], "victim@x.example");
     assert!(!claims.contains_key("email_verified"));
@@ -87,16 +87,16 @@ fn a_verification_is_not_transplanted_onto_another_address() {
 #[test]
 fn the_same_address_or_none_takes_the_statement_of_userinfo() {
     let address = json!({ "sub": "00u1", "email": "a@x.example", "email_verified": true });
-    let claims = merged(json!({ "email": "a@x.example" }), address.clone());
+    let claims = merged(&json!({ "email": "a@x.example" }), &address);
     assert_eq!(claims["email_verified"], true);
-    let claims = merged(json!({}), address.clone());
+    let claims = merged(&json!({}), &address);
     assert_eq!(
         (claims["email"].as_str(), claims["email_verified"].as_bool()),
         (Some("a@x.example"), Some(true))
     );
     let claims = merged(
-        json!({ "email": "a@x.example", "email_verified": false }),
-        address,
+        &json!({ "email": "a@x.example", "email_verified": false }),
+        &address,
     );
     assert_eq!(claims["email_verified"], false);
 }
