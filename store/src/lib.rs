@@ -7,6 +7,7 @@
 mod accounts;
 mod applications;
 mod apply;
+mod backup;
 mod codes;
 mod connections;
 mod digest;
@@ -35,6 +36,7 @@ mod writer;
 
 pub use applications::ApplicationRecord;
 pub use apply::Applied;
+pub use backup::BackupSummary;
 pub use codes::{AuthorizationCode, CodeUse};
 pub use connections::{ConnectionRecord, ConnectionSummary};
 pub use digest::sha256_hex;

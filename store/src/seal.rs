@@ -85,6 +85,11 @@ impl Sealer {
         crate::digest::to_hex(&self.current.id)
     }
 
+    /// Tells whether a key with this id is configured.
+    pub(crate) fn has_key(&self, id: &str) -> bool {
+        std::iter::once(&self.current).chain(&self.previous).any(|key| crate::digest::to_hex(&key.id) == id)
+    }
+
     /// Seals a value for one place.
     pub(crate) fn seal(&self, place: Place<'_>, value: &[u8]) -> Result<Vec<u8>> {
         let mut nonce = [0_u8; NONCE_LEN];

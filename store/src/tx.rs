@@ -32,10 +32,6 @@ impl Reader {
         &mut self.conn
     }
 
-    pub(crate) fn into_conn(self) -> Conn {
-        self.conn
-    }
-
     pub(crate) async fn rows(&mut self, sql: &str, binds: Vec<Bind>) -> Result<Vec<Row>> {
         self.conn.rows(sql, binds).await
     }

@@ -111,10 +111,6 @@ impl Row {
         Self { cells: cells.into_iter() }
     }
 
-    pub(crate) fn cells(self) -> impl Iterator<Item = Cell> {
-        self.cells
-    }
-
     fn next(&mut self, what: &'static str) -> Result<Cell> {
         self.cells.next().ok_or(StoreError::Corrupt(what))
     }
