@@ -72,6 +72,7 @@ pub enum Scope {
 
 /// Protocols towards identity providers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Protocol {
     /// SAML 2.0.
@@ -82,6 +83,7 @@ pub enum Protocol {
 
 /// How accounts of a connection come into being (C-01, R-07).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Provisioning {
     /// An admin makes each account.
@@ -148,6 +150,7 @@ impl Default for Settings {
 
 /// Steps of the match chain (C-12).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum MatchStep {
     /// NameID or `sub`, exact.
@@ -164,6 +167,7 @@ pub enum MatchStep {
 
 /// What happens with several candidates. Never a silent pick.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum OnAmbiguous {
     /// Refuse and list the candidates in the trace.
@@ -173,6 +177,7 @@ pub enum OnAmbiguous {
 
 /// How names are compared (C-13).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum NameComparison {
     /// Trimmed, Unicode-normalized (NFKC), without case.
@@ -184,6 +189,7 @@ pub enum NameComparison {
 
 /// A standard account found by matching at an SSO sign-in (C-11).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ExistingAccount {
     /// Link it: it becomes an SSO account, its password and all its sessions end.
@@ -197,6 +203,7 @@ pub enum ExistingAccount {
 
 /// A match that is not active (C-06). Refusal is forced where SCIM or an admin took the person out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum OnInactiveMatch {
     /// Refuse.
@@ -210,6 +217,7 @@ pub enum OnInactiveMatch {
 
 /// A different e-mail asserted for a known person (C-14).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum EmailUpdate {
     /// Update if the new one lies in a verified domain and is free; else keep the old one and raise an alert.
@@ -223,6 +231,7 @@ pub enum EmailUpdate {
 
 /// When rules are evaluated again for existing members (C-07, R-141).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RoleSync {
     /// Only when the membership comes into being.
@@ -236,6 +245,7 @@ pub enum RoleSync {
 
 /// No role results in an organization (C-08).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum OnNoRole {
     /// Skip the organization.
@@ -247,6 +257,7 @@ pub enum OnNoRole {
 
 /// An existing member no longer matches (C-09). Manual memberships are never removed by a rule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum OnLostMatch {
     /// Remove only grants that this connection's rules made and nobody pinned.
@@ -260,6 +271,7 @@ pub enum OnLostMatch {
 
 /// No free seat in the license pool (C-23).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum OnNoSeat {
     /// Refuse the sign-in.

@@ -22,6 +22,7 @@ pub struct Organization {
 
 /// How many roles one member of an organization may hold (C-19).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RolesPerMember {
     /// One: the first of the organization's roles, in their order, wins.
@@ -113,6 +114,7 @@ pub struct Account {
 
 /// Account kinds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum AccountKind {
     /// Works in the app.

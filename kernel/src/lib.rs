@@ -25,6 +25,3 @@ pub mod plan;
 pub mod policy;
 pub mod provision;
 pub mod trace;
-
-#[cfg(test)]
-mod fixtures;

@@ -7,6 +7,7 @@ use crate::id::{LicenseId, OrganizationId, WorkspaceId};
 
 /// A policy: the default one of a connection, or one organization's own.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Policy {
     /// JMESPath; `true` or the exact organization id admits. Absent: the connection's own organization.
@@ -25,6 +26,7 @@ pub struct Policy {
 
 /// The own policy of one organization; used instead of the default.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct OrganizationPolicy {
     /// The organization it is for.
@@ -45,6 +47,7 @@ pub struct OrganizationPolicy {
 
 /// Where roles come from; exactly one source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RoleRule {
     /// One role for everyone, by exact name.
@@ -57,6 +60,7 @@ pub enum RoleRule {
 
 /// One row of the group table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct GroupRoles {
     /// Value that the identity provider sends (Entra: group id; Okta: group name).
@@ -70,6 +74,7 @@ pub struct GroupRoles {
 
 /// Where workspaces come from: All, Fixed or Dynamic, never two at once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", tag = "mode", deny_unknown_fields)]
 pub enum WorkspaceRule {
     /// Every workspace.
@@ -88,6 +93,7 @@ pub enum WorkspaceRule {
 
 /// Where the license comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum LicenseRule {
     /// One pool for everyone.

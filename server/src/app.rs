@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use provost_store::Store;
+use tokio::sync::Notify;
 
 use crate::config::Config;
 use crate::outbound::{Outbound, OutboundError};
@@ -19,6 +20,8 @@ pub struct App {
     pub world: World,
     /// The only way to call other hosts.
     pub outbound: Outbound,
+    /// Wakes the runner of this node's jobs.
+    job_bell: Arc<Notify>,
 }
 
 impl App {
@@ -31,11 +34,17 @@ impl App {
             config.allow_private_addresses,
             config.outbound_authorities.as_deref(),
         )?;
-        Ok(Self {
-            config: Arc::new(config),
-            store,
-            world,
-            outbound,
-        })
+        Ok(Self { config: Arc::new(config), store, world, outbound, job_bell: Arc::new(Notify::new()) })
+    }
+
+    /// Tells this node's runner that a job was queued, so that it need not wait for its next look.
+    /// A node that does not hear it finds the job within a second.
+    pub fn ring_jobs(&self) {
+        self.job_bell.notify_one();
+    }
+
+    /// Waits until [`Self::ring_jobs`].
+    pub(crate) async fn jobs_rung(&self) {
+        self.job_bell.notified().await;
     }
 }

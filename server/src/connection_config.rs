@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// Names of the sealed secrets of a connection.
 pub mod secret {
@@ -137,4 +138,98 @@ pub enum ClientAuthentication {
     PrivateKeyJwt,
     /// Public client.
     None,
+}
+
+/// What a directory may do through a connection, kept beside the protocol settings under [`ScimConfig::KEY`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScimConfig {
+    /// Protocol versions that are open.
+    pub versions: Vec<ScimVersion>,
+    /// Operations that are allowed.
+    pub operations: Vec<ScimOperation>,
+}
+
+impl ScimConfig {
+    /// Name of the member that holds these settings.
+    pub const KEY: &'static str = "scim";
+
+    /// Reads the settings from a stored protocol configuration; none where no directory may push.
+    pub fn of(stored: &Value) -> Option<Self> {
+        serde_json::from_value(stored.get(Self::KEY)?.clone()).ok()
+    }
+}
+
+/// Protocol versions towards directories.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub enum ScimVersion {
+    /// SCIM 1.1.
+    #[serde(rename = "1.1")]
+    V1,
+    /// SCIM 2.0.
+    #[serde(rename = "2.0")]
+    V2,
+}
+
+impl ScimVersion {
+    /// Returns every version.
+    pub fn all() -> Vec<Self> {
+        vec![Self::V1, Self::V2]
+    }
+}
+
+/// Operations of a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ScimOperation {
+    /// Look people and groups up.
+    Read,
+    /// Create accounts.
+    Create,
+    /// Change accounts.
+    Update,
+    /// Deactivate and reactivate accounts.
+    Deactivate,
+    /// Delete accounts.
+    Delete,
+    /// Push groups.
+    Groups,
+}
+
+impl ScimOperation {
+    /// Returns every operation.
+    pub fn all() -> Vec<Self> {
+        vec![Self::Read, Self::Create, Self::Update, Self::Deactivate, Self::Delete, Self::Groups]
+    }
+}
+
+/// A stored protocol configuration that this version cannot read.
+#[derive(Debug, thiserror::Error)]
+#[error("the stored protocol settings of connection {connection} cannot be read")]
+pub struct StoredConfigError {
+    /// The connection.
+    pub connection: String,
+    #[source]
+    source: serde_json::Error,
+}
+
+impl ProtocolConfig {
+    /// Reads the protocol settings of a connection as the store keeps them.
+    ///
+    /// # Errors
+    /// [`StoredConfigError`] when they were written by a later version.
+    pub fn of(connection: &str, stored: &Value) -> Result<Self, StoredConfigError> {
+        Self::deserialize(stored).map_err(|source| StoredConfigError { connection: connection.to_owned(), source })
+    }
+
+    /// Returns the form that the store keeps, with the directory's settings beside it.
+    ///
+    /// # Errors
+    /// Never for values made by this program.
+    pub fn to_stored(&self, scim: Option<&ScimConfig>) -> Result<Value, serde_json::Error> {
+        let mut stored = serde_json::to_value(self)?;
+        if let (Some(scim), Some(members)) = (scim, stored.as_object_mut()) {
+            members.insert(ScimConfig::KEY.to_owned(), serde_json::to_value(scim)?);
+        }
+        Ok(stored)
+    }
 }

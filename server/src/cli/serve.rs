@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::cli::{Settings, open_app};
 use crate::config::{Config, LogFormat};
 use crate::flow;
+use crate::jobs::Runner;
 use crate::router::router;
 
 /// Run the server.
@@ -95,9 +96,13 @@ impl Server {
         let handle: Handle<SocketAddr> = Handle::new();
         let grace = Duration::from_secs(app.config.shutdown_seconds);
         let stopping = handle.clone();
+        let (stop_jobs, jobs_stop) = tokio::sync::watch::channel(false);
+        let jobs = Runner::start(app.clone(), jobs_stop);
         tokio::spawn(async move {
             stop.await;
-            tracing::info!("stopping: no new connections, running requests may finish");
+            tracing::info!("stopping: no new connections, running requests and jobs may finish");
+            // An error only says that the runner has ended already.
+            let _ = stop_jobs.send(true);
             stopping.graceful_shutdown(Some(grace));
         });
         let service = router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
@@ -119,6 +124,9 @@ impl Server {
             }
         };
         served.context("the listener failed")?;
+        if tokio::time::timeout(grace, jobs).await.is_err() {
+            tracing::warn!("jobs did not end in time; their leases end by themselves");
+        }
         app.store.close().await;
         tracing::info!("stopped");
         Ok(())

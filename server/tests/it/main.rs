@@ -1,4 +1,5 @@
 //! Black-box tests over the router, named after URLs and behavior. One binary, so that linking is paid once.
 
 mod app;
+mod jobs;
 mod ops;

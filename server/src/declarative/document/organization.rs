@@ -1,0 +1,90 @@
+//! Organizations in the declarative file.
+
+use provost_kernel::directory::RolesPerMember;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{is_default, is_false};
+
+/// A customer organization and what it hands out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OrganizationEntry {
+    /// Identifier: in URLs, in policies (`{{orgId}}`) and in the app's tokens. Never changes.
+    #[schemars(regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"))]
+    pub id: String,
+    /// Name shown to people; the identifier if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Domains of the organization's e-mail addresses.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub domains: Vec<DomainEntry>,
+    /// Roles in order of priority. Rules never make roles.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<RoleEntry>,
+    /// Workspaces.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub workspaces: Vec<WorkspaceEntry>,
+    /// License pools.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub licenses: Vec<LicenseEntry>,
+    /// Whether a member may hold one role or many (C-19).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub roles_per_member: RolesPerMember,
+}
+
+/// A domain of an organization.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DomainEntry {
+    /// Host name such as `example.com`; subdomains are separate. Public mail providers are refused.
+    pub name: String,
+    /// Whether the operator vouches that the domain belongs to the organization (R-111). False takes nothing back.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub verified: bool,
+}
+
+/// A role.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RoleEntry {
+    /// Identifier within the organization (`permissionprofileid`); survives renames.
+    pub id: String,
+    /// Exact name that expressions return; the identifier if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Whether holders are owners. Taken to be so for the identifier `owner` when absent. No rule ever grants such a role.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<bool>,
+    /// Whether holders may manage people. Taken to be so for the identifiers `owner` and `admin` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admin: Option<bool>,
+    /// Whether this role is given where defaults apply.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub default: bool,
+}
+
+/// A workspace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WorkspaceEntry {
+    /// Identifier within the organization (`accountid`).
+    pub id: String,
+    /// Name shown to people; the identifier if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Whether people land here where defaults apply.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub default: bool,
+}
+
+/// A license pool.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LicenseEntry {
+    /// Identifier within the organization.
+    pub id: String,
+    /// Seats; absent means without limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seats: Option<u32>,
+}

@@ -1,0 +1,40 @@
+//! Removes what has expired, in small portions so that nobody waits for it.
+
+use jiff::SignedDuration;
+use provost_store::{Retention, StoreError};
+
+use crate::app::App;
+
+/// Rows removed of each table in one transaction.
+const PORTION: u32 = 500;
+/// Portions of one run; the next run goes on.
+const PORTIONS: usize = 200;
+/// Sessions, tokens and other ended things are kept this long, for the pages that show them.
+const ENDED_DAYS: i64 = 7;
+/// Jobs that are done are kept this long, for whoever looks for a cause.
+const JOB_DAYS: i64 = 7;
+
+/// Removes expired rows.
+pub(super) async fn run(app: &App) -> anyhow::Result<()> {
+    let now = app.world.now();
+    let before = |days: i64| now.checked_sub(SignedDuration::from_hours(days * 24));
+    let retention = Retention {
+        traces_before: before(i64::from(app.config.trace_days))?,
+        ended_before: before(ENDED_DAYS)?,
+        jobs_before: before(JOB_DAYS)?,
+    };
+    let mut removed = 0;
+    for _ in 0..PORTIONS {
+        let portion: Result<u64, StoreError> =
+            app.store.write(move |tx| Box::pin(async move { tx.purge(&retention, PORTION, now).await })).await;
+        let portion = portion?;
+        removed += portion;
+        if portion == 0 {
+            break;
+        }
+    }
+    if removed > 0 {
+        tracing::debug!(rows = removed, "expired rows were removed");
+    }
+    Ok(())
+}

@@ -1,0 +1,86 @@
+//! Background jobs: what kinds there are, when they come round, and the runner that claims them.
+//!
+//! Jobs live in the store, so any node may run any of them and none is lost with a process. A job may run
+//! more than once: every kind must bear that. Nothing here decides about people.
+
+mod housekeeping;
+pub mod metadata;
+mod runner;
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use provost_store::{NewJob, StoreError, Tx};
+use serde_json::Value;
+
+use crate::app::App;
+use crate::world::{NoRandomness, World};
+
+pub use runner::Runner;
+
+/// The work of one kind: gets the payload, succeeds or says why not.
+pub type Work = for<'a> fn(&'a App, &'a Value) -> BoxFuture<'a, anyhow::Result<()>>;
+
+/// One kind of job.
+#[derive(Clone, Copy)]
+pub struct Kind {
+    /// Stable name, in the store and in measurements.
+    pub name: &'static str,
+    /// The work.
+    pub work: Work,
+    /// Seconds to wait after each failure; after the last one the job is given up.
+    pub retries: &'static [i64],
+    /// How often one comes round by itself, if it does.
+    pub every: Option<Duration>,
+}
+
+/// Removing what has expired.
+pub const HOUSEKEEPING: &str = "housekeeping";
+/// Reading the metadata of identity providers again.
+pub const METADATA_REFRESH: &str = "metadata_refresh";
+
+const MINUTE: u64 = 60;
+
+/// Every kind, in one table.
+pub const KINDS: &[Kind] = &[
+    Kind {
+        name: HOUSEKEEPING,
+        work: |app, _| Box::pin(housekeeping::run(app)),
+        retries: &[],
+        every: Some(Duration::from_secs(10 * MINUTE)),
+    },
+    Kind {
+        name: METADATA_REFRESH,
+        work: |app, _| Box::pin(metadata::run(app)),
+        retries: &[],
+        every: Some(Duration::from_secs(60 * MINUTE)),
+    },
+];
+
+/// Finds a kind by name.
+pub fn kind(name: &str) -> Option<&'static Kind> {
+    KINDS.iter().find(|kind| kind.name == name)
+}
+
+/// Queues a job in a transaction: it exists if and only if the transaction commits. Ring [`App::ring_jobs`] after that.
+///
+/// # Errors
+/// As the store's `enqueue`.
+pub async fn enqueue_in_tx(tx: &mut Tx, job: NewJob, now: Timestamp) -> Result<bool, StoreError> {
+    tx.enqueue(&job, now).await
+}
+
+/// Makes a job that may run at once.
+///
+/// # Errors
+/// [`NoRandomness`].
+pub fn new_job(world: &World, kind: &'static str, key: Option<String>, payload: Value) -> Result<NewJob, NoRandomness> {
+    Ok(NewJob {
+        id: world.id("job_")?,
+        kind: kind.to_owned(),
+        idempotency_key: key,
+        payload,
+        run_at: world.now(),
+    })
+}
