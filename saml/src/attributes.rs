@@ -169,12 +169,19 @@ fn find<'a>(attributes: &'a [Attribute], names: &[&str]) -> Option<&'a Attribute
 }
 
 fn first(attributes: &[Attribute], names: &[&str]) -> Option<String> {
-    find(attributes, names)?.values.iter().map(|v| v.trim()).find(|v| !v.is_empty()).map(str::to_owned)
+    find(attributes, names)?
+        .values
+        .iter()
+        .map(|v| v.trim())
+        .find(|v| !v.is_empty())
+        .map(str::to_owned)
 }
 
 fn many(attributes: &[Attribute], names: &[&str]) -> Vec<String> {
     let mut seen = std::collections::HashSet::new();
-    let values = find(attributes, names).map(|a| a.values.as_slice()).unwrap_or_default();
+    let values = find(attributes, names)
+        .map(|a| a.values.as_slice())
+        .unwrap_or_default();
     let clean = values.iter().map(|v| v.trim()).filter(|v| !v.is_empty());
     clean.filter(|v| seen.insert(*v)).map(str::to_owned).collect()
 }
@@ -193,7 +200,12 @@ mod tests {
     }
 
     fn name_id(value: &str, format: &str) -> NameId {
-        NameId { value: value.into(), format: Some(format.into()), name_qualifier: None, sp_name_qualifier: None }
+        NameId {
+            value: value.into(),
+            format: Some(format.into()),
+            name_qualifier: None,
+            sp_name_qualifier: None,
+        }
     }
 
     #[test]
@@ -223,7 +235,8 @@ mod tests {
         for (names, field) in table {
             for name in names {
                 for spelled in [(*name).to_owned(), name.to_ascii_uppercase()] {
-                    let person = normalize_parts(&name_id("x", FORMAT_PERSISTENT), &[attribute(&spelled, &["v"])]);
+                    let person =
+                        normalize_parts(&name_id("x", FORMAT_PERSISTENT), &[attribute(&spelled, &["v"])]);
                     assert_eq!(field(&person).as_deref(), Some("v"), "{spelled}");
                 }
             }
@@ -232,19 +245,39 @@ mod tests {
 
     #[test]
     fn r40_account_and_permission_profile() {
-        let attributes = [attribute("accountid", &["w1"]), attribute("PermissionProfileId", &["p1"])];
+        let attributes = [
+            attribute("accountid", &["w1"]),
+            attribute("PermissionProfileId", &["p1"]),
+        ];
         let person = normalize_parts(&name_id("x", FORMAT_PERSISTENT), &attributes);
-        assert_eq!((person.account_id.as_deref(), person.permission_profile_id.as_deref()), (Some("w1"), Some("p1")));
+        assert_eq!(
+            (
+                person.account_id.as_deref(),
+                person.permission_profile_id.as_deref()
+            ),
+            (Some("w1"), Some("p1"))
+        );
         let without = normalize_parts(&name_id("x", FORMAT_PERSISTENT), &[]);
         assert_eq!((without.account_id, without.permission_profile_id), (None, None));
     }
 
     #[test]
     fn email_falls_back_to_an_email_name_id_only() {
-        assert_eq!(normalize_parts(&name_id("a@b.example", FORMAT_EMAIL), &[]).email.as_deref(), Some("a@b.example"));
-        assert_eq!(normalize_parts(&name_id("a@b.example", FORMAT_PERSISTENT), &[]).email, None);
+        assert_eq!(
+            normalize_parts(&name_id("a@b.example", FORMAT_EMAIL), &[])
+                .email
+                .as_deref(),
+            Some("a@b.example")
+        );
+        assert_eq!(
+            normalize_parts(&name_id("a@b.example", FORMAT_PERSISTENT), &[]).email,
+            None
+        );
         let blank = [attribute("email", &[" "])];
-        assert_eq!(normalize_parts(&name_id("x", FORMAT_PERSISTENT), &blank).email, None);
+        assert_eq!(
+            normalize_parts(&name_id("x", FORMAT_PERSISTENT), &blank).email,
+            None
+        );
     }
 
     #[test]
@@ -253,7 +286,10 @@ mod tests {
         let person = normalize_parts(&name_id("x", FORMAT_PERSISTENT), &attributes);
         assert_eq!(person.groups, ["a", "b"]);
         assert!(!person.group_overage);
-        let link = [attribute("http://schemas.microsoft.com/claims/groups.link", &["https://graph.example/x"])];
+        let link = [attribute(
+            "http://schemas.microsoft.com/claims/groups.link",
+            &["https://graph.example/x"],
+        )];
         let person = normalize_parts(&name_id("x", FORMAT_PERSISTENT), &link);
         assert!(person.group_overage && person.groups.is_empty());
     }

@@ -67,7 +67,11 @@ impl AuthnRequest<'_> {
     ///
     /// # Errors
     /// [`SamlError::RelayStateTooLong`], [`SamlError::UrlMalformed`] or [`SamlError::SigningFailed`].
-    pub fn redirect_url(&self, relay_state: Option<&str>, key: Option<&SigningKey>) -> Result<Url, SamlError> {
+    pub fn redirect_url(
+        &self,
+        relay_state: Option<&str>,
+        key: Option<&SigningKey>,
+    ) -> Result<Url, SamlError> {
         binding::redirect_url(self.destination, Role::Request, &self.to_xml(), relay_state, key)
     }
 
@@ -75,12 +79,25 @@ impl AuthnRequest<'_> {
     ///
     /// # Errors
     /// As [`Self::redirect_url`].
-    pub fn post_form(&self, relay_state: Option<&str>, key: Option<&SigningKey>) -> Result<PostForm, SamlError> {
-        binding::post_form(self.destination, Role::Request, &self.draft().signed(key)?, relay_state)
+    pub fn post_form(
+        &self,
+        relay_state: Option<&str>,
+        key: Option<&SigningKey>,
+    ) -> Result<PostForm, SamlError> {
+        binding::post_form(
+            self.destination,
+            Role::Request,
+            &self.draft().signed(key)?,
+            relay_state,
+        )
     }
 
     fn draft(&self) -> Draft {
-        let mut before = format!("<samlp:AuthnRequest xmlns:samlp=\"{}\" xmlns:saml=\"{}\"", names::SAMLP, names::SAML);
+        let mut before = format!(
+            "<samlp:AuthnRequest xmlns:samlp=\"{}\" xmlns:saml=\"{}\"",
+            names::SAMLP,
+            names::SAML
+        );
         attr(&mut before, "ID", self.id.as_str());
         attr(&mut before, "Version", "2.0");
         attr(&mut before, "IssueInstant", &time::render(self.issue_instant));

@@ -65,7 +65,11 @@ pub(crate) fn redirect_url(
 ) -> Result<Url, SamlError> {
     check_relay_state(relay_state)?;
     let mut url = web_url(destination)?;
-    let mut query = format!("{}={}", role.parameter(), query_encode(&base64_encode(&deflate(xml)?)));
+    let mut query = format!(
+        "{}={}",
+        role.parameter(),
+        query_encode(&base64_encode(&deflate(xml)?))
+    );
     if let Some(value) = relay_state {
         query.push_str("&RelayState=");
         query.push_str(&query_encode(value));
@@ -100,12 +104,19 @@ pub(crate) fn post_form(
     if let Some(value) = relay_state {
         fields.push(("RelayState", value.to_owned()));
     }
-    Ok(PostForm { action: destination.to_owned(), fields })
+    Ok(PostForm {
+        action: destination.to_owned(),
+        fields,
+    })
 }
 
 /// Parses an absolute http(s) address; anything else could be script.
 pub(crate) fn web_url(text: &str) -> Result<Url, SamlError> {
     let url = Url::parse(text).map_err(|_| SamlError::UrlMalformed)?;
     let is_web = matches!(url.scheme(), "https" | "http") && url.has_host();
-    if is_web { Ok(url) } else { Err(SamlError::UrlMalformed) }
+    if is_web {
+        Ok(url)
+    } else {
+        Err(SamlError::UrlMalformed)
+    }
 }

@@ -16,8 +16,11 @@ pub struct Quote(String);
 impl Quote {
     /// Clips `text` to 200 characters and replaces control characters.
     pub fn new(text: &str) -> Self {
-        let mut quoted: String =
-            text.chars().take(QUOTE_MAX).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+        let mut quoted: String = text
+            .chars()
+            .take(QUOTE_MAX)
+            .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+            .collect();
         if text.chars().nth(QUOTE_MAX).is_some() {
             quoted.push('…');
         }

@@ -11,6 +11,8 @@
 mod binding;
 mod dsig;
 mod error;
+#[cfg(test)]
+mod fixture;
 mod limits;
 mod time;
 mod wire;

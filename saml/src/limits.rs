@@ -18,11 +18,20 @@ pub struct Limits {
 
 impl Limits {
     /// Limits for protocol messages: 256 KiB, 64 levels, 20 000 elements, 64 attributes.
-    pub const MESSAGE: Self = Self { max_bytes: 256 * 1024, max_depth: 64, max_nodes: 20_000, max_attributes: 64 };
+    pub const MESSAGE: Self = Self {
+        max_bytes: 256 * 1024,
+        max_depth: 64,
+        max_nodes: 20_000,
+        max_attributes: 64,
+    };
 
     /// Limits for metadata documents, which an administrator hands in: 2 MiB, 64 levels, 50 000 elements.
-    pub const METADATA: Self =
-        Self { max_bytes: 2 * 1024 * 1024, max_depth: 64, max_nodes: 50_000, max_attributes: 64 };
+    pub const METADATA: Self = Self {
+        max_bytes: 2 * 1024 * 1024,
+        max_depth: 64,
+        max_nodes: 50_000,
+        max_attributes: 64,
+    };
 }
 
 impl Default for Limits {

@@ -10,7 +10,9 @@ pub(crate) fn parse(text: &str) -> Result<Timestamp, SamlError> {
     let plain = text.len() >= 20
         && text.len() <= 40
         && text.as_bytes().get(10) == Some(&b'T')
-        && text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'-' | b':' | b'T' | b'Z' | b'.' | b'+'));
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_digit() || matches!(b, b'-' | b':' | b'T' | b'Z' | b'.' | b'+'));
     if !plain {
         return Err(SamlError::TimeMalformed);
     }
@@ -56,10 +58,23 @@ mod tests {
 
     #[test]
     fn accepts_xml_times_and_refuses_the_rest() {
-        for good in ["2026-11-23T02:10:00Z", "2026-11-23T02:10:00.123Z", "2026-11-23T03:10:00+01:00", "2026-11-23T02:10:00.1234567Z"] {
+        for good in [
+            "2026-11-23T02:10:00Z",
+            "2026-11-23T02:10:00.123Z",
+            "2026-11-23T03:10:00+01:00",
+            "2026-11-23T02:10:00.1234567Z",
+        ] {
             assert!(parse(good).is_ok(), "{good}");
         }
-        for bad in ["", "2026-11-23", "2026-11-23T02:10:00", "2026-11-23 02:10:00Z", "2026-13-23T02:10:00Z", "now", "2026-11-23T02:10:00Z[UTC]"] {
+        for bad in [
+            "",
+            "2026-11-23",
+            "2026-11-23T02:10:00",
+            "2026-11-23 02:10:00Z",
+            "2026-13-23T02:10:00Z",
+            "now",
+            "2026-11-23T02:10:00Z[UTC]",
+        ] {
             assert_eq!(parse(bad), Err(SamlError::TimeMalformed), "{bad}");
         }
     }

@@ -20,7 +20,13 @@ pub const RELAY_STATE_MAX: usize = 80;
 pub(crate) fn base64_decode(value: &[u8]) -> Result<Vec<u8>, SamlError> {
     let wrapped = value.iter().any(u8::is_ascii_whitespace);
     let compact: Cow<'_, [u8]> = if wrapped {
-        Cow::Owned(value.iter().copied().filter(|b| !b.is_ascii_whitespace()).collect())
+        Cow::Owned(
+            value
+                .iter()
+                .copied()
+                .filter(|b| !b.is_ascii_whitespace())
+                .collect(),
+        )
     } else {
         Cow::Borrowed(value)
     };
@@ -56,7 +62,10 @@ pub(crate) fn decode_post(value: &[u8], max_bytes: usize) -> Result<String, Saml
 pub(crate) fn inflate(compressed: &[u8], max_bytes: usize) -> Result<String, SamlError> {
     let cap = u64::try_from(max_bytes).unwrap_or(u64::MAX).saturating_add(1);
     let mut out = Vec::new();
-    DeflateDecoder::new(compressed).take(cap).read_to_end(&mut out).map_err(|_| SamlError::Deflate)?;
+    DeflateDecoder::new(compressed)
+        .take(cap)
+        .read_to_end(&mut out)
+        .map_err(|_| SamlError::Deflate)?;
     if out.len() > max_bytes {
         return Err(SamlError::InflateBomb);
     }
@@ -66,7 +75,9 @@ pub(crate) fn inflate(compressed: &[u8], max_bytes: usize) -> Result<String, Sam
 /// Compresses a message for the redirect binding.
 pub(crate) fn deflate(text: &str) -> Result<Vec<u8>, SamlError> {
     let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(text.as_bytes()).map_err(|_| SamlError::Deflate)?;
+    encoder
+        .write_all(text.as_bytes())
+        .map_err(|_| SamlError::Deflate)?;
     encoder.finish().map_err(|_| SamlError::Deflate)
 }
 
@@ -114,12 +125,20 @@ impl<'q> RedirectQuery<'q> {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let slot = match name {
                 "SAMLRequest" | "SAMLResponse" => {
-                    once(&mut message, (name == "SAMLResponse", value), "SAMLRequest/SAMLResponse")?;
+                    once(
+                        &mut message,
+                        (name == "SAMLResponse", value),
+                        "SAMLRequest/SAMLResponse",
+                    )?;
                     true
                 }
-                "RelayState" => once(&mut relay_state, decode(value, "RelayState")?, "RelayState").map(|()| true)?,
+                "RelayState" => {
+                    once(&mut relay_state, decode(value, "RelayState")?, "RelayState").map(|()| true)?
+                }
                 "SigAlg" => once(&mut sig_alg, decode(value, "SigAlg")?, "SigAlg").map(|()| true)?,
-                "Signature" => once(&mut signature, decode(value, "Signature")?, "Signature").map(|()| false)?,
+                "Signature" => {
+                    once(&mut signature, decode(value, "Signature")?, "Signature").map(|()| false)?
+                }
                 _ => false,
             };
             if slot {
@@ -130,7 +149,14 @@ impl<'q> RedirectQuery<'q> {
         let (is_response, value) = message.ok_or(SamlError::Query { name })?;
         let deflated = base64_decode(decode(value, name)?.as_bytes())?;
         let signature = signature.map(|s| base64_decode(s.as_bytes())).transpose()?;
-        Ok(Self { is_response, deflated, relay_state, sig_alg, signature, signed_pairs })
+        Ok(Self {
+            is_response,
+            deflated,
+            relay_state,
+            sig_alg,
+            signature,
+            signed_pairs,
+        })
     }
 
     /// Returns the octets that the detached signature covers (SAML bindings 3.4.4.1).
@@ -143,15 +169,26 @@ impl<'q> RedirectQuery<'q> {
 
 /// Fills `slot` or refuses the repetition.
 fn once<T>(slot: &mut Option<T>, value: T, name: &'static str) -> Result<(), SamlError> {
-    if slot.replace(value).is_some() { Err(SamlError::Query { name }) } else { Ok(()) }
+    if slot.replace(value).is_some() {
+        Err(SamlError::Query { name })
+    } else {
+        Ok(())
+    }
 }
 
 /// Decodes one raw query value; the result must be UTF-8.
 fn decode(raw: &str, name: &'static str) -> Result<String, SamlError> {
     let pair = format!("v={raw}");
     let mut values = url::form_urlencoded::parse(pair.as_bytes());
-    let value = values.next().map(|(_, v)| v.into_owned()).ok_or(SamlError::Query { name })?;
-    if value.contains('\u{fffd}') { Err(SamlError::Query { name }) } else { Ok(value) }
+    let value = values
+        .next()
+        .map(|(_, v)| v.into_owned())
+        .ok_or(SamlError::Query { name })?;
+    if value.contains('\u{fffd}') {
+        Err(SamlError::Query { name })
+    } else {
+        Ok(value)
+    }
 }
 
 #[cfg(test)]
@@ -179,11 +216,23 @@ mod tests {
     fn queries_are_taken_as_sent() {
         let raw = "SAMLRequest=YQ%3d%3d&RelayState=a%20b&SigAlg=x&Signature=YQ%3D%3D";
         let query = RedirectQuery::parse(raw, 1000).unwrap();
-        assert_eq!(query.signed_octets(), "SAMLRequest=YQ%3d%3d&RelayState=a%20b&SigAlg=x");
+        assert_eq!(
+            query.signed_octets(),
+            "SAMLRequest=YQ%3d%3d&RelayState=a%20b&SigAlg=x"
+        );
         assert_eq!(query.relay_state.as_deref(), Some("a b"));
         assert!(!query.is_response);
-        for bad in ["SAMLRequest=YQ%3D%3D&SAMLRequest=YQ%3D%3D", "SAMLRequest=YQ%3D%3D&SAMLResponse=YQ%3D%3D", "RelayState=x", "SAMLRequest=YQ%3D%3D&SigAlg=a&SigAlg=b"] {
-            assert_eq!(RedirectQuery::parse(bad, 1000).err().map(|e| e.code()), Some("saml_query"), "{bad}");
+        for bad in [
+            "SAMLRequest=YQ%3D%3D&SAMLRequest=YQ%3D%3D",
+            "SAMLRequest=YQ%3D%3D&SAMLResponse=YQ%3D%3D",
+            "RelayState=x",
+            "SAMLRequest=YQ%3D%3D&SigAlg=a&SigAlg=b",
+        ] {
+            assert_eq!(
+                RedirectQuery::parse(bad, 1000).err().map(|e| e.code()),
+                Some("saml_query"),
+                "{bad}"
+            );
         }
     }
 }

@@ -3,7 +3,9 @@
 //! Owns the choice of algorithms and the single answer for every failure. Never follows a CipherReference
 //! or a RetrievalMethod: those were how peers were made to fetch an attacker's address.
 
-use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, Algorithm as AeadAlgorithm, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::aead::{
+    AES_128_GCM, AES_256_GCM, Aad, Algorithm as AeadAlgorithm, LessSafeKey, Nonce, UnboundKey,
+};
 use aws_lc_rs::cipher::{self, DecryptingKey, DecryptionContext, UnboundCipherKey};
 use aws_lc_rs::iv::FixedLength;
 use zeroize::{Zeroize, Zeroizing};
@@ -78,12 +80,19 @@ pub(crate) struct DecryptionPolicy<'k> {
 }
 
 /// Opens `wrapper`, an EncryptedAssertion, EncryptedID or EncryptedAttribute, and returns its XML text.
-pub(crate) fn open(wrapper: Node<'_, '_>, policy: &DecryptionPolicy<'_>) -> Result<Zeroizing<String>, SamlError> {
+pub(crate) fn open(
+    wrapper: Node<'_, '_>,
+    policy: &DecryptionPolicy<'_>,
+) -> Result<Zeroizing<String>, SamlError> {
     if policy.keys.is_empty() {
         return Err(SamlError::NoDecryptionKey);
     }
-    let data = wrapper.child(names::XENC, "EncryptedData")?.ok_or(SamlError::EncryptionMalformed)?;
-    let method = data.child(names::XENC, "EncryptionMethod")?.ok_or(SamlError::EncryptionMalformed)?;
+    let data = wrapper
+        .child(names::XENC, "EncryptedData")?
+        .ok_or(SamlError::EncryptionMalformed)?;
+    let method = data
+        .child(names::XENC, "EncryptionMethod")?
+        .ok_or(SamlError::EncryptionMalformed)?;
     let cipher = ContentCipher::from_uri(method.need_attr("Algorithm")?)?;
     if cipher.is_cbc() {
         if !policy.allow_cbc {
@@ -129,12 +138,22 @@ fn encrypted_keys(wrapper: Node<'_, '_>, data: Node<'_, '_>) -> Result<Vec<Wrapp
 }
 
 fn read_encrypted_key(element: Node<'_, '_>) -> Result<Wrapped, SamlError> {
-    let method = element.child(names::XENC, "EncryptionMethod")?.ok_or(SamlError::EncryptionMalformed)?;
+    let method = element
+        .child(names::XENC, "EncryptionMethod")?
+        .ok_or(SamlError::EncryptionMalformed)?;
     let uri = method.need_attr("Algorithm")?;
     let refused = |uri: &str| SamlError::EncryptionAlgorithmRefused { uri: Quote::new(uri) };
-    let digest = method.child(names::DS, "DigestMethod")?.map_or(Ok(SHA1), |d| d.need_attr("Algorithm"))?;
-    let mask = method.child(names::XENC11, "MGF")?.map(|m| m.need_attr("Algorithm")).transpose()?;
-    let mask = mask.map_or(Ok("sha1"), |m| m.strip_prefix("http://www.w3.org/2009/xmlenc11#mgf1").ok_or(refused(m)))?;
+    let digest = method
+        .child(names::DS, "DigestMethod")?
+        .map_or(Ok(SHA1), |d| d.need_attr("Algorithm"))?;
+    let mask = method
+        .child(names::XENC11, "MGF")?
+        .map(|m| m.need_attr("Algorithm"))
+        .transpose()?;
+    let mask = mask.map_or(Ok("sha1"), |m| {
+        m.strip_prefix("http://www.w3.org/2009/xmlenc11#mgf1")
+            .ok_or(refused(m))
+    })?;
     // The mask function defaults to SHA-1, and the library ties it to the digest.
     let oaep = match (uri, digest, mask) {
         (RSA_OAEP_MGF1P | RSA_OAEP, SHA1, "sha1") => Oaep::Sha1,
@@ -144,16 +163,26 @@ fn read_encrypted_key(element: Node<'_, '_>) -> Result<Wrapped, SamlError> {
         _ => return Err(refused(uri)),
     };
     let label = match method.child(names::XENC, "OAEPparams")? {
-        Some(params) => Some(wire::base64_decode(params.text()?.as_bytes()).map_err(|_| SamlError::EncryptionMalformed)?),
+        Some(params) => {
+            Some(wire::base64_decode(params.text()?.as_bytes()).map_err(|_| SamlError::EncryptionMalformed)?)
+        }
         None => None,
     };
-    Ok(Wrapped { oaep, value: cipher_value(element)?, label })
+    Ok(Wrapped {
+        oaep,
+        value: cipher_value(element)?,
+        label,
+    })
 }
 
 /// Reads CipherData/CipherValue; a CipherReference has no place here.
 fn cipher_value(element: Node<'_, '_>) -> Result<Vec<u8>, SamlError> {
-    let data = element.child(names::XENC, "CipherData")?.ok_or(SamlError::EncryptionMalformed)?;
-    let value = data.child(names::XENC, "CipherValue")?.ok_or(SamlError::EncryptionMalformed)?;
+    let data = element
+        .child(names::XENC, "CipherData")?
+        .ok_or(SamlError::EncryptionMalformed)?;
+    let value = data
+        .child(names::XENC, "CipherValue")?
+        .ok_or(SamlError::EncryptionMalformed)?;
     wire::base64_decode(value.text()?.as_bytes()).map_err(|_| SamlError::EncryptionMalformed)
 }
 
@@ -168,19 +197,30 @@ fn decrypt(cipher: ContentCipher, key: &[u8], ciphertext: Vec<u8>) -> Option<Zer
 }
 
 /// XML Encryption 1.1 section 5.2.4: 96-bit nonce first, 128-bit tag last.
-fn decrypt_gcm(algorithm: &'static AeadAlgorithm, key: &[u8], mut bytes: Vec<u8>) -> Option<Zeroizing<Vec<u8>>> {
+fn decrypt_gcm(
+    algorithm: &'static AeadAlgorithm,
+    key: &[u8],
+    mut bytes: Vec<u8>,
+) -> Option<Zeroizing<Vec<u8>>> {
     let key = LessSafeKey::new(UnboundKey::new(algorithm, key).ok()?);
     let (nonce, _) = bytes.split_first_chunk::<12>()?;
     let nonce = Nonce::assume_unique_for_key(*nonce);
     let mut sealed = bytes.split_off(12);
-    let plain = key.open_in_place(nonce, Aad::empty(), &mut sealed).ok().map(|plain| Zeroizing::new(plain.to_vec()));
+    let plain = key
+        .open_in_place(nonce, Aad::empty(), &mut sealed)
+        .ok()
+        .map(|plain| Zeroizing::new(plain.to_vec()));
     sealed.zeroize();
     plain
 }
 
 /// XML Encryption 1.1 section 5.2.3: 128-bit vector first; the last byte counts the padding, whose other
 /// bytes are arbitrary (ISO 10126), so the library's PKCS#7 mode would refuse honest senders.
-fn decrypt_cbc(algorithm: &'static cipher::Algorithm, key: &[u8], mut bytes: Vec<u8>) -> Option<Zeroizing<Vec<u8>>> {
+fn decrypt_cbc(
+    algorithm: &'static cipher::Algorithm,
+    key: &[u8],
+    mut bytes: Vec<u8>,
+) -> Option<Zeroizing<Vec<u8>>> {
     let key = DecryptingKey::cbc(UnboundCipherKey::new(algorithm, key).ok()?).ok()?;
     let (vector, _) = bytes.split_first_chunk::<16>()?;
     let context = DecryptionContext::Iv128(FixedLength::from(*vector));

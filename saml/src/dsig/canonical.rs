@@ -2,6 +2,7 @@
 
 use bergshamra_c14n::{C14nMode, canonicalize_doc};
 use bergshamra_xml::NodeSet;
+use uppsala::{Document, NodeId};
 
 use crate::error::{Quote, SamlError};
 use crate::xml::{Node, names};
@@ -33,7 +34,10 @@ impl Canonicalization {
         }
         match uri {
             names::EXC_C14N | names::EXC_C14N_COMMENTS => {
-                let list = parameters.map(|p| p.need_attr("PrefixList")).transpose()?.unwrap_or("");
+                let list = parameters
+                    .map(|p| p.need_attr("PrefixList"))
+                    .transpose()?
+                    .unwrap_or("");
                 let prefixes: Vec<String> = list.split_ascii_whitespace().map(str::to_owned).collect();
                 if prefixes.len() > MAX_PREFIXES {
                     return Err(SamlError::TooManyNamespaces);
@@ -49,12 +53,29 @@ impl Canonicalization {
     ///
     /// The attack behind the emptiness check: a library that fails silently digests nothing, and the digest
     /// of nothing is known to everyone (CVE-2025-66568).
-    pub(crate) fn apply(&self, element: Node<'_, '_>, without: Option<Node<'_, '_>>) -> Result<String, SamlError> {
-        let doc = element.tree().document();
-        let mut set = NodeSet::tree_without_comments(element.node_id(), doc);
+    pub(crate) fn apply(
+        &self,
+        element: Node<'_, '_>,
+        without: Option<Node<'_, '_>>,
+    ) -> Result<String, SamlError> {
+        self.apply_raw(
+            element.tree().document(),
+            element.node_id(),
+            without.map(Node::node_id),
+        )
+    }
+
+    /// Canonicalizes by arena index.
+    pub(crate) fn apply_raw(
+        &self,
+        doc: &Document<'_>,
+        element: NodeId,
+        without: Option<NodeId>,
+    ) -> Result<String, SamlError> {
+        let mut set = NodeSet::tree_without_comments(element, doc);
         if let Some(signature) = without {
-            set.remove_id(signature.node_id());
-            for id in doc.descendants(signature.node_id()) {
+            set.remove_id(signature);
+            for id in doc.descendants(signature) {
                 set.remove_id(id);
             }
         }
@@ -62,7 +83,8 @@ impl Canonicalization {
             Self::Inclusive => (C14nMode::Inclusive, &[]),
             Self::Exclusive(prefixes) => (C14nMode::Exclusive, prefixes),
         };
-        let bytes = canonicalize_doc(doc, mode, Some(&set), prefixes).map_err(|_| SamlError::CanonicalizationFailed)?;
+        let bytes = canonicalize_doc(doc, mode, Some(&set), prefixes)
+            .map_err(|_| SamlError::CanonicalizationFailed)?;
         if bytes.is_empty() {
             return Err(SamlError::CanonicalizationFailed);
         }

@@ -8,6 +8,8 @@ mod profile;
 mod sign;
 mod verify;
 
+#[cfg(test)]
+pub(crate) use canonical::Canonicalization;
 pub(crate) use sign::sign_enveloped;
 #[cfg(any(test, feature = "issue"))]
 pub(crate) use sign::{SignOptions, sign_enveloped_with};

@@ -35,7 +35,9 @@ pub(super) fn read_signature<'t, 'a>(signature: Node<'t, 'a>) -> Result<Signatur
     let mut children = signature.children();
     let signed_info = children.next().filter(|n| n.is(names::DS, "SignedInfo"));
     let value = children.next().filter(|n| n.is(names::DS, "SignatureValue"));
-    let (Some(signed_info), Some(value)) = (signed_info, value) else { return Err(SamlError::SignatureMalformed) };
+    let (Some(signed_info), Some(value)) = (signed_info, value) else {
+        return Err(SamlError::SignatureMalformed);
+    };
     let rest_is_key_info = match (children.next(), children.next()) {
         (None, _) => true,
         (Some(third), None) => third.is(names::DS, "KeyInfo"),
@@ -75,7 +77,9 @@ fn read_reference(
     algorithm: SignatureAlgorithm,
 ) -> Result<SignedInfo, SamlError> {
     let children: Vec<_> = reference.children().collect();
-    let [transforms, method, value] = children.as_slice() else { return Err(SamlError::SignatureMalformed) };
+    let [transforms, method, value] = children.as_slice() else {
+        return Err(SamlError::SignatureMalformed);
+    };
     let in_order = transforms.is(names::DS, "Transforms")
         && method.is(names::DS, "DigestMethod")
         && value.is(names::DS, "DigestValue");
@@ -83,7 +87,10 @@ fn read_reference(
         return Err(SamlError::SignatureMalformed);
     }
     let uri = reference.attr("URI").unwrap_or("");
-    let reference_id = uri.strip_prefix('#').filter(|id| !id.is_empty()).ok_or(SamlError::ReferenceMismatch)?;
+    let reference_id = uri
+        .strip_prefix('#')
+        .filter(|id| !id.is_empty())
+        .ok_or(SamlError::ReferenceMismatch)?;
     Ok(SignedInfo {
         canonicalization,
         algorithm,
@@ -119,7 +126,9 @@ fn read_transforms(transforms: Node<'_, '_>) -> Result<Canonicalization, SamlErr
     }
     match second {
         None => Ok(Canonicalization::Inclusive),
-        Some(second) if second.attr("Algorithm") == Some(names::ENVELOPED) => Err(SamlError::SignatureMalformed),
+        Some(second) if second.attr("Algorithm") == Some(names::ENVELOPED) => {
+            Err(SamlError::SignatureMalformed)
+        }
         Some(second) => Canonicalization::read(*second),
     }
 }

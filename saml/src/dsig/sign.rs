@@ -20,7 +20,11 @@ pub(crate) struct SignOptions<'o> {
 impl SignOptions<'_> {
     /// The key's default algorithm, SHA-256 digests and no KeyInfo.
     pub(crate) fn for_key(key: &SigningKey) -> Self {
-        Self { algorithm: key.default_algorithm(), digest: DigestAlgorithm::Sha256, certificate: None }
+        Self {
+            algorithm: key.default_algorithm(),
+            digest: DigestAlgorithm::Sha256,
+            certificate: None,
+        }
     }
 }
 
@@ -62,11 +66,19 @@ fn render(id: &str, digest: &[u8], key: &SigningKey, options: &SignOptions<'_>) 
     attr(&mut body, "URI", &format!("#{id}"));
     body.push_str("><ds:Transforms>");
     for transform in [names::ENVELOPED, names::EXC_C14N] {
-        body.push_str(&format!("<ds:Transform Algorithm=\"{transform}\"></ds:Transform>"));
+        body.push_str(&format!(
+            "<ds:Transform Algorithm=\"{transform}\"></ds:Transform>"
+        ));
     }
     body.push_str("</ds:Transforms>");
-    body.push_str(&format!("<ds:DigestMethod Algorithm=\"{}\"></ds:DigestMethod>", options.digest.uri()));
-    body.push_str(&format!("<ds:DigestValue>{}</ds:DigestValue></ds:Reference>", wire::base64_encode(digest)));
+    body.push_str(&format!(
+        "<ds:DigestMethod Algorithm=\"{}\"></ds:DigestMethod>",
+        options.digest.uri()
+    ));
+    body.push_str(&format!(
+        "<ds:DigestValue>{}</ds:DigestValue></ds:Reference>",
+        wire::base64_encode(digest)
+    ));
 
     let signed = format!("<ds:SignedInfo xmlns:ds=\"{}\">{body}</ds:SignedInfo>", names::DS);
     let value = wire::base64_encode(&key.sign(options.algorithm, signed.as_bytes())?);

@@ -10,7 +10,9 @@ use crate::xml::{Dialect, Node, Tree, names};
 
 /// Returns the Signature directly under `element`, refusing a second one.
 pub(crate) fn signature_child<'t, 'a>(element: Node<'t, 'a>) -> Result<Option<Node<'t, 'a>>, SamlError> {
-    element.child(names::DS, "Signature").map_err(|_| SamlError::SeveralSignatures)
+    element
+        .child(names::DS, "Signature")
+        .map_err(|_| SamlError::SeveralSignatures)
 }
 
 /// Verifies `signature`, a child of `element`, and returns the canonical text of `element` without it.
@@ -49,7 +51,8 @@ pub(crate) fn verify_enveloped(
 
 /// Reads the profile from the canonical SignedInfo.
 fn reread(canonical_info: &str, limits: &Limits) -> Result<SignedInfo, SamlError> {
-    let tree = Tree::parse(canonical_info, limits, Dialect::Message).map_err(|_| SamlError::SignatureMalformed)?;
+    let tree =
+        Tree::parse(canonical_info, limits, Dialect::Message).map_err(|_| SamlError::SignatureMalformed)?;
     let root = tree.root();
     if !root.is(names::DS, "SignedInfo") {
         return Err(SamlError::SignatureMalformed);

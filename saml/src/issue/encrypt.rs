@@ -37,12 +37,18 @@ pub struct Encryption<'e> {
 pub(crate) fn encrypt_element(xml: &str, encryption: &Encryption<'_>) -> Result<String, SamlError> {
     let failed = |_| SamlError::SigningFailed;
     let (key_bytes, vector) = encryption.random.split_at(32);
-    let key = key_bytes.get(..encryption.cipher.key_len()).ok_or(SamlError::SigningFailed)?;
+    let key = key_bytes
+        .get(..encryption.cipher.key_len())
+        .ok_or(SamlError::SigningFailed)?;
     let vector: [u8; 16] = vector.try_into().map_err(|_| SamlError::SigningFailed)?;
-    let content = encrypt_content(encryption.cipher, key, vector, xml.as_bytes()).ok_or(SamlError::SigningFailed)?;
+    let content =
+        encrypt_content(encryption.cipher, key, vector, xml.as_bytes()).ok_or(SamlError::SigningFailed)?;
 
     let (oaep, method) = match encryption.transport {
-        KeyTransport::OaepSha1 => (Oaep::Sha1, format!("<xenc:EncryptionMethod Algorithm=\"{RSA_OAEP_MGF1P}\"/>")),
+        KeyTransport::OaepSha1 => (
+            Oaep::Sha1,
+            format!("<xenc:EncryptionMethod Algorithm=\"{RSA_OAEP_MGF1P}\"/>"),
+        ),
         KeyTransport::OaepSha256 => (
             Oaep::Sha256,
             format!(
@@ -54,10 +60,13 @@ pub(crate) fn encrypt_element(xml: &str, encryption: &Encryption<'_>) -> Result<
             ),
         ),
     };
-    let public = PublicEncryptingKey::from_der(&encryption.recipient.spki_der).map_err(|_| SamlError::KeyTypeRefused)?;
+    let public = PublicEncryptingKey::from_der(&encryption.recipient.spki_der)
+        .map_err(|_| SamlError::KeyTypeRefused)?;
     let public = OaepPublicEncryptingKey::new(public).map_err(failed)?;
     let mut wrapped = vec![0; public.ciphertext_size()];
-    let wrapped = public.encrypt(oaep.algorithm(), key, &mut wrapped, None).map_err(failed)?;
+    let wrapped = public
+        .encrypt(oaep.algorithm(), key, &mut wrapped, None)
+        .map_err(failed)?;
 
     Ok(format!(
         "<xenc:EncryptedData xmlns:xenc=\"{xenc}\" Type=\"{xenc}Element\">\
@@ -76,14 +85,23 @@ fn encrypt_content(cipher: ContentCipher, key: &[u8], vector: [u8; 16], plain: &
     let mut body = plain.to_vec();
     match cipher {
         ContentCipher::Aes128Gcm | ContentCipher::Aes256Gcm => {
-            let algorithm = if cipher.key_len() == 16 { &AES_128_GCM } else { &AES_256_GCM };
+            let algorithm = if cipher.key_len() == 16 {
+                &AES_128_GCM
+            } else {
+                &AES_256_GCM
+            };
             let key = LessSafeKey::new(UnboundKey::new(algorithm, key).ok()?);
             let (nonce, _) = vector.split_first_chunk::<12>()?;
-            key.seal_in_place_append_tag(Nonce::assume_unique_for_key(*nonce), Aad::empty(), &mut body).ok()?;
+            key.seal_in_place_append_tag(Nonce::assume_unique_for_key(*nonce), Aad::empty(), &mut body)
+                .ok()?;
             Some([nonce.as_slice(), &body].concat())
         }
         ContentCipher::Aes128Cbc | ContentCipher::Aes256Cbc => {
-            let algorithm = if cipher.key_len() == 16 { &AES_128 } else { &AES_256 };
+            let algorithm = if cipher.key_len() == 16 {
+                &AES_128
+            } else {
+                &AES_256
+            };
             // ISO 10126 as XML Encryption 5.2.3 has it: zeros, and the count in the last byte.
             let padding = 16 - body.len() % 16;
             body.resize(body.len() + padding, 0);
@@ -91,7 +109,8 @@ fn encrypt_content(cipher: ContentCipher, key: &[u8], vector: [u8; 16], plain: &
                 *last = u8::try_from(padding).ok()?;
             }
             let key = EncryptingKey::cbc(UnboundCipherKey::new(algorithm, key).ok()?).ok()?;
-            key.less_safe_encrypt(&mut body, EncryptionContext::Iv128(FixedLength::from(vector))).ok()?;
+            key.less_safe_encrypt(&mut body, EncryptionContext::Iv128(FixedLength::from(vector)))
+                .ok()?;
             Some([vector.as_slice(), &body].concat())
         }
     }

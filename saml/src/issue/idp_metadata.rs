@@ -30,7 +30,15 @@ pub fn idp_metadata(idp: &IdentityProvider<'_>) -> String {
     );
     attr(&mut out, "entityID", idp.entity_id);
     out.push_str("><md:IDPSSODescriptor");
-    attr(&mut out, "WantAuthnRequestsSigned", if idp.want_authn_requests_signed { "true" } else { "false" });
+    attr(
+        &mut out,
+        "WantAuthnRequestsSigned",
+        if idp.want_authn_requests_signed {
+            "true"
+        } else {
+            "false"
+        },
+    );
     attr(&mut out, "protocolSupportEnumeration", names::SAMLP);
     out.push('>');
     for certificate in idp.certificates {

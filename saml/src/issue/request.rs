@@ -59,7 +59,9 @@ pub fn parse_authn_request(
         Received::Post(value) => {
             let text = wire::decode_post(value, limits.max_bytes)?;
             let tree = Tree::parse(&text, &limits, Dialect::Message)?;
-            let Some(keys) = keys else { return read(tree.root(), None, false) };
+            let Some(keys) = keys else {
+                return read(tree.root(), None, false);
+            };
             let signature = signature_child(tree.root())?.ok_or(SamlError::SignatureMissing)?;
             let canonical = verify_enveloped(tree.root(), signature, keys, &limits)?;
             let proven = Tree::parse(&canonical, &limits, Dialect::Message)?;
@@ -68,17 +70,28 @@ pub fn parse_authn_request(
     }
 }
 
-fn read(root: Node<'_, '_>, relay_state: Option<String>, signed: bool) -> Result<ReceivedAuthnRequest, SamlError> {
+fn read(
+    root: Node<'_, '_>,
+    relay_state: Option<String>,
+    signed: bool,
+) -> Result<ReceivedAuthnRequest, SamlError> {
     if !root.is(names::SAMLP, "AuthnRequest") {
-        return Err(SamlError::RootUnexpected { found: root.quoted_name() });
+        return Err(SamlError::RootUnexpected {
+            found: root.quoted_name(),
+        });
     }
     if root.attr("Version") != Some("2.0") {
         return Err(SamlError::Version);
     }
-    let issuer = root.child(names::SAML, "Issuer")?.ok_or(SamlError::IssuerMissing)?;
+    let issuer = root
+        .child(names::SAML, "Issuer")?
+        .ok_or(SamlError::IssuerMissing)?;
     let policy = root.child(names::SAMLP, "NameIDPolicy")?;
     let subject = root.child(names::SAML, "Subject")?;
-    let hint = subject.map(|s| s.child(names::SAML, "NameID")).transpose()?.flatten();
+    let hint = subject
+        .map(|s| s.child(names::SAML, "NameID"))
+        .transpose()?
+        .flatten();
     let is_true = |name| matches!(root.attr(name), Some("true" | "1"));
     Ok(ReceivedAuthnRequest {
         id: root.need_id()?.to_owned(),
@@ -88,7 +101,10 @@ fn read(root: Node<'_, '_>, relay_state: Option<String>, signed: bool) -> Result
         name_id_format: policy.and_then(|p| p.attr("Format")).map(str::to_owned),
         force_authn: is_true("ForceAuthn"),
         is_passive: is_true("IsPassive"),
-        login_hint: hint.map(Node::text).transpose()?.map(std::borrow::Cow::into_owned),
+        login_hint: hint
+            .map(Node::text)
+            .transpose()?
+            .map(std::borrow::Cow::into_owned),
         relay_state,
         signed,
     })

@@ -69,7 +69,10 @@ pub fn issue_response(
     signing: &Signing<'_>,
     encryption: Option<&Encryption<'_>>,
 ) -> Result<String, SamlError> {
-    let options = SignOptions { certificate: signing.certificate, ..SignOptions::for_key(signing.key) };
+    let options = SignOptions {
+        certificate: signing.certificate,
+        ..SignOptions::for_key(signing.key)
+    };
     let assertion = sign_if(signing.assertion, &assertion_draft(spec), signing.key, &options)?;
     let payload = match encryption {
         Some(encryption) => {
@@ -78,7 +81,12 @@ pub fn issue_response(
         }
         None => assertion,
     };
-    sign_if(signing.response, &response_draft(spec, &payload), signing.key, &options)
+    sign_if(
+        signing.response,
+        &response_draft(spec, &payload),
+        signing.key,
+        &options,
+    )
 }
 
 /// Wraps a Response into the form that the browser posts.
@@ -89,8 +97,17 @@ pub fn response_form(acs_url: &str, xml: &str, relay_state: Option<&str>) -> Res
     binding::post_form(acs_url, Role::Response, xml, relay_state)
 }
 
-fn sign_if(sign: bool, draft: &Draft, key: &SigningKey, options: &SignOptions<'_>) -> Result<String, SamlError> {
-    if sign { sign_enveloped_with(&draft.before, &draft.after, key, options) } else { Ok(draft.unsigned()) }
+fn sign_if(
+    sign: bool,
+    draft: &Draft,
+    key: &SigningKey,
+    options: &SignOptions<'_>,
+) -> Result<String, SamlError> {
+    if sign {
+        sign_enveloped_with(&draft.before, &draft.after, key, options)
+    } else {
+        Ok(draft.unsigned())
+    }
 }
 
 /// Renders the Assertion.
@@ -120,7 +137,11 @@ pub(crate) fn assertion_draft(spec: &ResponseSpec<'_>) -> Draft {
     after.push_str("</saml:AudienceRestriction></saml:Conditions><saml:AuthnStatement");
     attr(&mut after, "AuthnInstant", &time::render(spec.authn_instant));
     attr(&mut after, "SessionIndex", spec.session_index);
-    attr_opt(&mut after, "SessionNotOnOrAfter", spec.session_not_on_or_after.map(time::render).as_deref());
+    attr_opt(
+        &mut after,
+        "SessionNotOnOrAfter",
+        spec.session_not_on_or_after.map(time::render).as_deref(),
+    );
     after.push_str("><saml:AuthnContext>");
     leaf(&mut after, "saml:AuthnContextClassRef", spec.authn_context);
     after.push_str("</saml:AuthnContext></saml:AuthnStatement>");
@@ -150,7 +171,11 @@ fn write_attributes(out: &mut String, attributes: &[Attribute]) {
 
 /// Renders the Response around an already rendered assertion.
 pub(crate) fn response_draft(spec: &ResponseSpec<'_>, payload: &str) -> Draft {
-    let mut before = format!("<samlp:Response xmlns:samlp=\"{}\" xmlns:saml=\"{}\"", names::SAMLP, names::SAML);
+    let mut before = format!(
+        "<samlp:Response xmlns:samlp=\"{}\" xmlns:saml=\"{}\"",
+        names::SAMLP,
+        names::SAML
+    );
     attr(&mut before, "ID", spec.response_id.as_str());
     attr(&mut before, "Version", "2.0");
     attr(&mut before, "IssueInstant", &time::render(spec.issue_instant));

@@ -81,8 +81,12 @@ impl Certificate {
     /// # Errors
     /// [`SamlError::CertificateMalformed`].
     pub fn from_pem(text: &str) -> Result<Self, SamlError> {
-        let (_, after) = text.split_once("-----BEGIN CERTIFICATE-----").ok_or(SamlError::CertificateMalformed)?;
-        let (body, _) = after.split_once("-----END CERTIFICATE-----").ok_or(SamlError::CertificateMalformed)?;
+        let (_, after) = text
+            .split_once("-----BEGIN CERTIFICATE-----")
+            .ok_or(SamlError::CertificateMalformed)?;
+        let (body, _) = after
+            .split_once("-----END CERTIFICATE-----")
+            .ok_or(SamlError::CertificateMalformed)?;
         Self::from_base64(body)
     }
 
@@ -140,16 +144,19 @@ impl std::fmt::Debug for Certificate {
 }
 
 fn timestamp(time: x509_cert::time::Time) -> Result<Timestamp, SamlError> {
-    let seconds = i64::try_from(time.to_unix_duration().as_secs()).map_err(|_| SamlError::CertificateMalformed)?;
+    let seconds =
+        i64::try_from(time.to_unix_duration().as_secs()).map_err(|_| SamlError::CertificateMalformed)?;
     Timestamp::from_second(seconds).map_err(|_| SamlError::CertificateMalformed)
 }
 
 /// Renders bytes in lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
-        // Writing into a String cannot fail.
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
+            // Writing into a String cannot fail.
+            let _ = write!(out, "{byte:02x}");
+            out
+        })
 }

@@ -3,8 +3,8 @@
 //! PKCS#1 v1.5 key transport is not offered: it is the Bleichenbacher oracle.
 
 use aws_lc_rs::rsa::{
-    OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OAEP_SHA384_MGF1SHA384, OAEP_SHA512_MGF1SHA512, OaepAlgorithm,
-    OaepPrivateDecryptingKey, PrivateDecryptingKey,
+    OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OAEP_SHA384_MGF1SHA384, OAEP_SHA512_MGF1SHA512,
+    OaepAlgorithm, OaepPrivateDecryptingKey, PrivateDecryptingKey,
 };
 use zeroize::Zeroizing;
 
@@ -64,9 +64,18 @@ impl DecryptionKey {
     }
 
     /// Opens a transported content key; every cause of failure looks the same.
-    pub(crate) fn open(&self, oaep: Oaep, wrapped: &[u8], label: Option<&[u8]>) -> Option<Zeroizing<Vec<u8>>> {
+    pub(crate) fn open(
+        &self,
+        oaep: Oaep,
+        wrapped: &[u8],
+        label: Option<&[u8]>,
+    ) -> Option<Zeroizing<Vec<u8>>> {
         let mut out = Zeroizing::new(vec![0; self.key.min_output_size()]);
-        let len = self.key.decrypt(oaep.algorithm(), wrapped, &mut out, label).ok()?.len();
+        let len = self
+            .key
+            .decrypt(oaep.algorithm(), wrapped, &mut out, label)
+            .ok()?
+            .len();
         out.truncate(len);
         Some(out)
     }

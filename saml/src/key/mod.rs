@@ -6,11 +6,11 @@ mod signing;
 mod verifying;
 
 pub use certificate::Certificate;
+pub(crate) use certificate::hex;
 pub use decryption::DecryptionKey;
 pub use signing::SigningKey;
 pub use verifying::VerifyingKey;
 pub(crate) use verifying::verify_with_any;
-pub(crate) use certificate::hex;
 
 pub(crate) use decryption::Oaep;
 
@@ -48,10 +48,16 @@ impl SignatureAlgorithm {
     /// # Errors
     /// [`SamlError::AlgorithmRefused`] for everything else, SHA-1 and HMAC included.
     pub fn from_uri(uri: &str) -> Result<Self, SamlError> {
-        [Self::RsaSha256, Self::RsaSha384, Self::RsaSha512, Self::EcdsaSha256, Self::EcdsaSha384]
-            .into_iter()
-            .find(|algorithm| algorithm.uri() == uri)
-            .ok_or_else(|| SamlError::AlgorithmRefused { uri: Quote::new(uri) })
+        [
+            Self::RsaSha256,
+            Self::RsaSha384,
+            Self::RsaSha512,
+            Self::EcdsaSha256,
+            Self::EcdsaSha384,
+        ]
+        .into_iter()
+        .find(|algorithm| algorithm.uri() == uri)
+        .ok_or_else(|| SamlError::AlgorithmRefused { uri: Quote::new(uri) })
     }
 }
 

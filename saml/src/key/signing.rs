@@ -2,8 +2,8 @@
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA256,
-    RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RsaEncoding, RsaKeyPair,
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _,
+    RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RsaEncoding, RsaKeyPair,
 };
 use zeroize::Zeroizing;
 
@@ -30,16 +30,22 @@ impl SigningKey {
     /// [`SamlError::PrivateKeyMalformed`] or [`SamlError::KeyTooWeak`].
     pub fn from_pkcs8_der(der: &[u8]) -> Result<Self, SamlError> {
         if let Ok(pair) = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der) {
-            return Ok(Self { pair: Pair::P256(pair) });
+            return Ok(Self {
+                pair: Pair::P256(pair),
+            });
         }
         if let Ok(pair) = EcdsaKeyPair::from_pkcs8(&ECDSA_P384_SHA384_FIXED_SIGNING, der) {
-            return Ok(Self { pair: Pair::P384(pair) });
+            return Ok(Self {
+                pair: Pair::P384(pair),
+            });
         }
         let pair = RsaKeyPair::from_pkcs8(der).map_err(|_| SamlError::PrivateKeyMalformed)?;
         if pair.public_modulus_len() < 256 {
             return Err(SamlError::KeyTooWeak);
         }
-        Ok(Self { pair: Pair::Rsa(Box::new(pair)) })
+        Ok(Self {
+            pair: Pair::Rsa(Box::new(pair)),
+        })
     }
 
     /// Reads a PKCS#8 private key in PEM (`BEGIN PRIVATE KEY`).
@@ -82,16 +88,21 @@ impl SigningKey {
             }
             (Pair::Rsa(_) | Pair::P256(_) | Pair::P384(_), _) => return Err(SamlError::KeyAlgorithmMismatch),
         };
-        let Pair::Rsa(pair) = &self.pair else { return Err(SamlError::KeyAlgorithmMismatch) };
+        let Pair::Rsa(pair) = &self.pair else {
+            return Err(SamlError::KeyAlgorithmMismatch);
+        };
         let mut signature = vec![0; pair.public_modulus_len()];
-        pair.sign(encoding, &rng, message, &mut signature).map_err(|_| SamlError::SigningFailed)?;
+        pair.sign(encoding, &rng, message, &mut signature)
+            .map_err(|_| SamlError::SigningFailed)?;
         Ok(signature)
     }
 }
 
 impl std::fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SigningKey").field("algorithm", &self.default_algorithm()).finish_non_exhaustive()
+        f.debug_struct("SigningKey")
+            .field("algorithm", &self.default_algorithm())
+            .finish_non_exhaustive()
     }
 }
 
@@ -100,5 +111,7 @@ pub(super) fn pem_body(pem: &str) -> Result<Zeroizing<Vec<u8>>, SamlError> {
     let bad = SamlError::PrivateKeyMalformed;
     let (_, after) = pem.split_once("-----BEGIN PRIVATE KEY-----").ok_or(bad.clone())?;
     let (body, _) = after.split_once("-----END PRIVATE KEY-----").ok_or(bad.clone())?;
-    wire::base64_decode(body.as_bytes()).map(Zeroizing::new).map_err(|_| bad)
+    wire::base64_decode(body.as_bytes())
+        .map(Zeroizing::new)
+        .map_err(|_| bad)
 }

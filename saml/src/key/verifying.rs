@@ -38,38 +38,40 @@ impl VerifyingKey {
     pub fn from_certificate(certificate: &Certificate) -> Result<Self, SamlError> {
         use SignatureAlgorithm::{EcdsaSha256, EcdsaSha384, RsaSha256, RsaSha384, RsaSha512};
         type Choice = (SignatureAlgorithm, &'static dyn VerificationAlgorithm);
-        let (choices, coordinate): (Vec<Choice>, Option<usize>) =
-            match (certificate.key_algorithm.as_str(), certificate.key_curve.as_deref()) {
-                (OID_RSA, _) => {
-                    let bits = rsa_bits(&certificate.key_bytes)?;
-                    if !(RSA_MIN_BITS..=RSA_MAX_BITS).contains(&bits) {
-                        return Err(SamlError::KeyTooWeak);
-                    }
-                    (
-                        vec![
-                            (RsaSha256, &signature::RSA_PKCS1_2048_8192_SHA256),
-                            (RsaSha384, &signature::RSA_PKCS1_2048_8192_SHA384),
-                            (RsaSha512, &signature::RSA_PKCS1_2048_8192_SHA512),
-                        ],
-                        None,
-                    )
+        let (choices, coordinate): (Vec<Choice>, Option<usize>) = match (
+            certificate.key_algorithm.as_str(),
+            certificate.key_curve.as_deref(),
+        ) {
+            (OID_RSA, _) => {
+                let bits = rsa_bits(&certificate.key_bytes)?;
+                if !(RSA_MIN_BITS..=RSA_MAX_BITS).contains(&bits) {
+                    return Err(SamlError::KeyTooWeak);
                 }
-                (OID_EC, Some(OID_P256)) => (
+                (
                     vec![
-                        (EcdsaSha256, &signature::ECDSA_P256_SHA256_ASN1),
-                        (EcdsaSha384, &signature::ECDSA_P256_SHA384_ASN1),
+                        (RsaSha256, &signature::RSA_PKCS1_2048_8192_SHA256),
+                        (RsaSha384, &signature::RSA_PKCS1_2048_8192_SHA384),
+                        (RsaSha512, &signature::RSA_PKCS1_2048_8192_SHA512),
                     ],
-                    Some(32),
-                ),
-                (OID_EC, Some(OID_P384)) => (
-                    vec![
-                        (EcdsaSha256, &signature::ECDSA_P384_SHA256_ASN1),
-                        (EcdsaSha384, &signature::ECDSA_P384_SHA384_ASN1),
-                    ],
-                    Some(48),
-                ),
-                _ => return Err(SamlError::KeyTypeRefused),
-            };
+                    None,
+                )
+            }
+            (OID_EC, Some(OID_P256)) => (
+                vec![
+                    (EcdsaSha256, &signature::ECDSA_P256_SHA256_ASN1),
+                    (EcdsaSha384, &signature::ECDSA_P256_SHA384_ASN1),
+                ],
+                Some(32),
+            ),
+            (OID_EC, Some(OID_P384)) => (
+                vec![
+                    (EcdsaSha256, &signature::ECDSA_P384_SHA256_ASN1),
+                    (EcdsaSha384, &signature::ECDSA_P384_SHA384_ASN1),
+                ],
+                Some(48),
+            ),
+            _ => return Err(SamlError::KeyTypeRefused),
+        };
         let parsed = choices
             .into_iter()
             .map(|(name, algorithm)| {
@@ -78,7 +80,11 @@ impl VerifyingKey {
                     .map_err(|_| SamlError::CertificateMalformed)
             })
             .collect::<Result<_, _>>()?;
-        Ok(Self { parsed, coordinate, fingerprint_sha256: certificate.fingerprint_sha256().to_owned() })
+        Ok(Self {
+            parsed,
+            coordinate,
+            fingerprint_sha256: certificate.fingerprint_sha256().to_owned(),
+        })
     }
 
     /// Parses PEM, base64 or DER and takes the key.
@@ -101,7 +107,9 @@ impl VerifyingKey {
 
     /// Verifies a signature as XML Signature carries it (for ECDSA: r and s concatenated, RFC 4050).
     pub(crate) fn verify(&self, algorithm: SignatureAlgorithm, message: &[u8], signature: &[u8]) -> bool {
-        let Some((_, key)) = self.parsed.iter().find(|(name, _)| *name == algorithm) else { return false };
+        let Some((_, key)) = self.parsed.iter().find(|(name, _)| *name == algorithm) else {
+            return false;
+        };
         match self.coordinate {
             None => key.verify_sig(message, signature).is_ok(),
             Some(len) => ecdsa_der(signature, len).is_some_and(|der| key.verify_sig(message, &der).is_ok()),
@@ -111,7 +119,9 @@ impl VerifyingKey {
 
 impl std::fmt::Debug for VerifyingKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("VerifyingKey").field("fingerprint_sha256", &self.fingerprint_sha256).finish_non_exhaustive()
+        f.debug_struct("VerifyingKey")
+            .field("fingerprint_sha256", &self.fingerprint_sha256)
+            .finish_non_exhaustive()
     }
 }
 
@@ -132,7 +142,11 @@ pub(crate) fn verify_with_any(
     if fitting.peek().is_none() {
         return Err(SamlError::KeyAlgorithmMismatch);
     }
-    if fitting.any(|key| key.verify(algorithm, message, signature)) { Ok(()) } else { Err(SamlError::SignatureInvalid) }
+    if fitting.any(|key| key.verify(algorithm, message, signature)) {
+        Ok(())
+    } else {
+        Err(SamlError::SignatureInvalid)
+    }
 }
 
 /// Returns the bit length of the modulus in a PKCS#1 RSAPublicKey.
@@ -158,7 +172,10 @@ fn ecdsa_der(raw: &[u8], len: usize) -> Option<Vec<u8>> {
     let (r, s) = raw.split_at(len);
     let mut body = Vec::with_capacity(raw.len() + 8);
     for number in [r, s] {
-        let significant = number.iter().position(|b| *b != 0).and_then(|at| number.get(at..))?;
+        let significant = number
+            .iter()
+            .position(|b| *b != 0)
+            .and_then(|at| number.get(at..))?;
         let pad = significant.first().is_some_and(|b| b & 0x80 != 0);
         body.push(0x02);
         body.push(u8::try_from(significant.len() + usize::from(pad)).ok()?);

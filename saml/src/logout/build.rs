@@ -37,7 +37,13 @@ impl LogoutRequest<'_> {
     /// # Errors
     /// [`SamlError::RelayStateTooLong`], [`SamlError::UrlMalformed`] or [`SamlError::SigningFailed`].
     pub fn redirect_url(&self, relay_state: Option<&str>, key: &SigningKey) -> Result<Url, SamlError> {
-        binding::redirect_url(self.destination, Role::Request, &self.draft().unsigned(), relay_state, Some(key))
+        binding::redirect_url(
+            self.destination,
+            Role::Request,
+            &self.draft().unsigned(),
+            relay_state,
+            Some(key),
+        )
     }
 
     /// Builds the signed form.
@@ -45,7 +51,12 @@ impl LogoutRequest<'_> {
     /// # Errors
     /// As [`Self::redirect_url`].
     pub fn post_form(&self, relay_state: Option<&str>, key: &SigningKey) -> Result<PostForm, SamlError> {
-        binding::post_form(self.destination, Role::Request, &self.draft().signed(Some(key))?, relay_state)
+        binding::post_form(
+            self.destination,
+            Role::Request,
+            &self.draft().signed(Some(key))?,
+            relay_state,
+        )
     }
 
     fn draft(&self) -> Draft {
@@ -97,7 +108,13 @@ impl LogoutResponse<'_> {
     /// # Errors
     /// As [`LogoutRequest::redirect_url`].
     pub fn redirect_url(&self, relay_state: Option<&str>, key: &SigningKey) -> Result<Url, SamlError> {
-        binding::redirect_url(self.destination, Role::Response, &self.draft().unsigned(), relay_state, Some(key))
+        binding::redirect_url(
+            self.destination,
+            Role::Response,
+            &self.draft().unsigned(),
+            relay_state,
+            Some(key),
+        )
     }
 
     /// Builds the signed form.
@@ -105,7 +122,12 @@ impl LogoutResponse<'_> {
     /// # Errors
     /// As [`LogoutRequest::redirect_url`].
     pub fn post_form(&self, relay_state: Option<&str>, key: &SigningKey) -> Result<PostForm, SamlError> {
-        binding::post_form(self.destination, Role::Response, &self.draft().signed(Some(key))?, relay_state)
+        binding::post_form(
+            self.destination,
+            Role::Response,
+            &self.draft().signed(Some(key))?,
+            relay_state,
+        )
     }
 
     fn draft(&self) -> Draft {
@@ -133,7 +155,11 @@ impl LogoutResponse<'_> {
 
 /// Opens a message element, leaving the start tag unclosed for further attributes.
 fn open(name: &str, id: &RequestId, issue_instant: Timestamp, destination: &str) -> String {
-    let mut out = format!("<samlp:{name} xmlns:samlp=\"{}\" xmlns:saml=\"{}\"", names::SAMLP, names::SAML);
+    let mut out = format!(
+        "<samlp:{name} xmlns:samlp=\"{}\" xmlns:saml=\"{}\"",
+        names::SAMLP,
+        names::SAML
+    );
     attr(&mut out, "ID", id.as_str());
     attr(&mut out, "Version", "2.0");
     attr(&mut out, "IssueInstant", &time::render(issue_instant));

@@ -6,8 +6,8 @@ use crate::dsig::{signature_child, verify_enveloped};
 use crate::error::SamlError;
 use crate::key::{SignatureAlgorithm, verify_with_any};
 use crate::response::{
-    CLOCK_SKEW_DEFAULT, CLOCK_SKEW_MAX, LIFETIME_MAX, NameId, Trust, check_destination, check_issuer, open_name_id,
-    read_name_id, read_status,
+    CLOCK_SKEW_DEFAULT, CLOCK_SKEW_MAX, LIFETIME_MAX, NameId, Trust, check_destination, check_issuer,
+    open_name_id, read_name_id, read_status,
 };
 use crate::wire::RedirectQuery;
 use crate::xml::{Dialect, Node, Tree, names};
@@ -34,7 +34,10 @@ pub struct LogoutExpected<'e> {
 impl<'e> LogoutExpected<'e> {
     /// Expects a message to `slo_url` with the default skew.
     pub fn new(slo_url: &'e str) -> Self {
-        Self { slo_url, clock_skew: CLOCK_SKEW_DEFAULT }
+        Self {
+            slo_url,
+            clock_skew: CLOCK_SKEW_DEFAULT,
+        }
     }
 
     fn skew(&self) -> SignedDuration {
@@ -123,14 +126,23 @@ pub fn verify_logout_request(
         (Some(node), None) => read_name_id(node)?,
         (None, Some(wrapper)) => open_name_id(wrapper, trust)?,
         (None, None) => return Err(SamlError::NameIdMissing),
-        (Some(_), Some(second)) => return Err(SamlError::ElementRepeated { name: second.quoted_name() }),
+        (Some(_), Some(second)) => {
+            return Err(SamlError::ElementRepeated {
+                name: second.quoted_name(),
+            });
+        }
     };
     let mut session_indexes = Vec::new();
     for index in message.children_named(names::SAMLP, "SessionIndex") {
         session_indexes.push(index.text()?.into_owned());
     }
     let valid_until = time::later(end.map_or(cap, |end| end.min(cap)), expected.skew());
-    Ok(VerifiedLogoutRequest { id: message.need_id()?.to_owned(), name_id, session_indexes, valid_until })
+    Ok(VerifiedLogoutRequest {
+        id: message.need_id()?.to_owned(),
+        name_id,
+        session_indexes,
+        valid_until,
+    })
 }
 
 /// Verifies the LogoutResponse to our request `in_response_to`.
@@ -187,7 +199,9 @@ fn prove(received: Received<'_>, name: &'static str, trust: &Trust<'_>) -> Resul
             let tree = Tree::parse(&text, &trust.limits, Dialect::Message)?;
             check_root(tree.root(), name)?;
             if query.is_response != (name == "LogoutResponse") {
-                return Err(SamlError::RootUnexpected { found: tree.root().quoted_name() });
+                return Err(SamlError::RootUnexpected {
+                    found: tree.root().quoted_name(),
+                });
             }
             Ok(text.clone())
         }
@@ -195,12 +209,21 @@ fn prove(received: Received<'_>, name: &'static str, trust: &Trust<'_>) -> Resul
 }
 
 fn check_root(root: Node<'_, '_>, name: &str) -> Result<(), SamlError> {
-    if root.is(names::SAMLP, name) { Ok(()) } else { Err(SamlError::RootUnexpected { found: root.quoted_name() }) }
+    if root.is(names::SAMLP, name) {
+        Ok(())
+    } else {
+        Err(SamlError::RootUnexpected {
+            found: root.quoted_name(),
+        })
+    }
 }
 
 /// A logout message carries exactly one signature, directly under its root and right behind the issuer.
 fn refuse_other_signatures(root: Node<'_, '_>, signature: Node<'_, '_>) -> Result<(), SamlError> {
-    let second = root.with_descendants().into_iter().any(|n| n.is(names::DS, "Signature") && !n.same(signature));
+    let second = root
+        .with_descendants()
+        .into_iter()
+        .any(|n| n.is(names::DS, "Signature") && !n.same(signature));
     let mut before = root.children().take_while(|child| !child.same(signature));
     if second || !before.all(|child| child.is(names::SAML, "Issuer")) {
         return Err(SamlError::SignatureMisplaced);
@@ -220,7 +243,9 @@ fn check_head(
         return Err(SamlError::Version);
     }
     check_destination(message, true, expected.slo_url)?;
-    let issuer = message.child(names::SAML, "Issuer")?.ok_or(SamlError::IssuerMissing)?;
+    let issuer = message
+        .child(names::SAML, "Issuer")?
+        .ok_or(SamlError::IssuerMissing)?;
     check_issuer(issuer, trust.idp_entity_id)?;
     let issued = time::parse(message.need_attr("IssueInstant")?)?;
     if issued > time::later(now, expected.skew()) {

@@ -86,11 +86,16 @@ impl IdpMetadata {
 
 /// Returns the identity provider role of an entity for SAML 2.0.
 fn role<'t, 'a>(entity: Node<'t, 'a>) -> Result<Option<Node<'t, 'a>>, SamlError> {
-    let mut roles = entity.children_named(names::MD, "IDPSSODescriptor").filter(|role| {
-        role.attr("protocolSupportEnumeration").is_some_and(|p| p.split_ascii_whitespace().any(|p| p == names::SAMLP))
-    });
+    let mut roles = entity
+        .children_named(names::MD, "IDPSSODescriptor")
+        .filter(|role| {
+            role.attr("protocolSupportEnumeration")
+                .is_some_and(|p| p.split_ascii_whitespace().any(|p| p == names::SAMLP))
+        });
     match (roles.next(), roles.next()) {
-        (Some(_), Some(second)) => Err(SamlError::ElementRepeated { name: second.quoted_name() }),
+        (Some(_), Some(second)) => Err(SamlError::ElementRepeated {
+            name: second.quoted_name(),
+        }),
         (first, _) => Ok(first),
     }
 }
@@ -98,7 +103,9 @@ fn role<'t, 'a>(entity: Node<'t, 'a>) -> Result<Option<Node<'t, 'a>>, SamlError>
 /// Picks the entity: the root, or one inside (possibly nested) EntitiesDescriptor elements.
 fn pick<'t, 'a>(root: Node<'t, 'a>, entity_id: Option<&str>) -> Result<Node<'t, 'a>, SamlError> {
     if !root.is(names::MD, "EntityDescriptor") && !root.is(names::MD, "EntitiesDescriptor") {
-        return Err(SamlError::RootUnexpected { found: root.quoted_name() });
+        return Err(SamlError::RootUnexpected {
+            found: root.quoted_name(),
+        });
     }
     let mut found = Vec::new();
     let mut open = vec![root];
@@ -144,7 +151,10 @@ fn read(entity: Node<'_, '_>, role: Node<'_, '_>, root: Node<'_, '_>) -> Result<
     for level in levels {
         let end = level.attr("validUntil").map(time::parse).transpose()?;
         valid_until = valid_until.into_iter().chain(end).min();
-        let cache = level.attr("cacheDuration").map(time::parse_duration).transpose()?;
+        let cache = level
+            .attr("cacheDuration")
+            .map(time::parse_duration)
+            .transpose()?;
         cache_duration = cache_duration.into_iter().chain(cache).min();
     }
     Ok(IdpMetadata {
@@ -165,7 +175,9 @@ fn read(entity: Node<'_, '_>, role: Node<'_, '_>, root: Node<'_, '_>) -> Result<
 
 /// Returns the first endpoint of a service for one binding; its addresses must be absolute web addresses.
 fn endpoint(role: Node<'_, '_>, service: &'static str, binding: &str) -> Result<Option<Endpoint>, SamlError> {
-    let found = role.children_named(names::MD, service).find(|node| node.attr("Binding") == Some(binding));
+    let found = role
+        .children_named(names::MD, service)
+        .find(|node| node.attr("Binding") == Some(binding));
     let Some(node) = found else { return Ok(None) };
     let location = node.need_attr("Location")?.trim().to_owned();
     web_url(&location)?;
@@ -173,7 +185,10 @@ fn endpoint(role: Node<'_, '_>, service: &'static str, binding: &str) -> Result<
     if let Some(response) = &response_location {
         web_url(response)?;
     }
-    Ok(Some(Endpoint { location, response_location }))
+    Ok(Some(Endpoint {
+        location,
+        response_location,
+    }))
 }
 
 /// Collects the certificates of a role for one use. A KeyDescriptor without `use` serves both (metadata 2.4.1.1).
@@ -183,7 +198,9 @@ fn certificates(role: Node<'_, '_>, wanted: &str) -> Result<Vec<Certificate>, Sa
         if descriptor.attr("use").is_some_and(|used| used != wanted) {
             continue;
         }
-        let Some(info) = descriptor.child(names::DS, "KeyInfo")? else { continue };
+        let Some(info) = descriptor.child(names::DS, "KeyInfo")? else {
+            continue;
+        };
         for data in info.children_named(names::DS, "X509Data") {
             for node in data.children_named(names::DS, "X509Certificate") {
                 let certificate = Certificate::from_base64(&node.text()?)?;
@@ -197,8 +214,15 @@ fn certificates(role: Node<'_, '_>, wanted: &str) -> Result<Vec<Certificate>, Sa
 }
 
 fn display_name(entity: Node<'_, '_>) -> Result<Option<String>, SamlError> {
-    let Some(organization) = entity.child(names::MD, "Organization")? else { return Ok(None) };
-    let Some(name) = organization.children_named(names::MD, "OrganizationDisplayName").next() else { return Ok(None) };
+    let Some(organization) = entity.child(names::MD, "Organization")? else {
+        return Ok(None);
+    };
+    let Some(name) = organization
+        .children_named(names::MD, "OrganizationDisplayName")
+        .next()
+    else {
+        return Ok(None);
+    };
     Ok(Some(name.text()?.trim().chars().take(200).collect()))
 }
 

@@ -37,8 +37,20 @@ pub fn sp_metadata(sp: &ServiceProvider<'_>) -> String {
     );
     attr(&mut out, "entityID", sp.entity_id);
     out.push_str("><md:SPSSODescriptor");
-    attr(&mut out, "AuthnRequestsSigned", if sp.authn_requests_signed { "true" } else { "false" });
-    attr(&mut out, "WantAssertionsSigned", if sp.want_assertions_signed { "true" } else { "false" });
+    attr(
+        &mut out,
+        "AuthnRequestsSigned",
+        if sp.authn_requests_signed { "true" } else { "false" },
+    );
+    attr(
+        &mut out,
+        "WantAssertionsSigned",
+        if sp.want_assertions_signed {
+            "true"
+        } else {
+            "false"
+        },
+    );
     attr(&mut out, "protocolSupportEnumeration", names::SAMLP);
     out.push('>');
     for certificate in sp.signing_certificates {
@@ -61,7 +73,13 @@ pub fn sp_metadata(sp: &ServiceProvider<'_>) -> String {
         leaf(&mut out, "md:NameIDFormat", format);
     }
     let default = [("index", "0"), ("isDefault", "true")];
-    service(&mut out, "AssertionConsumerService", names::BINDING_POST, sp.acs_url, &default);
+    service(
+        &mut out,
+        "AssertionConsumerService",
+        names::BINDING_POST,
+        sp.acs_url,
+        &default,
+    );
     out.push_str("</md:SPSSODescriptor></md:EntityDescriptor>\n");
     out
 }

@@ -1,13 +1,17 @@
 //! The verified assertion: a value that only this module can make, from signed canonical bytes only.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 
 use super::{Expected, Trust, check_issuer, conditions, subject};
 use crate::error::SamlError;
-use crate::limits::Limits;
 use crate::time;
 use crate::xml::{Dialect, Node, Tree, names};
 use crate::xmlenc::{self, DecryptionPolicy};
+
+/// Most EncryptedAttribute elements opened: each costs private-key operations.
+const MAX_ENCRYPTED_ATTRIBUTES: usize = 16;
 
 /// A subject identifier, exactly as signed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -126,7 +130,10 @@ impl VerifiedAssertion {
 
     /// Returns the values of the attribute with exactly this name.
     pub fn attribute(&self, name: &str) -> Option<&[String]> {
-        self.attributes.iter().find(|a| a.name == name).map(|a| a.values.as_slice())
+        self.attributes
+            .iter()
+            .find(|a| a.name == name)
+            .map(|a| a.values.as_slice())
     }
 
     /// Whether the Response was signed.
@@ -165,7 +172,9 @@ pub(super) fn read(
     if assertion.attr("Version") != Some("2.0") {
         return Err(SamlError::Version);
     }
-    let issuer = assertion.child(names::SAML, "Issuer")?.ok_or(SamlError::IssuerMissing)?;
+    let issuer = assertion
+        .child(names::SAML, "Issuer")?
+        .ok_or(SamlError::IssuerMissing)?;
     check_issuer(issuer, trust.idp_entity_id)?;
     let issue_instant = time::parse(assertion.need_attr("IssueInstant")?)?;
     if issue_instant > time::later(now, expected.skew()) {
@@ -180,7 +189,9 @@ pub(super) fn read(
     if now >= time::later(cap, expected.skew()) {
         return Err(SamlError::TooOld);
     }
-    let not_on_or_after = conditions_end.into_iter().fold(cap.min(subject.confirmed_until), Timestamp::min);
+    let not_on_or_after = conditions_end
+        .into_iter()
+        .fold(cap.min(subject.confirmed_until), Timestamp::min);
     Ok(VerifiedAssertion {
         issuer: trust.idp_entity_id.to_owned(),
         assertion_id,
@@ -204,16 +215,30 @@ pub(super) fn read(
 /// Collects the attributes of all AttributeStatements; values of one name are put together.
 fn read_attributes(assertion: Node<'_, '_>, trust: &Trust<'_>) -> Result<Vec<Attribute>, SamlError> {
     let mut all: Vec<Attribute> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut opened = 0usize;
     for statement in assertion.children_named(names::SAML, "AttributeStatement") {
         for child in statement.children() {
             let attribute = match (child.namespace(), child.local()) {
                 (names::SAML, "Attribute") => read_attribute(child)?,
-                (names::SAML, "EncryptedAttribute") => open_attribute(child, trust)?,
-                _ => return Err(SamlError::ElementUnexpected { name: child.quoted_name() }),
+                (names::SAML, "EncryptedAttribute") if opened < MAX_ENCRYPTED_ATTRIBUTES => {
+                    opened += 1;
+                    open_attribute(child, trust)?
+                }
+                (names::SAML, "EncryptedAttribute") => return Err(SamlError::EncryptionMalformed),
+                _ => {
+                    return Err(SamlError::ElementUnexpected {
+                        name: child.quoted_name(),
+                    });
+                }
             };
-            match all.iter_mut().find(|known| known.name == attribute.name) {
+            let known = places.get(&attribute.name).and_then(|place| all.get_mut(*place));
+            match known {
                 Some(known) => known.values.extend(attribute.values),
-                None => all.push(attribute),
+                None => {
+                    places.insert(attribute.name.clone(), all.len());
+                    all.push(attribute);
+                }
             }
         }
     }
@@ -250,11 +275,13 @@ fn read_value(value: Node<'_, '_>) -> Result<Option<String>, SamlError> {
 
 /// Opens an EncryptedAttribute inside the signed assertion.
 fn open_attribute(wrapper: Node<'_, '_>, trust: &Trust<'_>) -> Result<Attribute, SamlError> {
-    let policy =
-        DecryptionPolicy { keys: trust.decryption_keys, allow_cbc: trust.allow_cbc, ciphertext_signed: true };
+    let policy = DecryptionPolicy {
+        keys: trust.decryption_keys,
+        allow_cbc: trust.allow_cbc,
+        ciphertext_signed: true,
+    };
     let plain = xmlenc::open(wrapper, &policy)?;
-    let limits: &Limits = &trust.limits;
-    let tree = Tree::parse(plain.as_str(), limits, Dialect::Message)?;
+    let tree = Tree::parse(plain.as_str(), &trust.limits, Dialect::Message)?;
     if !tree.root().is(names::SAML, "Attribute") {
         return Err(SamlError::DecryptedUnexpected);
     }

@@ -13,12 +13,19 @@ pub(super) fn check(
     expected: &Expected<'_>,
     now: Timestamp,
 ) -> Result<Option<Timestamp>, SamlError> {
-    let conditions = assertion.child(names::SAML, "Conditions")?.ok_or(SamlError::ConditionsMissing)?;
+    let conditions = assertion
+        .child(names::SAML, "Conditions")?
+        .ok_or(SamlError::ConditionsMissing)?;
     for child in conditions.children() {
         let known = child.namespace() == names::SAML
-            && matches!(child.local(), "AudienceRestriction" | "OneTimeUse" | "ProxyRestriction");
+            && matches!(
+                child.local(),
+                "AudienceRestriction" | "OneTimeUse" | "ProxyRestriction"
+            );
         if !known {
-            return Err(SamlError::ConditionUnknown { name: child.quoted_name() });
+            return Err(SamlError::ConditionUnknown {
+                name: child.quoted_name(),
+            });
         }
     }
     if let Some(not_before) = conditions.attr("NotBefore") {
@@ -34,7 +41,11 @@ pub(super) fn check(
 
 /// Refuses a window that has not begun.
 pub(super) fn check_not_before(text: &str, expected: &Expected<'_>, now: Timestamp) -> Result<(), SamlError> {
-    if time::parse(text)? > time::later(now, expected.skew()) { Err(SamlError::NotYetValid) } else { Ok(()) }
+    if time::parse(text)? > time::later(now, expected.skew()) {
+        Err(SamlError::NotYetValid)
+    } else {
+        Ok(())
+    }
 }
 
 /// Every AudienceRestriction must name us; there must be at least one.
@@ -53,7 +64,11 @@ fn check_audience(conditions: Node<'_, '_>, expected: &Expected<'_>) -> Result<(
             });
         }
     }
-    if restrictions == 0 { Err(SamlError::AudienceMissing) } else { Ok(()) }
+    if restrictions == 0 {
+        Err(SamlError::AudienceMissing)
+    } else {
+        Ok(())
+    }
 }
 
 /// What the AuthnStatement says.
@@ -81,15 +96,31 @@ pub(super) fn read_authentication(
         return Err(SamlError::SessionExpired);
     }
     let instant = time::parse(first.need_attr("AuthnInstant")?)?;
-    if expected.authenticated_after.is_some_and(|after| instant < time::earlier(after, expected.skew())) {
+    if expected
+        .authenticated_after
+        .is_some_and(|after| instant < time::earlier(after, expected.skew()))
+    {
         return Err(SamlError::AuthnTooOld);
     }
     let context = first.child(names::SAML, "AuthnContext")?;
-    let class = context.map(|c| c.child(names::SAML, "AuthnContextClassRef")).transpose()?.flatten();
-    let context = class.map(Node::text).transpose()?.map(std::borrow::Cow::into_owned);
+    let class = context
+        .map(|c| c.child(names::SAML, "AuthnContextClassRef"))
+        .transpose()?
+        .flatten();
+    let context = class
+        .map(Node::text)
+        .transpose()?
+        .map(std::borrow::Cow::into_owned);
     let demanded = expected.authn_contexts;
     if !demanded.is_empty() && !context.as_ref().is_some_and(|c| demanded.contains(c)) {
-        return Err(SamlError::AuthnContextRefused { found: Quote::new(context.as_deref().unwrap_or("none")) });
+        return Err(SamlError::AuthnContextRefused {
+            found: Quote::new(context.as_deref().unwrap_or("none")),
+        });
     }
-    Ok(Authentication { instant, session_index: first.attr("SessionIndex").map(str::to_owned), session_end, context })
+    Ok(Authentication {
+        instant,
+        session_index: first.attr("SessionIndex").map(str::to_owned),
+        session_end,
+        context,
+    })
 }

@@ -115,7 +115,12 @@ pub fn verify(
         return Err(SamlError::NoTrustedKey);
     }
     let canonical = match response.response_signature {
-        Some(signature) => Some(verify_enveloped(tree.root(), signature, trust.keys, &trust.limits)?),
+        Some(signature) => Some(verify_enveloped(
+            tree.root(),
+            signature,
+            trust.keys,
+            &trust.limits,
+        )?),
         None => None,
     };
     // From here on a signed Response is read only from the bytes that were digested.
@@ -132,7 +137,9 @@ pub fn verify(
         (structure::Payload::Plain(_), structure::Payload::Plain(original)) => {
             prove_plain(original, canonical.as_deref(), trust)?
         }
-        (structure::Payload::Plain(_), structure::Payload::Encrypted(_)) => return Err(SamlError::AssertionMissing),
+        (structure::Payload::Plain(_), structure::Payload::Encrypted(_)) => {
+            return Err(SamlError::AssertionMissing);
+        }
     };
     let proven_tree = Tree::parse(&proof.canonical, &trust.limits, Dialect::Message)?;
     let assertion = proof.find_assertion(proven_tree.root())?;
@@ -156,7 +163,9 @@ pub fn unverified_in_response_to(form_value: &[u8], limits: &Limits) -> Result<O
     let tree = Tree::parse(&text, limits, Dialect::Message)?;
     let root = tree.root();
     if !root.is(names::SAMLP, "Response") {
-        return Err(SamlError::RootUnexpected { found: root.quoted_name() });
+        return Err(SamlError::RootUnexpected {
+            found: root.quoted_name(),
+        });
     }
     Ok(root.attr("InResponseTo").map(str::to_owned))
 }
@@ -203,9 +212,10 @@ fn check_envelope(
 pub(crate) fn check_destination(message: Node<'_, '_>, signed: bool, our_url: &str) -> Result<(), SamlError> {
     match message.attr("Destination") {
         Some(found) if found == our_url => Ok(()),
-        Some(found) => {
-            Err(SamlError::DestinationMismatch { expected: Quote::new(our_url), found: Quote::new(found) })
-        }
+        Some(found) => Err(SamlError::DestinationMismatch {
+            expected: Quote::new(our_url),
+            found: Quote::new(found),
+        }),
         None if signed => Err(SamlError::DestinationMissing),
         None => Ok(()),
     }
@@ -219,7 +229,10 @@ pub(crate) fn check_issuer(issuer: Node<'_, '_>, entity_id: &str) -> Result<(), 
     if found == entity_id && is_entity {
         return Ok(());
     }
-    Err(SamlError::IssuerMismatch { expected: Quote::new(entity_id), found: Quote::new(&found) })
+    Err(SamlError::IssuerMismatch {
+        expected: Quote::new(entity_id),
+        found: Quote::new(&found),
+    })
 }
 
 /// The canonical, signed bytes that hold the assertion.
@@ -253,14 +266,24 @@ fn prove_plain(
         None => None,
     };
     let assertion_signed = own.is_some();
-    let canonical = own.or_else(|| signed_response.map(str::to_owned)).ok_or(SamlError::SignatureMissing)?;
-    Ok(Proof { canonical, assertion_signed, encrypted: false })
+    let canonical = own
+        .or_else(|| signed_response.map(str::to_owned))
+        .ok_or(SamlError::SignatureMissing)?;
+    Ok(Proof {
+        canonical,
+        assertion_signed,
+        encrypted: false,
+    })
 }
 
 /// Opens an encrypted assertion and proves it: by the signature inside, or by the Response's over the
 /// ciphertext. Encryption alone proves nothing, because our encryption certificate is public
 /// (CVE-2026-2092).
-fn prove_encrypted(wrapper: Node<'_, '_>, response_signed: bool, trust: &Trust<'_>) -> Result<Proof, SamlError> {
+fn prove_encrypted(
+    wrapper: Node<'_, '_>,
+    response_signed: bool,
+    trust: &Trust<'_>,
+) -> Result<Proof, SamlError> {
     let policy = DecryptionPolicy {
         keys: trust.decryption_keys,
         allow_cbc: trust.allow_cbc,
@@ -272,11 +295,17 @@ fn prove_encrypted(wrapper: Node<'_, '_>, response_signed: bool, trust: &Trust<'
     match crate::dsig::signature_child(assertion)? {
         Some(signature) => {
             let canonical = verify_enveloped(assertion, signature, trust.keys, &trust.limits)?;
-            Ok(Proof { canonical, assertion_signed: true, encrypted: true })
+            Ok(Proof {
+                canonical,
+                assertion_signed: true,
+                encrypted: true,
+            })
         }
-        None if response_signed => {
-            Ok(Proof { canonical: plain.to_string(), assertion_signed: false, encrypted: true })
-        }
+        None if response_signed => Ok(Proof {
+            canonical: plain.to_string(),
+            assertion_signed: false,
+            encrypted: true,
+        }),
         None => Err(SamlError::EncryptedUnsigned),
     }
 }

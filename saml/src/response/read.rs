@@ -48,8 +48,15 @@ pub(crate) fn read_status(response: Node<'_, '_>) -> Result<Status, SamlError> {
     let message = status.child(names::SAMLP, "StatusMessage")?;
     Ok(Status {
         code: code.need_attr("Value")?.to_owned(),
-        subcode: subcode.and_then(|s| s.attr("Value")).unwrap_or_default().to_owned(),
-        message: message.map(Node::text).transpose()?.unwrap_or_default().into_owned(),
+        subcode: subcode
+            .and_then(|s| s.attr("Value"))
+            .unwrap_or_default()
+            .to_owned(),
+        message: message
+            .map(Node::text)
+            .transpose()?
+            .unwrap_or_default()
+            .into_owned(),
     })
 }
 

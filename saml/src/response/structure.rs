@@ -32,7 +32,9 @@ impl Payload<'_, '_> {
 /// Checks the whole message's structure.
 pub(super) fn check_response<'t, 'a>(root: Node<'t, 'a>) -> Result<ResponseParts<'t, 'a>, SamlError> {
     if !root.is(names::SAMLP, "Response") {
-        return Err(SamlError::RootUnexpected { found: root.quoted_name() });
+        return Err(SamlError::RootUnexpected {
+            found: root.quoted_name(),
+        });
     }
     check_places(root)?;
     for child in root.children() {
@@ -43,7 +45,9 @@ pub(super) fn check_response<'t, 'a>(root: Node<'t, 'a>) -> Result<ResponseParts
             _ => false,
         };
         if !known {
-            return Err(SamlError::ElementUnexpected { name: child.quoted_name() });
+            return Err(SamlError::ElementUnexpected {
+                name: child.quoted_name(),
+            });
         }
     }
     let response_signature = signature_child(root)?;
@@ -57,10 +61,14 @@ pub(super) fn check_response<'t, 'a>(root: Node<'t, 'a>) -> Result<ResponseParts
 /// Returns the one assertion of a Response, plain or encrypted.
 pub(super) fn find_payload<'t, 'a>(root: Node<'t, 'a>) -> Result<Payload<'t, 'a>, SamlError> {
     if !root.is(names::SAMLP, "Response") {
-        return Err(SamlError::RootUnexpected { found: root.quoted_name() });
+        return Err(SamlError::RootUnexpected {
+            found: root.quoted_name(),
+        });
     }
     let plain = root.children_named(names::SAML, "Assertion").map(Payload::Plain);
-    let encrypted = root.children_named(names::SAML, "EncryptedAssertion").map(Payload::Encrypted);
+    let encrypted = root
+        .children_named(names::SAML, "EncryptedAssertion")
+        .map(Payload::Encrypted);
     let mut all = plain.chain(encrypted);
     match (all.next(), all.next()) {
         (Some(payload), None) => Ok(payload),
@@ -100,7 +108,9 @@ fn check_places(root: Node<'_, '_>) -> Result<(), SamlError> {
                     return Err(SamlError::SignatureMisplaced);
                 }
             }
-            (names::DS, "SignedInfo" | "SignatureValue") if !parent.is_some_and(|p| p.is(names::DS, "Signature")) => {
+            (names::DS, "SignedInfo" | "SignatureValue")
+                if !parent.is_some_and(|p| p.is(names::DS, "Signature")) =>
+            {
                 return Err(SamlError::SignatureMisplaced);
             }
             _ => {}
@@ -127,7 +137,9 @@ fn check_assertion(assertion: Node<'_, '_>) -> Result<(), SamlError> {
             _ => false,
         };
         if !known {
-            return Err(SamlError::ElementUnexpected { name: child.quoted_name() });
+            return Err(SamlError::ElementUnexpected {
+                name: child.quoted_name(),
+            });
         }
     }
     check_signature_position(assertion, signature_child(assertion)?)

@@ -22,14 +22,20 @@ pub(super) fn check(
     expected: &Expected<'_>,
     now: Timestamp,
 ) -> Result<Subject, SamlError> {
-    let subject = assertion.child(names::SAML, "Subject")?.ok_or(SamlError::NameIdMissing)?;
+    let subject = assertion
+        .child(names::SAML, "Subject")?
+        .ok_or(SamlError::NameIdMissing)?;
     let plain = subject.child(names::SAML, "NameID")?;
     let encrypted = subject.child(names::SAML, "EncryptedID")?;
     let name_id = match (plain, encrypted) {
         (Some(node), None) => read_name_id(node)?,
         (None, Some(wrapper)) => open_name_id(wrapper, trust)?,
         (None, None) => return Err(SamlError::NameIdMissing),
-        (Some(_), Some(second)) => return Err(SamlError::ElementRepeated { name: second.quoted_name() }),
+        (Some(_), Some(second)) => {
+            return Err(SamlError::ElementRepeated {
+                name: second.quoted_name(),
+            });
+        }
     };
     let mut failure = SamlError::BearerMissing;
     for confirmation in subject.children_named(names::SAML, "SubjectConfirmation") {
@@ -37,7 +43,12 @@ pub(super) fn check(
             continue;
         }
         match check_bearer(confirmation, expected, now) {
-            Ok(confirmed_until) => return Ok(Subject { name_id, confirmed_until }),
+            Ok(confirmed_until) => {
+                return Ok(Subject {
+                    name_id,
+                    confirmed_until,
+                });
+            }
             Err(error) if failure == SamlError::BearerMissing => failure = error,
             Err(_) => {}
         }
@@ -48,8 +59,11 @@ pub(super) fn check(
 /// Opens an EncryptedID. The caller has verified the signature over the assertion around it, so the
 /// ciphertext is signed.
 pub(crate) fn open_name_id(wrapper: Node<'_, '_>, trust: &Trust<'_>) -> Result<NameId, SamlError> {
-    let policy =
-        DecryptionPolicy { keys: trust.decryption_keys, allow_cbc: trust.allow_cbc, ciphertext_signed: true };
+    let policy = DecryptionPolicy {
+        keys: trust.decryption_keys,
+        allow_cbc: trust.allow_cbc,
+        ciphertext_signed: true,
+    };
     let plain = xmlenc::open(wrapper, &policy)?;
     let tree = Tree::parse(plain.as_str(), &trust.limits, Dialect::Message)?;
     if !tree.root().is(names::SAML, "NameID") {
@@ -59,8 +73,14 @@ pub(crate) fn open_name_id(wrapper: Node<'_, '_>, trust: &Trust<'_>) -> Result<N
 }
 
 /// Checks one bearer confirmation and returns its end.
-fn check_bearer(confirmation: Node<'_, '_>, expected: &Expected<'_>, now: Timestamp) -> Result<Timestamp, SamlError> {
-    let data = confirmation.child(names::SAML, "SubjectConfirmationData")?.ok_or(SamlError::RecipientMissing)?;
+fn check_bearer(
+    confirmation: Node<'_, '_>,
+    expected: &Expected<'_>,
+    now: Timestamp,
+) -> Result<Timestamp, SamlError> {
+    let data = confirmation
+        .child(names::SAML, "SubjectConfirmationData")?
+        .ok_or(SamlError::RecipientMissing)?;
     let recipient = data.attr("Recipient").ok_or(SamlError::RecipientMissing)?;
     if recipient != expected.acs_url {
         return Err(SamlError::RecipientMismatch {
@@ -72,7 +92,10 @@ fn check_bearer(confirmation: Node<'_, '_>, expected: &Expected<'_>, now: Timest
     if let Some(not_before) = data.attr("NotBefore") {
         conditions::check_not_before(not_before, expected, now)?;
     }
-    let end = time::parse(data.attr("NotOnOrAfter").ok_or(SamlError::ConfirmationUnbounded)?)?;
+    let end = time::parse(
+        data.attr("NotOnOrAfter")
+            .ok_or(SamlError::ConfirmationUnbounded)?,
+    )?;
     if now >= time::later(end, expected.skew()) {
         return Err(SamlError::ConfirmationExpired);
     }

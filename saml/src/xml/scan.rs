@@ -30,10 +30,19 @@ pub(crate) fn scan(text: &str, limits: &Limits, dialect: Dialect) -> Result<(), 
     if text.len() > limits.max_bytes {
         return Err(SamlError::TooLarge);
     }
-    if text.bytes().any(|b| b < 0x20 && !matches!(b, b'\t' | b'\n' | b'\r')) {
+    if text
+        .bytes()
+        .any(|b| b < 0x20 && !matches!(b, b'\t' | b'\n' | b'\r'))
+    {
         return Err(SamlError::ForbiddenCharacter);
     }
-    let mut scan = Scan { bytes: text.as_bytes(), at: 0, depth: 0, nodes: 0, roots: 0 };
+    let mut scan = Scan {
+        bytes: text.as_bytes(),
+        at: 0,
+        depth: 0,
+        nodes: 0,
+        roots: 0,
+    };
     scan.declaration()?;
     while scan.at < scan.bytes.len() {
         scan.text()?;
@@ -41,7 +50,11 @@ pub(crate) fn scan(text: &str, limits: &Limits, dialect: Dialect) -> Result<(), 
             scan.markup(limits, dialect)?;
         }
     }
-    if scan.roots == 0 || scan.depth != 0 { Err(SamlError::Malformed) } else { Ok(()) }
+    if scan.roots == 0 || scan.depth != 0 {
+        Err(SamlError::Malformed)
+    } else {
+        Ok(())
+    }
 }
 
 impl Scan<'_> {
@@ -51,7 +64,11 @@ impl Scan<'_> {
 
     /// Moves behind the next `end`, or fails when there is none.
     fn skip_past(&mut self, end: &[u8]) -> Result<(), SamlError> {
-        let found = self.rest().windows(end.len()).position(|w| w == end).ok_or(SamlError::Malformed)?;
+        let found = self
+            .rest()
+            .windows(end.len())
+            .position(|w| w == end)
+            .ok_or(SamlError::Malformed)?;
         self.at += found + end.len();
         Ok(())
     }
@@ -66,10 +83,20 @@ impl Scan<'_> {
         }
         let start = self.at;
         self.skip_past(b"?>")?;
-        let declaration = self.bytes.get(start..self.at).unwrap_or_default().to_ascii_lowercase();
+        let declaration = self
+            .bytes
+            .get(start..self.at)
+            .unwrap_or_default()
+            .to_ascii_lowercase();
         let names_encoding = declaration.windows(8).any(|w| w == b"encoding");
-        let utf8 = declaration.windows(7).any(|w| w == b"\"utf-8\"" || w == b"'utf-8'");
-        if names_encoding && !utf8 { Err(SamlError::NotUtf8) } else { Ok(()) }
+        let utf8 = declaration
+            .windows(7)
+            .any(|w| w == b"\"utf-8\"" || w == b"'utf-8'");
+        if names_encoding && !utf8 {
+            Err(SamlError::NotUtf8)
+        } else {
+            Ok(())
+        }
     }
 
     /// Skips character data; outside the root only white space may stand.
@@ -78,7 +105,11 @@ impl Scan<'_> {
         let len = rest.iter().position(|b| *b == b'<').unwrap_or(rest.len());
         let blank = rest.iter().take(len).all(u8::is_ascii_whitespace);
         if self.depth == 0 && !blank {
-            return Err(if self.roots == 0 { SamlError::Malformed } else { SamlError::SeveralRoots });
+            return Err(if self.roots == 0 {
+                SamlError::Malformed
+            } else {
+                SamlError::SeveralRoots
+            });
         }
         self.at += len;
         Ok(())
@@ -170,7 +201,11 @@ mod tests {
 
     #[test]
     fn plain_documents_pass() {
-        for good in ["<a/>", "<?xml version='1.0' encoding='utf-8'?>\n<a b='>'>x<![CDATA[<!--]]><c/></a>\n", "<a b=\"'\"/>"] {
+        for good in [
+            "<a/>",
+            "<?xml version='1.0' encoding='utf-8'?>\n<a b='>'>x<![CDATA[<!--]]><c/></a>\n",
+            "<a b=\"'\"/>",
+        ] {
             assert_eq!(message(good), Ok(()), "{good}");
         }
     }
@@ -183,7 +218,10 @@ mod tests {
             ("<a/><!-- x -->", SamlError::Comment),
             ("<a><?php x ?></a>", SamlError::ProcessingInstruction),
             (" <?xml version='1.0'?><a/>", SamlError::ProcessingInstruction),
-            ("<?xml version='1.0' encoding='ISO-8859-1'?><a/>", SamlError::NotUtf8),
+            (
+                "<?xml version='1.0' encoding='ISO-8859-1'?><a/>",
+                SamlError::NotUtf8,
+            ),
             ("<a/><b/>", SamlError::SeveralRoots),
             ("<a/>x", SamlError::SeveralRoots),
             ("x<a/>", SamlError::Malformed),
@@ -207,13 +245,29 @@ mod tests {
         let wide = format!("<r>{}</r>", "<a/>".repeat(20_000));
         assert_eq!(message(&wide), Err(SamlError::TooManyNodes));
         let attributes: String = (0..65).map(|i| format!(" a{i}='x'")).collect();
-        assert_eq!(message(&format!("<r{attributes}/>")), Err(SamlError::TooManyAttributes));
-        assert_eq!(message(&format!("<r>{}</r>", "x".repeat(256 * 1024))), Err(SamlError::TooLarge));
+        assert_eq!(
+            message(&format!("<r{attributes}/>")),
+            Err(SamlError::TooManyAttributes)
+        );
+        assert_eq!(
+            message(&format!("<r>{}</r>", "x".repeat(256 * 1024))),
+            Err(SamlError::TooLarge)
+        );
     }
 
     #[test]
     fn metadata_may_carry_comments() {
-        assert_eq!(scan("<!-- c --><?pi x?><a><!-- > --></a>", &Limits::METADATA, Dialect::Metadata), Ok(()));
-        assert_eq!(scan("<!DOCTYPE a><a/>", &Limits::METADATA, Dialect::Metadata), Err(SamlError::Doctype));
+        assert_eq!(
+            scan(
+                "<!-- c --><?pi x?><a><!-- > --></a>",
+                &Limits::METADATA,
+                Dialect::Metadata
+            ),
+            Ok(())
+        );
+        assert_eq!(
+            scan("<!DOCTYPE a><a/>", &Limits::METADATA, Dialect::Metadata),
+            Err(SamlError::Doctype)
+        );
     }
 }
