@@ -25,3 +25,6 @@ pub mod plan;
 pub mod policy;
 pub mod provision;
 pub mod trace;
+
+#[cfg(test)]
+mod fixtures;

@@ -2,16 +2,26 @@
 //! Never verifies a protocol message (that was done before) and never writes: the answer is a [`crate::plan::Plan`].
 //!
 //! The chain: connection enabled → match → lifecycle → profile → organizations → roles → license → workspaces → session.
-//! A refusal at any link leaves the rest undone and, with the exceptions that [`decide`] names, writes nothing.
+//! A refusal at any link leaves the rest undone.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use crate::facts::{Facts, Need};
+use crate::connection::{MatchStep, Provisioning, Scope};
+use crate::denial::Denial;
+use crate::directory::{Link, Status};
+use crate::facts::{Facts, Need, OrganizationsNeeded};
 use crate::incoming::{Fresh, Incoming};
 use crate::mapping::InForce;
-use crate::plan::Decision;
+use crate::plan::{Change, Decision, OpenSession, Plan, Verdict};
+use crate::trace::{SIGN_IN, Stage, StepOutcome, Steps, Trace};
 
+mod grants;
+mod memberships;
 pub mod password;
+mod person;
+mod profile;
+
+use person::Person;
 
 /// Limits of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,11 +34,38 @@ pub struct SessionLimits {
 
 /// Says what must be loaded to decide a sign-in.
 pub fn need(incoming: &Incoming, in_force: &InForce) -> Need {
-    let _ = (incoming, in_force);
-    Need::default()
+    let connection = in_force.connection();
+    let subject = &incoming.subject.value;
+    let chain = &connection.settings.match_chain;
+    let asserted = &incoming.normalized;
+    let user_name = match &asserted.user_name {
+        // Also answers whether the name is free for a new account.
+        Some(name) => Some(name.clone()),
+        None if chain.contains(&MatchStep::UserName) => Some(subject.clone()),
+        None => None,
+    };
+    Need {
+        accounts: Vec::new(),
+        subject: Some((connection.id.clone(), incoming.subject.clone())),
+        email_key: asserted.email.as_ref().filter(|_| asserted.email_verified).map(crate::email::Email::key),
+        external_id: chain.contains(&MatchStep::ExternalId).then(|| (connection.id.clone(), subject.clone())),
+        user_name: user_name.map(|name| (connection.id.clone(), name)),
+        organizations: match (&connection.scope, connection.provisioning) {
+            // No rule runs there; the organizations of the account's memberships are loaded anyway.
+            (_, Provisioning::Manual) => OrganizationsNeeded::None,
+            (Scope::Instance, _) => OrganizationsNeeded::All,
+            (Scope::Organization { organization, shared_with }, _) => {
+                OrganizationsNeeded::Ids(std::iter::once(organization).chain(shared_with).cloned().collect())
+            }
+        },
+    }
 }
 
 /// Decides a sign-in through a connection.
+///
+/// A refusal changes nothing about people, with one exception: when no organization accepts the person
+/// ([`Denial::NoOrganization`]), what was decided on the way there stands. A new account is kept unplaced if the connection
+/// wants that (C-10), and rules that no longer admit take back what they gave (C-09). A proof is spent either way.
 pub fn decide(
     incoming: &Incoming,
     facts: &Facts,
@@ -37,6 +74,163 @@ pub fn decide(
     fresh: &Fresh,
     now: Timestamp,
 ) -> Decision {
-    let _ = (incoming, facts, in_force, limits);
-    password::interim(fresh, now)
+    let attempt = Attempt { incoming, facts, in_force, limits, fresh, now };
+    let mut steps = Steps::default();
+    let ended = attempt.run(&mut steps);
+    attempt.finish(ended, steps)
 }
+
+/// Everything that one decision may look at.
+struct Attempt<'a> {
+    incoming: &'a Incoming,
+    facts: &'a Facts,
+    in_force: &'a InForce,
+    limits: &'a SessionLimits,
+    fresh: &'a Fresh,
+    now: Timestamp,
+}
+
+/// How an attempt ended.
+struct Ended<'a> {
+    person: Option<Person<'a>>,
+    refused: Option<Denial>,
+}
+
+impl<'a> Attempt<'a> {
+    fn run(&self, steps: &mut Steps) -> Ended<'a> {
+        if let Err(denial) = self.check_connection(steps) {
+            return Ended { person: None, refused: Some(denial) };
+        }
+        self.note_claims(steps);
+        let mut person = match self.settle_person(steps) {
+            Ok(person) => person,
+            Err(refusal) => {
+                // Whom it was about stays in the trace; nothing about them is written.
+                let person = refusal.account.map(|account| Person::untouched(account));
+                return Ended { person, refused: Some(refusal.denial) };
+            }
+        };
+        let refused = self.refresh_profile(&mut person, steps).and_then(|()| self.place(&mut person, steps)).err();
+        match refused {
+            Some(Denial::NoOrganization) => {
+                let keep = !person.is_new() || self.in_force.connection().settings.keep_unplaced;
+                if keep && person.is_new() {
+                    let text = "the account is kept without an organization";
+                    steps.add(Stage::Organization, StepOutcome::Warned, "kept_unplaced", text);
+                }
+                if !keep {
+                    person.changes.clear();
+                }
+            }
+            Some(_) => person.changes.clear(),
+            None => {}
+        }
+        let dropped = person.is_new() && person.changes.is_empty();
+        Ended { person: (!dropped).then_some(person), refused }
+    }
+
+    fn check_connection(&self, steps: &mut Steps) -> Result<(), Denial> {
+        let connection = self.in_force.connection();
+        // A mismatch would be a fault of the caller; it must not admit anybody through the wrong policy.
+        if connection.id != self.incoming.connection
+            || connection.protocol != self.incoming.protocol
+            || !connection.enabled
+        {
+            let text = format!("connection {} is not in use", self.incoming.connection);
+            steps.add(Stage::Verify, StepOutcome::Refused, "connection_disabled", text);
+            return Err(Denial::ConnectionDisabled);
+        }
+        let what = match connection.protocol {
+            crate::connection::Protocol::Saml => "SAML assertion",
+            crate::connection::Protocol::Oidc => "ID token",
+        };
+        let text = format!("{what} of {} verified", connection.name);
+        steps.add(Stage::Verify, StepOutcome::Passed, "verified", text);
+        Ok(())
+    }
+
+    fn note_claims(&self, steps: &mut Steps) {
+        let claims = &self.incoming.normalized;
+        let email = match &claims.email {
+            Some(email) if claims.email_verified => format!("e-mail {email}"),
+            Some(email) => format!("e-mail {email} (not verified, so never used to match)"),
+            None => "no e-mail".to_owned(),
+        };
+        let text = format!("claims: {email}, {} groups", claims.groups.len());
+        steps.add(Stage::Normalize, StepOutcome::Passed, "claims", text);
+    }
+
+    fn finish(&self, ended: Ended<'_>, mut steps: Steps) -> Decision {
+        let account = ended.person.as_ref().map(|person| person.account.id.clone());
+        let mut plan = Plan { changes: Vec::new(), session: None, spend: self.incoming.proof.clone() };
+        let mut refused = ended.refused;
+        if let Some(person) = ended.person {
+            // The last guard, whatever the stages above decided: only an active account gets a session.
+            if refused.is_none() && person.account.status != Status::Active {
+                refused = Some(Denial::Suspended);
+            } else {
+                plan.changes = person.changes;
+            }
+            if refused.is_none() {
+                plan.session = Some(self.session(&person.account.id));
+            }
+        }
+        let verdict = match (refused, &account) {
+            (None, Some(account)) => {
+                let text = if plan.changes.iter().any(|change| matches!(change, Change::CreateAccount { .. })) {
+                    format!("signed in as new account {account}")
+                } else {
+                    format!("signed in as account {account}")
+                };
+                steps.add(Stage::Apply, StepOutcome::Passed, "signed_in", text);
+                Verdict::Admitted(account.clone())
+            }
+            (refused, _) => {
+                let denial = refused.unwrap_or(Denial::NotFound);
+                let text = format!("not signed in ({})", denial.code());
+                steps.add(Stage::Apply, StepOutcome::Refused, denial.code(), text);
+                Verdict::Refused(denial)
+            }
+        };
+        let trace = Trace {
+            id: self.fresh.trace.clone(),
+            at: self.now,
+            kind: SIGN_IN.to_owned(),
+            connection: Some(self.in_force.connection().id.clone()),
+            account,
+            steps: steps.into_vec(),
+        };
+        Decision { verdict, plan, trace }
+    }
+
+    fn session(&self, account: &crate::id::AccountId) -> OpenSession {
+        let context = &self.incoming.authentication;
+        let longest = ends_at(self.now, self.limits);
+        OpenSession {
+            id: self.fresh.session.clone(),
+            digest: self.fresh.session_digest.clone(),
+            account: account.clone(),
+            connection: Some(self.in_force.connection().id.clone()),
+            link: Some(self.link()),
+            upstream_session: context.upstream_session.clone(),
+            // A provider's clock may run ahead; nobody has authenticated in the future.
+            authenticated_at: context.at.map_or(self.now, |at| at.min(self.now)),
+            methods: context.methods.clone(),
+            class: context.class.clone(),
+            ends_at: context.session_ends.map_or(longest, |ends| ends.min(longest)),
+            idle_seconds: self.limits.idle_seconds,
+        }
+    }
+
+    fn link(&self) -> Link {
+        Link { connection: self.in_force.connection().id.clone(), subject: self.incoming.subject.clone() }
+    }
+}
+
+/// The absolute end of a session that begins now; the end of time if the sum is out of range.
+fn ends_at(now: Timestamp, limits: &SessionLimits) -> Timestamp {
+    now.checked_add(SignedDuration::from_secs(limits.absolute_seconds)).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -12,278 +12,77 @@
 //! | directory (SCIM) | accounts bound to its own connection; memberships within its reach; no owner role |
 //! | person | nothing: signing in is decided by [`crate::login`] |
 //!
-//! Whoever acts: the last owner of an organization is not lost, except to an operator or the file deleting by name.
+//! Whoever acts: the last owner of an organization is never lost; name another one first.
 //! Doing the same thing twice gives an empty second plan.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
-
-use crate::directory::{AccountKind, Authentication, Origin, Source, Status};
+use crate::connection::Connection;
+use crate::denial::Denial;
+use crate::directory::Authentication;
 use crate::email::Email;
-use crate::facts::{Facts, Need};
-use crate::id::{AccountId, ConnectionId, LicenseId, OrganizationId, RoleId, WorkspaceId};
+use crate::facts::{AccountFacts, Facts, Need, OrganizationFacts, OrganizationsNeeded};
+use crate::id::{AccountId, OrganizationId};
 use crate::incoming::Fresh;
 use crate::mapping::InForce;
-use crate::plan::{Decision, ProfilePatch};
+use crate::plan::{Change, Decision, Plan, Verdict};
+use crate::trace::{PROVISION, Stage, StepOutcome, Steps, Trace};
 
-/// A wish about the directory and who has it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Request {
-    /// Who wants it.
-    pub actor: Actor,
-    /// What is wanted.
-    pub action: Action,
-}
+mod account;
+mod authority;
+mod declared;
+mod membership;
+mod request;
+mod status;
 
-/// Who acts. Rights follow from this alone; whether it is true was proved by the server.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "by")]
-pub enum Actor {
-    /// Somebody who operates the instance, or the command line on its machine (then without account).
-    Operator {
-        /// The operator's account.
-        account: Option<AccountId>,
-    },
-    /// The declarative file.
-    File,
-    /// The product itself, for example an expiry.
-    System,
-    /// An admin of one organization.
-    Admin {
-        /// The admin's account; loaded and judged again with each request.
-        account: AccountId,
-        /// The organization that the admin acts for.
-        organization: OrganizationId,
-    },
-    /// A directory pushing through a connection.
-    Scim {
-        /// The connection.
-        connection: ConnectionId,
-    },
-    /// The person who signs in. May request nothing here; stands in audit rows of sign-ins.
-    Person,
-}
-
-impl Actor {
-    /// Returns the actor as one stable word for audit rows: `operator`, `operator:ID`, `file`, `system`,
-    /// `admin:ID@ORGANIZATION`, `scim:CONNECTION` or `person`.
-    pub fn label(&self) -> String {
-        match self {
-            Self::Operator { account: Some(account) } => format!("operator:{account}"),
-            Self::Operator { account: None } => "operator".to_owned(),
-            Self::File => "file".to_owned(),
-            Self::System => "system".to_owned(),
-            Self::Admin { account, organization } => format!("admin:{account}@{organization}"),
-            Self::Scim { connection } => format!("scim:{connection}"),
-            Self::Person => "person".to_owned(),
-        }
-    }
-
-    /// Returns the general origin that lifecycle states keep.
-    pub const fn origin(&self) -> Origin {
-        match self {
-            Self::Operator { .. } | Self::Admin { .. } => Origin::Admin,
-            Self::File => Origin::File,
-            Self::System => Origin::System,
-            Self::Scim { .. } => Origin::Scim,
-            Self::Person => Origin::Login,
-        }
-    }
-
-    /// Returns the source that grants of this actor keep.
-    pub fn source(&self) -> Source {
-        match self {
-            Self::Operator { .. } | Self::Admin { .. } | Self::System | Self::Person => Source::Manual,
-            Self::File => Source::Import,
-            Self::Scim { connection } => Source::Scim { connection: connection.clone() },
-        }
-    }
-}
-
-/// What is wanted.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "action")]
-pub enum Action {
-    /// An account made by hand, by the file or by a push.
-    CreateAccount(Box<NewAccount>),
-    /// Profile fields set. The marks `operator` and `kind` of others than SSO readers stay with their own rules.
-    UpdateProfile {
-        /// Whose.
-        account: AccountId,
-        /// Fields to set.
-        set: Box<ProfilePatch>,
-    },
-    /// Suspends, deactivates, reactivates or restores. Deleting is [`Action::Delete`].
-    SetStatus {
-        /// Whose.
-        account: AccountId,
-        /// The wanted state: `Active`, `Suspended` or `Deactivated`.
-        to: Status,
-    },
-    /// Deletes, restorable for a while (C-05).
-    Delete {
-        /// Whose.
-        account: AccountId,
-        /// Whether the person may come back through the identity provider as a new account (C-29): forgets the links.
-        allow_return: bool,
-    },
-    /// Edits one membership, making it if there is none. Hand edits pin (C-07).
-    EditMembership {
-        /// Whose.
-        account: AccountId,
-        /// In which organization.
-        organization: OrganizationId,
-        /// Edits in order; none at all just makes the membership.
-        edits: Vec<GrantEdit>,
-    },
-    /// Ends one membership.
-    RemoveMembership {
-        /// Whose.
-        account: AccountId,
-        /// In which organization.
-        organization: OrganizationId,
-    },
-    /// Says which memberships the actor wants; what the same source granted and does not say any more is taken back.
-    /// Memberships and grants from other sources stay.
-    SetMemberships {
-        /// Whose.
-        account: AccountId,
-        /// All that the actor wants.
-        memberships: Vec<DesiredMembership>,
-    },
-    /// Forgets the federated identity so that the next sign-in matches anew; ends all sessions.
-    ResetSubject {
-        /// Whose.
-        account: AccountId,
-    },
-    /// Makes the account an operator of the instance, or ends that.
-    MakeOperator {
-        /// Whose.
-        account: AccountId,
-        /// Operator or not.
-        operator: bool,
-    },
-}
-
-/// An account to create. A password is never part of it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct NewAccount {
-    /// User or reader.
-    #[serde(default)]
-    pub kind: AccountKind,
-    /// Standard, or bound to a connection.
-    pub authentication: Authentication,
-    /// First state: `Invited` (default, becomes active at the first sign-in) or `Active`.
-    #[serde(default)]
-    pub active: bool,
-    /// Address; required for standard accounts and, unless a directory pushes, for all.
-    pub email: Option<Email>,
-    /// User name.
-    #[serde(default)]
-    pub user_name: Option<String>,
-    /// Directory identifier.
-    #[serde(default)]
-    pub external_id: Option<String>,
-    /// Given name.
-    #[serde(default)]
-    pub given_name: Option<String>,
-    /// Family name.
-    #[serde(default)]
-    pub family_name: Option<String>,
-    /// Name to display.
-    #[serde(default)]
-    pub display_name: Option<String>,
-    /// Emergency admin mark.
-    #[serde(default)]
-    pub emergency_admin: bool,
-    /// Attributes without a field of their own.
-    #[serde(default)]
-    pub attributes: Map<String, Value>,
-    /// Memberships from the start.
-    #[serde(default)]
-    pub memberships: Vec<DesiredMembership>,
-}
-
-/// A membership as somebody wants it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DesiredMembership {
-    /// In which organization.
-    pub organization: OrganizationId,
-    /// Roles by id; none gives the organization's default role.
-    #[serde(default)]
-    pub roles: Vec<RoleId>,
-    /// Workspaces.
-    #[serde(default)]
-    pub workspaces: WorkspacesWanted,
-    /// License pool.
-    #[serde(default)]
-    pub license: Option<LicenseId>,
-}
-
-/// Workspaces that somebody wants for a member.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WorkspacesWanted {
-    /// The organization's default workspaces.
-    #[default]
-    Default,
-    /// All, later ones too.
-    All,
-    /// These.
-    Ids(Vec<WorkspaceId>),
-}
-
-/// One edit of a membership by hand.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "edit")]
-pub enum GrantEdit {
-    /// Grants a role and pins it.
-    GrantRole {
-        /// The role.
-        role: RoleId,
-    },
-    /// Takes a role away; pins the membership so that no rule gives it back.
-    RevokeRole {
-        /// The role.
-        role: RoleId,
-    },
-    /// Grants a workspace and pins it.
-    GrantWorkspace {
-        /// The workspace.
-        workspace: WorkspaceId,
-    },
-    /// Takes a workspace away; pins the membership.
-    RevokeWorkspace {
-        /// The workspace.
-        workspace: WorkspaceId,
-    },
-    /// Includes all workspaces, later ones too, or ends that.
-    AllWorkspaces {
-        /// Included or not.
-        included: bool,
-    },
-    /// Sets the license, or frees it.
-    License {
-        /// The pool; none frees.
-        license: Option<LicenseId>,
-    },
-    /// Makes the membership live or suspends it.
-    Active {
-        /// Live or not.
-        active: bool,
-    },
-    /// Lets rules decide again: unpins the membership and all its grants.
-    ReturnToAutomatic,
-}
+pub use request::{Action, Actor, DesiredMembership, GrantEdit, NewAccount, Request, WorkspacesWanted};
 
 /// Says what must be loaded to decide a request.
 pub fn need(request: &Request) -> Need {
-    let _ = request;
-    Need::default()
+    let mut need = Need { accounts: request.action.account().cloned().into_iter().collect(), ..Need::default() };
+    let mut organizations: Vec<OrganizationId> = Vec::new();
+    if let Actor::Admin { account, organization } = &request.actor {
+        if !need.accounts.contains(account) {
+            need.accounts.push(account.clone());
+        }
+        organizations.push(organization.clone());
+    }
+    let mut wanted: &[DesiredMembership] = &[];
+    match &request.action {
+        Action::CreateAccount(new) => {
+            wanted = &new.memberships;
+            need.email_key = new.email.as_ref().map(Email::key);
+            if let Authentication::Sso { connection } = &new.authentication {
+                let keyed = |key: &Option<String>| key.clone().map(|key| (connection.clone(), key));
+                need.external_id = keyed(&new.external_id);
+                need.user_name = keyed(&new.user_name);
+            }
+        }
+        Action::UpdateProfile { set, .. } => {
+            need.email_key = set.email.iter().flatten().map(Email::key).next();
+            if let Actor::Scim { connection } = &request.actor {
+                let keyed = |key: &Option<Option<String>>| key.clone().flatten().map(|key| (connection.clone(), key));
+                need.external_id = keyed(&set.external_id);
+                need.user_name = keyed(&set.user_name);
+            }
+        }
+        Action::SetMemberships { memberships, .. } => wanted = memberships,
+        Action::EditMembership { organization, .. } | Action::RemoveMembership { organization, .. } => {
+            organizations.push(organization.clone());
+        }
+        Action::SetStatus { .. }
+        | Action::Delete { .. }
+        | Action::ResetSubject { .. }
+        | Action::MakeOperator { .. } => {}
+    }
+    organizations.extend(wanted.iter().map(|membership| membership.organization.clone()));
+    organizations.sort();
+    organizations.dedup();
+    need.organizations = OrganizationsNeeded::Ids(organizations);
+    need
 }
 
-/// Decides a request. `in_force` is the connection that the account is or shall be bound to, if any.
+/// Decides a request. `in_force` is the connection that the account is or shall be bound to, if any; without it nothing
+/// about addresses of SSO accounts can be changed.
 pub fn decide(
     request: &Request,
     facts: &Facts,
@@ -291,21 +90,102 @@ pub fn decide(
     fresh: &Fresh,
     now: Timestamp,
 ) -> Decision {
-    let _ = (request, facts, in_force);
-    interim(fresh, now)
+    let mut work = Work {
+        actor: &request.actor,
+        facts,
+        connection: in_force.map(InForce::connection),
+        fresh,
+        now,
+        steps: Steps::default(),
+        changes: Vec::new(),
+    };
+    let text = format!("asked by {}", request.actor.label());
+    work.steps.add(Stage::Verify, StepOutcome::Passed, "asked", text);
+    let outcome = work.perform(&request.action);
+    let account = outcome.clone().ok().or_else(|| request.action.account().cloned());
+    let (verdict, changes) = match outcome {
+        Ok(account) => {
+            let text = match work.changes.len() {
+                0 => "nothing to change".to_owned(),
+                1 => "1 change".to_owned(),
+                count => format!("{count} changes"),
+            };
+            work.steps.add(Stage::Apply, StepOutcome::Passed, "decided", text);
+            (Verdict::Admitted(account), work.changes)
+        }
+        Err(denial) => {
+            work.steps.add(Stage::Apply, StepOutcome::Refused, denial.code(), format!("refused ({})", denial.code()));
+            (Verdict::Refused(denial), Vec::new())
+        }
+    };
+    let trace = Trace {
+        id: fresh.trace.clone(),
+        at: now,
+        kind: PROVISION.to_owned(),
+        connection: in_force.map(|in_force| in_force.connection().id.clone()),
+        account,
+        steps: work.steps.into_vec(),
+    };
+    Decision { verdict, plan: Plan { changes, ..Plan::default() }, trace }
 }
 
-fn interim(fresh: &Fresh, now: Timestamp) -> Decision {
-    Decision {
-        verdict: crate::plan::Verdict::Refused(crate::denial::Denial::NotPermitted),
-        plan: crate::plan::Plan::default(),
-        trace: crate::trace::Trace {
-            id: fresh.trace.clone(),
-            at: now,
-            kind: "provision".to_owned(),
-            connection: None,
-            account: None,
-            steps: Vec::new(),
-        },
+/// One decision being made.
+struct Work<'a> {
+    actor: &'a Actor,
+    facts: &'a Facts,
+    connection: Option<&'a Connection>,
+    fresh: &'a Fresh,
+    now: Timestamp,
+    steps: Steps,
+    changes: Vec<Change>,
+}
+
+impl<'a> Work<'a> {
+    fn perform(&mut self, action: &Action) -> Result<AccountId, Denial> {
+        let authority = self.authority()?;
+        let Some(account) = action.account() else {
+            return match action {
+                Action::CreateAccount(new) => self.create(new, &authority),
+                Action::UpdateProfile { .. }
+                | Action::SetStatus { .. }
+                | Action::Delete { .. }
+                | Action::EditMembership { .. }
+                | Action::RemoveMembership { .. }
+                | Action::SetMemberships { .. }
+                | Action::ResetSubject { .. }
+                | Action::MakeOperator { .. } => Err(Denial::NotFound),
+            };
+        };
+        let target = self.target(account)?;
+        match action {
+            Action::CreateAccount(_) => Err(Denial::Conflict),
+            Action::UpdateProfile { set, .. } => self.update_profile(target, set, &authority),
+            Action::SetStatus { to, .. } => self.set_status(target, *to, &authority),
+            Action::Delete { allow_return, .. } => self.delete(target, *allow_return, &authority),
+            Action::EditMembership { organization, edits, .. } => {
+                self.edit_membership(target, organization, edits, &authority)
+            }
+            Action::RemoveMembership { organization, .. } => self.remove_membership(target, organization, &authority),
+            Action::SetMemberships { memberships, .. } => self.set_memberships(target, memberships, &authority),
+            Action::ResetSubject { .. } => self.reset_subject(target, &authority),
+            Action::MakeOperator { operator, .. } => self.make_operator(target, *operator, &authority),
+        }?;
+        Ok(account.clone())
+    }
+
+    fn target(&self, id: &AccountId) -> Result<&'a AccountFacts, Denial> {
+        self.facts.accounts.iter().find(|known| &known.account.id == id).ok_or(Denial::NotFound)
+    }
+
+    fn organization(&self, id: &OrganizationId) -> Result<&'a OrganizationFacts, Denial> {
+        self.facts.organizations.iter().find(|facts| &facts.organization.id == id).ok_or(Denial::NotFound)
+    }
+
+    fn refuse(&mut self, denial: Denial, text: impl Into<String>) -> Denial {
+        self.steps.add(Stage::Lifecycle, StepOutcome::Refused, denial.code(), text);
+        denial
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -118,6 +118,16 @@ impl Steps {
         self.0.push(Step { stage, outcome, code: code.to_owned(), organization, text });
     }
 
+    /// Adds the steps of a part.
+    pub(crate) fn append(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
+    /// Tells whether a step is worth a look or refuses.
+    pub(crate) fn has_warning(&self) -> bool {
+        self.0.iter().any(|step| matches!(step.outcome, StepOutcome::Warned | StepOutcome::Refused))
+    }
+
     /// Ends the recording.
     pub(crate) fn into_vec(self) -> Vec<Step> {
         self.0

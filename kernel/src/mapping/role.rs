@@ -1,0 +1,147 @@
+//! Decides which roles a policy gives in one organization.
+
+use serde_json::Value;
+
+use super::{Claims, Compiled, Role, suggest};
+use crate::connection::OnNoRole;
+use crate::directory::{Role as OrganizationRole, RolesPerMember};
+use crate::facts::OrganizationFacts;
+use crate::id::RoleId;
+use crate::trace::{Stage, StepOutcome, Steps};
+
+/// Returns the roles; none means that the organization is skipped.
+pub(super) fn roles(
+    policy: &Compiled,
+    claims: &Claims,
+    facts: &OrganizationFacts,
+    on_no_role: OnNoRole,
+    steps: &mut Steps,
+) -> Option<Vec<RoleId>> {
+    let id = &facts.organization.id;
+    let Some(rule) = &policy.role else {
+        return Some(default_roles(facts, steps));
+    };
+    let names = names(rule, claims, facts, steps);
+    let mut known = known(&names, facts, steps);
+    if facts.organization.roles_per_member == RolesPerMember::One {
+        keep_first(&mut known, rule, facts);
+    }
+    if !known.is_empty() {
+        let given = known.iter().map(|role| format!("\"{}\"", role.name)).collect::<Vec<_>>().join(", ");
+        steps.about(Stage::Role, StepOutcome::Passed, "role_given", id, format!("role: {} gave {given}", origin(rule)));
+        return Some(known.iter().map(|role| role.id.clone()).collect());
+    }
+    match on_no_role {
+        OnNoRole::Skip => {
+            let text = format!("role: none results, so not added to {id}");
+            steps.about(Stage::Role, StepOutcome::Warned, "role_none", id, text);
+            None
+        }
+        OnNoRole::DefaultRole => {
+            let default = default_roles(facts, steps);
+            if default.is_empty() { None } else { Some(default) }
+        }
+    }
+}
+
+/// The organization's default role. Without one a member simply has no role.
+fn default_roles(facts: &OrganizationFacts, steps: &mut Steps) -> Vec<RoleId> {
+    let id = &facts.organization.id;
+    let default: Vec<&OrganizationRole> = facts.roles.iter().filter(|role| role.default && !role.owner).collect();
+    let limit = match facts.organization.roles_per_member {
+        RolesPerMember::One => 1,
+        RolesPerMember::Many => default.len(),
+    };
+    let default: Vec<_> = default.into_iter().take(limit).collect();
+    let (outcome, code, text) = if default.is_empty() {
+        (StepOutcome::Skipped, "role_no_default", format!("role: {id} has no default role"))
+    } else {
+        let names = default.iter().map(|role| format!("\"{}\"", role.name)).collect::<Vec<_>>().join(", ");
+        (StepOutcome::Passed, "role_default", format!("role: default {names}"))
+    };
+    steps.about(Stage::Role, outcome, code, id, text);
+    default.into_iter().map(|role| role.id.clone()).collect()
+}
+
+/// Returns the names that the rule gives, in its own order, without repetition.
+fn names(rule: &Role, claims: &Claims, facts: &OrganizationFacts, steps: &mut Steps) -> Vec<String> {
+    let mut names: Vec<String> = match rule {
+        Role::Fixed(name) => vec![name.clone()],
+        Role::Groups(rows) => rows
+            .iter()
+            .filter(|row| claims.groups().contains(&row.value))
+            .flat_map(|row| row.roles.iter().cloned())
+            .collect(),
+        Role::Expression(expression) => {
+            let id = &facts.organization.id;
+            match expression.evaluate(claims.document(), id.as_str()) {
+                Ok(value) => strings(value),
+                Err(error) => {
+                    let text = format!(
+                        "role: rule `{}` failed, which counts as no match: {error}",
+                        expression.source()
+                    );
+                    steps.about(Stage::Role, StepOutcome::Warned, "role_rule_error", id, text);
+                    Vec::new()
+                }
+            }
+        }
+    };
+    let mut seen = std::collections::BTreeSet::new();
+    names.retain(|name| seen.insert(name.clone()));
+    names
+}
+
+/// A string, or the strings of a list; anything else names nothing.
+pub(super) fn strings(value: Value) -> Vec<String> {
+    let one = |value| match value {
+        Value::String(text) => Some(text),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => None,
+    };
+    match value {
+        Value::String(text) => vec![text],
+        Value::Array(items) => items.into_iter().filter_map(one).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => Vec::new(),
+    }
+}
+
+/// Drops unknown names one by one and owner roles always.
+fn known<'a>(names: &[String], facts: &'a OrganizationFacts, steps: &mut Steps) -> Vec<&'a OrganizationRole> {
+    let id = &facts.organization.id;
+    let mut known = Vec::new();
+    for name in names {
+        match facts.roles.iter().find(|role| &role.name == name) {
+            Some(role) if role.owner => {
+                let text = format!("role: rule gave \"{name}\", an owner role, which no rule may grant");
+                steps.about(Stage::Role, StepOutcome::Warned, "role_owner_not_mappable", id, text);
+            }
+            Some(role) => known.push(role),
+            None => {
+                let near = suggest(name, facts.roles.iter().map(|role| role.name.as_str()));
+                let hint = near.map(|near| format!(", did you mean \"{near}\"?")).unwrap_or_default();
+                let text = format!("role: rule gave \"{name}\"; no role with exactly that name{hint}");
+                steps.about(Stage::Role, StepOutcome::Warned, "role_unknown", id, text);
+            }
+        }
+    }
+    known
+}
+
+/// One role per member: the group table's own order decides, else the organization's order of roles.
+fn keep_first(known: &mut Vec<&OrganizationRole>, rule: &Role, facts: &OrganizationFacts) {
+    match rule {
+        Role::Groups(_) => {}
+        Role::Fixed(_) | Role::Expression(_) => {
+            known.sort_by_key(|role| facts.roles.iter().position(|other| other.id == role.id));
+        }
+    }
+    known.truncate(1);
+}
+
+fn origin(rule: &Role) -> String {
+    match rule {
+        Role::Fixed(_) => "fixed rule".to_owned(),
+        Role::Expression(expression) => format!("rule `{}`", expression.source()),
+        Role::Groups(_) => "group table".to_owned(),
+    }
+}

@@ -1,0 +1,276 @@
+//! Requests as values: who wants what. Decides nothing.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::directory::{AccountKind, Authentication, Origin, Source, Status};
+use crate::email::Email;
+use crate::id::{AccountId, ConnectionId, LicenseId, OrganizationId, RoleId, WorkspaceId};
+use crate::plan::ProfilePatch;
+
+/// A wish about the directory and who has it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    /// Who wants it.
+    pub actor: Actor,
+    /// What is wanted.
+    pub action: Action,
+}
+
+/// Who acts. Rights follow from this alone; whether it is true was proved by the server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "by")]
+pub enum Actor {
+    /// Somebody who operates the instance, or the command line on its machine (then without account).
+    Operator {
+        /// The operator's account.
+        account: Option<AccountId>,
+    },
+    /// The declarative file.
+    File,
+    /// The product itself, for example an expiry.
+    System,
+    /// An admin of one organization.
+    Admin {
+        /// The admin's account; loaded and judged again with each request.
+        account: AccountId,
+        /// The organization that the admin acts for.
+        organization: OrganizationId,
+    },
+    /// A directory pushing through a connection.
+    Scim {
+        /// The connection.
+        connection: ConnectionId,
+    },
+    /// The person who signs in. May request nothing here; stands in audit rows of sign-ins.
+    Person,
+}
+
+impl Actor {
+    /// Returns the actor as one stable word for audit rows: `operator`, `operator:ID`, `file`, `system`,
+    /// `admin:ID@ORGANIZATION`, `scim:CONNECTION` or `person`.
+    pub fn label(&self) -> String {
+        match self {
+            Self::Operator { account: Some(account) } => format!("operator:{account}"),
+            Self::Operator { account: None } => "operator".to_owned(),
+            Self::File => "file".to_owned(),
+            Self::System => "system".to_owned(),
+            Self::Admin { account, organization } => format!("admin:{account}@{organization}"),
+            Self::Scim { connection } => format!("scim:{connection}"),
+            Self::Person => "person".to_owned(),
+        }
+    }
+
+    /// Returns the general origin that lifecycle states keep.
+    pub const fn origin(&self) -> Origin {
+        match self {
+            Self::Operator { .. } | Self::Admin { .. } => Origin::Admin,
+            Self::File => Origin::File,
+            Self::System => Origin::System,
+            Self::Scim { .. } => Origin::Scim,
+            Self::Person => Origin::Login,
+        }
+    }
+
+    /// Returns the source that grants of this actor keep.
+    pub fn source(&self) -> Source {
+        match self {
+            Self::Operator { .. } | Self::Admin { .. } | Self::System | Self::Person => Source::Manual,
+            Self::File => Source::Import,
+            Self::Scim { connection } => Source::Scim { connection: connection.clone() },
+        }
+    }
+}
+
+/// What is wanted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "action")]
+pub enum Action {
+    /// An account made by hand, by the file or by a push.
+    CreateAccount(Box<NewAccount>),
+    /// Profile fields set. The marks `operator` and `kind` of others than SSO readers stay with their own rules.
+    UpdateProfile {
+        /// Whose.
+        account: AccountId,
+        /// Fields to set.
+        set: Box<ProfilePatch>,
+    },
+    /// Suspends, deactivates, reactivates or restores. Deleting is [`Action::Delete`].
+    SetStatus {
+        /// Whose.
+        account: AccountId,
+        /// The wanted state: `Active`, `Suspended` or `Deactivated`.
+        to: Status,
+    },
+    /// Deletes, restorable for a while (C-05).
+    Delete {
+        /// Whose.
+        account: AccountId,
+        /// Whether the person may come back through the identity provider as a new account (C-29): forgets the links.
+        allow_return: bool,
+    },
+    /// Edits one membership, making it if there is none. Hand edits pin (C-07).
+    EditMembership {
+        /// Whose.
+        account: AccountId,
+        /// In which organization.
+        organization: OrganizationId,
+        /// Edits in order; none at all just makes the membership.
+        edits: Vec<GrantEdit>,
+    },
+    /// Ends one membership.
+    RemoveMembership {
+        /// Whose.
+        account: AccountId,
+        /// In which organization.
+        organization: OrganizationId,
+    },
+    /// Says which memberships the actor wants; what the same source granted and does not say any more is taken back.
+    /// Memberships and grants from other sources stay.
+    SetMemberships {
+        /// Whose.
+        account: AccountId,
+        /// All that the actor wants.
+        memberships: Vec<DesiredMembership>,
+    },
+    /// Forgets the federated identity so that the next sign-in matches anew; ends all sessions.
+    ResetSubject {
+        /// Whose.
+        account: AccountId,
+    },
+    /// Makes the account an operator of the instance, or ends that.
+    MakeOperator {
+        /// Whose.
+        account: AccountId,
+        /// Operator or not.
+        operator: bool,
+    },
+}
+
+/// An account to create. A password is never part of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NewAccount {
+    /// User or reader.
+    #[serde(default)]
+    pub kind: AccountKind,
+    /// Standard, or bound to a connection.
+    pub authentication: Authentication,
+    /// First state: `Invited` (default, becomes active at the first sign-in) or `Active`.
+    #[serde(default)]
+    pub active: bool,
+    /// Address; required for standard accounts and, unless a directory pushes, for all.
+    pub email: Option<Email>,
+    /// User name.
+    #[serde(default)]
+    pub user_name: Option<String>,
+    /// Directory identifier.
+    #[serde(default)]
+    pub external_id: Option<String>,
+    /// Given name.
+    #[serde(default)]
+    pub given_name: Option<String>,
+    /// Family name.
+    #[serde(default)]
+    pub family_name: Option<String>,
+    /// Name to display.
+    #[serde(default)]
+    pub display_name: Option<String>,
+    /// Emergency admin mark.
+    #[serde(default)]
+    pub emergency_admin: bool,
+    /// Attributes without a field of their own.
+    #[serde(default)]
+    pub attributes: Map<String, Value>,
+    /// Memberships from the start.
+    #[serde(default)]
+    pub memberships: Vec<DesiredMembership>,
+}
+
+/// A membership as somebody wants it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DesiredMembership {
+    /// In which organization.
+    pub organization: OrganizationId,
+    /// Roles by id; none gives the organization's default role.
+    #[serde(default)]
+    pub roles: Vec<RoleId>,
+    /// Workspaces.
+    #[serde(default)]
+    pub workspaces: WorkspacesWanted,
+    /// License pool.
+    #[serde(default)]
+    pub license: Option<LicenseId>,
+}
+
+/// Workspaces that somebody wants for a member.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkspacesWanted {
+    /// The organization's default workspaces.
+    #[default]
+    Default,
+    /// All, later ones too.
+    All,
+    /// These.
+    Ids(Vec<WorkspaceId>),
+}
+
+/// One edit of a membership by hand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "edit")]
+pub enum GrantEdit {
+    /// Grants a role and pins it.
+    GrantRole {
+        /// The role.
+        role: RoleId,
+    },
+    /// Takes a role away; pins the membership so that no rule gives it back.
+    RevokeRole {
+        /// The role.
+        role: RoleId,
+    },
+    /// Grants a workspace and pins it.
+    GrantWorkspace {
+        /// The workspace.
+        workspace: WorkspaceId,
+    },
+    /// Takes a workspace away; pins the membership.
+    RevokeWorkspace {
+        /// The workspace.
+        workspace: WorkspaceId,
+    },
+    /// Includes all workspaces, later ones too, or ends that.
+    AllWorkspaces {
+        /// Included or not.
+        included: bool,
+    },
+    /// Sets the license, or frees it.
+    License {
+        /// The pool; none frees.
+        license: Option<LicenseId>,
+    },
+    /// Makes the membership live or suspends it.
+    Active {
+        /// Live or not.
+        active: bool,
+    },
+    /// Lets rules decide again: unpins the membership and all its grants.
+    ReturnToAutomatic,
+}
+
+impl Action {
+    /// Returns the account that the action is about; none for a new one.
+    pub const fn account(&self) -> Option<&AccountId> {
+        match self {
+            Self::CreateAccount(_) => None,
+            Self::UpdateProfile { account, .. }
+            | Self::SetStatus { account, .. }
+            | Self::Delete { account, .. }
+            | Self::EditMembership { account, .. }
+            | Self::RemoveMembership { account, .. }
+            | Self::SetMemberships { account, .. }
+            | Self::ResetSubject { account }
+            | Self::MakeOperator { account, .. } => Some(account),
+        }
+    }
+}
