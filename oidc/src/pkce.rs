@@ -58,6 +58,7 @@ mod tests {
         assert!(is_verifier(made.expose()));
         assert!(is_challenge(&challenge(made.expose())));
         assert!(!is_verifier("short"));
+        assert!(!verify("short", &challenge("short")));
         assert!(!is_verifier(&"a".repeat(129)));
         assert!(!is_verifier(&"ä".repeat(43)));
         assert!(!is_challenge(&"=".repeat(43)));

@@ -40,7 +40,7 @@ pub fn check(params: &Params, expected: &Expected<'_>) -> Result<AuthorizationCo
         ParamFault::TooLong => OidcError::ParameterTooLong,
     })?;
     let state = params.get("state").ok_or(OidcError::StateMissing)?;
-    if expected.state.is_empty() || !constant_time_eq(state.as_bytes(), expected.state.as_bytes()) {
+    if !constant_time_eq(state.as_bytes(), expected.state.as_bytes()) {
         return Err(OidcError::StateMismatch.into());
     }
     match params.get("iss") {

@@ -61,6 +61,9 @@ fn rfc8252_a_native_app_gets_any_loopback_port_and_nothing_else() {
     }
     let six = client(ApplicationType::Native, "http://[::1]/cb");
     assert!(is_registered(&six, "http://[::1]:7/cb"));
+    // RFC 8252 section 8.3: a name may resolve elsewhere, so it gets no port exception.
+    let named = client(ApplicationType::Native, "http://localhost/cb");
+    assert!(!is_registered(&named, "http://localhost:7/cb"));
     let https = client(ApplicationType::Native, "https://app.example/cb");
     assert!(!is_registered(&https, "https://app.example:444/cb"));
 }
