@@ -8,6 +8,7 @@ pub mod client_auth;
 pub mod discovery;
 pub mod email_trust;
 pub mod id_token;
+pub mod initiation;
 pub mod jwks;
 pub mod logout;
 pub mod logout_token;

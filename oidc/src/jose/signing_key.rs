@@ -173,6 +173,13 @@ mod tests {
     }
 
     #[test]
+    fn keys_can_be_shared_between_threads() {
+        fn shared<T: Send + Sync>() {}
+        shared::<SigningKey>();
+        shared::<crate::jose::JwkSet>();
+    }
+
+    #[test]
     fn debug_names_the_key_and_shows_nothing_else() {
         let key = key(Algorithm::EdDsa);
         let shown = format!("{key:?}");

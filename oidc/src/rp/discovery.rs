@@ -233,6 +233,7 @@ fn optional_endpoint(
 fn algorithms(document: &Map<String, Value>, name: &str) -> Option<Vec<Algorithm>> {
     let names = json::texts(document, name)?;
     let mut known: Vec<_> = names.iter().filter_map(|n| Algorithm::parse(n).ok()).collect();
+    known.sort_unstable();
     known.dedup();
     Some(known)
 }
