@@ -4,9 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use provost_kernel::directory::{
-    Account, Authentication, Grant, LicenseGrant, Link, Membership, Subject,
-};
+use provost_kernel::directory::{Account, Authentication, Grant, LicenseGrant, Link, Membership, Subject};
 use provost_kernel::email::Email;
 use provost_kernel::facts::AccountFacts;
 use provost_kernel::id::{AccountId, ConnectionId, LicenseId, OrganizationId, RoleId, WorkspaceId};
@@ -25,7 +23,10 @@ impl Reader {
     /// # Errors
     /// `engine` and `corrupt`.
     pub async fn account(&mut self, id: &AccountId) -> Result<Option<Account>> {
-        self.row(&format!("{COLUMNS} WHERE a.id = $1"), binds![id]).await?.map(account).transpose()
+        self.row(&format!("{COLUMNS} WHERE a.id = $1"), binds![id])
+            .await?
+            .map(account)
+            .transpose()
     }
 
     /// Finds the standard account with an address, for a password sign-in. Deleted accounts are not found.
@@ -33,8 +34,12 @@ impl Reader {
     /// # Errors
     /// `engine` and `corrupt`.
     pub async fn standard_account(&mut self, email: &Email) -> Result<Option<Account>> {
-        let sql = format!("{COLUMNS} WHERE a.email_key = $1 AND a.connection IS NULL AND a.status <> 'deleted'");
-        self.row(&sql, binds![email.key()]).await?.map(account).transpose()
+        let sql =
+            format!("{COLUMNS} WHERE a.email_key = $1 AND a.connection IS NULL AND a.status <> 'deleted'");
+        self.row(&sql, binds![email.key()])
+            .await?
+            .map(account)
+            .transpose()
     }
 
     /// Lists all accounts with an address that are not deleted: at most one standard and one for each connection.
@@ -43,7 +48,11 @@ impl Reader {
     /// `engine` and `corrupt`.
     pub async fn accounts_by_email(&mut self, email: &Email) -> Result<Vec<Account>> {
         let sql = format!("{COLUMNS} WHERE a.email_key = $1 AND a.status <> 'deleted' ORDER BY a.id");
-        self.rows(&sql, binds![email.key()]).await?.into_iter().map(account).collect()
+        self.rows(&sql, binds![email.key()])
+            .await?
+            .into_iter()
+            .map(account)
+            .collect()
     }
 
     /// Lists the members of an organization by id, after one, with links and memberships.
@@ -68,7 +77,10 @@ impl Reader {
     /// `engine` and `corrupt`.
     pub async fn accounts(&mut self, after: Option<&AccountId>, limit: u32) -> Result<Vec<AccountFacts>> {
         let after = after.map_or("", AccountId::as_str);
-        let ids = self.account_ids("SELECT id FROM accounts WHERE id > $1 ORDER BY id LIMIT $2", binds![after, limit]);
+        let ids = self.account_ids(
+            "SELECT id FROM accounts WHERE id > $1 ORDER BY id LIMIT $2",
+            binds![after, limit],
+        );
         let ids = ids.await?;
         self.account_facts(&ids).await
     }
@@ -79,7 +91,11 @@ impl Reader {
     /// `engine` and `corrupt`.
     pub async fn memberships(&mut self, account: &AccountId) -> Result<Vec<Membership>> {
         let facts = self.account_facts(std::slice::from_ref(account)).await?;
-        Ok(facts.into_iter().next().map(|facts| facts.memberships).unwrap_or_default())
+        Ok(facts
+            .into_iter()
+            .next()
+            .map(|facts| facts.memberships)
+            .unwrap_or_default())
     }
 
     /// Returns the password hash of an account.
@@ -87,13 +103,24 @@ impl Reader {
     /// # Errors
     /// `engine` and `corrupt`.
     pub async fn password_hash(&mut self, account: &AccountId) -> Result<Option<String>> {
-        let row = self.row("SELECT password_hash FROM credentials WHERE account = $1", binds![account]).await?;
+        let row = self
+            .row(
+                "SELECT password_hash FROM credentials WHERE account = $1",
+                binds![account],
+            )
+            .await?;
         row.map(|mut row| row.text("credentials")).transpose()
     }
 
-    pub(crate) async fn account_ids(&mut self, sql: &str, binds: Vec<crate::value::Bind>) -> Result<Vec<AccountId>> {
+    pub(crate) async fn account_ids(
+        &mut self,
+        sql: &str,
+        binds: Vec<crate::value::Bind>,
+    ) -> Result<Vec<AccountId>> {
         let rows = self.rows(sql, binds).await?;
-        rows.into_iter().map(|mut row| Ok(AccountId::new(row.text("accounts.id")?))).collect()
+        rows.into_iter()
+            .map(|mut row| Ok(AccountId::new(row.text("accounts.id")?)))
+            .collect()
     }
 
     /// Loads accounts with links and memberships by id, in five statements whatever their number, in order of id.
@@ -106,9 +133,16 @@ impl Reader {
         }
         let ids = list(ids.iter().map(AccountId::as_str))?;
         let mut found = BTreeMap::new();
-        for row in self.rows(&format!("{COLUMNS} WHERE a.id IN ({{list:$1}})"), binds![&ids]).await? {
+        for row in self
+            .rows(&format!("{COLUMNS} WHERE a.id IN ({{list:$1}})"), binds![&ids])
+            .await?
+        {
             let account = account(row)?;
-            let facts = AccountFacts { account, links: Vec::new(), memberships: Vec::new() };
+            let facts = AccountFacts {
+                account,
+                links: Vec::new(),
+                memberships: Vec::new(),
+            };
             found.insert(facts.account.id.clone(), facts);
         }
         let sql = "SELECT account, connection, issuer, format, subject FROM links WHERE account IN ({list:$1}) \
@@ -129,7 +163,10 @@ impl Reader {
         Ok(found.into_values().collect())
     }
 
-    async fn load_memberships(&mut self, ids: &str) -> Result<BTreeMap<(AccountId, OrganizationId), Membership>> {
+    async fn load_memberships(
+        &mut self,
+        ids: &str,
+    ) -> Result<BTreeMap<(AccountId, OrganizationId), Membership>> {
         let sql = "SELECT account, organization, active, source, pinned, all_workspaces, license, license_source, \
                    license_pinned, license_seated, version FROM memberships WHERE account IN ({list:$1})";
         let mut found = BTreeMap::new();
@@ -174,7 +211,9 @@ impl Tx {
         // The row lock keeps a sign-in from making it an SSO account at the same moment.
         let sql = "SELECT connection, status FROM accounts WHERE id = $1{lock}";
         let row = self.row(sql, binds![account]).await?;
-        let Some(mut row) = row else { return Err(StoreError::Refused("no such account")) };
+        let Some(mut row) = row else {
+            return Err(StoreError::Refused("no such account"));
+        };
         if row.opt_text("accounts.connection")?.is_some() {
             return Err(StoreError::Refused("an SSO account has no password"));
         }
@@ -192,7 +231,9 @@ pub(crate) fn account(mut row: Row) -> Result<Account> {
     let id = AccountId::new(row.text("accounts.id")?);
     let kind = row.word("accounts.kind")?;
     let authentication = match row.opt_text("accounts.connection")? {
-        Some(connection) => Authentication::Sso { connection: ConnectionId::new(connection) },
+        Some(connection) => Authentication::Sso {
+            connection: ConnectionId::new(connection),
+        },
         None => Authentication::Standard,
     };
     let status = row.word("accounts.status")?;
@@ -204,7 +245,10 @@ pub(crate) fn account(mut row: Row) -> Result<Account> {
         authentication,
         status,
         status_origin,
-        email: email.map(|text| Email::parse(&text)).transpose().map_err(|_| StoreError::Corrupt("accounts.email"))?,
+        email: email
+            .map(|text| Email::parse(&text))
+            .transpose()
+            .map_err(|_| StoreError::Corrupt("accounts.email"))?,
         user_name: row.opt_text("accounts.user_name")?,
         external_id: row.opt_text("accounts.external_id")?,
         given_name: row.opt_text("accounts.given_name")?,
@@ -221,7 +265,14 @@ pub(crate) fn account(mut row: Row) -> Result<Account> {
 fn link(mut row: Row) -> Result<Link> {
     let connection = ConnectionId::new(row.text("links.connection")?);
     let (issuer, format) = (row.text("links.issuer")?, row.text("links.format")?);
-    Ok(Link { connection, subject: Subject { issuer, format, value: row.text("links.subject")? } })
+    Ok(Link {
+        connection,
+        subject: Subject {
+            issuer,
+            format,
+            value: row.text("links.subject")?,
+        },
+    })
 }
 
 fn membership(mut row: Row) -> Result<Membership> {
@@ -238,7 +289,11 @@ fn membership(mut row: Row) -> Result<Membership> {
             seated: row.flag("memberships.license_seated")?,
         }),
         None => {
-            for column in ["memberships.license_source", "memberships.license_pinned", "memberships.license_seated"] {
+            for column in [
+                "memberships.license_source",
+                "memberships.license_pinned",
+                "memberships.license_seated",
+            ] {
                 row.skip(column)?;
             }
             None
@@ -246,13 +301,30 @@ fn membership(mut row: Row) -> Result<Membership> {
     };
     let version = row.int("memberships.version")?;
     let (roles, workspaces) = (Vec::new(), Vec::new());
-    Ok(Membership { organization, active, source, pinned, roles, workspaces, all_workspaces, license, version })
+    Ok(Membership {
+        organization,
+        active,
+        source,
+        pinned,
+        roles,
+        workspaces,
+        all_workspaces,
+        license,
+        version,
+    })
 }
 
 fn key(row: &mut Row) -> Result<(AccountId, OrganizationId)> {
-    Ok((AccountId::new(row.text("grant.account")?), OrganizationId::new(row.text("grant.organization")?)))
+    Ok((
+        AccountId::new(row.text("grant.account")?),
+        OrganizationId::new(row.text("grant.organization")?),
+    ))
 }
 
 fn grant<T>(mut row: Row, id: impl FnOnce(String) -> T) -> Result<Grant<T>> {
-    Ok(Grant { id: id(row.text("grant.id")?), source: row.json("grant.source")?, pinned: row.flag("grant.pinned")? })
+    Ok(Grant {
+        id: id(row.text("grant.id")?),
+        source: row.json("grant.source")?,
+        pinned: row.flag("grant.pinned")?,
+    })
 }

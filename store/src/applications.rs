@@ -23,7 +23,8 @@ pub struct ApplicationRecord {
     pub version: i64,
 }
 
-const COLUMNS: &str = "SELECT client_id, secret_digest, document, all_organizations, version FROM applications";
+const COLUMNS: &str =
+    "SELECT client_id, secret_digest, document, all_organizations, version FROM applications";
 
 impl Tx {
     /// Creates or changes an application and returns its version. Nothing is written when nothing changes.
@@ -54,7 +55,11 @@ impl Tx {
             now,
         ];
         self.run(sql, row).await?;
-        self.run("DELETE FROM application_organizations WHERE client_id = $1", binds![&wanted.client_id]).await?;
+        self.run(
+            "DELETE FROM application_organizations WHERE client_id = $1",
+            binds![&wanted.client_id],
+        )
+        .await?;
         for organization in wanted.organizations.iter().flatten() {
             let sql = "INSERT INTO application_organizations (client_id, organization) VALUES ($1, $2)";
             self.run(sql, binds![&wanted.client_id, organization]).await?;
@@ -68,7 +73,10 @@ impl Tx {
     /// # Errors
     /// `engine`.
     pub async fn delete_application(&mut self, client_id: &str) -> Result<bool> {
-        let deleted = self.run("DELETE FROM applications WHERE client_id = $1", binds![client_id]).await? > 0;
+        let deleted = self
+            .run("DELETE FROM applications WHERE client_id = $1", binds![client_id])
+            .await?
+            > 0;
         self.bump_revision("applications").await?;
         Ok(deleted)
     }
@@ -80,7 +88,10 @@ impl Reader {
     /// # Errors
     /// `engine` and `corrupt`.
     pub async fn application(&mut self, client_id: &str) -> Result<Option<ApplicationRecord>> {
-        match self.row(&format!("{COLUMNS} WHERE client_id = $1"), binds![client_id]).await? {
+        match self
+            .row(&format!("{COLUMNS} WHERE client_id = $1"), binds![client_id])
+            .await?
+        {
             Some(row) => self.with_organizations(row).await.map(Some),
             None => Ok(None),
         }
@@ -92,7 +103,10 @@ impl Reader {
     /// `engine` and `corrupt`.
     pub async fn applications(&mut self) -> Result<Vec<ApplicationRecord>> {
         let mut found = Vec::new();
-        for row in self.rows(&format!("{COLUMNS} ORDER BY client_id"), Vec::new()).await? {
+        for row in self
+            .rows(&format!("{COLUMNS} ORDER BY client_id"), Vec::new())
+            .await?
+        {
             found.push(self.with_organizations(row).await?);
         }
         Ok(found)
@@ -109,9 +123,17 @@ impl Reader {
         } else {
             let sql = "SELECT organization FROM application_organizations WHERE client_id = $1 ORDER BY organization";
             let rows = self.rows(sql, binds![&client_id]).await?;
-            let ids = rows.into_iter().map(|mut row| Ok(OrganizationId::new(row.text("application_organizations")?)));
+            let ids = rows
+                .into_iter()
+                .map(|mut row| Ok(OrganizationId::new(row.text("application_organizations")?)));
             Some(ids.collect::<Result<Vec<_>>>()?)
         };
-        Ok(ApplicationRecord { client_id, secret_digest, config, organizations, version })
+        Ok(ApplicationRecord {
+            client_id,
+            secret_digest,
+            config,
+            organizations,
+            version,
+        })
     }
 }

@@ -50,16 +50,26 @@ impl Versions {
     }
 
     fn membership(&mut self, account: &AccountId, organization: &OrganizationId, shown: i64) -> Step {
-        step(&mut self.memberships, (account.clone(), organization.clone()), shown)
+        step(
+            &mut self.memberships,
+            (account.clone(), organization.clone()),
+            shown,
+        )
     }
 }
 
 fn step<K: Ord>(known: &mut BTreeMap<K, i64>, key: K, shown: i64) -> Step {
     if let Some(current) = known.get(&key) {
-        return Step { expect: *current, next: *current };
+        return Step {
+            expect: *current,
+            next: *current,
+        };
     }
     known.insert(key, shown + 1);
-    Step { expect: shown, next: shown + 1 }
+    Step {
+        expect: shown,
+        next: shown + 1,
+    }
 }
 
 impl Tx {
@@ -71,13 +81,18 @@ impl Tx {
     /// (`account_version`, `membership_version`, `account_status`, `license_seats`, or the name of a unique index).
     /// Return the error from the job, so that nothing of the decision stays.
     pub async fn apply(&mut self, decision: &Decision, actor: &Actor, now: Timestamp) -> Result<Applied> {
-        let mut applied = Applied { changes: decision.plan.changes.len(), ..Applied::default() };
+        let mut applied = Applied {
+            changes: decision.plan.changes.len(),
+            ..Applied::default()
+        };
         if let Some(proof) = &decision.plan.spend {
             self.spend(decision.trace.connection.as_ref(), proof).await?;
         }
         let mut versions = Versions::default();
         for change in &decision.plan.changes {
-            applied.revoked_sessions.extend(self.apply_change(change, &mut versions, now).await?);
+            applied
+                .revoked_sessions
+                .extend(self.apply_change(change, &mut versions, now).await?);
         }
         if let Some(session) = &decision.plan.session {
             self.open_session(session, now).await?;
@@ -102,8 +117,13 @@ impl Tx {
     /// # Errors
     /// `proof_spent` if it was spent before.
     pub async fn spend(&mut self, connection: Option<&ConnectionId>, proof: &OneTimeProof) -> Result<()> {
-        let key = digest::fields(&[connection.map_or("", ConnectionId::as_str), &proof.issuer, &proof.id]);
-        let sql = "INSERT INTO spent_proofs (proof_key, until) VALUES ($1, $2) ON CONFLICT (proof_key) DO NOTHING";
+        let key = digest::fields(&[
+            connection.map_or("", ConnectionId::as_str),
+            &proof.issuer,
+            &proof.id,
+        ]);
+        let sql =
+            "INSERT INTO spent_proofs (proof_key, until) VALUES ($1, $2) ON CONFLICT (proof_key) DO NOTHING";
         if self.run(sql, binds![key, proof.until]).await? == 0 {
             return Err(StoreError::ProofSpent);
         }
@@ -121,15 +141,31 @@ impl Tx {
                 versions.accounts.insert(account.id.clone(), account.version);
                 self.create_account(account, now).await?;
             }
-            Change::UpdateProfile { account, version, set, .. } => {
+            Change::UpdateProfile {
+                account,
+                version,
+                set,
+                ..
+            } => {
                 let step = versions.account(account, *version);
                 self.update_profile(account, step, set, now).await?;
             }
-            Change::SetStatus { account, version, from, to, origin } => {
+            Change::SetStatus {
+                account,
+                version,
+                from,
+                to,
+                origin,
+            } => {
                 let step = versions.account(account, *version);
                 return self.set_status(account, step, (*from, *to), *origin, now).await;
             }
-            Change::SetAuthentication { account, version, from, to } => {
+            Change::SetAuthentication {
+                account,
+                version,
+                from,
+                to,
+            } => {
                 let step = versions.account(account, *version);
                 self.set_authentication(account, step, from, to, now).await?;
             }
@@ -140,13 +176,26 @@ impl Tx {
                 versions.memberships.insert(key, membership.version);
                 self.add_membership(account, membership, now).await?;
             }
-            Change::UpdateMembership { account, organization, version, edits } => {
+            Change::UpdateMembership {
+                account,
+                organization,
+                version,
+                edits,
+            } => {
                 let step = versions.membership(account, organization, *version);
-                self.update_membership((account, organization), step, edits, now).await?;
+                self.update_membership((account, organization), step, edits, now)
+                    .await?;
             }
-            Change::RemoveMembership { account, organization, version, .. } => {
+            Change::RemoveMembership {
+                account,
+                organization,
+                version,
+                ..
+            } => {
                 let step = versions.membership(account, organization, *version);
-                versions.memberships.remove(&(account.clone(), organization.clone()));
+                versions
+                    .memberships
+                    .remove(&(account.clone(), organization.clone()));
                 self.remove_membership((account, organization), step).await?;
             }
             Change::RevokeSessions { account, reason } => {
@@ -161,7 +210,11 @@ impl Tx {
 
 /// A conflict unless exactly one row was changed.
 fn exactly_one(changed: u64, constraint: &str) -> Result<()> {
-    if changed == 1 { Ok(()) } else { Err(StoreError::Conflict(constraint.to_owned())) }
+    if changed == 1 {
+        Ok(())
+    } else {
+        Err(StoreError::Conflict(constraint.to_owned()))
+    }
 }
 
 impl From<audit::Event> for NewEvent {

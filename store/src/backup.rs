@@ -5,6 +5,7 @@
 //! Restores only into an empty database of the same schema version. Never overwrites a file.
 
 use std::path::Path;
+use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
 use serde::{Deserialize, Serialize};
@@ -20,16 +21,48 @@ use crate::value::{Bind, Cell};
 
 /// Every table, parents before children. A test compares this list with the database.
 const TABLES: &[&str] = &[
-    "meta", "counters", "revisions", "organizations", "roles", "workspaces", "licenses", "domains", "connections",
-    "connection_organizations", "connection_domains", "accounts", "credentials", "links", "memberships",
-    "membership_roles", "membership_workspaces", "groups", "group_members", "sessions", "session_clients",
-    "login_requests", "spent_proofs", "applications", "application_organizations", "authorization_codes",
-    "refresh_tokens", "signing_keys", "tokens", "invitations", "audit_heads", "audit", "events", "traces", "jobs",
+    "meta",
+    "counters",
+    "revisions",
+    "organizations",
+    "roles",
+    "workspaces",
+    "licenses",
+    "domains",
+    "connections",
+    "connection_organizations",
+    "connection_domains",
+    "accounts",
+    "credentials",
+    "links",
+    "memberships",
+    "membership_roles",
+    "membership_workspaces",
+    "groups",
+    "group_members",
+    "sessions",
+    "session_clients",
+    "login_requests",
+    "spent_proofs",
+    "applications",
+    "application_organizations",
+    "authorization_codes",
+    "refresh_tokens",
+    "signing_keys",
+    "tokens",
+    "invitations",
+    "audit_heads",
+    "audit",
+    "events",
+    "traces",
+    "jobs",
     "rate_limits",
 ];
 
 /// The table that belongs to the program and not to the data.
 const MIGRATIONS: &str = "schema_migrations";
+/// How long a restore may take.
+const RESTORE_LIMIT: Duration = Duration::from_secs(24 * 3600);
 const FORMAT: &str = "provost-backup";
 /// Rows that go over in one statement when restoring.
 const BATCH: usize = 50;
@@ -46,10 +79,19 @@ pub struct BackupSummary {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Line {
-    Header { format: String, schema: i64, data_key: String },
-    Table { name: String, columns: Vec<String> },
+    Header {
+        format: String,
+        schema: i64,
+        data_key: String,
+    },
+    Table {
+        name: String,
+        columns: Vec<String>,
+    },
     Row(Vec<Value>),
-    End { rows: u64 },
+    End {
+        rows: u64,
+    },
 }
 
 impl Store {
@@ -62,7 +104,9 @@ impl Store {
         let (lines, queue) = mpsc::channel(1024);
         let file = create(path)?;
         let writer = tokio::task::spawn_blocking(move || write_lines(file, queue));
-        let dumped = self.snapshot(move |reader| Box::pin(async move { dump(reader, &lines).await })).await;
+        let dumped = self
+            .snapshot(move |reader| Box::pin(async move { dump(reader, &lines).await }))
+            .await;
         let written = writer.await.map_err(|_| StoreError::Panicked)?;
         let summary = dumped.and_then(|summary| written.map(|()| summary));
         if summary.is_err() {
@@ -81,7 +125,11 @@ impl Store {
         let path = path.to_owned();
         let (lines, queue) = mpsc::channel(1024);
         let reader = tokio::task::spawn_blocking(move || read_lines(&path, &lines));
-        let restored = self.write(move |tx| Box::pin(async move { load(tx, queue).await })).await;
+        let restored = self
+            .write_within(RESTORE_LIMIT, move |tx| {
+                Box::pin(async move { load(tx, queue).await })
+            })
+            .await;
         match reader.await.map_err(|_| StoreError::Panicked)? {
             // The cause lies in the file; the transaction only saw the end of the queue.
             Err(error) if restored.is_err() => Err(error),
@@ -94,7 +142,14 @@ async fn dump(reader: &mut Reader, lines: &mpsc::Sender<Line>) -> Result<BackupS
     let gone = |_| StoreError::Backup("the file cannot be written".to_owned());
     let schema = migrate::newest();
     let data_key = reader.sealer.key_id();
-    lines.send(Line::Header { format: FORMAT.to_owned(), schema, data_key }).await.map_err(gone)?;
+    lines
+        .send(Line::Header {
+            format: FORMAT.to_owned(),
+            schema,
+            data_key,
+        })
+        .await
+        .map_err(gone)?;
     let mut rows = 0;
     for table in TABLES {
         let mut columns_sent = false;
@@ -102,10 +157,19 @@ async fn dump(reader: &mut Reader, lines: &mpsc::Sender<Line>) -> Result<BackupS
         let mut stream = reader.conn().stream(&sql, Vec::new(), true)?;
         while let Some((names, cells)) = stream.try_next().await? {
             if !columns_sent {
-                lines.send(Line::Table { name: (*table).to_owned(), columns: names }).await.map_err(gone)?;
+                lines
+                    .send(Line::Table {
+                        name: (*table).to_owned(),
+                        columns: names,
+                    })
+                    .await
+                    .map_err(gone)?;
                 columns_sent = true;
             }
-            lines.send(Line::Row(cells.into_iter().map(to_json).collect())).await.map_err(gone)?;
+            lines
+                .send(Line::Row(cells.into_iter().map(to_json).collect()))
+                .await
+                .map_err(gone)?;
             rows += 1;
         }
     }
@@ -115,11 +179,18 @@ async fn dump(reader: &mut Reader, lines: &mpsc::Sender<Line>) -> Result<BackupS
 
 async fn load(tx: &mut Tx, mut lines: mpsc::Receiver<Line>) -> Result<BackupSummary> {
     let damaged = |what: &str| StoreError::Backup(what.to_owned());
-    let Some(Line::Header { format, schema, data_key }) = lines.recv().await else {
+    let Some(Line::Header {
+        format,
+        schema,
+        data_key,
+    }) = lines.recv().await
+    else {
         return Err(damaged("this is not a backup of Provost"));
     };
     if format != FORMAT || schema != migrate::newest() {
-        return Err(damaged("the backup was made by another version; restore it with that version and upgrade then"));
+        return Err(damaged(
+            "the backup was made by another version; restore it with that version and upgrade then",
+        ));
     }
     if !tx.sealer.has_key(&data_key) {
         return Err(StoreError::Sealed("the backup was made with another data key"));
@@ -147,7 +218,9 @@ async fn load(tx: &mut Tx, mut lines: mpsc::Receiver<Line>) -> Result<BackupSumm
                 tx.insert_typed(&into, std::mem::take(&mut batch)).await?;
                 return Ok(BackupSummary { rows, schema });
             }
-            Some(Line::Row(_) | Line::Header { .. } | Line::End { .. }) => return Err(damaged("the file is damaged")),
+            Some(Line::Row(_) | Line::Header { .. } | Line::End { .. }) => {
+                return Err(damaged("the file is damaged"));
+            }
             None => return Err(damaged("the file ends too early")),
         }
     }
@@ -155,8 +228,15 @@ async fn load(tx: &mut Tx, mut lines: mpsc::Receiver<Line>) -> Result<BackupSumm
 
 /// Refuses a database that holds anything, and clears the few rows that a new one has.
 async fn empty_first(tx: &mut Tx) -> Result<()> {
-    for table in TABLES.iter().filter(|table| !matches!(**table, "meta" | "counters" | "revisions")) {
-        if tx.row(&format!("SELECT 1 FROM {table} LIMIT 1"), Vec::new()).await?.is_some() {
+    for table in TABLES
+        .iter()
+        .filter(|table| !matches!(**table, "meta" | "counters" | "revisions"))
+    {
+        if tx
+            .row(&format!("SELECT 1 FROM {table} LIMIT 1"), Vec::new())
+            .await?
+            .is_some()
+        {
             return Err(StoreError::Refused("the database is not empty"));
         }
     }
@@ -168,9 +248,14 @@ async fn empty_first(tx: &mut Tx) -> Result<()> {
 
 /// Builds the head of an insert. Names come from a file, so only known tables and plain words are let through.
 fn insert_into(table: &str, columns: &[String]) -> Result<String> {
-    let is_word = |name: &String| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    let is_word = |name: &String| {
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+    };
     if !TABLES.contains(&table) || !columns.iter().all(is_word) {
-        return Err(StoreError::Backup(format!("unknown table or column in {}", table.escape_debug())));
+        return Err(StoreError::Backup(format!(
+            "unknown table or column in {}",
+            table.escape_debug()
+        )));
     }
     Ok(format!("INSERT INTO {table} ({})", columns.join(", ")))
 }
@@ -195,7 +280,9 @@ impl Tx {
             }
             tuples.push(format!("({})", places.join(", ")));
         }
-        self.run(&format!("{into} VALUES {}", tuples.join(", ")), values).await.map(drop)
+        self.run(&format!("{into} VALUES {}", tuples.join(", ")), values)
+            .await
+            .map(drop)
     }
 }
 
@@ -240,7 +327,9 @@ fn create(path: &Path) -> Result<std::fs::File> {
     // Password hashes and personal data are inside.
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map_err(|error| StoreError::Backup(format!("{}: {error}", path.display())))
+    options
+        .open(path)
+        .map_err(|error| StoreError::Backup(format!("{}: {error}", path.display())))
 }
 
 fn write_lines(file: std::fs::File, mut lines: mpsc::Receiver<Line>) -> Result<()> {
@@ -251,7 +340,10 @@ fn write_lines(file: std::fs::File, mut lines: mpsc::Receiver<Line>) -> Result<(
         serde_json::to_writer(&mut file, &line).map_err(|error| StoreError::Backup(error.to_string()))?;
         file.write_all(b"\n").map_err(failed)?;
     }
-    file.into_inner().map_err(|error| failed(error.into_error()))?.sync_all().map_err(failed)
+    file.into_inner()
+        .map_err(|error| failed(error.into_error()))?
+        .sync_all()
+        .map_err(failed)
 }
 
 fn read_lines(path: &Path, lines: &mpsc::Sender<Line>) -> Result<()> {

@@ -75,7 +75,8 @@ impl Tx {
         if let Some(row) = self.row(&sql, binds![digest, now]).await? {
             return Ok(CodeUse::Fresh(code(row)?));
         }
-        let sql = format!("SELECT {columns} FROM authorization_codes WHERE digest = $1 AND used_at IS NOT NULL");
+        let sql =
+            format!("SELECT {columns} FROM authorization_codes WHERE digest = $1 AND used_at IS NOT NULL");
         match self.row(&sql, binds![digest]).await? {
             Some(row) => Ok(CodeUse::Reused(code(row)?)),
             None => Ok(CodeUse::Invalid),

@@ -47,7 +47,8 @@ pub struct ConnectionSummary {
 
 const COLUMNS: &str = "SELECT c.id, c.document, c.protocol_config, c.secrets, c.status, c.version, c.created_at, \
                        c.updated_at FROM connections c";
-const SUMMARY: &str = "SELECT c.id, c.name, c.protocol, c.organization, c.enabled, c.status FROM connections c";
+const SUMMARY: &str =
+    "SELECT c.id, c.name, c.protocol, c.organization, c.enabled, c.status FROM connections c";
 
 impl Tx {
     /// Creates or changes a connection and returns its version. Nothing is written when nothing changes.
@@ -67,7 +68,10 @@ impl Tx {
         let old = self.connection(&connection.id).await?;
         let version = old.as_ref().map_or(1, |old| old.connection.version + 1);
         if let Some(old) = &old {
-            let same = Connection { version: old.connection.version, ..connection.clone() };
+            let same = Connection {
+                version: old.connection.version,
+                ..connection.clone()
+            };
             if old.connection == same
                 && old.protocol_config == *protocol_config
                 && old.secrets == *secrets
@@ -78,10 +82,18 @@ impl Tx {
         }
         let (owner, shared) = match &connection.scope {
             Scope::Instance => (None, &[][..]),
-            Scope::Organization { organization, shared_with } => (Some(organization), shared_with.as_slice()),
+            Scope::Organization {
+                organization,
+                shared_with,
+            } => (Some(organization), shared_with.as_slice()),
         };
-        let sealed = self.sealer.seal_map(("connections", "secrets", connection.id.as_str()), secrets)?;
-        let document = json(&Connection { version, ..connection.clone() })?;
+        let sealed = self
+            .sealer
+            .seal_map(("connections", "secrets", connection.id.as_str()), secrets)?;
+        let document = json(&Connection {
+            version,
+            ..connection.clone()
+        })?;
         let sql = "INSERT INTO connections (id, organization, name, protocol, enabled, status, document, \
                    protocol_config, secrets, version, created_at, updated_at) \
                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11) ON CONFLICT (id) DO UPDATE SET \
@@ -110,17 +122,26 @@ impl Tx {
 
     /// Rewrites the look-up rows of a connection.
     async fn set_reach(&mut self, connection: &Connection, shared: &[OrganizationId]) -> Result<()> {
-        self.run("DELETE FROM connection_organizations WHERE connection = $1", binds![&connection.id]).await?;
+        self.run(
+            "DELETE FROM connection_organizations WHERE connection = $1",
+            binds![&connection.id],
+        )
+        .await?;
         for organization in shared {
             let sql = "INSERT INTO connection_organizations (connection, organization) VALUES ($1, $2) \
                        ON CONFLICT (connection, organization) DO NOTHING";
             self.run(sql, binds![&connection.id, organization]).await?;
         }
-        self.run("DELETE FROM connection_domains WHERE connection = $1", binds![&connection.id]).await?;
+        self.run(
+            "DELETE FROM connection_domains WHERE connection = $1",
+            binds![&connection.id],
+        )
+        .await?;
         for domain in &connection.domains {
             let sql = "INSERT INTO connection_domains (connection, name) VALUES ($1, $2) \
                        ON CONFLICT (connection, name) DO NOTHING";
-            self.run(sql, binds![&connection.id, domain.to_ascii_lowercase()]).await?;
+            self.run(sql, binds![&connection.id, domain.to_ascii_lowercase()])
+                .await?;
         }
         Ok(())
     }
@@ -150,7 +171,9 @@ impl Reader {
     /// # Errors
     /// `engine`, `corrupt` and `sealed`.
     pub async fn connection(&mut self, id: &ConnectionId) -> Result<Option<ConnectionRecord>> {
-        let row = self.row(&format!("{COLUMNS} WHERE c.id = $1"), binds![id]).await?;
+        let row = self
+            .row(&format!("{COLUMNS} WHERE c.id = $1"), binds![id])
+            .await?;
         row.map(|row| self.connection_record(row)).transpose()
     }
 
@@ -158,7 +181,11 @@ impl Reader {
     ///
     /// # Errors
     /// `engine`, `corrupt` and `sealed`.
-    pub async fn connections(&mut self, after: Option<&ConnectionId>, limit: u32) -> Result<Vec<ConnectionRecord>> {
+    pub async fn connections(
+        &mut self,
+        after: Option<&ConnectionId>,
+        limit: u32,
+    ) -> Result<Vec<ConnectionRecord>> {
         let after = after.map_or("", ConnectionId::as_str);
         let sql = format!("{COLUMNS} WHERE c.id > $1 ORDER BY c.id LIMIT $2");
         let rows = self.rows(&sql, binds![after, limit]).await?;
@@ -176,20 +203,31 @@ impl Reader {
              OR c.organization = d.organization OR EXISTS (SELECT 1 FROM connection_organizations co \
              WHERE co.connection = c.id AND co.organization = d.organization)) ORDER BY c.name, c.id"
         );
-        self.rows(&sql, binds![domain.to_ascii_lowercase()]).await?.into_iter().map(summary).collect()
+        self.rows(&sql, binds![domain.to_ascii_lowercase()])
+            .await?
+            .into_iter()
+            .map(summary)
+            .collect()
     }
 
     /// Lists the connections that may admit to an organization: its own, those shared with it and the instance's.
     ///
     /// # Errors
     /// `engine` and `corrupt`.
-    pub async fn connections_for_organization(&mut self, organization: &OrganizationId) -> Result<Vec<ConnectionSummary>> {
+    pub async fn connections_for_organization(
+        &mut self,
+        organization: &OrganizationId,
+    ) -> Result<Vec<ConnectionSummary>> {
         let sql = format!(
             "{SUMMARY} WHERE c.organization = $1 OR c.organization IS NULL OR EXISTS \
              (SELECT 1 FROM connection_organizations co WHERE co.connection = c.id AND co.organization = $1) \
              ORDER BY c.name, c.id"
         );
-        self.rows(&sql, binds![organization]).await?.into_iter().map(summary).collect()
+        self.rows(&sql, binds![organization])
+            .await?
+            .into_iter()
+            .map(summary)
+            .collect()
     }
 
     fn connection_record(&self, mut row: Row) -> Result<ConnectionRecord> {

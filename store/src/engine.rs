@@ -17,8 +17,8 @@ use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
 use sqlx::{
-    Arguments as _, AssertSqlSafe, Column as _, Connection as _, PgPool, Postgres, Row as _, SqliteConnection,
-    SqlitePool, TypeInfo as _, ValueRef as _,
+    Arguments as _, AssertSqlSafe, Column as _, Connection as _, PgPool, Postgres, Row as _,
+    SqliteConnection, SqlitePool, TypeInfo as _, ValueRef as _,
 };
 
 use crate::error::{Result, StoreError};
@@ -67,16 +67,23 @@ pub(crate) fn dialect_of(url: &str) -> Result<Dialect> {
     } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
         Ok(Dialect::Postgres)
     } else {
-        Err(StoreError::Refused("the database URL starts neither with sqlite: nor with postgres:"))
+        Err(StoreError::Refused(
+            "the database URL starts neither with sqlite: nor with postgres:",
+        ))
     }
 }
 
 /// Opens the writer of a SQLite file, which creates the file.
 pub(crate) async fn open_writer(url: &str, synchronous: Synchronous) -> Result<Conn> {
-    let options = sqlite_options(url, synchronous)?.create_if_missing(true).journal_mode(SqliteJournalMode::Wal);
+    let options = sqlite_options(url, synchronous)?
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal);
     prepare_file(options.get_filename())?;
     let mut conn = SqliteConnection::connect_with(&options).await.map_err(failed)?;
-    sqlx::query("PRAGMA wal_autocheckpoint = 2000").execute(&mut conn).await.map_err(failed)?;
+    sqlx::query("PRAGMA wal_autocheckpoint = 2000")
+        .execute(&mut conn)
+        .await
+        .map_err(failed)?;
     Ok(Conn::Sqlite(conn))
 }
 
@@ -113,7 +120,9 @@ pub(crate) async fn open_readers(url: &str, readers: u32, synchronous: Synchrono
 
 /// Opens a PostgreSQL pool.
 pub(crate) async fn open_postgres(url: &str, connections: u32) -> Result<Pools> {
-    let options = PgConnectOptions::from_str(url).map_err(failed)?.application_name("provost");
+    let options = PgConnectOptions::from_str(url)
+        .map_err(failed)?
+        .application_name("provost");
     let pool = PgPoolOptions::new()
         .max_connections(connections.max(2))
         .acquire_timeout(Duration::from_secs(10))
@@ -126,7 +135,9 @@ pub(crate) async fn open_postgres(url: &str, connections: u32) -> Result<Pools> 
 
 fn sqlite_options(url: &str, synchronous: Synchronous) -> Result<SqliteConnectOptions> {
     if url.contains(":memory:") || url.contains("mode=memory") {
-        return Err(StoreError::Refused("an in-memory SQLite database cannot be shared between writer and readers"));
+        return Err(StoreError::Refused(
+            "an in-memory SQLite database cannot be shared between writer and readers",
+        ));
     }
     let level = match synchronous {
         Synchronous::Full => SqliteSynchronous::Full,
@@ -188,7 +199,10 @@ impl Conn {
 
     /// Runs one statement and returns all its rows.
     pub(crate) async fn rows(&mut self, sql: &str, binds: Vec<Bind>) -> Result<Vec<Row>> {
-        self.stream(sql, binds, false)?.map_ok(|(_, cells)| Row::new(cells)).try_collect().await
+        self.stream(sql, binds, false)?
+            .map_ok(|(_, cells)| Row::new(cells))
+            .try_collect()
+            .await
     }
 
     /// Runs one statement and streams its rows: names of columns are made only if asked for by `named`.
@@ -204,7 +218,10 @@ impl Conn {
             Self::SqlitePooled(conn) => sqlite_stream(conn, text, binds, named)?,
             Self::Postgres(conn) => {
                 let query = sqlx::query_with(text, postgres_arguments(binds)?);
-                query.fetch(&mut **conn).map(move |row| postgres_row(&row.map_err(failed)?, named)).boxed()
+                query
+                    .fetch(&mut **conn)
+                    .map(move |row| postgres_row(&row.map_err(failed)?, named))
+                    .boxed()
             }
         };
         Ok(stream)
@@ -243,19 +260,28 @@ impl Conn {
     pub(crate) async fn lock_migrations(&mut self) -> Result<()> {
         match self.dialect() {
             Dialect::Sqlite => Ok(()),
-            Dialect::Postgres => self.script(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")).await,
+            Dialect::Postgres => {
+                self.script(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
+                    .await
+            }
         }
     }
 
     /// Lists the tables of this database.
     pub(crate) async fn tables(&mut self) -> Result<Vec<String>> {
         let sql = match self.dialect() {
-            Dialect::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
+            Dialect::Sqlite => {
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+            }
             Dialect::Postgres => {
                 "SELECT table_name::text FROM information_schema.tables WHERE table_schema = current_schema()"
             }
         };
-        self.rows(sql, Vec::new()).await?.into_iter().map(|mut row| row.text("tables")).collect()
+        self.rows(sql, Vec::new())
+            .await?
+            .into_iter()
+            .map(|mut row| row.text("tables"))
+            .collect()
     }
 }
 
@@ -271,10 +297,17 @@ fn sqlite_stream<'c>(
     named: bool,
 ) -> Result<RowStream<'c>> {
     let query = sqlx::query_with(text, sqlite_arguments(binds)?);
-    Ok(query.fetch(conn).map(move |row| sqlite_row(&row.map_err(failed)?, named)).boxed())
+    Ok(query
+        .fetch(conn)
+        .map(move |row| sqlite_row(&row.map_err(failed)?, named))
+        .boxed())
 }
 
-async fn run_sqlite(conn: &mut SqliteConnection, text: AssertSqlSafe<String>, binds: Vec<Bind>) -> Result<u64> {
+async fn run_sqlite(
+    conn: &mut SqliteConnection,
+    text: AssertSqlSafe<String>,
+    binds: Vec<Bind>,
+) -> Result<u64> {
     let query = sqlx::query_with(text, sqlite_arguments(binds)?);
     Ok(query.execute(conn).await.map_err(failed)?.rows_affected())
 }
@@ -319,7 +352,14 @@ fn sqlite_row(row: &SqliteRow, named: bool) -> Result<(Names, Vec<Cell>)> {
             _ => Cell::Text(row.try_get_unchecked(at).map_err(failed)?),
         });
     }
-    let names = if named { row.columns().iter().map(|column| column.name().to_owned()).collect() } else { Vec::new() };
+    let names = if named {
+        row.columns()
+            .iter()
+            .map(|column| column.name().to_owned())
+            .collect()
+    } else {
+        Vec::new()
+    };
     Ok((names, cells))
 }
 
@@ -336,7 +376,14 @@ fn postgres_row(row: &PgRow, named: bool) -> Result<(Names, Vec<Cell>)> {
             _ => Cell::Text(row.try_get(at).map_err(failed)?),
         });
     }
-    let names = if named { row.columns().iter().map(|column| column.name().to_owned()).collect() } else { Vec::new() };
+    let names = if named {
+        row.columns()
+            .iter()
+            .map(|column| column.name().to_owned())
+            .collect()
+    } else {
+        Vec::new()
+    };
     Ok((names, cells))
 }
 
@@ -347,13 +394,22 @@ fn translate(dialect: Dialect, sql: &str) -> Cow<'_, str> {
     }
     let (blob, lock, skip, before, after) = match dialect {
         Dialect::Sqlite => ("BLOB", "", "", "SELECT value FROM json_each(", ")"),
-        Dialect::Postgres => {
-            ("BYTEA", " FOR UPDATE", " FOR UPDATE SKIP LOCKED", "SELECT json_array_elements_text(", "::json)")
-        }
+        Dialect::Postgres => (
+            "BYTEA",
+            " FOR UPDATE",
+            " FOR UPDATE SKIP LOCKED",
+            "SELECT json_array_elements_text(",
+            "::json)",
+        ),
     };
-    let mut text = sql.replace("{blob}", blob).replace("{lock}", lock).replace("{skip_locked}", skip);
+    let mut text = sql
+        .replace("{blob}", blob)
+        .replace("{lock}", lock)
+        .replace("{skip_locked}", skip);
     while let Some((head, rest)) = text.split_once("{list:") {
-        let Some((argument, tail)) = rest.split_once('}') else { break };
+        let Some((argument, tail)) = rest.split_once('}') else {
+            break;
+        };
         text = format!("{head}{before}{argument}{after}{tail}");
     }
     Cow::Owned(text)
@@ -371,12 +427,18 @@ pub(crate) fn failed(error: sqlx::Error) -> StoreError {
     let code = database.code().unwrap_or_default();
     match database.kind() {
         ErrorKind::UniqueViolation => {
-            let name = database.constraint().map_or_else(|| sqlite_constraint(database.message()), str::to_owned);
+            let name = database
+                .constraint()
+                .map_or_else(|| sqlite_constraint(database.message()), str::to_owned);
             StoreError::Conflict(name)
         }
         ErrorKind::ForeignKeyViolation => StoreError::Conflict("foreign_key".to_owned()),
         // SQLite: BUSY and LOCKED with their extended codes. PostgreSQL: serialization failure, deadlock, lock time-out.
-        _ if matches!(&*code, "5" | "6" | "261" | "262" | "517" | "518" | "40001" | "40P01" | "55P03") => {
+        _ if matches!(
+            &*code,
+            "5" | "6" | "261" | "262" | "517" | "518" | "40001" | "40P01" | "55P03"
+        ) =>
+        {
             StoreError::Busy
         }
         _ => StoreError::Engine(error),
@@ -426,5 +488,37 @@ mod tests {
         assert_eq!(dialect_of("sqlite:/tmp/x.db").unwrap(), Dialect::Sqlite);
         assert_eq!(dialect_of("postgres://localhost/x").unwrap(), Dialect::Postgres);
         assert_eq!(dialect_of("mysql://x").unwrap_err().code(), "refused");
+    }
+
+    #[tokio::test]
+    async fn a_reader_of_sqlite_cannot_write() {
+        let path = std::env::temp_dir().join(format!("provost-engine-{}.db", std::process::id()));
+        let url = format!("sqlite:{}", path.display());
+        let mut writer = open_writer(&url, Synchronous::Normal).await.unwrap();
+        writer.script("CREATE TABLE t (a BIGINT)").await.unwrap();
+        let readers = open_readers(&url, 1, Synchronous::Normal).await.unwrap();
+        let mut reader = readers.acquire().await.unwrap();
+        assert_eq!(
+            reader
+                .run("INSERT INTO t (a) VALUES (1)", Vec::new())
+                .await
+                .unwrap_err()
+                .code(),
+            "engine"
+        );
+        assert_eq!(
+            writer
+                .run("INSERT INTO t (a) VALUES (1)", Vec::new())
+                .await
+                .unwrap(),
+            1
+        );
+        assert_eq!(reader.rows("SELECT a FROM t", Vec::new()).await.unwrap().len(), 1);
+        drop(reader);
+        readers.close().await;
+        drop(writer);
+        for file in ["db", "db-wal", "db-shm"] {
+            let _ = std::fs::remove_file(path.with_extension(file));
+        }
     }
 }

@@ -52,10 +52,16 @@ impl Reader {
         };
         let asked: BTreeSet<&AccountId> = need.accounts.iter().collect();
         Ok(Facts {
-            accounts: asked.into_iter().filter_map(|id| found.get(id).cloned()).collect(),
+            accounts: asked
+                .into_iter()
+                .filter_map(|id| found.get(id).cloned())
+                .collect(),
             linked: linked.and_then(|id| found.get(&id).cloned()),
             near_subjects,
-            candidates: candidates.iter().filter_map(|id| found.get(id).cloned()).collect(),
+            candidates: candidates
+                .iter()
+                .filter_map(|id| found.get(id).cloned())
+                .collect(),
             organizations,
         })
     }
@@ -80,7 +86,11 @@ impl Reader {
         if linked.is_none() && !near.is_empty() {
             // More than twenty spellings: the exact one may lie beyond them.
             let sql = "SELECT account FROM links WHERE connection = $1 AND subject_key = $2";
-            linked = self.account_ids(sql, binds![connection, exact]).await?.into_iter().next();
+            linked = self
+                .account_ids(sql, binds![connection, exact])
+                .await?
+                .into_iter()
+                .next();
         }
         Ok((linked, near))
     }
@@ -94,11 +104,16 @@ impl Reader {
             searches.push(("connection = $1 AND external_id = $2", binds![connection, id]));
         }
         if let Some((connection, name)) = &need.user_name {
-            searches.push(("connection = $1 AND user_name_key = $2", binds![connection, name.to_lowercase()]));
+            searches.push((
+                "connection = $1 AND user_name_key = $2",
+                binds![connection, name.to_lowercase()],
+            ));
         }
         let mut ids = Vec::new();
         for (condition, values) in searches {
-            let sql = format!("SELECT id FROM accounts WHERE {condition} AND status <> 'deleted' ORDER BY id LIMIT 20");
+            let sql = format!(
+                "SELECT id FROM accounts WHERE {condition} AND status <> 'deleted' ORDER BY id LIMIT 20"
+            );
             for id in self.account_ids(&sql, values).await? {
                 if !ids.contains(&id) && ids.len() < CANDIDATES {
                     ids.push(id);
@@ -114,7 +129,12 @@ impl Reader {
         accounts: &BTreeMap<AccountId, AccountFacts>,
     ) -> Result<Vec<OrganizationFacts>> {
         let mut wanted: BTreeSet<&OrganizationId> = ids.iter().collect();
-        wanted.extend(accounts.values().flat_map(|facts| &facts.memberships).map(|membership| &membership.organization));
+        wanted.extend(
+            accounts
+                .values()
+                .flat_map(|facts| &facts.memberships)
+                .map(|membership| &membership.organization),
+        );
         if wanted.is_empty() {
             return Ok(Vec::new());
         }
@@ -130,7 +150,10 @@ impl Reader {
         };
         let values = || ids.iter().map(Bind::from).collect::<Vec<_>>();
         let mut found: BTreeMap<OrganizationId, OrganizationFacts> = BTreeMap::new();
-        let sql = format!("SELECT id, name, roles_per_member FROM organizations {}", within("id"));
+        let sql = format!(
+            "SELECT id, name, roles_per_member FROM organizations {}",
+            within("id")
+        );
         for mut row in self.rows(&sql, values()).await? {
             let organization = Organization {
                 id: OrganizationId::new(row.text("organizations.id")?),
@@ -164,10 +187,14 @@ impl Reader {
         for mut row in self.rows(&sql, values()).await? {
             if let Some(facts) = found.get_mut(&OrganizationId::new(row.text("licenses.organization")?)) {
                 let license = row.json("licenses.document")?;
-                facts.licenses.push(LicensePool { license, used: row.count("licenses.used")? });
+                facts.licenses.push(LicensePool {
+                    license,
+                    used: row.count("licenses.used")?,
+                });
             }
         }
-        self.add_owners(&mut found, &within("g.organization"), values()).await?;
+        self.add_owners(&mut found, &within("g.organization"), values())
+            .await?;
         Ok(found.into_values().collect())
     }
 

@@ -83,12 +83,17 @@ impl Tx {
     /// Writes the noted events.
     pub(crate) async fn flush(&mut self) -> Result<()> {
         let events = std::mem::take(&mut self.pending);
-        let Ok(count) = i64::try_from(events.len()) else { return Err(StoreError::Refused("too many events")) };
+        let Ok(count) = i64::try_from(events.len()) else {
+            return Err(StoreError::Refused("too many events"));
+        };
         if count == 0 {
             return Ok(());
         }
         let sql = "UPDATE counters SET value = value + $1 WHERE name = 'events' RETURNING value";
-        let mut row = self.row(sql, binds![count]).await?.ok_or(StoreError::Corrupt("counters"))?;
+        let mut row = self
+            .row(sql, binds![count])
+            .await?
+            .ok_or(StoreError::Corrupt("counters"))?;
         let mut sequence = row.int("counters.value")? - count;
         let mut heads = self.heads(&events).await?;
         let mut feed = Vec::with_capacity(events.len());
@@ -102,7 +107,8 @@ impl Tx {
             audit.push(audit_row(head.0 + 1, event, data, &head.1, &hash));
             *head = (head.0 + 1, hash);
         }
-        let into = "INSERT INTO events (sequence, id, at, kind, account, organization, connection, trace, data)";
+        let into =
+            "INSERT INTO events (sequence, id, at, kind, account, organization, connection, trace, data)";
         self.insert_all(into, feed).await?;
         let into = "INSERT INTO audit (organization, sequence, at, kind, actor, account, connection, trace, data, \
                     previous_hash, hash)";
@@ -155,7 +161,11 @@ impl Reader {
     pub async fn events(&mut self, after: i64, limit: u32) -> Result<Vec<Event>> {
         let sql = "SELECT sequence, id, at, kind, account, organization, connection, trace, data FROM events \
                    WHERE sequence > $1 ORDER BY sequence LIMIT $2";
-        self.rows(sql, binds![after, limit]).await?.into_iter().map(event).collect()
+        self.rows(sql, binds![after, limit])
+            .await?
+            .into_iter()
+            .map(event)
+            .collect()
     }
 
     /// Returns the position of the newest event, 0 if there is none.
@@ -163,7 +173,9 @@ impl Reader {
     /// # Errors
     /// `engine` and `corrupt`.
     pub async fn last_event(&mut self) -> Result<i64> {
-        let row = self.row("SELECT value FROM counters WHERE name = 'events'", Vec::new()).await?;
+        let row = self
+            .row("SELECT value FROM counters WHERE name = 'events'", Vec::new())
+            .await?;
         row.ok_or(StoreError::Corrupt("counters"))?.int("counters.value")
     }
 
@@ -180,8 +192,12 @@ impl Reader {
         let sql = "SELECT organization, sequence, at, kind, actor, account, connection, trace, data, previous_hash, hash \
                    FROM audit WHERE organization = $1 AND sequence < $2 ORDER BY sequence DESC LIMIT $3";
         let organization = organization.map_or("", OrganizationId::as_str);
-        let rows = self.rows(sql, binds![organization, before.unwrap_or(i64::MAX), limit]).await?;
-        rows.into_iter().map(|row| audited(row).map(|(row, _)| row)).collect()
+        let rows = self
+            .rows(sql, binds![organization, before.unwrap_or(i64::MAX), limit])
+            .await?;
+        rows.into_iter()
+            .map(|row| audited(row).map(|(row, _)| row))
+            .collect()
     }
 
     /// Checks the whole hash chain of one organization and returns how many rows it has.
@@ -212,12 +228,19 @@ impl Reader {
             Some(mut row) => (row.int("audit_heads")?, row.text("audit_heads")?),
             None => (0, String::new()),
         };
-        if head == expected { Ok(expected.0) } else { Err(StoreError::Corrupt("audit chain")) }
+        if head == expected {
+            Ok(expected.0)
+        } else {
+            Err(StoreError::Corrupt("audit chain"))
+        }
     }
 }
 
 fn chain(event: &NewEvent) -> String {
-    event.organization.as_ref().map_or_else(String::new, |organization| organization.as_str().to_owned())
+    event
+        .organization
+        .as_ref()
+        .map_or_else(String::new, |organization| organization.as_str().to_owned())
 }
 
 fn hash_of(previous: &str, sequence: i64, event: &NewEvent, data: &str) -> String {
@@ -285,7 +308,9 @@ fn audited(mut row: Row) -> Result<(AuditRow, String)> {
     let organization = row.text("audit.organization")?;
     let sequence = row.int("audit.sequence")?;
     let mut event = NewEvent {
-        organization: Some(organization).filter(|id| !id.is_empty()).map(OrganizationId::new),
+        organization: Some(organization)
+            .filter(|id| !id.is_empty())
+            .map(OrganizationId::new),
         at: row.time("audit.at")?,
         kind: row.text("audit.kind")?,
         actor: row.text("audit.actor")?,
@@ -297,5 +322,13 @@ fn audited(mut row: Row) -> Result<(AuditRow, String)> {
     let text = row.text("audit.data")?;
     event.data = serde_json::from_str(&text).map_err(|_| StoreError::Corrupt("audit.data"))?;
     let (previous_hash, hash) = (row.text("audit.previous_hash")?, row.text("audit.hash")?);
-    Ok((AuditRow { sequence, event, previous_hash, hash }, text))
+    Ok((
+        AuditRow {
+            sequence,
+            event,
+            previous_hash,
+            hash,
+        },
+        text,
+    ))
 }

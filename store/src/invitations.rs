@@ -32,7 +32,8 @@ pub struct Invitation {
     pub revoked_at: Option<Timestamp>,
 }
 
-const COLUMNS: &str = "id, organization, email, data, created_by, created_at, expires_at, accepted_at, revoked_at";
+const COLUMNS: &str =
+    "id, organization, email, data, created_by, created_at, expires_at, accepted_at, revoked_at";
 
 impl Tx {
     /// Keeps an invitation by the SHA-256 (hex) of its token.
@@ -65,7 +66,10 @@ impl Tx {
             "UPDATE invitations SET accepted_at = $2 WHERE digest = $1 AND accepted_at IS NULL AND revoked_at IS NULL \
              AND expires_at > $2 RETURNING {COLUMNS}"
         );
-        self.row(&sql, binds![digest, now]).await?.map(invitation).transpose()
+        self.row(&sql, binds![digest, now])
+            .await?
+            .map(invitation)
+            .transpose()
     }
 
     /// Takes an invitation back. Tells whether it was still open.
@@ -92,11 +96,19 @@ impl Reader {
     ///
     /// # Errors
     /// `engine` and `corrupt`.
-    pub async fn invitations(&mut self, organization: &OrganizationId, limit: u32) -> Result<Vec<Invitation>> {
+    pub async fn invitations(
+        &mut self,
+        organization: &OrganizationId,
+        limit: u32,
+    ) -> Result<Vec<Invitation>> {
         let sql = format!(
             "SELECT {COLUMNS} FROM invitations WHERE organization = $1 ORDER BY created_at DESC, id LIMIT $2"
         );
-        self.rows(&sql, binds![organization, limit]).await?.into_iter().map(invitation).collect()
+        self.rows(&sql, binds![organization, limit])
+            .await?
+            .into_iter()
+            .map(invitation)
+            .collect()
     }
 }
 
@@ -104,7 +116,8 @@ fn invitation(mut row: Row) -> Result<Invitation> {
     Ok(Invitation {
         id: row.text("invitations.id")?,
         organization: OrganizationId::new(row.text("invitations.organization")?),
-        email: Email::parse(&row.text("invitations.email")?).map_err(|_| StoreError::Corrupt("invitations.email"))?,
+        email: Email::parse(&row.text("invitations.email")?)
+            .map_err(|_| StoreError::Corrupt("invitations.email"))?,
         data: row.json("invitations.data")?,
         created_by: row.opt_text("invitations.created_by")?.map(AccountId::new),
         created_at: row.time("invitations.created_at")?,

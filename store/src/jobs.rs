@@ -45,7 +45,14 @@ impl Tx {
     pub async fn enqueue(&mut self, job: &NewJob, now: Timestamp) -> Result<bool> {
         let sql = "INSERT INTO jobs (id, kind, idempotency_key, payload, run_at, attempts, created_at) \
                    VALUES ($1, $2, $3, $4, $5, 0, $6) ON CONFLICT DO NOTHING";
-        let row = binds![&job.id, &job.kind, &job.idempotency_key, json(&job.payload)?, job.run_at, now];
+        let row = binds![
+            &job.id,
+            &job.kind,
+            &job.idempotency_key,
+            json(&job.payload)?,
+            job.run_at,
+            now
+        ];
         Ok(self.run(sql, row).await? > 0)
     }
 
@@ -108,7 +115,10 @@ impl Tx {
         let sql = "UPDATE jobs SET last_error = $3, run_at = $4, dead_at = $5, locked_until = NULL, locked_by = NULL \
                    WHERE id = $1 AND locked_by = $2 AND done_at IS NULL";
         let dead_at = if retry_at.is_none() { Some(now) } else { None };
-        Ok(self.run(sql, binds![id, worker, error, retry_at.unwrap_or(now), dead_at]).await? > 0)
+        Ok(self
+            .run(sql, binds![id, worker, error, retry_at.unwrap_or(now), dead_at])
+            .await?
+            > 0)
     }
 }
 
@@ -118,7 +128,10 @@ impl Reader {
     /// # Errors
     /// `engine` and `corrupt`.
     pub async fn job(&mut self, id: &str) -> Result<Option<JobRecord>> {
-        self.row(&format!("SELECT {COLUMNS} FROM jobs WHERE id = $1"), binds![id]).await?.map(record).transpose()
+        self.row(&format!("SELECT {COLUMNS} FROM jobs WHERE id = $1"), binds![id])
+            .await?
+            .map(record)
+            .transpose()
     }
 
     /// Lists jobs that were given up, oldest first.
@@ -126,8 +139,13 @@ impl Reader {
     /// # Errors
     /// `engine` and `corrupt`.
     pub async fn dead_jobs(&mut self, limit: u32) -> Result<Vec<JobRecord>> {
-        let sql = format!("SELECT {COLUMNS} FROM jobs WHERE dead_at IS NOT NULL ORDER BY dead_at, id LIMIT $1");
-        self.rows(&sql, binds![limit]).await?.into_iter().map(record).collect()
+        let sql =
+            format!("SELECT {COLUMNS} FROM jobs WHERE dead_at IS NOT NULL ORDER BY dead_at, id LIMIT $1");
+        self.rows(&sql, binds![limit])
+            .await?
+            .into_iter()
+            .map(record)
+            .collect()
     }
 }
 

@@ -30,7 +30,11 @@ pub struct LoginRequest {
 
 impl std::fmt::Debug for LoginRequest {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("LoginRequest").field("id", &self.id).field("connection", &self.connection).finish()
+        formatter
+            .debug_struct("LoginRequest")
+            .field("id", &self.id)
+            .field("connection", &self.connection)
+            .finish()
     }
 }
 
@@ -40,7 +44,9 @@ impl Tx {
     /// # Errors
     /// `conflict` (`login_requests_pkey`) for an id used twice.
     pub async fn insert_login_request(&mut self, request: &LoginRequest, browser_digest: &str) -> Result<()> {
-        let data = self.sealer.seal_text(("login_requests", "data", &request.id), &json(&request.data)?)?;
+        let data = self
+            .sealer
+            .seal_text(("login_requests", "data", &request.id), &json(&request.data)?)?;
         let sql = "INSERT INTO login_requests (id, connection, protocol, browser_digest, data, return_to, created_at, \
                    expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
         let row = binds![
@@ -74,7 +80,9 @@ impl Tx {
             return Ok(None);
         };
         let protocol = row.word("login_requests.protocol")?;
-        let data = self.sealer.open(("login_requests", "data", id), &row.bytes("login_requests.data")?)?;
+        let data = self
+            .sealer
+            .open(("login_requests", "data", id), &row.bytes("login_requests.data")?)?;
         Ok(Some(LoginRequest {
             id: id.to_owned(),
             connection: connection.clone(),

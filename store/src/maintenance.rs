@@ -27,16 +27,27 @@ impl Tx {
             ("login_requests", "id", "expires_at < $1", now),
             ("spent_proofs", "proof_key", "until < $1", now),
             ("rate_limits", "key", "expires_at < $1", now),
-            ("authorization_codes", "digest", "expires_at < $1", retention.ended_before),
-            ("refresh_tokens", "digest", "absolute_expires_at < $1", retention.ended_before),
+            (
+                "authorization_codes",
+                "digest",
+                "expires_at < $1",
+                retention.ended_before,
+            ),
+            (
+                "refresh_tokens",
+                "digest",
+                "absolute_expires_at < $1",
+                retention.ended_before,
+            ),
             ("sessions", "id", "ends_at < $1", retention.ended_before),
             ("traces", "id", "at < $1", retention.traces_before),
             ("jobs", "id", "done_at < $1", retention.jobs_before),
         ];
         let mut gone = 0;
         for (table, key, condition, before) in rules {
-            let sql =
-                format!("DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} WHERE {condition} LIMIT $2)");
+            let sql = format!(
+                "DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} WHERE {condition} LIMIT $2)"
+            );
             gone += self.run(&sql, binds![before, batch]).await?;
         }
         Ok(gone)

@@ -12,8 +12,11 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, name: "trunk", sql: include_str!("../migrations/0001_trunk.sql") }];
+const MIGRATIONS: &[Migration] = &[Migration {
+    version: 1,
+    name: "trunk",
+    sql: include_str!("../migrations/0001_trunk.sql"),
+}];
 
 /// The schema version that this program works with.
 pub(crate) fn newest() -> i64 {
@@ -24,7 +27,8 @@ pub(crate) fn newest() -> i64 {
 pub(crate) async fn migrate(conn: &mut Conn) -> Result<usize> {
     conn.begin().await?;
     let outcome = in_transaction(conn, MIGRATIONS).await;
-    conn.script(if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
+    conn.script(if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" })
+        .await?;
     outcome
 }
 
@@ -36,7 +40,13 @@ async fn in_transaction(conn: &mut Conn, migrations: &[Migration]) -> Result<usi
     )
     .await?;
     let mut done = Vec::new();
-    for mut row in conn.rows("SELECT version, checksum FROM schema_migrations ORDER BY version", Vec::new()).await? {
+    for mut row in conn
+        .rows(
+            "SELECT version, checksum FROM schema_migrations ORDER BY version",
+            Vec::new(),
+        )
+        .await?
+    {
         done.push((row.int("schema_migrations")?, row.text("schema_migrations")?));
     }
     for (version, checksum) in &done {
@@ -46,11 +56,17 @@ async fn in_transaction(conn: &mut Conn, migrations: &[Migration]) -> Result<usi
             )));
         };
         if *checksum != sha256_hex(known.sql.as_bytes()) {
-            return Err(StoreError::Migration(format!("migration {version} ({}) was changed after it ran", known.name)));
+            return Err(StoreError::Migration(format!(
+                "migration {version} ({}) was changed after it ran",
+                known.name
+            )));
         }
     }
     let mut ran = 0;
-    for migration in migrations.iter().filter(|migration| !done.iter().any(|(version, _)| *version == migration.version)) {
+    for migration in migrations
+        .iter()
+        .filter(|migration| !done.iter().any(|(version, _)| *version == migration.version))
+    {
         conn.script(migration.sql).await?;
         let checksum = sha256_hex(migration.sql.as_bytes());
         conn.run(
@@ -58,7 +74,11 @@ async fn in_transaction(conn: &mut Conn, migrations: &[Migration]) -> Result<usi
             binds![migration.version, migration.name, checksum],
         )
         .await?;
-        tracing::info!(version = migration.version, name = migration.name, "schema migrated");
+        tracing::info!(
+            version = migration.version,
+            name = migration.name,
+            "schema migrated"
+        );
         ran += 1;
     }
     Ok(ran)

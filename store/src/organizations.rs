@@ -43,7 +43,12 @@ impl Tx {
     ///
     /// # Errors
     /// `engine`.
-    pub async fn put_organization(&mut self, organization: &Organization, settings: &Value, now: Timestamp) -> Result<()> {
+    pub async fn put_organization(
+        &mut self,
+        organization: &Organization,
+        settings: &Value,
+        now: Timestamp,
+    ) -> Result<()> {
         let sql = "INSERT INTO organizations (id, name, roles_per_member, settings, version, created_at) \
                    VALUES ($1, $2, $3, $4, 1, $5) ON CONFLICT (id) DO UPDATE SET name = excluded.name, \
                    roles_per_member = excluded.roles_per_member, settings = excluded.settings, \
@@ -51,8 +56,17 @@ impl Tx {
                    WHERE organizations.name <> excluded.name OR organizations.settings <> excluded.settings \
                    OR organizations.roles_per_member <> excluded.roles_per_member";
         let word = to_word(&organization.roles_per_member)?;
-        self.run(sql, binds![&organization.id, &organization.name, word, json(settings)?, now]).await?;
-        self.bump_revision("organizations").await.map(drop)
+        if self
+            .run(
+                sql,
+                binds![&organization.id, &organization.name, word, json(settings)?, now],
+            )
+            .await?
+            > 0
+        {
+            self.bump_revision("organizations").await?;
+        }
+        Ok(())
     }
 
     /// Deletes an organization without members and connections.
@@ -77,6 +91,9 @@ impl Tx {
     /// # Errors
     /// `conflict`: `role_in_use` if a member holds a role that would go, `roles_name` for a name used twice.
     pub async fn set_roles(&mut self, organization: &OrganizationId, roles: &[Role]) -> Result<()> {
+        if self.roles(organization).await? == roles {
+            return Ok(());
+        }
         let keep = list(roles.iter().map(|role| role.id.as_str()))?;
         let sql = "DELETE FROM roles WHERE organization = $1 AND id NOT IN ({list:$2}) AND NOT EXISTS \
                    (SELECT 1 FROM membership_roles m WHERE m.organization = roles.organization AND m.role = roles.id)";
@@ -87,17 +104,36 @@ impl Tx {
                        name = excluded.name, position = excluded.position, is_owner = excluded.is_owner, \
                        is_default = excluded.is_default, document = excluded.document";
             let document = json(role)?;
-            self.run(sql, binds![organization, &role.id, &role.name, position, role.owner, role.default, document])
-                .await?;
+            self.run(
+                sql,
+                binds![
+                    organization,
+                    &role.id,
+                    &role.name,
+                    position,
+                    role.owner,
+                    role.default,
+                    document
+                ],
+            )
+            .await?;
         }
-        self.expect_count("roles", organization, roles.len(), "role_in_use").await
+        self.expect_count("roles", organization, roles.len(), "role_in_use")
+            .await
     }
 
     /// Makes exactly these the workspaces of an organization, in this order.
     ///
     /// # Errors
     /// `conflict` (`workspace_in_use`) if a member holds a workspace that would go.
-    pub async fn set_workspaces(&mut self, organization: &OrganizationId, workspaces: &[Workspace]) -> Result<()> {
+    pub async fn set_workspaces(
+        &mut self,
+        organization: &OrganizationId,
+        workspaces: &[Workspace],
+    ) -> Result<()> {
+        if self.workspaces(organization).await? == workspaces {
+            return Ok(());
+        }
         let keep = list(workspaces.iter().map(|workspace| workspace.id.as_str()))?;
         let sql = "DELETE FROM workspaces WHERE organization = $1 AND id NOT IN ({list:$2}) AND NOT EXISTS \
                    (SELECT 1 FROM membership_workspaces m \
@@ -109,10 +145,18 @@ impl Tx {
                        name = excluded.name, position = excluded.position, is_default = excluded.is_default, \
                        document = excluded.document";
             let document = json(workspace)?;
-            let row = binds![organization, &workspace.id, &workspace.name, position, workspace.default, document];
+            let row = binds![
+                organization,
+                &workspace.id,
+                &workspace.name,
+                position,
+                workspace.default,
+                document
+            ];
             self.run(sql, row).await?;
         }
-        self.expect_count("workspaces", organization, workspaces.len(), "workspace_in_use").await
+        self.expect_count("workspaces", organization, workspaces.len(), "workspace_in_use")
+            .await
     }
 
     /// Makes exactly these the license pools of an organization. Seats may fall below those in use; then none is free.
@@ -120,6 +164,15 @@ impl Tx {
     /// # Errors
     /// `conflict` (`license_in_use`) if a member holds or waits for a license that would go.
     pub async fn set_licenses(&mut self, organization: &OrganizationId, licenses: &[License]) -> Result<()> {
+        if self
+            .licenses(organization)
+            .await?
+            .iter()
+            .map(|(license, _)| license)
+            .eq(licenses)
+        {
+            return Ok(());
+        }
         let keep = list(licenses.iter().map(|license| license.id.as_str()))?;
         let sql = "DELETE FROM licenses WHERE organization = $1 AND id NOT IN ({list:$2}) AND NOT EXISTS \
                    (SELECT 1 FROM memberships m \
@@ -129,9 +182,14 @@ impl Tx {
             let sql = "INSERT INTO licenses (organization, id, position, seats, used, document) \
                        VALUES ($1, $2, $3, $4, 0, $5) ON CONFLICT (organization, id) DO UPDATE SET \
                        position = excluded.position, seats = excluded.seats, document = excluded.document";
-            self.run(sql, binds![organization, &license.id, position, license.seats, json(license)?]).await?;
+            self.run(
+                sql,
+                binds![organization, &license.id, position, license.seats, json(license)?],
+            )
+            .await?;
         }
-        self.expect_count("licenses", organization, licenses.len(), "license_in_use").await
+        self.expect_count("licenses", organization, licenses.len(), "license_in_use")
+            .await
     }
 
     async fn expect_count(
@@ -142,7 +200,10 @@ impl Tx {
         conflict: &'static str,
     ) -> Result<()> {
         let sql = format!("SELECT COUNT(*) FROM {table} WHERE organization = $1");
-        let mut row = self.row(&sql, binds![organization]).await?.ok_or(StoreError::Corrupt(table))?;
+        let mut row = self
+            .row(&sql, binds![organization])
+            .await?
+            .ok_or(StoreError::Corrupt(table))?;
         if usize::try_from(row.int(table)?) != Ok(wanted) {
             return Err(StoreError::Conflict(conflict.to_owned()));
         }
@@ -159,7 +220,18 @@ impl Tx {
                    token = excluded.token, verified_at = excluded.verified_at, settings = excluded.settings";
         let name = domain.name.to_ascii_lowercase();
         let settings = json(&domain.settings)?;
-        self.run(sql, binds![&domain.organization, name, &domain.token, domain.verified_at, settings, now]).await?;
+        self.run(
+            sql,
+            binds![
+                &domain.organization,
+                name,
+                &domain.token,
+                domain.verified_at,
+                settings,
+                now
+            ],
+        )
+        .await?;
         self.bump_revision("connections").await.map(drop)
     }
 
@@ -169,7 +241,10 @@ impl Tx {
     /// `engine`.
     pub async fn delete_domain(&mut self, organization: &OrganizationId, name: &str) -> Result<bool> {
         let sql = "DELETE FROM domains WHERE organization = $1 AND name = $2";
-        let deleted = self.run(sql, binds![organization, name.to_ascii_lowercase()]).await? > 0;
+        let deleted = self
+            .run(sql, binds![organization, name.to_ascii_lowercase()])
+            .await?
+            > 0;
         self.bump_revision("connections").await?;
         Ok(deleted)
     }
@@ -189,11 +264,19 @@ impl Reader {
     ///
     /// # Errors
     /// `engine` and `corrupt`.
-    pub async fn organizations(&mut self, after: Option<&OrganizationId>, limit: u32) -> Result<Vec<OrganizationRecord>> {
+    pub async fn organizations(
+        &mut self,
+        after: Option<&OrganizationId>,
+        limit: u32,
+    ) -> Result<Vec<OrganizationRecord>> {
         let sql = "SELECT id, name, roles_per_member, settings, version, created_at FROM organizations \
                    WHERE id > $1 ORDER BY id LIMIT $2";
         let after = after.map_or("", OrganizationId::as_str);
-        self.rows(sql, binds![after, limit]).await?.into_iter().map(organization).collect()
+        self.rows(sql, binds![after, limit])
+            .await?
+            .into_iter()
+            .map(organization)
+            .collect()
     }
 
     /// Lists an organization's roles in order of priority.
@@ -202,7 +285,11 @@ impl Reader {
     /// `engine` and `corrupt`.
     pub async fn roles(&mut self, organization: &OrganizationId) -> Result<Vec<Role>> {
         let sql = "SELECT document FROM roles WHERE organization = $1 ORDER BY position, id";
-        self.rows(sql, binds![organization]).await?.into_iter().map(|mut row| row.json("roles.document")).collect()
+        self.rows(sql, binds![organization])
+            .await?
+            .into_iter()
+            .map(|mut row| row.json("roles.document"))
+            .collect()
     }
 
     /// Lists an organization's workspaces in order.
@@ -211,7 +298,11 @@ impl Reader {
     /// `engine` and `corrupt`.
     pub async fn workspaces(&mut self, organization: &OrganizationId) -> Result<Vec<Workspace>> {
         let sql = "SELECT document FROM workspaces WHERE organization = $1 ORDER BY position, id";
-        self.rows(sql, binds![organization]).await?.into_iter().map(|mut row| row.json("workspaces.document")).collect()
+        self.rows(sql, binds![organization])
+            .await?
+            .into_iter()
+            .map(|mut row| row.json("workspaces.document"))
+            .collect()
     }
 
     /// Lists an organization's license pools in order, with seats in use.
@@ -221,7 +312,9 @@ impl Reader {
     pub async fn licenses(&mut self, organization: &OrganizationId) -> Result<Vec<(License, u32)>> {
         let sql = "SELECT document, used FROM licenses WHERE organization = $1 ORDER BY position, id";
         let rows = self.rows(sql, binds![organization]).await?;
-        rows.into_iter().map(|mut row| Ok((row.json("licenses.document")?, row.count("licenses.used")?))).collect()
+        rows.into_iter()
+            .map(|mut row| Ok((row.json("licenses.document")?, row.count("licenses.used")?)))
+            .collect()
     }
 
     /// Lists an organization's domains.
@@ -231,7 +324,11 @@ impl Reader {
     pub async fn domains(&mut self, organization: &OrganizationId) -> Result<Vec<DomainRecord>> {
         let sql = "SELECT organization, name, token, verified_at, settings FROM domains \
                    WHERE organization = $1 ORDER BY name";
-        self.rows(sql, binds![organization]).await?.into_iter().map(domain).collect()
+        self.rows(sql, binds![organization])
+            .await?
+            .into_iter()
+            .map(domain)
+            .collect()
     }
 
     /// Finds the organization that verified a domain.
@@ -241,7 +338,10 @@ impl Reader {
     pub async fn verified_domain(&mut self, name: &str) -> Result<Option<DomainRecord>> {
         let sql = "SELECT organization, name, token, verified_at, settings FROM domains \
                    WHERE name = $1 AND verified_at IS NOT NULL";
-        self.row(sql, binds![name.to_ascii_lowercase()]).await?.map(domain).transpose()
+        self.row(sql, binds![name.to_ascii_lowercase()])
+            .await?
+            .map(domain)
+            .transpose()
     }
 }
 

@@ -22,7 +22,13 @@ impl Tx {
     ///
     /// # Errors
     /// `engine`.
-    pub async fn hit(&mut self, key: &str, window_seconds: u32, limit: u32, now: Timestamp) -> Result<RateLimit> {
+    pub async fn hit(
+        &mut self,
+        key: &str,
+        window_seconds: u32,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<RateLimit> {
         let length = i64::from(window_seconds.max(1)) * 1000;
         let at = now.as_millisecond();
         let start = at - at.rem_euclid(length);
@@ -31,7 +37,9 @@ impl Tx {
                    hits = CASE WHEN rate_limits.window_start = excluded.window_start THEN rate_limits.hits + 1 ELSE 1 END, \
                    window_start = excluded.window_start, expires_at = excluded.expires_at RETURNING hits";
         let row = self.row(sql, binds![key, start, start + length]).await?;
-        let hits = row.ok_or(StoreError::Corrupt("rate_limits"))?.int("rate_limits.hits")?;
+        let hits = row
+            .ok_or(StoreError::Corrupt("rate_limits"))?
+            .int("rate_limits.hits")?;
         let left = i64::from(limit) - hits;
         Ok(RateLimit {
             allowed: left >= 0,

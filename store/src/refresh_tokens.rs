@@ -107,8 +107,15 @@ impl Tx {
              AND used_at IS NULL AND revoked_at IS NULL AND expires_at > $3 AND absolute_expires_at > $3 \
              RETURNING {COLUMNS}"
         );
-        if let Some(row) = self.row(&sql, binds![digest, client_id, now, successor_digest]).await? {
-            let old = RefreshToken { used_at: None, replaced_by: None, ..token(row)? };
+        if let Some(row) = self
+            .row(&sql, binds![digest, client_id, now, successor_digest])
+            .await?
+        {
+            let old = RefreshToken {
+                used_at: None,
+                replaced_by: None,
+                ..token(row)?
+            };
             let successor = RefreshToken {
                 digest: successor_digest.to_owned(),
                 generation: old.generation + 1,

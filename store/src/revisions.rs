@@ -12,7 +12,10 @@ impl Tx {
     pub async fn bump_revision(&mut self, name: &str) -> Result<i64> {
         let sql = "INSERT INTO revisions (name, revision) VALUES ($1, 1) \
                    ON CONFLICT (name) DO UPDATE SET revision = revisions.revision + 1 RETURNING revision";
-        self.row(sql, binds![name]).await?.ok_or(StoreError::Corrupt("revisions"))?.int("revisions")
+        self.row(sql, binds![name])
+            .await?
+            .ok_or(StoreError::Corrupt("revisions"))?
+            .int("revisions")
     }
 }
 
@@ -23,7 +26,9 @@ impl Reader {
     /// # Errors
     /// `engine`.
     pub async fn revision(&mut self, name: &str) -> Result<i64> {
-        let row = self.row("SELECT revision FROM revisions WHERE name = $1", binds![name]).await?;
+        let row = self
+            .row("SELECT revision FROM revisions WHERE name = $1", binds![name])
+            .await?;
         row.map_or(Ok(0), |mut row| row.int("revisions"))
     }
 
@@ -32,7 +37,11 @@ impl Reader {
     /// # Errors
     /// `engine`.
     pub async fn revisions(&mut self) -> Result<std::collections::BTreeMap<String, i64>> {
-        let rows = self.rows("SELECT name, revision FROM revisions", Vec::new()).await?;
-        rows.into_iter().map(|mut row| Ok((row.text("revisions")?, row.int("revisions")?))).collect()
+        let rows = self
+            .rows("SELECT name, revision FROM revisions", Vec::new())
+            .await?;
+        rows.into_iter()
+            .map(|mut row| Ok((row.text("revisions")?, row.int("revisions")?)))
+            .collect()
     }
 }

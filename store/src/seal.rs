@@ -27,7 +27,10 @@ pub struct DataKeys {
 impl DataKeys {
     /// Takes a single key.
     pub fn new(current: [u8; 32]) -> Self {
-        Self { current: Zeroizing::new(current), previous: Vec::new() }
+        Self {
+            current: Zeroizing::new(current),
+            previous: Vec::new(),
+        }
     }
 }
 
@@ -76,8 +79,16 @@ pub(crate) type Place<'a> = (&'static str, &'static str, &'a str);
 
 impl Sealer {
     pub(crate) fn new(keys: &DataKeys) -> Result<Self> {
-        let previous = keys.previous.iter().map(|key| Key::new(key)).collect::<Result<_>>()?;
-        Ok(Self { current: Key::new(&keys.current)?, previous, random: SystemRandom::new() })
+        let previous = keys
+            .previous
+            .iter()
+            .map(|key| Key::new(key))
+            .collect::<Result<_>>()?;
+        Ok(Self {
+            current: Key::new(&keys.current)?,
+            previous,
+            random: SystemRandom::new(),
+        })
     }
 
     /// Returns the id of the key that seals, as it stands in sealed values. Tells nothing about the key.
@@ -87,13 +98,17 @@ impl Sealer {
 
     /// Tells whether a key with this id is configured.
     pub(crate) fn has_key(&self, id: &str) -> bool {
-        std::iter::once(&self.current).chain(&self.previous).any(|key| crate::digest::to_hex(&key.id) == id)
+        std::iter::once(&self.current)
+            .chain(&self.previous)
+            .any(|key| crate::digest::to_hex(&key.id) == id)
     }
 
     /// Seals a value for one place.
     pub(crate) fn seal(&self, place: Place<'_>, value: &[u8]) -> Result<Vec<u8>> {
         let mut nonce = [0_u8; NONCE_LEN];
-        self.random.fill(&mut nonce).map_err(|_| StoreError::Sealed("no randomness"))?;
+        self.random
+            .fill(&mut nonce)
+            .map_err(|_| StoreError::Sealed("no randomness"))?;
         let mut body = value.to_vec();
         let aad = Aad::from(place_bytes(place));
         self.current
@@ -116,10 +131,16 @@ impl Sealer {
         let (nonce, body) = rest.split_at_checked(NONCE_LEN).ok_or_else(damaged)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| damaged())?;
         let mut keys = std::iter::once(&self.current).chain(&self.previous);
-        let key = keys.find(|key| *format == FORMAT && key.id == id).ok_or_else(damaged)?;
+        let key = keys
+            .find(|key| *format == FORMAT && key.id == id)
+            .ok_or_else(damaged)?;
         let mut body = Zeroizing::new(body.to_vec());
         let aad = Aad::from(place_bytes(place));
-        let length = key.cipher.open_in_place(nonce, aad, &mut body).map_err(|_| damaged())?.len();
+        let length = key
+            .cipher
+            .open_in_place(nonce, aad, &mut body)
+            .map_err(|_| damaged())?
+            .len();
         body.truncate(length);
         Ok(body)
     }
@@ -135,8 +156,14 @@ impl Sealer {
     }
 
     pub(crate) fn seal_map(&self, place: Place<'_>, secrets: &SecretMap) -> Result<Vec<u8>> {
-        let plain: BTreeMap<&str, &str> = secrets.0.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let text = serde_json::to_string(&plain).map(Zeroizing::new).map_err(|_| StoreError::Corrupt(place.0))?;
+        let plain: BTreeMap<&str, &str> = secrets
+            .0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        let text = serde_json::to_string(&plain)
+            .map(Zeroizing::new)
+            .map_err(|_| StoreError::Corrupt(place.0))?;
         self.seal_text(place, &text)
     }
 
@@ -144,7 +171,12 @@ impl Sealer {
         let text = self.open(place, sealed)?;
         let plain: BTreeMap<String, String> =
             serde_json::from_slice(&text).map_err(|_| StoreError::Corrupt(place.0))?;
-        Ok(SecretMap(plain.into_iter().map(|(name, value)| (name, Zeroizing::new(value))).collect()))
+        Ok(SecretMap(
+            plain
+                .into_iter()
+                .map(|(name, value)| (name, Zeroizing::new(value)))
+                .collect(),
+        ))
     }
 }
 
@@ -157,7 +189,10 @@ impl Key {
             *to = *from;
         }
         let key = UnboundKey::new(&AES_256_GCM, bytes).map_err(|_| StoreError::Sealed("not a key"))?;
-        Ok(Self { id, cipher: LessSafeKey::new(key) })
+        Ok(Self {
+            id,
+            cipher: LessSafeKey::new(key),
+        })
     }
 }
 
@@ -173,7 +208,10 @@ mod tests {
     fn a_sealed_value_opens_only_in_its_place_and_with_its_key() {
         let sealer = Sealer::new(&DataKeys::new([1; 32])).unwrap();
         let sealed = sealer.seal_text(("t", "c", "1"), "swordfish").unwrap();
-        assert_eq!(sealer.open_text(("t", "c", "1"), &sealed).unwrap().as_str(), "swordfish");
+        assert_eq!(
+            sealer.open_text(("t", "c", "1"), &sealed).unwrap().as_str(),
+            "swordfish"
+        );
         assert!(sealer.open(("t", "c", "2"), &sealed).is_err());
         assert!(sealer.open(("t", "d", "1"), &sealed).is_err());
         let other = Sealer::new(&DataKeys::new([2; 32])).unwrap();
@@ -188,9 +226,15 @@ mod tests {
     fn after_a_rotation_old_values_still_open_and_new_ones_use_the_new_key() {
         let old = Sealer::new(&DataKeys::new([1; 32])).unwrap();
         let sealed = old.seal_text(("t", "c", "1"), "swordfish").unwrap();
-        let keys = DataKeys { current: Zeroizing::new([2; 32]), previous: vec![Zeroizing::new([1; 32])] };
+        let keys = DataKeys {
+            current: Zeroizing::new([2; 32]),
+            previous: vec![Zeroizing::new([1; 32])],
+        };
         let new = Sealer::new(&keys).unwrap();
-        assert_eq!(new.open_text(("t", "c", "1"), &sealed).unwrap().as_str(), "swordfish");
+        assert_eq!(
+            new.open_text(("t", "c", "1"), &sealed).unwrap().as_str(),
+            "swordfish"
+        );
         let again = new.seal_text(("t", "c", "1"), "swordfish").unwrap();
         assert!(old.open(("t", "c", "1"), &again).is_err());
     }
@@ -199,6 +243,9 @@ mod tests {
     fn debug_output_shows_no_secret() {
         let mut secrets = SecretMap::default();
         secrets.set("client_secret", "swordfish");
-        assert_eq!(format!("{secrets:?}{:?}", DataKeys::new([7; 32])), "{\"client_secret\"}DataKeys(…)");
+        assert_eq!(
+            format!("{secrets:?}{:?}", DataKeys::new([7; 32])),
+            "{\"client_secret\"}DataKeys(…)"
+        );
     }
 }

@@ -73,7 +73,10 @@ impl Reader {
     /// # Errors
     /// `engine` and `corrupt`.
     pub async fn session_by_digest(&mut self, digest: &str) -> Result<Option<SessionRecord>> {
-        self.row(&format!("{COLUMNS} WHERE s.digest = $1"), binds![digest]).await?.map(session).transpose()
+        self.row(&format!("{COLUMNS} WHERE s.digest = $1"), binds![digest])
+            .await?
+            .map(session)
+            .transpose()
     }
 
     /// Finds a session by id, live or not.
@@ -81,18 +84,29 @@ impl Reader {
     /// # Errors
     /// `engine` and `corrupt`.
     pub async fn session(&mut self, id: &SessionId) -> Result<Option<SessionRecord>> {
-        self.row(&format!("{COLUMNS} WHERE s.id = $1"), binds![id]).await?.map(session).transpose()
+        self.row(&format!("{COLUMNS} WHERE s.id = $1"), binds![id])
+            .await?
+            .map(session)
+            .transpose()
     }
 
     /// Lists the sessions of an account that are neither revoked nor past their absolute end, newest first.
     ///
     /// # Errors
     /// `engine` and `corrupt`.
-    pub async fn sessions_of_account(&mut self, account: &AccountId, now: Timestamp) -> Result<Vec<SessionRecord>> {
+    pub async fn sessions_of_account(
+        &mut self,
+        account: &AccountId,
+        now: Timestamp,
+    ) -> Result<Vec<SessionRecord>> {
         let sql = format!(
             "{COLUMNS} WHERE s.account = $1 AND s.revoked_at IS NULL AND s.ends_at > $2 ORDER BY s.created_at DESC, s.id"
         );
-        self.rows(&sql, binds![account, now]).await?.into_iter().map(session).collect()
+        self.rows(&sql, binds![account, now])
+            .await?
+            .into_iter()
+            .map(session)
+            .collect()
     }
 
     /// Lists the clients that a session signed in to, for back-channel logout.
@@ -102,7 +116,9 @@ impl Reader {
     pub async fn session_clients(&mut self, session: &SessionId) -> Result<Vec<String>> {
         let sql = "SELECT client_id FROM session_clients WHERE session = $1 ORDER BY first_at, client_id";
         let rows = self.rows(sql, binds![session]).await?;
-        rows.into_iter().map(|mut row| row.text("session_clients")).collect()
+        rows.into_iter()
+            .map(|mut row| row.text("session_clients"))
+            .collect()
     }
 
     /// Opens the provider's ID token of a session, for the logout hint.
@@ -110,11 +126,19 @@ impl Reader {
     /// # Errors
     /// `engine` and `sealed`.
     pub async fn session_id_token(&mut self, session: &SessionId) -> Result<Option<Zeroizing<String>>> {
-        let row = self.row("SELECT id_token FROM sessions WHERE id = $1", binds![session]).await?;
-        let Some(sealed) = row.map(|mut row| row.opt_bytes("sessions.id_token")).transpose()?.flatten() else {
+        let row = self
+            .row("SELECT id_token FROM sessions WHERE id = $1", binds![session])
+            .await?;
+        let Some(sealed) = row
+            .map(|mut row| row.opt_bytes("sessions.id_token"))
+            .transpose()?
+            .flatten()
+        else {
             return Ok(None);
         };
-        self.sealer.open_text(("sessions", "id_token", session.as_str()), &sealed).map(Some)
+        self.sealer
+            .open_text(("sessions", "id_token", session.as_str()), &sealed)
+            .map(Some)
     }
 }
 
@@ -122,7 +146,12 @@ impl Tx {
     /// Opens a session. The account is locked and must be active at this moment, so that a sign-in which raced with a
     /// deactivation leaves no session behind.
     pub(crate) async fn open_session(&mut self, session: &OpenSession, now: Timestamp) -> Result<()> {
-        let row = self.row("SELECT status FROM accounts WHERE id = $1{lock}", binds![&session.account]).await?;
+        let row = self
+            .row(
+                "SELECT status FROM accounts WHERE id = $1{lock}",
+                binds![&session.account],
+            )
+            .await?;
         let status: Option<Status> = row.map(|mut row| row.word("accounts.status")).transpose()?;
         if !matches!(status, Some(Status::Active)) {
             return Err(StoreError::Conflict("account_status".to_owned()));
@@ -166,15 +195,27 @@ impl Tx {
     /// # Errors
     /// `engine` and `sealed`.
     pub async fn set_session_id_token(&mut self, id: &SessionId, id_token: &str) -> Result<()> {
-        let sealed = self.sealer.seal_text(("sessions", "id_token", id.as_str()), id_token)?;
-        self.run("UPDATE sessions SET id_token = $2 WHERE id = $1", binds![id, sealed]).await.map(drop)
+        let sealed = self
+            .sealer
+            .seal_text(("sessions", "id_token", id.as_str()), id_token)?;
+        self.run(
+            "UPDATE sessions SET id_token = $2 WHERE id = $1",
+            binds![id, sealed],
+        )
+        .await
+        .map(drop)
     }
 
     /// Notes that a session signed in to a client.
     ///
     /// # Errors
     /// `conflict` (`foreign_key`) for an unknown session.
-    pub async fn add_session_client(&mut self, session: &SessionId, client_id: &str, now: Timestamp) -> Result<()> {
+    pub async fn add_session_client(
+        &mut self,
+        session: &SessionId,
+        client_id: &str,
+        now: Timestamp,
+    ) -> Result<()> {
         let sql = "INSERT INTO session_clients (session, client_id, first_at) VALUES ($1, $2, $3) \
                    ON CONFLICT (session, client_id) DO NOTHING";
         self.run(sql, binds![session, client_id, now]).await.map(drop)
@@ -200,7 +241,9 @@ impl Tx {
         reason: &str,
         now: Timestamp,
     ) -> Result<Vec<SessionId>> {
-        let revoked = self.revoke_where("account = $3", binds![now, reason, account]).await?;
+        let revoked = self
+            .revoke_where("account = $3", binds![now, reason, account])
+            .await?;
         for table in ["refresh_tokens", "authorization_codes"] {
             let sql = format!("UPDATE {table} SET revoked_at = $1 WHERE account = $2 AND revoked_at IS NULL");
             self.run(&sql, binds![now, account]).await?;
@@ -237,11 +280,18 @@ impl Tx {
         now: Timestamp,
     ) -> Result<Vec<SessionId>> {
         let values = binds![now, reason, connection, upstream_session];
-        self.revoke_where("connection = $3 AND upstream_session = $4", values).await
+        self.revoke_where("connection = $3 AND upstream_session = $4", values)
+            .await
     }
 
-    async fn revoke_where(&mut self, condition: &str, values: Vec<crate::value::Bind>) -> Result<Vec<SessionId>> {
-        let Some(now) = values.first().cloned() else { return Ok(Vec::new()) };
+    async fn revoke_where(
+        &mut self,
+        condition: &str,
+        values: Vec<crate::value::Bind>,
+    ) -> Result<Vec<SessionId>> {
+        let Some(now) = values.first().cloned() else {
+            return Ok(Vec::new());
+        };
         let sql = format!(
             "UPDATE sessions SET revoked_at = $1, revoked_reason = $2 WHERE revoked_at IS NULL AND ({condition}) RETURNING id"
         );
@@ -252,8 +302,9 @@ impl Tx {
         if !revoked.is_empty() {
             let ids = crate::value::list(revoked.iter().map(SessionId::as_str))?;
             for table in ["refresh_tokens", "authorization_codes"] {
-                let sql =
-                    format!("UPDATE {table} SET revoked_at = $1 WHERE session IN ({{list:$2}}) AND revoked_at IS NULL");
+                let sql = format!(
+                    "UPDATE {table} SET revoked_at = $1 WHERE session IN ({{list:$2}}) AND revoked_at IS NULL"
+                );
                 self.run(&sql, vec![now.clone(), (&ids).into()]).await?;
             }
         }
@@ -268,9 +319,14 @@ fn session(mut row: Row) -> Result<SessionRecord> {
     let (issuer, format) = (row.opt_text("sessions.issuer")?, row.opt_text("sessions.format")?);
     let value = row.opt_text("sessions.subject")?;
     let link = match (&connection, issuer, format, value) {
-        (Some(connection), Some(issuer), Some(format), Some(value)) => {
-            Some(Link { connection: connection.clone(), subject: Subject { issuer, format, value } })
-        }
+        (Some(connection), Some(issuer), Some(format), Some(value)) => Some(Link {
+            connection: connection.clone(),
+            subject: Subject {
+                issuer,
+                format,
+                value,
+            },
+        }),
         _ => None,
     };
     Ok(SessionRecord {

@@ -42,7 +42,11 @@ pub enum KeyState {
 
 impl std::fmt::Debug for SigningKey {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("SigningKey").field("kid", &self.kid).field("state", &self.state).finish_non_exhaustive()
+        formatter
+            .debug_struct("SigningKey")
+            .field("kid", &self.kid)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
     }
 }
 
@@ -80,7 +84,9 @@ impl Tx {
     /// # Errors
     /// `conflict` for a key id used twice.
     pub async fn insert_signing_key(&mut self, key: &SigningKey, now: Timestamp) -> Result<()> {
-        let sealed = self.sealer.seal(("signing_keys", "private_key", &key.kid), &key.private_key)?;
+        let sealed = self
+            .sealer
+            .seal(("signing_keys", "private_key", &key.kid), &key.private_key)?;
         let sql = "INSERT INTO signing_keys (kid, algorithm, private_key, public_jwk, state, not_before, not_after, \
                    created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
         let row = binds![
@@ -118,7 +124,10 @@ impl Tx {
     /// # Errors
     /// `engine`.
     pub async fn delete_signing_key(&mut self, kid: &str) -> Result<bool> {
-        let found = self.run("DELETE FROM signing_keys WHERE kid = $1", binds![kid]).await? > 0;
+        let found = self
+            .run("DELETE FROM signing_keys WHERE kid = $1", binds![kid])
+            .await?
+            > 0;
         self.bump_revision("signing_keys").await?;
         Ok(found)
     }

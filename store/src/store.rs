@@ -2,6 +2,7 @@
 //! Knows no table except the data key's check value.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
@@ -11,7 +12,7 @@ use crate::migrate;
 use crate::seal::{DataKeys, Sealer};
 use crate::tx::{Reader, Tx};
 use crate::value::binds;
-use crate::writer::{Job as _, Write, Writer};
+use crate::writer::{JOB_LIMIT, Job as _, Write, Writer};
 
 /// How to open the store.
 #[derive(Clone, Debug)]
@@ -53,16 +54,28 @@ impl Store {
                 migrate::migrate(&mut conn).await?;
                 let pools = engine::open_readers(&config.url, config.connections, config.synchronous).await?;
                 let writer = Writer::start(Tx::new(Reader::new(conn, Arc::clone(&sealer))));
-                Inner { pools, writer: Some(writer), sealer }
+                Inner {
+                    pools,
+                    writer: Some(writer),
+                    sealer,
+                }
             }
             Dialect::Postgres => {
                 let pools = engine::open_postgres(&config.url, config.connections).await?;
                 migrate::migrate(&mut pools.acquire().await?).await?;
-                Inner { pools, writer: None, sealer }
+                Inner {
+                    pools,
+                    writer: None,
+                    sealer,
+                }
             }
         };
-        let store = Self { inner: Arc::new(inner) };
-        store.write(|tx| Box::pin(async move { tx.check_data_key().await })).await?;
+        let store = Self {
+            inner: Arc::new(inner),
+        };
+        store
+            .write(|tx| Box::pin(async move { tx.check_data_key().await }))
+            .await?;
         Ok(store)
     }
 
@@ -79,7 +92,17 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        let (write, answer) = Write::new(job);
+        self.write_within(JOB_LIMIT, job).await
+    }
+
+    /// Like [`Self::write`], with a limit of its own for jobs that move everything.
+    pub(crate) async fn write_within<F, T, E>(&self, limit: Duration, job: F) -> Result<T, E>
+    where
+        F: for<'a> FnOnce(&'a mut Tx) -> BoxFuture<'a, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let (write, answer) = Write::new(job, limit);
         if let Some(writer) = &self.inner.writer {
             writer.queue(Box::new(write)).await?;
         } else {
@@ -137,7 +160,8 @@ impl Store {
     /// # Errors
     /// The engine's error.
     pub async fn ping(&self) -> Result<()> {
-        self.read(|reader| Box::pin(async move { reader.row("SELECT 1", Vec::new()).await.map(drop) })).await
+        self.read(|reader| Box::pin(async move { reader.row("SELECT 1", Vec::new()).await.map(drop) }))
+            .await
     }
 
     /// Names the engine: `sqlite` or `postgres`.
@@ -190,10 +214,17 @@ impl Tx {
     /// Makes sure that the data key fits this database, so that a wrong key is noticed at start and not at a sign-in.
     async fn check_data_key(&mut self) -> Result<()> {
         const PLACE: (&str, &str, &str) = ("meta", "value", "data_key_check");
-        let stored = self.row("SELECT value FROM meta WHERE key = $1", binds![PLACE.2]).await?;
+        let stored = self
+            .row("SELECT value FROM meta WHERE key = $1", binds![PLACE.2])
+            .await?;
         if let Some(mut row) = stored {
-            let sealed = crate::digest::from_hex(&row.text("meta.value")?).ok_or(StoreError::Corrupt("meta.value"))?;
-            return self.sealer.open(PLACE, &sealed).map(drop).map_err(|_| StoreError::Sealed("data key"));
+            let sealed =
+                crate::digest::from_hex(&row.text("meta.value")?).ok_or(StoreError::Corrupt("meta.value"))?;
+            return self
+                .sealer
+                .open(PLACE, &sealed)
+                .map(drop)
+                .map_err(|_| StoreError::Sealed("data key"));
         }
         let sealed = crate::digest::to_hex(&self.sealer.seal(PLACE, b"provost")?);
         let sql = "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING";

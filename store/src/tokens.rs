@@ -63,7 +63,10 @@ impl Tx {
     /// `engine`.
     pub async fn touch_token(&mut self, id: &str, now: Timestamp) -> Result<bool> {
         let sql = "UPDATE tokens SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $3)";
-        Ok(self.run(sql, binds![id, now, now.as_millisecond() - 60_000]).await? > 0)
+        Ok(self
+            .run(sql, binds![id, now, now.as_millisecond() - 60_000])
+            .await?
+            > 0)
     }
 
     /// Revokes a token. Tells whether it was still good.
@@ -92,9 +95,18 @@ impl Reader {
     ///
     /// # Errors
     /// `engine` and `corrupt`.
-    pub async fn tokens(&mut self, kind: &str, connection: Option<&ConnectionId>) -> Result<Vec<TokenRecord>> {
-        let sql = format!("{COLUMNS} WHERE kind = $1 AND ($2 IS NULL OR connection = $2) ORDER BY created_at, id");
-        self.rows(&sql, binds![kind, connection]).await?.into_iter().map(token).collect()
+    pub async fn tokens(
+        &mut self,
+        kind: &str,
+        connection: Option<&ConnectionId>,
+    ) -> Result<Vec<TokenRecord>> {
+        let sql =
+            format!("{COLUMNS} WHERE kind = $1 AND ($2 IS NULL OR connection = $2) ORDER BY created_at, id");
+        self.rows(&sql, binds![kind, connection])
+            .await?
+            .into_iter()
+            .map(token)
+            .collect()
     }
 
     /// Tells whether a token with this SHA-256 (hex) is kept, in whatever state.
@@ -102,7 +114,10 @@ impl Reader {
     /// # Errors
     /// `engine`.
     pub async fn has_token(&mut self, digest: &str) -> Result<bool> {
-        Ok(self.row("SELECT 1 FROM tokens WHERE digest = $1", binds![digest]).await?.is_some())
+        Ok(self
+            .row("SELECT 1 FROM tokens WHERE digest = $1", binds![digest])
+            .await?
+            .is_some())
     }
 }
 

@@ -58,7 +58,12 @@ impl Tx {
     /// # Errors
     /// `engine`.
     pub async fn set_trace_claims(&mut self, id: &TraceId, claims: &Value) -> Result<()> {
-        self.run("UPDATE traces SET claims = $2 WHERE id = $1", binds![id, json(claims)?]).await.map(drop)
+        self.run(
+            "UPDATE traces SET claims = $2 WHERE id = $1",
+            binds![id, json(claims)?],
+        )
+        .await
+        .map(drop)
     }
 }
 
@@ -68,7 +73,10 @@ impl Reader {
     /// # Errors
     /// `engine` and `corrupt`.
     pub async fn trace(&mut self, id: &TraceId) -> Result<Option<TraceRecord>> {
-        self.row(&format!("{COLUMNS} WHERE id = $1"), binds![id]).await?.map(record).transpose()
+        self.row(&format!("{COLUMNS} WHERE id = $1"), binds![id])
+            .await?
+            .map(record)
+            .transpose()
     }
 
     /// Lists traces, newest first.
@@ -91,7 +99,11 @@ impl Reader {
             values.push(id.into());
             conditions.push(format!("(at, id) < (${}, ${})", values.len() - 1, values.len()));
         }
-        let within = if conditions.is_empty() { String::new() } else { format!("WHERE {}", conditions.join(" AND ")) };
+        let within = if conditions.is_empty() {
+            String::new()
+        } else {
+            format!("WHERE {}", conditions.join(" AND "))
+        };
         let sql = format!("{COLUMNS} {within} ORDER BY at DESC, id DESC LIMIT $1");
         self.rows(&sql, values).await?.into_iter().map(record).collect()
     }

@@ -44,7 +44,10 @@ impl Reader {
 
 impl Tx {
     pub(crate) const fn new(reader: Reader) -> Self {
-        Self { reader, pending: Vec::new() }
+        Self {
+            reader,
+            pending: Vec::new(),
+        }
     }
 
     pub(crate) fn into_conn(self) -> Conn {

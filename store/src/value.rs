@@ -81,7 +81,17 @@ macro_rules! bind_ids {
     )+};
 }
 
-bind_ids!(AccountId, ConnectionId, GroupId, LicenseId, OrganizationId, RoleId, SessionId, TraceId, WorkspaceId);
+bind_ids!(
+    AccountId,
+    ConnectionId,
+    GroupId,
+    LicenseId,
+    OrganizationId,
+    RoleId,
+    SessionId,
+    TraceId,
+    WorkspaceId
+);
 
 /// Writes a value as JSON text.
 pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> Result<String> {
@@ -90,7 +100,12 @@ pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> Result<String> {
 
 /// Writes a list of texts as one argument for `{list:$n}`.
 pub(crate) fn list<T: AsRef<str>>(values: impl IntoIterator<Item = T>) -> Result<String> {
-    json(&values.into_iter().map(|value| value.as_ref().to_owned()).collect::<Vec<_>>())
+    json(
+        &values
+            .into_iter()
+            .map(|value| value.as_ref().to_owned())
+            .collect::<Vec<_>>(),
+    )
 }
 
 /// Reads a value that serde writes as a plain string, for example an enum without fields.
@@ -108,7 +123,9 @@ pub(crate) fn to_word<T: Serialize>(value: &T) -> Result<String> {
 
 impl Row {
     pub(crate) fn new(cells: Vec<Cell>) -> Self {
-        Self { cells: cells.into_iter() }
+        Self {
+            cells: cells.into_iter(),
+        }
     }
 
     fn next(&mut self, what: &'static str) -> Result<Cell> {

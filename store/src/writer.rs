@@ -39,14 +39,23 @@ pub(crate) struct Writer {
 /// A write with its types.
 pub(crate) struct Write<F, T, E> {
     job: Option<F>,
+    limit: Duration,
     outcome: Option<Result<T, E>>,
     reply: oneshot::Sender<Result<T, E>>,
 }
 
 impl<F, T, E> Write<F, T, E> {
-    pub(crate) fn new(job: F) -> (Self, oneshot::Receiver<Result<T, E>>) {
+    pub(crate) fn new(job: F, limit: Duration) -> (Self, oneshot::Receiver<Result<T, E>>) {
         let (reply, answer) = oneshot::channel();
-        (Self { job: Some(job), outcome: None, reply }, answer)
+        (
+            Self {
+                job: Some(job),
+                limit,
+                outcome: None,
+                reply,
+            },
+            answer,
+        )
     }
 }
 
@@ -64,7 +73,8 @@ where
                 tx.flush().await?;
                 Ok(value)
             };
-            let outcome = match tokio::time::timeout(JOB_LIMIT, AssertUnwindSafe(work).catch_unwind()).await {
+            let outcome = match tokio::time::timeout(self.limit, AssertUnwindSafe(work).catch_unwind()).await
+            {
                 Ok(Ok(outcome)) => outcome,
                 Ok(Err(_panic)) => Err(StoreError::Panicked.into()),
                 Err(_elapsed) => Err(StoreError::TimedOut.into()),
@@ -97,7 +107,10 @@ impl Writer {
     }
 
     pub(crate) async fn queue(&self, job: Box<dyn Job>) -> Result<()> {
-        self.queue.send(Message::Run(job)).await.map_err(|_| StoreError::Closed)
+        self.queue
+            .send(Message::Run(job))
+            .await
+            .map_err(|_| StoreError::Closed)
     }
 
     pub(crate) async fn close(&self) {
@@ -128,7 +141,11 @@ async fn serve(mut tx: Tx, mut jobs: mpsc::Receiver<Message>) {
 }
 
 /// Runs the first job and those that wait behind it in one transaction. Returns the sender if a close came in between.
-async fn batch(tx: &mut Tx, first: Box<dyn Job>, jobs: &mut mpsc::Receiver<Message>) -> Option<oneshot::Sender<()>> {
+async fn batch(
+    tx: &mut Tx,
+    first: Box<dyn Job>,
+    jobs: &mut mpsc::Receiver<Message>,
+) -> Option<oneshot::Sender<()>> {
     let mut close = None;
     let mut ran: Vec<Box<dyn Job>> = Vec::new();
     let mut healthy = tx.conn().begin().await;
@@ -151,7 +168,11 @@ async fn batch(tx: &mut Tx, first: Box<dyn Job>, jobs: &mut mpsc::Receiver<Messa
         Err(error) => Err(error),
     };
     if let Err(error) = &committed {
-        tracing::warn!(code = error.code(), jobs = ran.len(), "a batch of writes was not committed");
+        tracing::warn!(
+            code = error.code(),
+            jobs = ran.len(),
+            "a batch of writes was not committed"
+        );
         // Fails when SQLite has rolled back by itself; then there is nothing left to do.
         let _ = tx.conn().script("ROLLBACK").await;
     }

@@ -58,7 +58,9 @@ impl Tx {
             values.push(value);
             columns.push_str(&format!(", {column} = ${}", values.len()));
         }
-        let sql = format!("UPDATE accounts SET version = $3, updated_at = $4{columns} WHERE id = $1 AND version = $2");
+        let sql = format!(
+            "UPDATE accounts SET version = $3, updated_at = $4{columns} WHERE id = $1 AND version = $2"
+        );
         exactly_one(self.run(&sql, values).await?, "account_version")
     }
 
@@ -73,8 +75,15 @@ impl Tx {
     ) -> Result<Vec<SessionId>> {
         let sql = "UPDATE accounts SET status = $4, status_origin = $5, version = $3, updated_at = $6 \
                    WHERE id = $1 AND version = $2 AND status = $7";
-        let row =
-            binds![account, step.expect, step.next, to_word(&to)?, to_word(&origin)?, now, to_word(&from)?];
+        let row = binds![
+            account,
+            step.expect,
+            step.next,
+            to_word(&to)?,
+            to_word(&origin)?,
+            now,
+            to_word(&from)?
+        ];
         exactly_one(self.run(sql, row).await?, "account_version")?;
         match to {
             Status::Active | Status::Invited => Ok(Vec::new()),
@@ -102,7 +111,8 @@ impl Tx {
         let row = binds![account, step.expect, step.next, bound(to), now, bound(from)];
         exactly_one(self.run(sql, row).await?, "account_version")?;
         if matches!(to, Authentication::Sso { .. }) {
-            self.run("DELETE FROM credentials WHERE account = $1", binds![account]).await?;
+            self.run("DELETE FROM credentials WHERE account = $1", binds![account])
+                .await?;
         }
         Ok(())
     }
@@ -122,14 +132,20 @@ impl Tx {
         ];
         self.run(sql, row).await.map(drop).map_err(|error| match error {
             // Which index notices first differs between the engines; to callers it is one thing.
-            StoreError::Conflict(name) if name == "links_pkey" => StoreError::Conflict("links_subject".to_owned()),
+            StoreError::Conflict(name) if name == "links_pkey" => {
+                StoreError::Conflict("links_subject".to_owned())
+            }
             other => other,
         })
     }
 
     pub(super) async fn unlink(&mut self, account: &AccountId, link: &Link) -> Result<()> {
         let sql = "DELETE FROM links WHERE account = $1 AND connection = $2 AND subject_key = $3";
-        exactly_one(self.run(sql, binds![account, &link.connection, subject_key(&link.subject)]).await?, "links_missing")
+        exactly_one(
+            self.run(sql, binds![account, &link.connection, subject_key(&link.subject)])
+                .await?,
+            "links_missing",
+        )
     }
 }
 
@@ -140,12 +156,21 @@ fn patched(set: &ProfilePatch) -> Result<Vec<(&'static str, Bind)>> {
         columns.push(("kind", to_word(kind)?.into()));
     }
     if let Some(email) = &set.email {
-        columns.push(("email", email.as_ref().map(|email| email.as_str().to_owned()).into()));
-        columns.push(("email_key", email.as_ref().map(provost_kernel::email::Email::key).into()));
+        columns.push((
+            "email",
+            email.as_ref().map(|email| email.as_str().to_owned()).into(),
+        ));
+        columns.push((
+            "email_key",
+            email.as_ref().map(provost_kernel::email::Email::key).into(),
+        ));
     }
     if let Some(name) = &set.user_name {
         columns.push(("user_name", name.into()));
-        columns.push(("user_name_key", name.as_ref().map(|name| name.to_lowercase()).into()));
+        columns.push((
+            "user_name_key",
+            name.as_ref().map(|name| name.to_lowercase()).into(),
+        ));
     }
     let texts = [
         ("external_id", &set.external_id),

@@ -44,10 +44,12 @@ impl Tx {
         row.extend(binds![membership.version, now]);
         self.run(sql, row).await?;
         for grant in &membership.roles {
-            self.grant("role", key, grant.id.as_str(), &grant.source, grant.pinned).await?;
+            self.grant("role", key, grant.id.as_str(), &grant.source, grant.pinned)
+                .await?;
         }
         for grant in &membership.workspaces {
-            self.grant("workspace", key, grant.id.as_str(), &grant.source, grant.pinned).await?;
+            self.grant("workspace", key, grant.id.as_str(), &grant.source, grant.pinned)
+                .await?;
         }
         Ok(())
     }
@@ -61,7 +63,9 @@ impl Tx {
     ) -> Result<()> {
         let sql = "UPDATE memberships SET version = $4, updated_at = $5 \
                    WHERE account = $1 AND organization = $2 AND version = $3";
-        let changed = self.run(sql, binds![key.0, key.1, step.expect, step.next, now]).await?;
+        let changed = self
+            .run(sql, binds![key.0, key.1, step.expect, step.next, now])
+            .await?;
         exactly_one(changed, VERSION)?;
         for edit in edits {
             self.edit_membership(key, edit).await?;
@@ -75,10 +79,17 @@ impl Tx {
                 self.grant("role", key, role.as_str(), source, *pinned).await
             }
             MembershipEdit::RevokeRole { role } => self.revoke("role", key, role.as_str()).await,
-            MembershipEdit::GrantWorkspace { workspace, source, pinned } => {
-                self.grant("workspace", key, workspace.as_str(), source, *pinned).await
+            MembershipEdit::GrantWorkspace {
+                workspace,
+                source,
+                pinned,
+            } => {
+                self.grant("workspace", key, workspace.as_str(), source, *pinned)
+                    .await
             }
-            MembershipEdit::RevokeWorkspace { workspace } => self.revoke("workspace", key, workspace.as_str()).await,
+            MembershipEdit::RevokeWorkspace { workspace } => {
+                self.revoke("workspace", key, workspace.as_str()).await
+            }
             MembershipEdit::SetAllWorkspaces { source } => {
                 let source = source.as_ref().map(json).transpose()?;
                 self.set_column("all_workspaces", key, source.into()).await
@@ -98,7 +109,10 @@ impl Tx {
 
     async fn set_column(&mut self, column: &'static str, key: Key<'_>, value: Bind) -> Result<()> {
         let sql = format!("UPDATE memberships SET {column} = $3 WHERE account = $1 AND organization = $2");
-        exactly_one(self.run(&sql, vec![key.0.into(), key.1.into(), value]).await?, VERSION)
+        exactly_one(
+            self.run(&sql, vec![key.0.into(), key.1.into(), value]).await?,
+            VERSION,
+        )
     }
 
     /// Sets or frees the license. What is freed is what the row holds now, whatever the plan thought.
@@ -120,17 +134,23 @@ impl Tx {
         }
         let sql = "UPDATE licenses SET used = used + 1 \
                    WHERE organization = $1 AND id = $2 AND (seats IS NULL OR used < seats)";
-        exactly_one(self.run(sql, binds![organization, &grant.license]).await?, "license_seats")
+        exactly_one(
+            self.run(sql, binds![organization, &grant.license]).await?,
+            "license_seats",
+        )
     }
 
     async fn free_seat(&mut self, key: Key<'_>) -> Result<()> {
-        let sql = "SELECT license, license_seated FROM memberships WHERE account = $1 AND organization = $2{lock}";
+        let sql =
+            "SELECT license, license_seated FROM memberships WHERE account = $1 AND organization = $2{lock}";
         let Some(mut row) = self.row(sql, binds![key.0, key.1]).await? else {
             return Err(StoreError::Conflict(VERSION.to_owned()));
         };
         let license = row.opt_text("memberships.license")?.map(LicenseId::new);
         let seated = row.opt_int("memberships.license_seated")?.unwrap_or(0) != 0;
-        let Some(license) = license.filter(|_| seated) else { return Ok(()) };
+        let Some(license) = license.filter(|_| seated) else {
+            return Ok(());
+        };
         let sql = "UPDATE licenses SET used = used - 1 WHERE organization = $1 AND id = $2";
         self.run(sql, binds![key.1, &license]).await.map(drop)
     }
@@ -147,11 +167,15 @@ impl Tx {
             "INSERT INTO membership_{what}s (account, organization, {what}, source, pinned) VALUES ($1, $2, $3, $4, $5) \
              ON CONFLICT (account, organization, {what}) DO UPDATE SET source = excluded.source, pinned = excluded.pinned"
         );
-        self.run(&sql, binds![key.0, key.1, id, json(source)?, pinned]).await.map(drop)
+        self.run(&sql, binds![key.0, key.1, id, json(source)?, pinned])
+            .await
+            .map(drop)
     }
 
     async fn revoke(&mut self, what: &'static str, key: Key<'_>, id: &str) -> Result<()> {
-        let sql = format!("DELETE FROM membership_{what}s WHERE account = $1 AND organization = $2 AND {what} = $3");
+        let sql = format!(
+            "DELETE FROM membership_{what}s WHERE account = $1 AND organization = $2 AND {what} = $3"
+        );
         self.run(&sql, binds![key.0, key.1, id]).await.map(drop)
     }
 }

@@ -1,0 +1,122 @@
+//! What our OpenID provider keeps: codes, refresh tokens, signing keys, applications.
+
+use provost_store::{ApplicationRecord, CodeUse, KeyState, Rotation, SigningKey, StoreError};
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use crate::races::{code, refresh};
+use crate::support::*;
+
+conformance! {
+    async fn a_code_is_used_once_and_only_in_time(store, _) {
+        store
+            .write(|tx| {
+                Box::pin(async move {
+                    tx.put_code(&code("c1"), at(100)).await?;
+                    tx.put_code(&code("c2"), at(100)).await?;
+                    assert_eq!(tx.consume_code("c1", at(110)).await?, CodeUse::Fresh(code("c1")));
+                    assert_eq!(tx.consume_code("c1", at(110)).await?, CodeUse::Reused(code("c1")));
+                    assert_eq!(tx.consume_code("c2", at(160)).await?, CodeUse::Invalid);
+                    assert_eq!(tx.consume_code("c3", at(110)).await?, CodeUse::Invalid);
+                    Ok::<_, StoreError>(())
+                })
+            })
+            .await
+            .unwrap();
+    }
+
+    async fn refresh_tokens_rotate_within_the_family_and_a_reuse_can_end_it(store, _) {
+        store
+            .write(|tx| {
+                Box::pin(async move {
+                    tx.insert_refresh_token(&refresh("r1"), at(100)).await?;
+                    let other = tx.rotate_refresh_token("r1", "other-app", "x", at(2000), at(110)).await?;
+                    assert_eq!(other, Rotation::Invalid, "bound to its client");
+                    let rotated = tx.rotate_refresh_token("r1", "sample-app", "r2", at(9000), at(110)).await?;
+                    assert_eq!(rotated, Rotation::Rotated(refresh("r1")));
+                    let next = tx.refresh_token("r2").await?.unwrap();
+                    assert_eq!((next.generation, next.family.as_str()), (2, "f1"));
+                    assert_eq!(next.expires_at, at(5000), "never beyond the family");
+                    let reused = tx.rotate_refresh_token("r1", "sample-app", "r3", at(9000), at(120)).await?;
+                    let Rotation::Reused(old) = reused else { panic!("{reused:?}") };
+                    assert_eq!(old.replaced_by.as_deref(), Some("r2"));
+                    assert_eq!(tx.revoke_token_family(&old.family, at(120)).await?, 2);
+                    let after = tx.rotate_refresh_token("r2", "sample-app", "r3", at(9000), at(130)).await?;
+                    assert_eq!(after, Rotation::Invalid);
+                    assert_eq!(tx.refresh_token("r3").await?, None);
+                    let mut expired = refresh("e1");
+                    expired.family = "f2".to_owned();
+                    tx.insert_refresh_token(&expired, at(100)).await?;
+                    let late = tx.rotate_refresh_token("e1", "sample-app", "e2", at(9000), at(1000)).await?;
+                    assert_eq!(late, Rotation::Invalid);
+                    assert_eq!(tx.revoke_tokens_of_session(&"s1".into(), at(140)).await?, 1);
+                    Ok::<_, StoreError>(())
+                })
+            })
+            .await
+            .unwrap();
+    }
+
+    async fn signing_keys_move_through_their_states(store, _) {
+        let key = |kid: &str| SigningKey {
+            kid: kid.to_owned(),
+            algorithm: "ES256".to_owned(),
+            private_key: Zeroizing::new(vec![1, 2, 3]),
+            public_jwk: json!({"kty": "EC", "kid": kid}),
+            state: KeyState::Next,
+            not_before: at(0),
+            not_after: None,
+        };
+        let keys = store
+            .write(move |tx| {
+                Box::pin(async move {
+                    tx.insert_signing_key(&key("k1"), at(1)).await?;
+                    tx.insert_signing_key(&key("k2"), at(2)).await?;
+                    assert!(tx.set_signing_key_state("k1", KeyState::Retiring, Some(at(99))).await?);
+                    assert!(!tx.set_signing_key_state("k9", KeyState::Current, None).await?);
+                    let keys = tx.signing_keys().await?;
+                    assert!(tx.delete_signing_key("k1").await?);
+                    assert_eq!(tx.signing_keys().await?.len(), 1);
+                    assert_eq!(tx.revision("signing_keys").await?, 5);
+                    Ok::<_, StoreError>(keys)
+                })
+            })
+            .await
+            .unwrap();
+        let first = SigningKey { state: KeyState::Retiring, not_after: Some(at(99)), ..key("k1") };
+        assert_eq!(keys, [first, key("k2")]);
+    }
+
+    async fn an_application_is_read_back_and_unchanged_writes_count_nothing(store, _) {
+        seed(&store).await;
+        let application = ApplicationRecord {
+            client_id: "sample-app".to_owned(),
+            secret_digest: Some("d".to_owned()),
+            config: json!({"redirect_uris": ["https://app/callback"]}),
+            organizations: Some(vec!["other".into(), org()]),
+            version: 0,
+        };
+        let all = ApplicationRecord { client_id: "z".to_owned(), organizations: None, ..application.clone() };
+        let (stored, list) = store
+            .write({
+                let (application, all) = (application.clone(), all.clone());
+                move |tx| {
+                    Box::pin(async move {
+                        assert_eq!(tx.put_application(&application, at(1)).await?, 1);
+                        assert_eq!(tx.put_application(&application, at(2)).await?, 1);
+                        assert_eq!(tx.put_application(&all, at(2)).await?, 1);
+                        let changed = ApplicationRecord { secret_digest: None, ..application };
+                        assert_eq!(tx.put_application(&changed, at(3)).await?, 2);
+                        let list = tx.applications().await?;
+                        assert!(tx.delete_application("z").await?);
+                        Ok::<_, StoreError>((tx.application("sample-app").await?.unwrap(), list))
+                    })
+                }
+            })
+            .await
+            .unwrap();
+        let organizations = Some(vec![org(), "other".into()]);
+        assert_eq!(stored, ApplicationRecord { secret_digest: None, organizations, version: 2, ..application });
+        assert_eq!(list, [stored, ApplicationRecord { version: 1, ..all }]);
+    }
+}

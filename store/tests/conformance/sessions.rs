@@ -1,0 +1,213 @@
+//! Sessions and pending sign-ins.
+
+use provost_kernel::connection::Protocol;
+use provost_kernel::directory::{Origin, Status};
+use provost_kernel::plan::Change;
+use provost_store::{CodeUse, LoginRequest, SessionRecord, Store, StoreError};
+use serde_json::json;
+
+use crate::races::{code, refresh};
+use crate::support::*;
+
+async fn sign_in(store: &Store, session: &str, account_id: &str) {
+    let exists = {
+        let id = account_id.to_owned();
+        store
+            .read(|reader| Box::pin(async move { reader.account(&id.as_str().into()).await }))
+            .await
+            .unwrap()
+            .is_some()
+    };
+    let changes = if exists {
+        Vec::new()
+    } else {
+        vec![create(account(account_id))]
+    };
+    let mut decision = decision(&format!("trace-{session}"), account_id, changes);
+    decision.plan.session = Some(open_session(session, account_id));
+    apply(store, decision).await.unwrap();
+}
+
+async fn session(store: &Store, id: &'static str) -> SessionRecord {
+    store
+        .read(|reader| Box::pin(async move { reader.session(&id.into()).await }))
+        .await
+        .unwrap()
+        .unwrap()
+}
+
+fn request(id: &str) -> LoginRequest {
+    LoginRequest {
+        id: id.to_owned(),
+        connection: okta(),
+        protocol: Protocol::Saml,
+        data: json!({"nonce": "n", "verifier": "v"}),
+        return_to: json!({"client": "sample-app"}),
+        created_at: at(0),
+        expires_at: at(600),
+    }
+}
+
+conformance! {
+    async fn a_session_is_found_by_digest_as_it_was_opened(store, _) {
+        seed(&store).await;
+        sign_in(&store, "s1", "ada").await;
+        let found = store.read(|reader| Box::pin(async move { reader.session_by_digest("digest-s1").await })).await;
+        let expected = SessionRecord {
+            id: "s1".into(),
+            account: "ada".into(),
+            connection: Some(okta()),
+            link: Some(link("ada")),
+            upstream_session: Some("up-ada".to_owned()),
+            authenticated_at: at(50),
+            methods: vec!["pwd".to_owned()],
+            class: Some("loa2".to_owned()),
+            created_at: at(100),
+            last_seen_at: at(100),
+            idle_seconds: 600,
+            ends_at: at(10_000),
+            revoked_at: None,
+            revoked_reason: None,
+            account_status: Status::Active,
+        };
+        assert_eq!(found.unwrap(), Some(expected));
+        let unknown = store.read(|reader| Box::pin(async move { reader.session_by_digest("s1").await })).await;
+        assert_eq!(unknown.unwrap(), None);
+    }
+
+    async fn r118_a_session_ends_idle_or_absolutely_and_use_is_noted_once_a_minute(store, _) {
+        seed(&store).await;
+        sign_in(&store, "s1", "ada").await;
+        let touch = |seconds| {
+            let store = store.clone();
+            async move {
+                store.write(move |tx| Box::pin(async move { tx.touch_session(&"s1".into(), at(seconds)).await })).await.unwrap()
+            }
+        };
+        assert!(!touch(130).await);
+        assert!(touch(170).await);
+        assert!(!touch(200).await);
+        let seen = session(&store, "s1").await;
+        assert_eq!(seen.last_seen_at, at(170));
+        assert!(seen.is_live(at(170 + 600)));
+        assert!(!seen.is_live(at(170 + 661)), "idle");
+        let busy = SessionRecord { last_seen_at: at(9_990), ..seen };
+        assert!(busy.is_live(at(9_999)) && !busy.is_live(at(10_000)), "absolute");
+    }
+
+    async fn r167_leaving_active_ends_sessions_codes_and_refresh_tokens_at_once(store, _) {
+        seed(&store).await;
+        sign_in(&store, "s1", "ada").await;
+        sign_in(&store, "s2", "bob").await;
+        store
+            .write(|tx| {
+                Box::pin(async move {
+                    tx.put_code(&code("c1"), at(100)).await?;
+                    tx.insert_refresh_token(&refresh("r1"), at(100)).await
+                })
+            })
+            .await
+            .unwrap();
+        let suspend = Change::SetStatus {
+            account: "ada".into(),
+            version: 1,
+            from: Status::Active,
+            to: Status::Suspended,
+            origin: Origin::Scim,
+        };
+        let applied = apply(&store, decision("t2", "ada", vec![suspend])).await.unwrap();
+        assert_eq!(applied.revoked_sessions, ["s1".into()]);
+        let ended = session(&store, "s1").await;
+        assert_eq!((ended.revoked_at, ended.revoked_reason.as_deref()), (Some(at(100)), Some("suspended")));
+        assert!(!ended.is_live(at(101)));
+        assert!(session(&store, "s2").await.is_live(at(101)));
+        let used = store.write(|tx| Box::pin(async move { tx.consume_code("c1", at(110)).await })).await.unwrap();
+        assert_eq!(used, CodeUse::Invalid);
+        let token = store.read(|reader| Box::pin(async move { reader.refresh_token("r1").await })).await.unwrap().unwrap();
+        assert_eq!(token.revoked_at, Some(at(100)));
+        // And no session opens for a suspended account, whoever decided that.
+        let mut late = decision("t3", "ada", Vec::new());
+        late.plan.session = Some(open_session("s3", "ada"));
+        assert_eq!(apply(&store, late).await.unwrap_err().to_string(), "the write conflicts with account_status");
+    }
+
+    async fn sessions_end_by_subject_and_by_provider_session_within_one_connection(store, _) {
+        seed(&store).await;
+        sign_in(&store, "s1", "ada").await;
+        sign_in(&store, "s2", "ada").await;
+        sign_in(&store, "s3", "bob").await;
+        store
+            .write(|tx| {
+                Box::pin(async move {
+                    let subject = subject("ada");
+                    let none = tx
+                        .revoke_sessions_of_subject(&"second".into(), &subject, None, "logout", at(200))
+                        .await?;
+                    assert_eq!(none, []);
+                    let none = tx
+                        .revoke_sessions_of_subject(&okta(), &subject, Some("other"), "logout", at(200))
+                        .await?;
+                    assert_eq!(none, []);
+                    assert!(tx.revoke_session(&"s2".into(), "logout", at(200)).await?);
+                    assert!(!tx.revoke_session(&"s2".into(), "logout", at(200)).await?);
+                    let mine = tx
+                        .revoke_sessions_of_subject(&okta(), &subject, Some("up-ada"), "logout", at(200))
+                        .await?;
+                    assert_eq!(mine, ["s1".into()]);
+                    let bobs = tx.revoke_sessions_of_upstream(&okta(), "up-bob", "logout", at(200)).await?;
+                    assert_eq!(bobs, ["s3".into()]);
+                    Ok::<_, StoreError>(())
+                })
+            })
+            .await
+            .unwrap();
+    }
+
+    async fn a_session_remembers_its_clients_and_lists_for_the_account(store, _) {
+        seed(&store).await;
+        sign_in(&store, "s1", "ada").await;
+        store
+            .write(|tx| {
+                Box::pin(async move {
+                    for (client, seconds) in [("app-b", 1), ("app-a", 2), ("app-b", 3)] {
+                        tx.add_session_client(&"s1".into(), client, at(seconds)).await?;
+                    }
+                    Ok::<_, StoreError>(())
+                })
+            })
+            .await
+            .unwrap();
+        let (clients, sessions) = store
+            .read(|reader| {
+                Box::pin(async move {
+                    let sessions = reader.sessions_of_account(&"ada".into(), at(200)).await?;
+                    Ok::<_, StoreError>((reader.session_clients(&"s1".into()).await?, sessions))
+                })
+            })
+            .await
+            .unwrap();
+        assert_eq!(clients, ["app-b", "app-a"]);
+        assert_eq!(sessions.len(), 1);
+    }
+
+    async fn a_login_request_is_taken_once_by_its_browser_in_time(store, _) {
+        seed(&store).await;
+        store.write(|tx| Box::pin(async move { tx.insert_login_request(&request("r1"), "browser").await })).await.unwrap();
+        let take = |connection: &'static str, browser: &'static str, seconds| {
+            let store = store.clone();
+            async move {
+                store
+                    .write(move |tx| {
+                        Box::pin(async move { tx.take_login_request("r1", &connection.into(), browser, at(seconds)).await })
+                    })
+                    .await
+                    .unwrap()
+            }
+        };
+        assert_eq!(take("home-okta", "stranger", 10).await, None);
+        assert_eq!(take("second", "browser", 10).await, None);
+        assert_eq!(take("home-okta", "browser", 600).await, None, "expired");
+        assert_eq!(take("home-okta", "browser", 599).await, Some(request("r1")));
+        assert_eq!(take("home-okta", "browser", 599).await, None);
+    }
+}
