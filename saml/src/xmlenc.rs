@@ -225,7 +225,7 @@ fn decrypt_cbc(
     let (vector, _) = bytes.split_first_chunk::<16>()?;
     let context = DecryptionContext::Iv128(FixedLength::from(*vector));
     let mut body = Zeroizing::new(bytes.split_off(16));
-    if body.is_empty() || body.len() % 16 != 0 {
+    if body.is_empty() || !body.len().is_multiple_of(16) {
         return None;
     }
     key.decrypt(&mut body, context).ok()?;

@@ -6,7 +6,7 @@ use crate::error::SamlError;
 use crate::key::{Certificate, SignatureAlgorithm, SigningKey};
 use crate::limits::Limits;
 use crate::wire;
-use crate::xml::text::{attr, escape};
+use crate::xml::text::escape;
 use crate::xml::{Dialect, Tree, names};
 
 /// How to sign: algorithms and what KeyInfo shows.
@@ -51,35 +51,20 @@ pub(crate) fn sign_enveloped_with(
 
 /// Renders the Signature element. The SignedInfo is written in its own canonical form, so it is signed as is.
 fn render(id: &str, digest: &[u8], key: &SigningKey, options: &SignOptions<'_>) -> Result<String, SamlError> {
-    let mut body = String::new();
-    let mut empty = |name: &str, algorithm: &str| {
-        body.push_str("<ds:");
-        body.push_str(name);
-        attr(&mut body, "Algorithm", algorithm);
-        body.push_str("></ds:");
-        body.push_str(name);
-        body.push('>');
-    };
-    empty("CanonicalizationMethod", names::EXC_C14N);
-    empty("SignatureMethod", options.algorithm.uri());
-    body.push_str("<ds:Reference");
-    attr(&mut body, "URI", &format!("#{id}"));
-    body.push_str("><ds:Transforms>");
-    for transform in [names::ENVELOPED, names::EXC_C14N] {
-        body.push_str(&format!(
-            "<ds:Transform Algorithm=\"{transform}\"></ds:Transform>"
-        ));
-    }
-    body.push_str("</ds:Transforms>");
-    body.push_str(&format!(
-        "<ds:DigestMethod Algorithm=\"{}\"></ds:DigestMethod>",
-        options.digest.uri()
-    ));
-    body.push_str(&format!(
-        "<ds:DigestValue>{}</ds:DigestValue></ds:Reference>",
-        wire::base64_encode(digest)
-    ));
-
+    let body = format!(
+        "<ds:CanonicalizationMethod Algorithm=\"{exclusive}\"></ds:CanonicalizationMethod>\
+         <ds:SignatureMethod Algorithm=\"{algorithm}\"></ds:SignatureMethod><ds:Reference URI=\"#{id}\">\
+         <ds:Transforms><ds:Transform Algorithm=\"{enveloped}\"></ds:Transform>\
+         <ds:Transform Algorithm=\"{exclusive}\"></ds:Transform></ds:Transforms>\
+         <ds:DigestMethod Algorithm=\"{digest_method}\"></ds:DigestMethod>\
+         <ds:DigestValue>{digest}</ds:DigestValue></ds:Reference>",
+        exclusive = names::EXC_C14N,
+        enveloped = names::ENVELOPED,
+        algorithm = options.algorithm.uri(),
+        id = escape(id),
+        digest_method = options.digest.uri(),
+        digest = wire::base64_encode(digest),
+    );
     let signed = format!("<ds:SignedInfo xmlns:ds=\"{}\">{body}</ds:SignedInfo>", names::DS);
     let value = wire::base64_encode(&key.sign(options.algorithm, signed.as_bytes())?);
     let key_info = options.certificate.map_or_else(String::new, |certificate| {

@@ -72,7 +72,8 @@ fn weak_rsa_keys_are_refused() {
 
 #[test]
 fn other_key_types_are_refused() {
-    for algorithm in [&rcgen::PKCS_ED25519] {
+    {
+        let algorithm = &rcgen::PKCS_ED25519;
         let pair = rcgen::KeyPair::generate_for(algorithm).unwrap();
         let certificate = rcgen::CertificateParams::new(Vec::new())
             .unwrap()
@@ -90,12 +91,13 @@ fn other_key_types_are_refused() {
 fn r182_certificates_in_every_form() {
     let certificate = &IDP_KEYS.certificate;
     let base64 = certificate.to_base64();
-    let lines: String = base64
+    let lines = base64
         .as_bytes()
         .chunks(64)
-        .map(|l| format!("{}\n", std::str::from_utf8(l).unwrap()))
-        .collect();
-    let pem = format!("subject=idp\n-----BEGIN CERTIFICATE-----\n{lines}-----END CERTIFICATE-----\n");
+        .map(|l| std::str::from_utf8(l).unwrap())
+        .collect::<Vec<_>>()
+        .join("\n");
+    let pem = format!("subject=idp\n-----BEGIN CERTIFICATE-----\n{lines}\n-----END CERTIFICATE-----\n");
     for form in [
         certificate.der(),
         base64.as_bytes(),
@@ -112,7 +114,7 @@ fn r182_certificates_in_every_form() {
         b"garbage",
         b"-----BEGIN CERTIFICATE-----",
         &certificate.der()[..100],
-        &[0x30; 20_000],
+        &vec![0x30; 20_000],
     ] {
         assert_eq!(
             Certificate::parse(bad).unwrap_err(),

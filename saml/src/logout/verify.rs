@@ -247,12 +247,12 @@ fn check_head(
         .child(names::SAML, "Issuer")?
         .ok_or(SamlError::IssuerMissing)?;
     check_issuer(issuer, trust.idp_entity_id)?;
-    let issued = time::parse(message.need_attr("IssueInstant")?)?;
-    if issued > time::later(now, expected.skew()) {
+    let issue_instant = time::parse(message.need_attr("IssueInstant")?)?;
+    if issue_instant > time::later(now, expected.skew()) {
         return Err(SamlError::IssuedInFuture);
     }
-    if now >= time::later(time::later(issued, LIFETIME_MAX), expected.skew()) {
+    if now >= time::later(time::later(issue_instant, LIFETIME_MAX), expected.skew()) {
         return Err(SamlError::TooOld);
     }
-    Ok(issued)
+    Ok(issue_instant)
 }

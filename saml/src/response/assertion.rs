@@ -233,12 +233,11 @@ fn read_attributes(assertion: Node<'_, '_>, trust: &Trust<'_>) -> Result<Vec<Att
                 }
             };
             let known = places.get(&attribute.name).and_then(|place| all.get_mut(*place));
-            match known {
-                Some(known) => known.values.extend(attribute.values),
-                None => {
-                    places.insert(attribute.name.clone(), all.len());
-                    all.push(attribute);
-                }
+            if let Some(known) = known {
+                known.values.extend(attribute.values);
+            } else {
+                places.insert(attribute.name.clone(), all.len());
+                all.push(attribute);
             }
         }
     }

@@ -142,7 +142,7 @@ pub fn verify(
         }
     };
     let proven_tree = Tree::parse(&proof.canonical, &trust.limits, Dialect::Message)?;
-    let assertion = proof.find_assertion(proven_tree.root())?;
+    let assertion = find_assertion(proven_tree.root())?;
     let origin = assertion::Origin {
         response_id: head.response_id,
         response_signed: is_signed,
@@ -188,8 +188,8 @@ fn check_envelope(
     if response.attr("Version") != Some("2.0") {
         return Err(SamlError::Version);
     }
-    let issued = time::parse(response.need_attr("IssueInstant")?)?;
-    if issued > time::later(now, expected.skew()) {
+    let issue_instant = time::parse(response.need_attr("IssueInstant")?)?;
+    if issue_instant > time::later(now, expected.skew()) {
         return Err(SamlError::IssuedInFuture);
     }
     check_destination(response, signed, expected.acs_url)?;
@@ -242,16 +242,14 @@ struct Proof {
     encrypted: bool,
 }
 
-impl Proof {
-    /// Finds the assertion in the parsed canonical bytes: the root, or the payload of the signed Response.
-    fn find_assertion<'t, 'a>(&self, root: Node<'t, 'a>) -> Result<Node<'t, 'a>, SamlError> {
-        if root.is(names::SAML, "Assertion") {
-            return Ok(root);
-        }
-        match structure::find_payload(root)? {
-            structure::Payload::Plain(assertion) => Ok(assertion),
-            structure::Payload::Encrypted(_) => Err(SamlError::AssertionMissing),
-        }
+/// Finds the assertion in the parsed canonical bytes: the root, or the payload of the signed Response.
+fn find_assertion<'t, 'a>(root: Node<'t, 'a>) -> Result<Node<'t, 'a>, SamlError> {
+    if root.is(names::SAML, "Assertion") {
+        return Ok(root);
+    }
+    match structure::find_payload(root)? {
+        structure::Payload::Plain(assertion) => Ok(assertion),
+        structure::Payload::Encrypted(_) => Err(SamlError::AssertionMissing),
     }
 }
 

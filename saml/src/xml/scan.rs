@@ -163,7 +163,6 @@ impl Scan<'_> {
         for (index, byte) in self.rest().iter().copied().enumerate().skip(1) {
             match (quote, byte) {
                 (Some(open), _) if open == byte => quote = None,
-                (Some(_), _) => {}
                 (None, b'"' | b'\'') => {
                     attributes += 1;
                     quote = Some(byte);
@@ -173,7 +172,7 @@ impl Scan<'_> {
                     break;
                 }
                 (None, b'<') => return Err(SamlError::Malformed),
-                (None, _) => {}
+                (Some(_) | None, _) => {}
             }
             last = byte;
         }
@@ -244,7 +243,7 @@ mod tests {
         assert_eq!(message(&fits), Ok(()));
         let wide = format!("<r>{}</r>", "<a/>".repeat(20_000));
         assert_eq!(message(&wide), Err(SamlError::TooManyNodes));
-        let attributes: String = (0..65).map(|i| format!(" a{i}='x'")).collect();
+        let attributes = (0..65).map(|i| format!(" a{i}='x'")).collect::<Vec<_>>().concat();
         assert_eq!(
             message(&format!("<r{attributes}/>")),
             Err(SamlError::TooManyAttributes)

@@ -304,7 +304,10 @@ mod tests {
         );
         assert_eq!(code("<a>&x;</a>"), "saml_malformed");
         assert_eq!(code("<a>&#0;</a>"), "saml_malformed");
-        let many: String = (0..30).map(|i| format!(" xmlns:p{i}='urn:{i}'")).collect();
+        let many = (0..30)
+            .map(|i| format!(" xmlns:p{i}='urn:{i}'"))
+            .collect::<Vec<_>>()
+            .concat();
         let nested = format!("<a{many}><b{many}><c{many}><d{many}><e{many}/></d></c></b></a>");
         assert_eq!(code(&nested), "saml_too_many_namespaces");
     }

@@ -43,7 +43,7 @@ fn r182_metadata_with_several_certificates() {
 
 #[test]
 fn a_certificate_without_use_serves_both() {
-    let text = provider(&[IDP_KEYS.certificate.clone()]).replace(" use=\"signing\"", "");
+    let text = provider(std::slice::from_ref(&IDP_KEYS.certificate)).replace(" use=\"signing\"", "");
     let parsed = IdpMetadata::parse(text.as_bytes()).unwrap();
     assert_eq!(parsed.signing_certificates, parsed.encryption_certificates);
     assert_eq!(parsed.signing_certificates.len(), 1);
@@ -51,7 +51,7 @@ fn a_certificate_without_use_serves_both() {
 
 #[test]
 fn the_shortest_validity_holds() {
-    let text = provider(&[IDP_KEYS.certificate.clone()])
+    let text = provider(std::slice::from_ref(&IDP_KEYS.certificate))
         .replace(
             "<md:EntityDescriptor ",
             "<md:EntityDescriptor validUntil=\"2026-11-24T00:00:00Z\" cacheDuration=\"PT24H\" ",
@@ -68,7 +68,7 @@ fn the_shortest_validity_holds() {
 
 #[test]
 fn real_world_extras_are_tolerated() {
-    let text = provider(&[IDP_KEYS.certificate.clone()]);
+    let text = provider(std::slice::from_ref(&IDP_KEYS.certificate));
     let text = text
         .replace("<md:IDPSSODescriptor", "<!-- generated --><md:Extensions><x:y xmlns:x=\"urn:x\"/></md:Extensions><md:IDPSSODescriptor")
         .replace(
@@ -91,7 +91,7 @@ fn real_world_extras_are_tolerated() {
 #[test]
 fn aggregates_need_one_provider_or_a_name() {
     let body = |id: &str| {
-        let text = provider(&[IDP_KEYS.certificate.clone()]).replace(IDP, id);
+        let text = provider(std::slice::from_ref(&IDP_KEYS.certificate)).replace(IDP, id);
         text[text.find("<md:EntityDescriptor").unwrap()..].to_owned()
     };
     let all = |inner: &str| {
@@ -128,7 +128,7 @@ fn aggregates_need_one_provider_or_a_name() {
 
 #[test]
 fn broken_metadata_has_its_own_codes() {
-    let good = provider(&[IDP_KEYS.certificate.clone()]);
+    let good = provider(std::slice::from_ref(&IDP_KEYS.certificate));
     assert_eq!(code(&good), "accepted");
     assert_eq!(code(&provider(&[])), "saml_metadata_no_certificate");
     assert_eq!(

@@ -127,8 +127,8 @@ fn every_allowed_algorithm() {
             DigestAlgorithm::Sha512,
         ] {
             let forge = Forge {
-                algorithm,
                 digest,
+                algorithm,
                 ..Forge::default()
             };
             let xml = sign_in_place(&wrap(&assertion()), assertion_id(), &party.key, &forge);

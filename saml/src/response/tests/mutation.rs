@@ -124,7 +124,7 @@ fn swap_elements(text: &mut Vec<u8>, a: usize, b: usize) {
 fn assert_oracle(text: &[u8]) {
     let value = crate::wire::base64_encode(text).into_bytes();
     if let Ok(assertion) = verify(&value, &trust(), &expected(), now()) {
-        let (honest, _) = (check(&SEEDS[0]).unwrap(), ());
+        let honest = check(&SEEDS[0]).unwrap();
         assert_eq!(assertion.name_id(), honest.name_id());
         assert_eq!(assertion.assertion_id(), honest.assertion_id());
         assert_eq!(assertion.attributes(), honest.attributes());

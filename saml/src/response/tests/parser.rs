@@ -159,7 +159,10 @@ fn depth_nodes_and_attributes() {
         "saml_too_deep"
     );
     assert_eq!(code(&put(&"<a/>".repeat(20_001))), "saml_too_many_nodes");
-    let wide: String = (0..65).map(|i| format!(" a{i}=\"\"")).collect();
+    let wide = (0..65)
+        .map(|i| format!(" a{i}=\"\""))
+        .collect::<Vec<_>>()
+        .concat();
     assert_eq!(code(&put(&format!("<a{wide}/>"))), "saml_too_many_attributes");
     // 100 000 levels: beyond the size cap with end tags, within it without; neither may touch the stack.
     let deep = "<a>".repeat(60_000);

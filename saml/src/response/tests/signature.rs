@@ -7,6 +7,9 @@ use crate::key::{SignatureAlgorithm, VerifyingKey};
 use crate::response::{Trust, verify};
 use crate::wire;
 
+/// An edit of a SignedInfo before it is signed.
+type Edit = fn(String) -> String;
+
 fn code_with_keys(xml: &str, keys: &[VerifyingKey]) -> &'static str {
     verify(&form(xml), &Trust { keys, ..trust() }, &expected(), now())
         .err()
@@ -57,7 +60,10 @@ fn key_info_is_not_trusted() {
         code(&issue_response(&spec(), &attacker, None).unwrap()),
         "saml_signature_invalid"
     );
-    assert_eq!(code_with_keys(&xml, &[ATTACKER.verifying.clone()]), "accepted");
+    assert_eq!(
+        code_with_keys(&xml, std::slice::from_ref(&ATTACKER.verifying)),
+        "accepted"
+    );
 }
 
 #[test]
@@ -177,7 +183,7 @@ fn algorithms_outside_the_allow_list() {
 fn the_key_type_decides_the_algorithm() {
     let xml = signed_assertion(str::to_owned);
     assert_eq!(
-        code_with_keys(&xml, &[P256.verifying.clone()]),
+        code_with_keys(&xml, std::slice::from_ref(&P256.verifying)),
         "saml_key_algorithm_mismatch"
     );
     let ecdsa = swap(
@@ -207,7 +213,7 @@ fn the_key_type_decides_the_algorithm() {
         };
         let xml = swap(&genuine, value, &value_new);
         assert_eq!(
-            code_with_keys(&xml, &[P256.verifying.clone()]),
+            code_with_keys(&xml, std::slice::from_ref(&P256.verifying)),
             "saml_signature_invalid"
         );
     }
@@ -218,7 +224,7 @@ fn transforms_beyond_the_profile() {
     let enveloped =
         "<ds:Transform Algorithm=\"http://www.w3.org/2000/09/xmldsig#enveloped-signature\"></ds:Transform>";
     assert!(signed_assertion(str::to_owned).contains(enveloped));
-    let edits: [(fn(String) -> String, &str); 8] = [
+    let edits: [(Edit, &str); 8] = [
         (
             |i| add_transform(&i, "http://www.w3.org/TR/1999/REC-xslt-19991116"),
             "saml_transform_refused",
@@ -274,7 +280,7 @@ fn remove_transforms(info: &str, only_enveloped: bool) -> String {
 
 #[test]
 fn references_beyond_the_profile() {
-    let cases: [(fn(String) -> String, &str); 7] = [
+    let cases: [(Edit, &str); 7] = [
         (
             |i| double(&i, "<ds:Reference ", "</ds:Reference>"),
             "saml_reference_count",

@@ -221,11 +221,14 @@ fn xsw_8_original_inside_an_object_of_the_signature() {
     }
 }
 
+/// Puts a piece into a hosting element.
+type Host = fn(&str) -> String;
+
 /// The matrix beyond the eight: each place for the original × where the signature stands.
 #[test]
 fn wrapping_matrix_is_refused_everywhere() {
     let p = pieces(false);
-    let hosts: [(&str, fn(&str) -> String); 5] = [
+    let hosts: [(&str, Host); 5] = [
         ("Extensions", |inner| {
             format!("<samlp:Extensions>{inner}</samlp:Extensions>")
         }),
