@@ -2,6 +2,12 @@
 //! what it signs and encrypts. Needs the `xmlsec1` program, so it only runs when asked:
 //! `cargo test -p provost-saml --features issue --test xmlsec1 -- --ignored`.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test bench fails by panicking"
+)]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
