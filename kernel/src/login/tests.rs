@@ -133,7 +133,8 @@ fn an_absent_claim_empties_nothing_and_a_new_one_is_taken_over() {
     incoming.normalized.given_name = None;
     incoming.normalized.family_name = Some("  ".to_owned());
     incoming.normalized.email = None;
-    assert!(world.sign_in(&incoming, &with(|_| {}), 1).plan.changes.is_empty());
+    let decision = world.sign_in(&incoming, &with(|_| {}), 1);
+    assert!(!decision.plan.changes.iter().any(|change| matches!(change, Change::UpdateProfile { .. })));
     incoming.normalized.family_name = Some("Lee-Smith".to_owned());
     world.sign_in(&incoming, &with(|_| {}), 2);
     assert_eq!(world.get("ann").account.family_name.as_deref(), Some("Lee-Smith"));
