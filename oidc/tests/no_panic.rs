@@ -8,8 +8,10 @@ use proptest::prelude::*;
 use provost_oidc::jose::{Algorithm, JwkSet, SigningKey, sign_compact};
 use provost_oidc::op::{Client, PresentedClient, authorize, bearer, redirect_uri, token};
 use provost_oidc::rp::id_token::{Expected, Nonce, verify};
-use provost_oidc::rp::{TokenResponse, callback, discovery, email_trust, logout_token, userinfo};
-use provost_oidc::{Params, Transport, pkce};
+use provost_oidc::rp::{
+    ClientAuthentication, TokenResponse, callback, discovery, email_trust, logout_token, userinfo,
+};
+use provost_oidc::{Params, Secret, Transport, pkce};
 use serde_json::{Map, Value, json};
 
 fn now() -> Timestamp {
@@ -192,6 +194,17 @@ proptest! {
             clock_skew: SignedDuration::ZERO,
         };
         let _ = logout_token::verify(&token, keys, &logout, now());
+    }
+
+    #[test]
+    fn any_secret_survives_basic(id in "\\PC{1,30}", secret in "\\PC{1,60}") {
+        let secret_value = Secret::new(secret.as_str());
+        let made = ClientAuthentication::ClientSecretBasic(&secret_value).credentials(&id).unwrap();
+        let header = made.authorization.as_ref().map(Secret::expose);
+        let read = PresentedClient::parse(&Params::default(), header).unwrap();
+        prop_assert_eq!(read.client_id(), id);
+        let PresentedClient::Secret { secret: presented, .. } = read else { panic!("secret expected") };
+        prop_assert!(presented.candidates().next().unwrap().matches(&secret));
     }
 
     #[test]

@@ -103,3 +103,18 @@ super::coded_errors! {
         BearerMalformed = "bearer_malformed", "the authorization header is not a bearer token";
     }
 }
+
+impl OidcError {
+    /// Whether the provider's keys may have been rotated, so that fetching them again (`rp::jwks` decides
+    /// whether now) and verifying once more can help.
+    pub const fn may_need_newer_keys(self) -> bool {
+        matches!(
+            self,
+            Self::KidUnknown
+                | Self::NoUsableKey
+                | Self::SignatureInvalid
+                | Self::AlgKeyMismatch
+                | Self::KidRequired
+        )
+    }
+}

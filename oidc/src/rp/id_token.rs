@@ -20,7 +20,8 @@ use crate::secret::constant_time_eq;
 pub enum Nonce<'a> {
     /// A sign-in: the token must carry exactly this one.
     Required(&'a str),
-    /// A refresh: the token should carry none, and if it does it must be the original (Core 12.2).
+    /// A refresh: the token should carry none, and if it does it must be the original. The caller also
+    /// compares the subject with the original one (Core 12.2).
     Refreshed(&'a str),
 }
 

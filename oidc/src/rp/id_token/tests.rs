@@ -65,6 +65,35 @@ fn every_supported_algorithm_verifies() {
 }
 
 #[test]
+fn tokens_of_a_second_library_verify() {
+    use jsonwebtoken::{Algorithm as Other, EncodingKey, Header, encode};
+    let pairs = [
+        (Algorithm::Es256, Other::ES256),
+        (Algorithm::Es384, Other::ES384),
+        (Algorithm::EdDsa, Other::EdDSA),
+    ];
+    for (ours, theirs) in pairs {
+        let pkcs8 = fixtures::pkcs8(ours);
+        let key = SigningKey::from_pkcs8(ours, &pkcs8).unwrap();
+        let encoding = if ours == Algorithm::EdDsa {
+            EncodingKey::from_ed_der(&pkcs8)
+        } else {
+            EncodingKey::from_ec_der(&pkcs8)
+        };
+        let header = Header {
+            kid: Some(key.kid().to_owned()),
+            ..Header::new(theirs)
+        };
+        let token = encode(&header, &claims(), &encoding).unwrap();
+        assert_eq!(
+            code(run(&token, &published(&[&key]), &expected())),
+            "accepted",
+            "{ours:?}"
+        );
+    }
+}
+
+#[test]
 fn alg_none_is_refused_in_every_spelling() {
     let key = key(Algorithm::Rs256);
     for name in ["none", "None", "NONE", "nOnE"] {
@@ -259,6 +288,19 @@ fn an_unknown_kid_asks_for_a_refetch_and_rotation_then_verifies() {
         code(run(&token, &JwkSet::default(), &expected())),
         "no_usable_key"
     );
+    let nameless = forge(&new, &json!({ "alg": "ES256" }), &claims());
+    assert_eq!(
+        code(run(&nameless, &published(&[&old]), &expected())),
+        "signature_invalid"
+    );
+    for error in [
+        OidcError::KidUnknown,
+        OidcError::NoUsableKey,
+        OidcError::SignatureInvalid,
+    ] {
+        assert!(error.may_need_newer_keys());
+    }
+    assert!(!OidcError::AlgNone.may_need_newer_keys() && !OidcError::Expired.may_need_newer_keys());
 }
 
 #[test]
