@@ -98,8 +98,8 @@ fn bound(node: &Ast, depth: usize) -> Result<Bound, CompileError> {
             Bound { work: Linear::new(0, 1), output: whole }
         }
         Ast::Literal { value, .. } => {
-            let size = Linear::new(0, literal_size(value));
-            Bound { work: size, output: size }
+            // Borrowed, not copied: only what is built from it costs.
+            Bound { work: Linear::new(0, 1), output: Linear::new(0, literal_size(value)) }
         }
         Ast::Slice { .. } => Bound { work: whole, output: whole },
         Ast::Subexpr { lhs, rhs, .. } => {
@@ -118,7 +118,9 @@ fn bound(node: &Ast, depth: usize) -> Result<Bound, CompileError> {
         Ast::Not { node, .. } => Bound { work: bound(node, deeper)?.work, output: scalar },
         Ast::Comparison { lhs, rhs, .. } => {
             let (left, right) = (bound(lhs, deeper)?, bound(rhs, deeper)?);
-            let compared = left.output.plus(right.output);
+            // Comparing ends where the smaller side ends, so a constant side says nothing about the work.
+            let compared = if left.output.factor == 0 { right.output } else { left.output };
+            let compared = Linear::new(compared.factor, compared.constant.min(8));
             Bound { work: left.work.plus(right.work).plus(compared), output: scalar }
         }
         Ast::And { lhs, rhs, .. } | Ast::Or { lhs, rhs, .. } | Ast::Condition { predicate: lhs, then: rhs, .. } => {
@@ -192,5 +194,6 @@ fn function(name: &str, args: &[Ast], offset: usize, depth: usize) -> Result<Bou
 /// A placeholder inside may become an organization id, so there is room for one.
 fn literal_size(value: &Value) -> u64 {
     const ROOM: usize = 64;
-    u64::try_from(measure(value).bytes + ROOM).unwrap_or(u64::MAX)
+    let room = if super::template::mentions_in_value(value) { ROOM } else { 0 };
+    u64::try_from(measure(value).bytes + room).unwrap_or(u64::MAX)
 }

@@ -34,7 +34,8 @@ pub(super) fn mentions_organization(node: &Ast) -> bool {
     }
 }
 
-fn mentions_in_value(value: &Value) -> bool {
+/// Tells whether the placeholder occurs anywhere in a value.
+pub(super) fn mentions_in_value(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
         Value::String(text) => text.contains(PLACEHOLDER),

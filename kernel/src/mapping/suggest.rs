@@ -6,7 +6,7 @@ const LONGEST: usize = 80;
 /// Returns the nearest candidate, if one is near: equal but for case and spaces, or at most two edits (one for short names) away.
 pub(crate) fn suggest<'a>(meant: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = simplify(meant);
-    let allowed = if wanted.len() < 4 { 1 } else { 2 };
+    let allowed = if wanted.len() < 5 { 1 } else { 2 };
     candidates
         .into_iter()
         .filter(|candidate| candidate.chars().count() <= LONGEST && meant.chars().count() <= LONGEST)
