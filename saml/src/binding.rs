@@ -7,7 +7,9 @@ use url::Url;
 use crate::dsig::sign_enveloped;
 use crate::error::SamlError;
 use crate::key::SigningKey;
-use crate::wire::{base64_encode, check_relay_state, deflate, query_encode};
+use crate::wire::{
+    RELAY_STATE_ECHO_MAX, RELAY_STATE_MAX, base64_encode, check_relay_state, deflate, query_encode,
+};
 
 /// Whether a message goes out as a request or as a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +23,14 @@ impl Role {
         match self {
             Self::Request => "SAMLRequest",
             Self::Response => "SAMLResponse",
+        }
+    }
+
+    /// A request carries our own relay state; a response gives the other side its own back.
+    const fn relay_state_max(self) -> usize {
+        match self {
+            Self::Request => RELAY_STATE_MAX,
+            Self::Response => RELAY_STATE_ECHO_MAX,
         }
     }
 }
@@ -63,7 +73,7 @@ pub(crate) fn redirect_url(
     relay_state: Option<&str>,
     key: Option<&SigningKey>,
 ) -> Result<Url, SamlError> {
-    check_relay_state(relay_state)?;
+    check_relay_state(relay_state, role.relay_state_max())?;
     let mut url = web_url(destination)?;
     let mut query = format!(
         "{}={}",
@@ -98,7 +108,7 @@ pub(crate) fn post_form(
     xml: &str,
     relay_state: Option<&str>,
 ) -> Result<PostForm, SamlError> {
-    check_relay_state(relay_state)?;
+    check_relay_state(relay_state, role.relay_state_max())?;
     web_url(destination)?;
     let mut fields = vec![(role.parameter(), base64_encode(xml.as_bytes()))];
     if let Some(value) = relay_state {

@@ -81,10 +81,13 @@ pub(crate) fn deflate(text: &str) -> Result<Vec<u8>, SamlError> {
     encoder.finish().map_err(|_| SamlError::Deflate)
 }
 
-/// Refuses a RelayState beyond 80 bytes.
-pub(crate) fn check_relay_state(relay_state: Option<&str>) -> Result<(), SamlError> {
+/// Longest RelayState that is echoed to its sender: real providers exceed the limit of the specification.
+pub(crate) const RELAY_STATE_ECHO_MAX: usize = 1024;
+
+/// Refuses a RelayState beyond `max` bytes.
+pub(crate) fn check_relay_state(relay_state: Option<&str>, max: usize) -> Result<(), SamlError> {
     match relay_state {
-        Some(value) if value.len() > RELAY_STATE_MAX => Err(SamlError::RelayStateTooLong),
+        Some(value) if value.len() > max => Err(SamlError::RelayStateTooLong),
         Some(_) | None => Ok(()),
     }
 }

@@ -109,9 +109,13 @@ pub(crate) fn open(
         .iter()
         .flat_map(|wrapped| policy.keys.iter().map(move |key| (wrapped, key)))
         .filter_map(|(wrapped, key)| key.open(wrapped.oaep, &wrapped.value, wrapped.label.as_deref()))
-        .find(|key| key.len() == cipher.key_len())
+        .find(|key| key.len() == cipher.key_len());
+    // Without a content key the content is worked on all the same, so that time does not tell which half failed.
+    let opened = key.is_some();
+    let key = key.unwrap_or_else(|| Zeroizing::new(vec![0; cipher.key_len()]));
+    let plain = decrypt(cipher, &key, ciphertext)
+        .filter(|_| opened)
         .ok_or(SamlError::DecryptionFailed)?;
-    let plain = decrypt(cipher, &key, ciphertext).ok_or(SamlError::DecryptionFailed)?;
     match std::str::from_utf8(&plain) {
         Ok(text) => Ok(Zeroizing::new(text.to_owned())),
         Err(_) => Err(SamlError::DecryptionFailed),

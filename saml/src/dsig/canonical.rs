@@ -8,7 +8,7 @@ use crate::error::{Quote, SamlError};
 use crate::xml::{Node, names};
 
 /// Most prefixes in one InclusiveNamespaces list: each is looked up at every element.
-const MAX_PREFIXES: usize = 32;
+const MAX_PREFIXES: usize = 16;
 
 /// An allowed canonicalization.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,5 +89,27 @@ impl Canonicalization {
             return Err(SamlError::CanonicalizationFailed);
         }
         String::from_utf8(bytes).map_err(|_| SamlError::CanonicalizationFailed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::Limits;
+    use crate::xml::{Dialect, Tree};
+
+    #[test]
+    fn nothing_is_never_a_canonical_form() {
+        let tree = Tree::parse("<a><b/></a>", &Limits::MESSAGE, Dialect::Message).unwrap();
+        for method in [
+            Canonicalization::Inclusive,
+            Canonicalization::Exclusive(Vec::new()),
+        ] {
+            let lost = method.apply_raw(tree.document(), NodeId::new(9999), None);
+            assert_eq!(lost, Err(SamlError::CanonicalizationFailed));
+            let hidden = method.apply(tree.root(), Some(tree.root()));
+            assert_eq!(hidden, Err(SamlError::CanonicalizationFailed));
+            assert_eq!(method.apply(tree.root(), None).unwrap(), "<a><b></b></a>");
+        }
     }
 }

@@ -166,3 +166,22 @@ fn a_key_signs_only_with_algorithms_of_its_type() {
         );
     }
 }
+
+#[test]
+fn one_outdated_certificate_does_not_lock_out() {
+    let weak = Certificate::from_der(&with_rsa_modulus(1024)).unwrap();
+    let keys = VerifyingKey::from_usable(&[weak.clone(), IDP_KEYS.certificate.clone()]).unwrap();
+    assert_eq!(keys.len(), 1);
+    assert_eq!(
+        keys[0].fingerprint_sha256(),
+        IDP_KEYS.certificate.fingerprint_sha256()
+    );
+    assert_eq!(
+        VerifyingKey::from_usable(&[weak]).unwrap_err(),
+        SamlError::KeyTooWeak
+    );
+    assert_eq!(
+        VerifyingKey::from_usable(&[]).unwrap_err(),
+        SamlError::NoTrustedKey
+    );
+}

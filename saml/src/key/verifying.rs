@@ -87,6 +87,25 @@ impl VerifyingKey {
         })
     }
 
+    /// Takes the keys of those certificates that can be trusted, so that one outdated certificate in an
+    /// identity provider's metadata does not lock everybody out.
+    ///
+    /// # Errors
+    /// The reason of the first refusal when no certificate is usable; [`SamlError::NoTrustedKey`] when there is
+    /// none at all.
+    pub fn from_usable(certificates: &[Certificate]) -> Result<Vec<Self>, SamlError> {
+        let mut refusal = SamlError::NoTrustedKey;
+        let mut keys = Vec::new();
+        for certificate in certificates {
+            match Self::from_certificate(certificate) {
+                Ok(key) => keys.push(key),
+                Err(error) if refusal == SamlError::NoTrustedKey => refusal = error,
+                Err(_) => {}
+            }
+        }
+        if keys.is_empty() { Err(refusal) } else { Ok(keys) }
+    }
+
     /// Parses PEM, base64 or DER and takes the key.
     ///
     /// # Errors

@@ -85,6 +85,8 @@ fn r119_requests_by_redirect_and_post() {
         assert_eq!(verified.id(), id().as_str());
         assert_eq!(verified.name_id(), &name_id());
         assert_eq!(verified.session_indexes(), sessions());
+        let by_redirect = matches!(received, Received::Redirect(_));
+        assert_eq!(verified.relay_state(), by_redirect.then_some("rs"));
         assert_eq!(verified.replay_until(), at("2026-11-23T12:05:55Z"));
     }
 }
@@ -347,4 +349,20 @@ fn wrapped_logout_requests_are_refused() {
         request_code(Received::Post(&form(&moved))),
         "saml_signature_object"
     );
+}
+
+#[test]
+fn a_long_relay_state_is_echoed_but_not_begun() {
+    let long = "x".repeat(200);
+    let request = with_request(|r| r.redirect_url(Some(&long), &IDP_KEYS.key).map(|_| ()));
+    assert_eq!(request, Err(SamlError::RelayStateTooLong));
+    let echoed = with_response(LogoutStatus::Success, |r| {
+        r.redirect_url(Some(&long), &IDP_KEYS.key).map(|_| ())
+    });
+    assert_eq!(echoed, Ok(()));
+    let absurd = "x".repeat(1025);
+    let echoed = with_response(LogoutStatus::Success, |r| {
+        r.post_form(Some(&absurd), &IDP_KEYS.key).map(|_| ())
+    });
+    assert_eq!(echoed, Err(SamlError::RelayStateTooLong));
 }

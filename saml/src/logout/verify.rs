@@ -51,6 +51,7 @@ pub struct VerifiedLogoutRequest {
     id: String,
     name_id: NameId,
     session_indexes: Vec<String>,
+    relay_state: Option<String>,
     valid_until: Timestamp,
 }
 
@@ -68,6 +69,11 @@ impl VerifiedLogoutRequest {
     /// Returns the sessions to end; empty means all of the subject.
     pub fn session_indexes(&self) -> &[String] {
         &self.session_indexes
+    }
+
+    /// Returns the relay state to be echoed, as signed. By POST it is an unsigned form field that the caller has.
+    pub fn relay_state(&self) -> Option<&str> {
+        self.relay_state.as_deref()
     }
 
     /// Returns until when the ID must be remembered against replay.
@@ -111,8 +117,8 @@ pub fn verify_logout_request(
     expected: &LogoutExpected<'_>,
     now: Timestamp,
 ) -> Result<VerifiedLogoutRequest, SamlError> {
-    let text = prove(received, "LogoutRequest", trust)?;
-    let tree = Tree::parse(&text, &trust.limits, Dialect::Message)?;
+    let proven = prove(received, "LogoutRequest", trust)?;
+    let tree = Tree::parse(&proven.text, &trust.limits, Dialect::Message)?;
     let message = tree.root();
     let issued = check_head(message, trust, expected, now)?;
     let cap = time::later(issued, LIFETIME_MAX);
@@ -141,6 +147,7 @@ pub fn verify_logout_request(
         id: message.need_id()?.to_owned(),
         name_id,
         session_indexes,
+        relay_state: proven.relay_state,
         valid_until,
     })
 }
@@ -156,8 +163,8 @@ pub fn verify_logout_response(
     in_response_to: &str,
     now: Timestamp,
 ) -> Result<VerifiedLogoutResponse, SamlError> {
-    let text = prove(received, "LogoutResponse", trust)?;
-    let tree = Tree::parse(&text, &trust.limits, Dialect::Message)?;
+    let proven = prove(received, "LogoutResponse", trust)?;
+    let tree = Tree::parse(&proven.text, &trust.limits, Dialect::Message)?;
     let message = tree.root();
     check_head(message, trust, expected, now)?;
     if message.attr("InResponseTo") != Some(in_response_to) {
@@ -171,9 +178,15 @@ pub fn verify_logout_response(
     })
 }
 
+/// What a signature was found to cover.
+struct Proven {
+    text: String,
+    relay_state: Option<String>,
+}
+
 /// Verifies the signature and returns the text it covers: canonical bytes for POST, the inflated message for
 /// redirect, where the signature is over the query.
-fn prove(received: Received<'_>, name: &'static str, trust: &Trust<'_>) -> Result<String, SamlError> {
+fn prove(received: Received<'_>, name: &'static str, trust: &Trust<'_>) -> Result<Proven, SamlError> {
     match received {
         Received::Post(value) => {
             let text = wire::decode_post(value, trust.limits.max_bytes)?;
@@ -185,7 +198,11 @@ fn prove(received: Received<'_>, name: &'static str, trust: &Trust<'_>) -> Resul
             if trust.keys.is_empty() {
                 return Err(SamlError::NoTrustedKey);
             }
-            verify_enveloped(root, signature, trust.keys, &trust.limits)
+            let text = verify_enveloped(root, signature, trust.keys, &trust.limits)?;
+            Ok(Proven {
+                text,
+                relay_state: None,
+            })
         }
         Received::Redirect(raw) => {
             let query = RedirectQuery::parse(raw, trust.limits.max_bytes)?;
@@ -194,7 +211,7 @@ fn prove(received: Received<'_>, name: &'static str, trust: &Trust<'_>) -> Resul
             };
             let algorithm = SignatureAlgorithm::from_uri(algorithm)?;
             verify_with_any(trust.keys, algorithm, query.signed_octets().as_bytes(), signature)?;
-            wire::check_relay_state(query.relay_state.as_deref())?;
+            wire::check_relay_state(query.relay_state.as_deref(), wire::RELAY_STATE_ECHO_MAX)?;
             let text = wire::inflate(&query.deflated, trust.limits.max_bytes)?;
             let tree = Tree::parse(&text, &trust.limits, Dialect::Message)?;
             check_root(tree.root(), name)?;
@@ -203,7 +220,10 @@ fn prove(received: Received<'_>, name: &'static str, trust: &Trust<'_>) -> Resul
                     found: tree.root().quoted_name(),
                 });
             }
-            Ok(text.clone())
+            Ok(Proven {
+                text: text.clone(),
+                relay_state: query.relay_state,
+            })
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::error::{Quote, SamlError};
 use crate::limits::Limits;
 
 /// Most namespace declarations in scope at one place; bounds the work of canonicalization.
-const MAX_NAMESPACES_IN_SCOPE: usize = 128;
+const MAX_NAMESPACES_IN_SCOPE: usize = 64;
 /// Longest ID accepted.
 const MAX_ID: usize = 256;
 

@@ -269,3 +269,24 @@ fn too_many_encrypted_attributes() {
     assert_eq!(code(&put(16)), "accepted");
     assert_eq!(code(&put(17)), "saml_encryption_malformed");
 }
+
+#[test]
+fn content_under_a_known_key_does_not_help_without_a_transported_one() {
+    let mut zero = encryption(ContentCipher::Aes256Gcm);
+    zero.random = [0; 48];
+    let genuine = sign_in_place(&assertion(), assertion_id(), &IDP_KEYS.key, &Forge::default());
+    let data = encrypt_element(&genuine, &zero).unwrap();
+    let xml = wrap(&format!(
+        "<saml:EncryptedAssertion>{data}</saml:EncryptedAssertion>"
+    ));
+    assert_eq!(code(&xml), "accepted");
+    let start = xml.find("<xenc:CipherValue>").unwrap() + "<xenc:CipherValue>".len();
+    let end = start + xml[start..].find('<').unwrap();
+    let broken = format!(
+        "{}{}{}",
+        &xml[..start],
+        wire::base64_encode(&[1; 256]),
+        &xml[end..]
+    );
+    assert_eq!(code(&broken), "saml_decryption_failed");
+}

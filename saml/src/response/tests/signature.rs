@@ -425,7 +425,7 @@ fn signature_in_another_place_of_its_parent() {
 
 #[test]
 fn a_prefix_list_cannot_be_a_burden() {
-    let many: Vec<String> = (0..33).map(|i| format!("p{i}")).collect();
+    let many: Vec<String> = (0..17).map(|i| format!("p{i}")).collect();
     let forge = Forge {
         transform: Canonicalization::Exclusive(many),
         ..Forge::default()
