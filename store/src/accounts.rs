@@ -281,24 +281,7 @@ fn membership(mut row: Row) -> Result<Membership> {
     let source = row.json("memberships.source")?;
     let pinned = row.flag("memberships.pinned")?;
     let all_workspaces = row.opt_json("memberships.all_workspaces")?;
-    let license = match row.opt_text("memberships.license")? {
-        Some(license) => Some(LicenseGrant {
-            license: LicenseId::new(license),
-            source: row.json("memberships.license_source")?,
-            pinned: row.flag("memberships.license_pinned")?,
-            seated: row.flag("memberships.license_seated")?,
-        }),
-        None => {
-            for column in [
-                "memberships.license_source",
-                "memberships.license_pinned",
-                "memberships.license_seated",
-            ] {
-                row.skip(column)?;
-            }
-            None
-        }
-    };
+    let license = license(&mut row)?;
     let version = row.int("memberships.version")?;
     let (roles, workspaces) = (Vec::new(), Vec::new());
     Ok(Membership {
@@ -312,6 +295,23 @@ fn membership(mut row: Row) -> Result<Membership> {
         license,
         version,
     })
+}
+
+fn license(row: &mut Row) -> Result<Option<LicenseGrant>> {
+    let license = row.opt_text("memberships.license")?;
+    let source = row.opt_json("memberships.license_source")?;
+    let pinned = row.opt_int("memberships.license_pinned")? == Some(1);
+    let seated = row.opt_int("memberships.license_seated")? == Some(1);
+    let Some(license) = license.map(LicenseId::new) else {
+        return Ok(None);
+    };
+    let source = source.ok_or(StoreError::Corrupt("memberships.license_source"))?;
+    Ok(Some(LicenseGrant {
+        license,
+        source,
+        pinned,
+        seated,
+    }))
 }
 
 fn key(row: &mut Row) -> Result<(AccountId, OrganizationId)> {

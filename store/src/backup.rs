@@ -62,7 +62,7 @@ const TABLES: &[&str] = &[
 /// The table that belongs to the program and not to the data.
 const MIGRATIONS: &str = "schema_migrations";
 /// How long a restore may take.
-const RESTORE_LIMIT: Duration = Duration::from_secs(24 * 3600);
+const RESTORE_LIMIT: Duration = Duration::from_hours(24);
 const FORMAT: &str = "provost-backup";
 /// Rows that go over in one statement when restoring.
 const BATCH: usize = 50;

@@ -1,26 +1,25 @@
-//! The one file that knows there are two engines: opening, one connection, arguments, rows, errors and the few words
+//! The one module that knows there are two engines: opening, one connection, arguments, rows, errors and the few words
 //! of SQL that differ. Never knows a table.
 //!
 //! SQL is written once, with `$1` arguments and these placeholders: `{blob}` (type of bytes), `{lock}` (row lock of a
 //! select), `{skip_locked}` (row lock that passes over locked rows) and `{list:$1}` (the values of a JSON list of texts,
 //! for `IN`).
 
+mod failure;
+mod rows;
+
 use std::borrow::Cow;
 use std::str::FromStr as _;
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
-use sqlx::error::ErrorKind;
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
-use sqlx::sqlite::{
-    SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
-};
-use sqlx::{
-    Arguments as _, AssertSqlSafe, Column as _, Connection as _, PgPool, Postgres, Row as _,
-    SqliteConnection, SqlitePool, TypeInfo as _, ValueRef as _,
-};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{AssertSqlSafe, Connection as _, PgPool, Postgres, SqliteConnection, SqlitePool};
 
+use self::failure::failed;
+use self::rows::Names;
 use crate::error::{Result, StoreError};
 use crate::value::{Bind, Cell, Row};
 
@@ -188,10 +187,10 @@ impl Conn {
     pub(crate) async fn run(&mut self, sql: &str, binds: Vec<Bind>) -> Result<u64> {
         let text = AssertSqlSafe(translate(self.dialect(), sql).into_owned());
         match self {
-            Self::Sqlite(conn) => run_sqlite(conn, text, binds).await,
-            Self::SqlitePooled(conn) => run_sqlite(conn, text, binds).await,
+            Self::Sqlite(conn) => rows::run_sqlite(conn, text, binds).await,
+            Self::SqlitePooled(conn) => rows::run_sqlite(conn, text, binds).await,
             Self::Postgres(conn) => {
-                let query = sqlx::query_with(text, postgres_arguments(binds)?);
+                let query = sqlx::query_with(text, rows::postgres_arguments(binds)?);
                 Ok(query.execute(&mut **conn).await.map_err(failed)?.rows_affected())
             }
         }
@@ -214,13 +213,13 @@ impl Conn {
     ) -> Result<impl Stream<Item = Result<(Names, Vec<Cell>)>> + Send + Unpin + '_> {
         let text = AssertSqlSafe(translate(self.dialect(), sql).into_owned());
         let stream = match self {
-            Self::Sqlite(conn) => sqlite_stream(conn, text, binds, named)?,
-            Self::SqlitePooled(conn) => sqlite_stream(conn, text, binds, named)?,
+            Self::Sqlite(conn) => rows::sqlite_stream(conn, text, binds, named)?,
+            Self::SqlitePooled(conn) => rows::sqlite_stream(conn, text, binds, named)?,
             Self::Postgres(conn) => {
-                let query = sqlx::query_with(text, postgres_arguments(binds)?);
+                let query = sqlx::query_with(text, rows::postgres_arguments(binds)?);
                 query
                     .fetch(&mut **conn)
-                    .map(move |row| postgres_row(&row.map_err(failed)?, named))
+                    .map(move |row| rows::postgres_row(&row.map_err(failed)?, named))
                     .boxed()
             }
         };
@@ -285,108 +284,6 @@ impl Conn {
     }
 }
 
-/// Names of the columns of a row.
-pub(crate) type Names = Vec<String>;
-
-type RowStream<'c> = futures_util::stream::BoxStream<'c, Result<(Names, Vec<Cell>)>>;
-
-fn sqlite_stream<'c>(
-    conn: &'c mut SqliteConnection,
-    text: AssertSqlSafe<String>,
-    binds: Vec<Bind>,
-    named: bool,
-) -> Result<RowStream<'c>> {
-    let query = sqlx::query_with(text, sqlite_arguments(binds)?);
-    Ok(query
-        .fetch(conn)
-        .map(move |row| sqlite_row(&row.map_err(failed)?, named))
-        .boxed())
-}
-
-async fn run_sqlite(
-    conn: &mut SqliteConnection,
-    text: AssertSqlSafe<String>,
-    binds: Vec<Bind>,
-) -> Result<u64> {
-    let query = sqlx::query_with(text, sqlite_arguments(binds)?);
-    Ok(query.execute(conn).await.map_err(failed)?.rows_affected())
-}
-
-fn sqlite_arguments(binds: Vec<Bind>) -> Result<SqliteArguments> {
-    let mut arguments = SqliteArguments::default();
-    for bind in binds {
-        match bind {
-            Bind::Int(value) => arguments.add(value),
-            Bind::Text(value) => arguments.add(value),
-            Bind::Bytes(value) => arguments.add(value),
-        }
-        .map_err(|error| StoreError::Engine(sqlx::Error::Encode(error)))?;
-    }
-    Ok(arguments)
-}
-
-fn postgres_arguments(binds: Vec<Bind>) -> Result<PgArguments> {
-    let mut arguments = PgArguments::default();
-    for bind in binds {
-        match bind {
-            Bind::Int(value) => arguments.add(value),
-            Bind::Text(value) => arguments.add(value),
-            Bind::Bytes(value) => arguments.add(value),
-        }
-        .map_err(|error| StoreError::Engine(sqlx::Error::Encode(error)))?;
-    }
-    Ok(arguments)
-}
-
-fn sqlite_row(row: &SqliteRow, named: bool) -> Result<(Names, Vec<Cell>)> {
-    let mut cells = Vec::with_capacity(row.len());
-    for at in 0..row.len() {
-        let value = row.try_get_raw(at).map_err(failed)?;
-        let kind = value.type_info().name().to_owned();
-        let null = value.is_null();
-        drop(value);
-        cells.push(match kind.as_str() {
-            _ if null => Cell::Null,
-            "INTEGER" => Cell::Int(row.try_get_unchecked(at).map_err(failed)?),
-            "BLOB" => Cell::Bytes(row.try_get_unchecked(at).map_err(failed)?),
-            _ => Cell::Text(row.try_get_unchecked(at).map_err(failed)?),
-        });
-    }
-    let names = if named {
-        row.columns()
-            .iter()
-            .map(|column| column.name().to_owned())
-            .collect()
-    } else {
-        Vec::new()
-    };
-    Ok((names, cells))
-}
-
-fn postgres_row(row: &PgRow, named: bool) -> Result<(Names, Vec<Cell>)> {
-    let mut cells = Vec::with_capacity(row.len());
-    for at in 0..row.len() {
-        let value = row.try_get_raw(at).map_err(failed)?;
-        let kind = value.type_info().name().to_owned();
-        cells.push(match kind.as_str() {
-            _ if value.is_null() => Cell::Null,
-            "INT8" => Cell::Int(row.try_get(at).map_err(failed)?),
-            "INT4" => Cell::Int(i64::from(row.try_get::<i32, _>(at).map_err(failed)?)),
-            "BYTEA" => Cell::Bytes(row.try_get(at).map_err(failed)?),
-            _ => Cell::Text(row.try_get(at).map_err(failed)?),
-        });
-    }
-    let names = if named {
-        row.columns()
-            .iter()
-            .map(|column| column.name().to_owned())
-            .collect()
-    } else {
-        Vec::new()
-    };
-    Ok((names, cells))
-}
-
 /// Puts the words of one engine in place of the placeholders.
 fn translate(dialect: Dialect, sql: &str) -> Cow<'_, str> {
     if !sql.contains('{') {
@@ -413,56 +310,6 @@ fn translate(dialect: Dialect, sql: &str) -> Cow<'_, str> {
         text = format!("{head}{before}{argument}{after}{tail}");
     }
     Cow::Owned(text)
-}
-
-/// Turns an engine's error into ours.
-pub(crate) fn failed(error: sqlx::Error) -> StoreError {
-    let Some(database) = error.as_database_error() else {
-        return match error {
-            sqlx::Error::PoolTimedOut => StoreError::Busy,
-            sqlx::Error::PoolClosed => StoreError::Closed,
-            other => StoreError::Engine(other),
-        };
-    };
-    let code = database.code().unwrap_or_default();
-    match database.kind() {
-        ErrorKind::UniqueViolation => {
-            let name = database
-                .constraint()
-                .map_or_else(|| sqlite_constraint(database.message()), str::to_owned);
-            StoreError::Conflict(name)
-        }
-        ErrorKind::ForeignKeyViolation => StoreError::Conflict("foreign_key".to_owned()),
-        // SQLite: BUSY and LOCKED with their extended codes. PostgreSQL: serialization failure, deadlock, lock time-out.
-        _ if matches!(
-            &*code,
-            "5" | "6" | "261" | "262" | "517" | "518" | "40001" | "40P01" | "55P03"
-        ) =>
-        {
-            StoreError::Busy
-        }
-        _ => StoreError::Engine(error),
-    }
-}
-
-/// SQLite names the columns of a violated index, PostgreSQL the index. This makes both the index's name.
-fn sqlite_constraint(message: &str) -> String {
-    let columns = message.rsplit_once(": ").map_or(message, |(_, columns)| columns);
-    match columns {
-        "accounts.email_key" => "accounts_standard_email".to_owned(),
-        "accounts.connection, accounts.email_key" => "accounts_sso_email".to_owned(),
-        "accounts.connection, accounts.external_id" => "accounts_external_id".to_owned(),
-        "accounts.connection, accounts.user_name_key" => "accounts_user_name".to_owned(),
-        "links.connection, links.subject_key" => "links_subject".to_owned(),
-        "domains.name" => "domains_verified".to_owned(),
-        "roles.organization, roles.name" => "roles_name".to_owned(),
-        "sessions.digest" => "sessions_digest".to_owned(),
-        "tokens.digest" => "tokens_digest".to_owned(),
-        "invitations.digest" => "invitations_digest".to_owned(),
-        "jobs.idempotency_key" => "jobs_idempotency".to_owned(),
-        "groups.connection, groups.external_id" => "groups_external_id".to_owned(),
-        _ => format!("{}_pkey", columns.split('.').next().unwrap_or_default()),
-    }
 }
 
 #[cfg(test)]

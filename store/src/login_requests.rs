@@ -34,7 +34,7 @@ impl std::fmt::Debug for LoginRequest {
             .debug_struct("LoginRequest")
             .field("id", &self.id)
             .field("connection", &self.connection)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

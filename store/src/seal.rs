@@ -207,19 +207,19 @@ mod tests {
     #[test]
     fn a_sealed_value_opens_only_in_its_place_and_with_its_key() {
         let sealer = Sealer::new(&DataKeys::new([1; 32])).unwrap();
-        let sealed = sealer.seal_text(("t", "c", "1"), "swordfish").unwrap();
+        let stored = sealer.seal_text(("t", "c", "1"), "swordfish").unwrap();
         assert_eq!(
-            sealer.open_text(("t", "c", "1"), &sealed).unwrap().as_str(),
+            sealer.open_text(("t", "c", "1"), &stored).unwrap().as_str(),
             "swordfish"
         );
-        assert!(sealer.open(("t", "c", "2"), &sealed).is_err());
-        assert!(sealer.open(("t", "d", "1"), &sealed).is_err());
+        assert!(sealer.open(("t", "c", "2"), &stored).is_err());
+        assert!(sealer.open(("t", "d", "1"), &stored).is_err());
         let other = Sealer::new(&DataKeys::new([2; 32])).unwrap();
-        assert_eq!(other.open(("t", "c", "1"), &sealed).unwrap_err().code(), "sealed");
-        let mut flipped = sealed.clone();
+        assert_eq!(other.open(("t", "c", "1"), &stored).unwrap_err().code(), "sealed");
+        let mut flipped = stored.clone();
         *flipped.last_mut().unwrap() ^= 1;
         assert!(sealer.open(("t", "c", "1"), &flipped).is_err());
-        assert!(sealer.open(("t", "c", "1"), &sealed[..10]).is_err());
+        assert!(sealer.open(("t", "c", "1"), &stored[..10]).is_err());
     }
 
     #[test]

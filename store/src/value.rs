@@ -132,10 +132,6 @@ impl Row {
         self.cells.next().ok_or(StoreError::Corrupt(what))
     }
 
-    pub(crate) fn skip(&mut self, what: &'static str) -> Result<()> {
-        self.next(what).map(drop)
-    }
-
     pub(crate) fn opt_int(&mut self, what: &'static str) -> Result<Option<i64>> {
         match self.next(what)? {
             Cell::Null => Ok(None),

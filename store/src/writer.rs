@@ -16,7 +16,7 @@ const BATCH: usize = 128;
 /// How many jobs may wait; callers beyond wait to be let in.
 const QUEUE: usize = 4096;
 /// How long one job may take. Jobs never touch the network, so this is generous.
-pub(crate) const JOB_LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const JOB_LIMIT: Duration = Duration::from_mins(1);
 
 /// A queued write, its types hidden.
 pub(crate) trait Job: Send {
@@ -89,7 +89,7 @@ where
     fn answer(self: Box<Self>, commit: Result<()>) {
         let outcome = match (self.outcome, commit) {
             (Some(Err(own)), _) => Err(own),
-            (Some(Ok(_)), Err(failed)) | (None, Err(failed)) => Err(failed.into()),
+            (Some(Ok(_)) | None, Err(failed)) => Err(failed.into()),
             (Some(Ok(value)), Ok(())) => Ok(value),
             (None, Ok(())) => Err(StoreError::Closed.into()),
         };
@@ -177,7 +177,7 @@ async fn batch(
         let _ = tx.conn().script("ROLLBACK").await;
     }
     for job in ran {
-        job.answer(committed.as_ref().map(|()| ()).map_err(again));
+        job.answer(committed.as_ref().copied().map_err(again));
     }
     close
 }

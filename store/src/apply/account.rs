@@ -1,5 +1,7 @@
 //! Changes of accounts and their federated identities.
 
+use std::fmt::Write as _;
+
 use jiff::Timestamp;
 use provost_kernel::directory::{Account, Authentication, Link, Origin, Status};
 use provost_kernel::id::{AccountId, SessionId};
@@ -56,7 +58,8 @@ impl Tx {
         let mut columns = String::new();
         for (column, value) in patched(set)? {
             values.push(value);
-            columns.push_str(&format!(", {column} = ${}", values.len()));
+            // Writing to a String cannot fail.
+            let _ = write!(columns, ", {column} = ${}", values.len());
         }
         let sql = format!(
             "UPDATE accounts SET version = $3, updated_at = $4{columns} WHERE id = $1 AND version = $2"
@@ -130,13 +133,12 @@ impl Tx {
             fold_key(&link.subject),
             now,
         ];
-        self.run(sql, row).await.map(drop).map_err(|error| match error {
-            // Which index notices first differs between the engines; to callers it is one thing.
-            StoreError::Conflict(name) if name == "links_pkey" => {
-                StoreError::Conflict("links_subject".to_owned())
-            }
-            other => other,
-        })
+        let outcome = self.run(sql, row).await.map(drop);
+        // Which index notices first differs between the engines; to callers it is one thing.
+        if matches!(&outcome, Err(StoreError::Conflict(name)) if name == "links_pkey") {
+            return Err(StoreError::Conflict("links_subject".to_owned()));
+        }
+        outcome
     }
 
     pub(super) async fn unlink(&mut self, account: &AccountId, link: &Link) -> Result<()> {

@@ -143,8 +143,9 @@ conformance! {
     }
 
     async fn every_table_is_in_the_backup(store, _) {
-        let missing = store.read(|reader| Box::pin(async move { reader.tables_without_backup().await })).await.unwrap();
-        assert_eq!(missing, Vec::<String>::new());
+        let missing: Result<Vec<String>, StoreError> =
+            store.read(|reader| Box::pin(async move { reader.tables_without_backup().await })).await;
+        assert_eq!(missing.unwrap(), Vec::<String>::new());
     }
 
     async fn sealed_secrets_open_again_and_never_show_in_the_database(store, database) {
@@ -200,7 +201,7 @@ conformance! {
         let text = std::fs::read_to_string(&backup).unwrap();
         std::fs::remove_file(&backup).unwrap();
         assert!(text.contains("home-okta") && !text.contains("swordfish"));
-        assert!(!text.contains(&hex("swordfish-in-clear-text")));
+        assert!(!text.contains("73776f7264666973682d696e2d636c6561722d74657874"));
         if let Some(directory) = &database.directory {
             let mut bytes = 0;
             for file in std::fs::read_dir(directory).unwrap() {
@@ -212,10 +213,6 @@ conformance! {
             assert!(bytes > 10_000, "the files that were searched hold the database");
         }
     }
-}
-
-fn hex(text: &str) -> String {
-    text.bytes().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[tokio::test]
