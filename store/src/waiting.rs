@@ -1,16 +1,16 @@
-//! Requests of apps that wait for a sign-in, and apps that are yet to be told that a session ended.
-//! Never knows what the parameters of a request mean or how an app is told.
+//! What the OpenID provider keeps besides codes and tokens: requests of apps that wait for a sign-in, and apps that
+//! are yet to be told that a session ended. Never knows what the parameters of a request mean or how an app is told.
 
 use jiff::Timestamp;
 use provost_kernel::id::{AccountId, SessionId};
 
 use crate::error::Result;
 use crate::tx::{Reader, Tx};
-use crate::value::binds;
+use crate::value::{binds, json};
 
 /// An authorization request of an app that waits until its person has signed in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuthorizeRequest {
+pub struct WaitingRequest {
     /// Opaque, unguessable identifier.
     pub id: String,
     /// The app.
@@ -21,6 +21,8 @@ pub struct AuthorizeRequest {
     pub asked_at: Timestamp,
     /// When it is forgotten.
     pub expires_at: Timestamp,
+    /// How often the browser came back for it without a session.
+    pub returns: i64,
 }
 
 /// An app that a revoked session had signed in to and that was not told yet.
@@ -39,26 +41,43 @@ impl Tx {
     ///
     /// # Errors
     /// `conflict` if the identifier exists, `engine`.
-    pub async fn insert_authorize_request(&mut self, request: &AuthorizeRequest) -> Result<()> {
-        let sql = "INSERT INTO authorize_requests (id, client_id, parameters, asked_at, expires_at) \
-                   VALUES ($1, $2, $3, $4, $5)";
-        let AuthorizeRequest { id, client_id, parameters, asked_at, expires_at } = request;
-        self.run(sql, binds![id, client_id, parameters, *asked_at, *expires_at]).await.map(drop)
+    pub async fn put_waiting_request(&mut self, request: &WaitingRequest) -> Result<()> {
+        let sql = "INSERT INTO authorize_requests (id, client_id, parameters, asked_at, expires_at, returns) \
+                   VALUES ($1, $2, $3, $4, $5, $6)";
+        let WaitingRequest { id, client_id, parameters, asked_at, expires_at, returns } = request;
+        self.run(sql, binds![id, client_id, parameters, *asked_at, *expires_at, *returns]).await.map(drop)
     }
 
     /// Forgets a request and tells whether it was there.
     ///
     /// # Errors
     /// `engine`.
-    pub async fn delete_authorize_request(&mut self, id: &str) -> Result<bool> {
+    pub async fn take_waiting_request(&mut self, id: &str) -> Result<bool> {
         Ok(self.run("DELETE FROM authorize_requests WHERE id = $1", binds![id]).await? > 0)
+    }
+
+    /// Counts that the browser came back for a request without a session.
+    ///
+    /// # Errors
+    /// `engine`.
+    pub async fn count_return(&mut self, id: &str) -> Result<()> {
+        self.run("UPDATE authorize_requests SET returns = returns + 1 WHERE id = $1", binds![id]).await.map(drop)
+    }
+
+    /// Replaces what the token endpoint keeps with a refresh token.
+    ///
+    /// # Errors
+    /// `engine`.
+    pub async fn set_refresh_token_data(&mut self, digest: &str, data: &serde_json::Value) -> Result<()> {
+        let sql = "UPDATE refresh_tokens SET data = $2 WHERE digest = $1";
+        self.run(sql, binds![digest, json(data)?]).await.map(drop)
     }
 
     /// Forgets at most `limit` requests that expired before `now` and returns how many.
     ///
     /// # Errors
     /// `engine`.
-    pub async fn purge_authorize_requests(&mut self, now: Timestamp, limit: u32) -> Result<u64> {
+    pub async fn purge_waiting_requests(&mut self, now: Timestamp, limit: u32) -> Result<u64> {
         let sql = "DELETE FROM authorize_requests WHERE id IN \
                    (SELECT id FROM authorize_requests WHERE expires_at < $1 LIMIT $2)";
         self.run(sql, binds![now, limit]).await
@@ -79,17 +98,28 @@ impl Reader {
     ///
     /// # Errors
     /// `engine` and `corrupt`.
-    pub async fn authorize_request(&mut self, id: &str, now: Timestamp) -> Result<Option<AuthorizeRequest>> {
-        let sql = "SELECT id, client_id, parameters, asked_at, expires_at FROM authorize_requests \
+    pub async fn waiting_request(&mut self, id: &str, now: Timestamp) -> Result<Option<WaitingRequest>> {
+        let sql = "SELECT id, client_id, parameters, asked_at, expires_at, returns FROM authorize_requests \
                    WHERE id = $1 AND expires_at > $2";
         let Some(mut row) = self.row(sql, binds![id, now]).await? else { return Ok(None) };
-        Ok(Some(AuthorizeRequest {
+        Ok(Some(WaitingRequest {
             id: row.text("authorize_requests.id")?,
             client_id: row.text("authorize_requests.client_id")?,
             parameters: row.text("authorize_requests.parameters")?,
             asked_at: row.time("authorize_requests.asked_at")?,
             expires_at: row.time("authorize_requests.expires_at")?,
+            returns: row.int("authorize_requests.returns")?,
         }))
+    }
+
+    /// Tells whether the tokens of a family were revoked: its code was used twice, or one of its tokens ended.
+    ///
+    /// # Errors
+    /// `engine`.
+    pub async fn is_family_revoked(&mut self, family: &str) -> Result<bool> {
+        let sql = "SELECT 1 FROM authorization_codes WHERE family = $1 AND revoked_at IS NOT NULL UNION ALL \
+                   SELECT 1 FROM refresh_tokens WHERE family = $1 AND revoked_at IS NOT NULL LIMIT 1";
+        Ok(self.row(sql, binds![family]).await?.is_some())
     }
 
     /// Lists apps of sessions revoked after `since` that were not told yet, at most `limit`, oldest first.

@@ -46,9 +46,28 @@ impl ReturnTo {
     ///
     /// Errors: as [`Self::success`].
     pub fn refusal(&self, issuer: &str, error: OAuthError) -> Result<Delivery, OAuthError> {
+        self.refuse(issuer, error, error.to_string())
+    }
+
+    /// Answers with a refusal that an administrator can look up under a reference number.
+    ///
+    /// Errors: as [`Self::success`].
+    pub fn refusal_with_reference(
+        &self,
+        issuer: &str,
+        error: OAuthError,
+        reference: &str,
+    ) -> Result<Delivery, OAuthError> {
+        // RFC 6749 4.1.2.1 allows printable ASCII without quotation mark and backslash.
+        let plain = |c: &char| c.is_ascii_graphic() && !matches!(c, '"' | '\\');
+        let reference: String = reference.chars().filter(plain).take(64).collect();
+        self.refuse(issuer, error, format!("{error} (reference {reference})"))
+    }
+
+    fn refuse(&self, issuer: &str, error: OAuthError, description: String) -> Result<Delivery, OAuthError> {
         let fields = vec![
             ("error", Secret::new(error.wire())),
-            ("error_description", Secret::new(error.to_string())),
+            ("error_description", Secret::new(description)),
         ];
         self.deliver(issuer, fields)
     }
@@ -104,6 +123,20 @@ mod tests {
         };
         assert!(url.expose().contains("error=login_required&"));
         assert!(url.expose().contains("&iss="));
+    }
+
+    #[test]
+    fn a_refusal_may_carry_a_reference_number() {
+        let answer = return_to(ResponseMode::Query).refusal_with_reference(
+            "https://sso.example",
+            OAuthError::AccessDenied,
+            "ABCD-1234\"\n",
+        );
+        let Ok(Delivery::Redirect(url)) = answer else {
+            panic!("redirect expected")
+        };
+        assert!(url.expose().contains("error=access_denied&"));
+        assert!(url.expose().contains("%28reference+ABCD-1234%29&"));
     }
 
     #[test]

@@ -156,6 +156,8 @@ pub struct VerifiedAccessToken {
     pub scopes: Vec<String>,
     /// The session, to be checked for revocation.
     pub sid: Option<String>,
+    /// The organization signed in to.
+    pub organization: Option<String>,
     /// Its id.
     pub jti: String,
     /// When it was made.
@@ -208,6 +210,7 @@ pub fn verify_access_token(
             .map(str::to_owned)
             .collect(),
         sid: claims.text("sid").map(str::to_owned),
+        organization: claims.text("organization").map(str::to_owned),
         jti: claims.text("jti").ok_or(OidcError::JtiMissing)?.to_owned(),
         issued_at: claims.time("iat")?.ok_or(OidcError::IatMissing)?,
         expires: claims.time("exp")?.ok_or(OidcError::ExpMissing)?,

@@ -1,0 +1,356 @@
+//! `/oauth2/authorize`: an app asks who the person is.
+//!
+//! Owns the way of a request: checked, perhaps kept while the person signs in, answered with a code or a refusal.
+//! Never signs a person in, and never sends anything to an address that is not proven to be the app's.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use provost_kernel::id::{ConnectionId, OrganizationId, TraceId};
+use provost_kernel::trace::{SIGN_IN, Stage, Step as TraceStep, StepOutcome, Trace};
+use provost_oidc::op::response::ReturnTo;
+use provost_oidc::op::{AuthorizeRequest, Delivery, authorize, tokens};
+use provost_oidc::{OAuthError, Params};
+use provost_store::{SessionRecord, WaitingRequest};
+
+use crate::app::App;
+use crate::error::{AppError, Result};
+use crate::flow::departure::Departure;
+use crate::flow::openid::admission::Refusal;
+use crate::flow::openid::applications::{self, Application};
+use crate::flow::openid::step::{SessionFacts, Step, Wish, step};
+use crate::flow::openid::view::{self, Unseen};
+use crate::flow::openid::{code, keys};
+use crate::flow::pending::{self, SignInHints};
+
+/// How long a request waits for its person.
+const LIFETIME: SignedDuration = SignedDuration::from_mins(30);
+/// How often a browser may come back without a session before we stop sending it round in circles (R-120).
+const MOST_RETURNS: i64 = 3;
+
+/// A checked request with what belongs to it.
+struct Asked {
+    request: AuthorizeRequest,
+    application: Arc<Application>,
+    wish: Wish,
+    at: Timestamp,
+}
+
+/// A request as it was read: good, or refused in a way that the app is told.
+enum Read {
+    Good(Box<Asked>),
+    Refused(Departure),
+}
+
+/// Answers a request that came by a link or redirect.
+///
+/// # Errors
+/// 400 with a page where the request is not provably the app's; those of the store.
+pub async fn begin(app: &App, parameters: &str, session: Option<&SessionRecord>) -> Result<Departure> {
+    let now = app.world.now();
+    let asked = match read(app, parameters, now).await? {
+        Read::Good(asked) => asked,
+        Read::Refused(answer) => return Ok(answer),
+    };
+    match step(&asked.wish, session.map(facts).as_ref(), now, now) {
+        Step::SignIn { .. } => {
+            if let Some(error) = unknown_target(app, &asked.request).await? {
+                return refuse(app, &asked.request.return_to, error);
+            }
+            let id = keep(app, &asked, parameters, 0).await?;
+            Ok(Departure::Redirect(sign_in_path(&asked.request, &id)))
+        }
+        Step::Refuse(error) => refuse(app, &asked.request.return_to, error),
+        Step::Answer => answer(app, &asked, session, None).await,
+    }
+}
+
+/// Answers a request that came by a form: keeps it and lets the browser fetch the answer, because a form of
+/// another site does not bring our cookie along.
+///
+/// # Errors
+/// As [`begin`].
+pub async fn begin_posted(app: &App, parameters: &str) -> Result<Departure> {
+    match read(app, parameters, app.world.now()).await? {
+        // That first return is of our own making.
+        Read::Good(asked) => {
+            let id = keep(app, &asked, parameters, -1).await?;
+            Ok(Departure::Redirect(pending::continue_path(&id)))
+        }
+        Read::Refused(answer) => Ok(answer),
+    }
+}
+
+/// Goes on with a request whose person comes back from signing in.
+///
+/// # Errors
+/// 400 with a page for a request that is unknown, answered or too old; as [`begin`].
+pub async fn resume(app: &App, id: &str, session: Option<&SessionRecord>) -> Result<Departure> {
+    let now = app.world.now();
+    let waiting = waiting(app, id).await?.ok_or_else(gone)?;
+    // Read again: the registration may have changed meanwhile.
+    let asked = match read(app, &waiting.parameters, waiting.asked_at).await? {
+        Read::Good(asked) => asked,
+        Read::Refused(answer) => return Ok(answer),
+    };
+    match step(&asked.wish, session.map(facts).as_ref(), waiting.asked_at, now) {
+        Step::SignIn { .. } if waiting.returns >= MOST_RETURNS => Err(AppError::bad_request(
+            "cookies_missing",
+            "Your browser did not keep the cookie of this sign-in. Allow cookies for this site, then go back to the \
+             app and start again.",
+        )),
+        Step::SignIn { .. } => {
+            if let Some(error) = unknown_target(app, &asked.request).await? {
+                return refuse(app, &asked.request.return_to, error);
+            }
+            let wanted = id.to_owned();
+            app.store.write(move |tx| Box::pin(async move { tx.count_return(&wanted).await })).await?;
+            Ok(Departure::Redirect(sign_in_path(&asked.request, id)))
+        }
+        Step::Refuse(error) => refuse(app, &asked.request.return_to, error),
+        Step::Answer => answer(app, &asked, session, Some(id)).await,
+    }
+}
+
+/// Returns what the sign-in pages should know of a waiting request; none if it is unknown or too old.
+///
+/// # Errors
+/// Those of the store.
+pub async fn hints(app: &App, id: &str) -> Result<Option<SignInHints>> {
+    let Some(waiting) = waiting(app, id).await? else { return Ok(None) };
+    let Read::Good(asked) = read(app, &waiting.parameters, waiting.asked_at).await? else { return Ok(None) };
+    let request = &asked.request;
+    Ok(Some(SignInHints {
+        client_id: request.client_id.clone(),
+        application: asked.application.name.clone(),
+        login_hint: request.login_hint.clone(),
+        domain_hint: request.domain_hint.clone(),
+        connection: request.connection.clone(),
+        organization: request.organization.clone(),
+        force: request.prompt.login || request.max_age.is_some(),
+        select_account: request.prompt.select_account,
+        max_age: request.max_age.map(|age| age.as_secs()),
+        acr_values: request.acr_values.clone(),
+        asked_at: Some(waiting.asked_at),
+    }))
+}
+
+/// Makes the page for a request that may not be answered to anyone.
+pub fn problem(error: OAuthError) -> AppError {
+    let text = format!(
+        "The app that sent you here asked for something that cannot be done: {error}. Go back to the app and try \
+         again; if that does not help, tell the people who run the app."
+    );
+    AppError::bad_request(error.code(), text)
+}
+
+fn gone() -> AppError {
+    AppError::bad_request(
+        "request_gone",
+        "This sign-in is no longer open: it was finished already or took too long. Go back to the app and start again.",
+    )
+}
+
+async fn waiting(app: &App, id: &str) -> Result<Option<WaitingRequest>> {
+    let (id, now) = (id.to_owned(), app.world.now());
+    Ok(app.store.read(|reader| Box::pin(async move { reader.waiting_request(&id, now).await })).await?)
+}
+
+async fn read(app: &App, parameters: &str, at: Timestamp) -> Result<Read> {
+    let params = Params::parse(parameters.as_bytes());
+    let client_id = authorize::client_id(&params).map_err(problem)?;
+    let Some(application) = applications::find(app, client_id).await? else {
+        return Err(problem(OAuthError::ClientUnknown));
+    };
+    let request = match authorize::validate(&params, &application.client) {
+        Ok(request) => request,
+        Err(refused) => {
+            return match refused.return_to {
+                Some(return_to) => refuse(app, &return_to, refused.error).map(Read::Refused),
+                None => Err(problem(refused.error)),
+            };
+        }
+    };
+    let account = match &request.id_token_hint {
+        None => None,
+        Some(token) => match hinted_account(app, token, &request.client_id).await? {
+            Ok(account) => Some(account),
+            Err(error) => return refuse(app, &request.return_to, error).map(Read::Refused),
+        },
+    };
+    let wish = Wish {
+        silent: request.prompt.none,
+        anew: request.prompt.login || request.prompt.select_account,
+        max_age: request.max_age.map(|age| age.as_secs()),
+        connection: request.connection.as_deref().map(ConnectionId::new),
+        account,
+    };
+    Ok(Read::Good(Box::new(Asked { request, application, wish, at })))
+}
+
+/// An ID token that was made for another app says nothing here.
+async fn hinted_account(app: &App, token: &str, client_id: &str) -> Result<Result<String, OAuthError>> {
+    let ring = keys::ring(app).await?;
+    Ok(match tokens::verify_id_token_hint(token, ring.public(), &app.config.issuer()) {
+        Ok(hint) if hint.client_id == client_id => Ok(hint.sub),
+        Ok(_) | Err(_) => Err(OAuthError::ParameterInvalid),
+    })
+}
+
+/// A connection or organization that does not exist would end on a page that says only "not found".
+async fn unknown_target(app: &App, request: &AuthorizeRequest) -> Result<Option<OAuthError>> {
+    let connection = request.connection.clone().map(ConnectionId::new);
+    let organization = request.organization.clone().map(OrganizationId::new);
+    if connection.is_none() && organization.is_none() {
+        return Ok(None);
+    }
+    Ok(app
+        .store
+        .read(|reader| {
+            Box::pin(async move {
+                if let Some(id) = &connection
+                    && reader.connection(id).await?.is_none()
+                {
+                    return Ok::<_, AppError>(Some(OAuthError::ParameterInvalid));
+                }
+                if let Some(id) = &organization
+                    && reader.organization(id).await?.is_none()
+                {
+                    return Ok(Some(OAuthError::OrganizationNotAllowed));
+                }
+                Ok(None)
+            })
+        })
+        .await?)
+}
+
+async fn keep(app: &App, asked: &Asked, parameters: &str, returns: i64) -> Result<String> {
+    let id = app.world.id("par_")?;
+    // The prefix and time of an id can be guessed; these bytes cannot.
+    let id = format!("{id}{}", hex(&app.world.bytes::<8>()?));
+    let request = WaitingRequest {
+        id: id.clone(),
+        client_id: asked.request.client_id.clone(),
+        parameters: parameters.to_owned(),
+        asked_at: asked.at,
+        expires_at: asked.at.saturating_add(LIFETIME).unwrap_or(Timestamp::MAX),
+        returns,
+    };
+    app.store.write(move |tx| Box::pin(async move { tx.put_waiting_request(&request).await })).await?;
+    Ok(id)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn sign_in_path(request: &AuthorizeRequest, id: &str) -> String {
+    let path = match (&request.connection, &request.organization) {
+        (Some(connection), _) => format!("/sso/{}/login", segment(connection)),
+        (None, Some(organization)) => format!("/login/{}", segment(organization)),
+        (None, None) => return pending::login_path(id),
+    };
+    format!("{path}?return_to={id}")
+}
+
+/// Writes an id as one segment of a path, whatever an app sent as id.
+fn segment(id: &str) -> String {
+    url::form_urlencoded::byte_serialize(id.as_bytes()).collect::<String>().replace('+', "%20")
+}
+
+fn facts(session: &SessionRecord) -> SessionFacts {
+    SessionFacts {
+        account: session.account.as_str().to_owned(),
+        created_at: session.created_at,
+        authenticated_at: session.authenticated_at,
+        connection: session.connection.clone(),
+    }
+}
+
+async fn answer(
+    app: &App,
+    asked: &Asked,
+    session: Option<&SessionRecord>,
+    waiting: Option<&str>,
+) -> Result<Departure> {
+    let Some(session) = session else { return refuse(app, &asked.request.return_to, OAuthError::LoginRequired) };
+    let (own, allowed) = (session.clone(), asked.application.allowed.clone());
+    let organization = asked.request.organization.clone().map(OrganizationId::new);
+    let wanted = organization.clone();
+    let seen = app
+        .store
+        .read(|reader| {
+            Box::pin(async move { view::of_session(reader, &own, &allowed, wanted.as_ref()).await })
+        })
+        .await?;
+    match seen {
+        Ok(_) => {
+            let code = code::issue(app, &asked.request, session, waiting).await?;
+            let issuer = app.config.issuer();
+            Ok(departure(asked.request.return_to.success(&issuer, &code).map_err(problem)?))
+        }
+        Err(Unseen::Over) => refuse(app, &asked.request.return_to, OAuthError::LoginRequired),
+        Err(Unseen::Refused(refusal)) => deny(app, asked, session, refusal, organization).await,
+    }
+}
+
+/// Tells the app that it may not have this person, under a number by which an admin finds the reason.
+async fn deny(
+    app: &App,
+    asked: &Asked,
+    session: &SessionRecord,
+    refusal: Refusal,
+    organization: Option<OrganizationId>,
+) -> Result<Departure> {
+    let client_id = &asked.request.client_id;
+    let (error, code, text) = match refusal {
+        Refusal::NoOrganization => (
+            OAuthError::AccessDenied,
+            "no_organization_for_app",
+            format!("no live membership of this person is in reach of the session and of the app {client_id}"),
+        ),
+        Refusal::OtherOrganization => (
+            OAuthError::OrganizationNotAllowed,
+            "organization_not_allowed",
+            format!("the app {client_id} asked for an organization that this session or the app does not reach"),
+        ),
+    };
+    let reference = app.world.reference()?;
+    let trace = Trace {
+        id: TraceId::new(reference.clone()),
+        at: app.world.now(),
+        kind: SIGN_IN.to_owned(),
+        connection: session.connection.clone(),
+        account: Some(session.account.clone()),
+        steps: vec![TraceStep {
+            stage: Stage::Organization,
+            outcome: StepOutcome::Refused,
+            code: code.to_owned(),
+            organization,
+            text,
+        }],
+    };
+    tracing::info!(code, reference, client_id, "app refused");
+    app.store.write(move |tx| Box::pin(async move { tx.insert_trace(&trace, code).await })).await?;
+    let issuer = app.config.issuer();
+    let delivery = asked.request.return_to.refusal_with_reference(&issuer, error, &reference);
+    Ok(departure(delivery.map_err(problem)?))
+}
+
+fn refuse(app: &App, return_to: &ReturnTo, error: OAuthError) -> Result<Departure> {
+    tracing::debug!(code = error.code(), "authorization request refused");
+    Ok(departure(return_to.refusal(&app.config.issuer(), error).map_err(problem)?))
+}
+
+fn departure(delivery: Delivery) -> Departure {
+    match delivery {
+        Delivery::Redirect(url) => Departure::Redirect(url.expose().to_owned()),
+        Delivery::FormPost { action, fields } => Departure::Form {
+            action,
+            fields: fields
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value.expose().to_owned()))
+                .collect(),
+        },
+    }
+}

@@ -1,0 +1,159 @@
+//! Authorization codes: made when a person may enter an app, redeemed once.
+//!
+//! Owns what is kept with a code. Never keeps the code itself, only its digest.
+
+use jiff::Timestamp;
+use provost_kernel::id::OrganizationId;
+use provost_oidc::op::code::{self, CodeDecision, CodeFacts, LIFETIME};
+use provost_oidc::op::{AuthorizeRequest, Subject};
+use provost_oidc::{OAuthError, Secret};
+use provost_store::{AuthorizationCode, CodeUse, SessionRecord, StoreError, Tx};
+use secrecy::ExposeSecret as _;
+use serde::{Deserialize, Serialize};
+
+use crate::app::App;
+use crate::error::{AppError, Result};
+use crate::flow::openid::Failure;
+use crate::flow::openid::admission::Allowed;
+use crate::flow::openid::applications::Application;
+use crate::flow::openid::refresh::{self, Seed};
+use crate::flow::openid::view::{self, Ask};
+use crate::world::digest_of;
+
+/// What is kept with a code beside what the store has columns for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct CodeData {
+    scopes: Vec<String>,
+    nonce: Option<String>,
+    challenge: Option<String>,
+    organization: Option<String>,
+}
+
+/// What a grant gives; the token endpoint makes tokens of it.
+#[derive(Debug)]
+pub struct Granted {
+    /// The person and session.
+    pub subject: Subject,
+    /// Scopes of the tokens.
+    pub scopes: Vec<String>,
+    /// The app's nonce, with a code only.
+    pub nonce: Option<String>,
+    /// All tokens that come out of one sign-in at one app.
+    pub family: String,
+    /// The refresh token.
+    pub refresh_token: Option<Secret>,
+}
+
+/// Makes a code for the person of a session; `waiting` is the kept request that it answers.
+///
+/// # Errors
+/// Those of the store.
+pub async fn issue(
+    app: &App,
+    request: &AuthorizeRequest,
+    session: &SessionRecord,
+    waiting: Option<&str>,
+) -> Result<Secret> {
+    let now = app.world.now();
+    let token = app.world.token("pvc_")?;
+    let data = CodeData {
+        scopes: request.scopes.clone(),
+        nonce: request.nonce.clone(),
+        challenge: request.code_challenge.clone(),
+        organization: request.organization.clone(),
+    };
+    let row = AuthorizationCode {
+        digest: token.digest,
+        client_id: request.client_id.clone(),
+        session: session.id.clone(),
+        account: session.account.clone(),
+        redirect_uri: request.return_to.redirect_uri.clone(),
+        data: serde_json::to_value(data).map_err(AppError::internal)?,
+        family: app.world.id("fam_")?,
+        expires_at: now.saturating_add(LIFETIME).unwrap_or(Timestamp::MAX),
+    };
+    let waiting = waiting.map(str::to_owned);
+    app.store
+        .write(move |tx| {
+            Box::pin(async move {
+                if let Some(id) = waiting {
+                    tx.take_waiting_request(&id).await?;
+                }
+                tx.add_session_client(&row.session, &row.client_id, now).await?;
+                tx.put_code(&row, now).await
+            })
+        })
+        .await?;
+    Ok(Secret::new(token.secret.expose_secret()))
+}
+
+/// A code as an app presents it.
+pub struct Presented {
+    /// The code.
+    pub code: Secret,
+    /// The redirect URI of the authorization request.
+    pub redirect_uri: Option<String>,
+    /// The PKCE verifier.
+    pub verifier: Option<Secret>,
+}
+
+/// Redeems a code for an authenticated app.
+///
+/// # Errors
+/// The `code_…` and `verifier_…` refusals, or those of the store.
+pub async fn redeem(app: &App, application: &Application, presented: Presented) -> Result<Granted, Failure> {
+    let now = app.world.now();
+    let seed = refresh::seed(app)?;
+    let (client_id, allowed) = (application.client.client_id.clone(), application.allowed.clone());
+    let outcome: Result<Granted, OAuthError> = app
+        .store
+        .write(move |tx| Box::pin(async move { redeem_in(tx, &client_id, allowed, presented, seed, now).await }))
+        .await?;
+    Ok(outcome?)
+}
+
+/// A refusal is a value here, not an error: that the code was used, and what was revoked, must be kept.
+async fn redeem_in(
+    tx: &mut Tx,
+    client_id: &str,
+    allowed: Allowed,
+    presented: Presented,
+    seed: Seed,
+    now: Timestamp,
+) -> Result<Result<Granted, OAuthError>, StoreError> {
+    let (row, used) = match tx.consume_code(&digest_of(presented.code.expose()), now).await? {
+        CodeUse::Fresh(row) => (row, false),
+        CodeUse::Reused(row) => (row, true),
+        CodeUse::Invalid => return Ok(Err(OAuthError::CodeUnknown)),
+    };
+    let data: CodeData =
+        serde_json::from_value(row.data).map_err(|_| StoreError::Corrupt("authorization_codes.data"))?;
+    let facts = CodeFacts {
+        client_id: &row.client_id,
+        redirect_uri: &row.redirect_uri,
+        code_challenge: data.challenge.as_deref(),
+        expires: row.expires_at,
+        used,
+    };
+    let uri = presented.redirect_uri.as_deref();
+    match code::decide(&facts, client_id, uri, presented.verifier.as_ref(), now) {
+        CodeDecision::Issue => {}
+        CodeDecision::Refuse(error) => return Ok(Err(error)),
+        CodeDecision::RefuseAndRevoke(error) => {
+            tx.revoke_token_family(&row.family, now).await?;
+            tracing::warn!(client_id, family = row.family, "a code was used twice; its tokens were revoked");
+            return Ok(Err(error));
+        }
+    }
+    let organization = data.organization.clone().map(OrganizationId::new);
+    let ask = Ask { session: row.session.clone(), allowed, organization, offline: false };
+    let Ok(subject) = view::load(tx, &ask, now).await? else { return Ok(Err(OAuthError::CodeExpired)) };
+    let refresh_token = if data.scopes.iter().any(|scope| scope == "offline_access") {
+        let (token, first) = seed.first(client_id, &row.family, &ask, &row.account, &data.scopes, now);
+        tx.insert_refresh_token(&first, now).await?;
+        Some(token)
+    } else {
+        None
+    };
+    Ok(Ok(Granted { subject, scopes: data.scopes, nonce: data.nonce, family: row.family, refresh_token }))
+}

@@ -1,0 +1,101 @@
+//! What an app gets to see of a person at this moment.
+//!
+//! Owns reading it afresh: session, account, memberships, connection. The same for a code, a refresh, userinfo and
+//! introspection, so that whatever ends access ends it everywhere at once. Never keeps anything.
+
+use jiff::Timestamp;
+use provost_kernel::connection::Connection;
+use provost_kernel::directory::Status;
+use provost_kernel::facts::{Facts, Need};
+use provost_kernel::id::{OrganizationId, SessionId};
+use provost_oidc::op::Subject;
+use provost_store::{Reader, SessionRecord, StoreError};
+
+use crate::flow::openid::admission::{Allowed, Proof, Refusal, admit};
+use crate::translate::openid_subject::{SessionPart, subject};
+
+/// What is asked.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// The session that the person opened for the app.
+    pub session: SessionId,
+    /// Organizations that the app serves.
+    pub allowed: Allowed,
+    /// The organization that was asked for when the app signed in.
+    pub organization: Option<OrganizationId>,
+    /// Whether access outlives the time limits of the session (scope `offline_access`). It never outlives the
+    /// session's revocation: sign-out and deactivation end it.
+    pub offline: bool,
+}
+
+/// Why there is nothing to see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unseen {
+    /// The session ended, or the account may not sign in any more.
+    Over,
+    /// The memberships do not suffice.
+    Refused(Refusal),
+}
+
+/// Reads what the app sees now.
+///
+/// # Errors
+/// Those of the store.
+pub async fn load(reader: &mut Reader, ask: &Ask, now: Timestamp) -> Result<Result<Subject, Unseen>, StoreError> {
+    let Some(session) = reader.session(&ask.session).await? else { return Ok(Err(Unseen::Over)) };
+    if !is_good(&session, ask.offline, now) {
+        return Ok(Err(Unseen::Over));
+    }
+    of_session(reader, &session, &ask.allowed, ask.organization.as_ref()).await
+}
+
+/// Reads what the app sees of the person of a session that was found good already.
+///
+/// # Errors
+/// Those of the store.
+pub async fn of_session(
+    reader: &mut Reader,
+    session: &SessionRecord,
+    allowed: &Allowed,
+    organization: Option<&OrganizationId>,
+) -> Result<Result<Subject, Unseen>, StoreError> {
+    let connection = match &session.connection {
+        Some(id) => reader.connection(id).await?.map(|record| record.connection),
+        None => None,
+    };
+    let need = Need { accounts: vec![session.account.clone()], ..Need::default() };
+    let facts = reader.facts(&need).await?;
+    Ok(see(session, &facts, connection.as_ref(), allowed, organization))
+}
+
+fn is_good(session: &SessionRecord, offline: bool, now: Timestamp) -> bool {
+    if offline {
+        session.revoked_at.is_none() && session.account_status == Status::Active
+    } else {
+        session.is_live(now)
+    }
+}
+
+fn see(
+    session: &SessionRecord,
+    facts: &Facts,
+    connection: Option<&Connection>,
+    allowed: &Allowed,
+    organization: Option<&OrganizationId>,
+) -> Result<Subject, Unseen> {
+    let person = facts.accounts.first().ok_or(Unseen::Over)?;
+    let proof = match (&session.connection, connection) {
+        (None, _) => Proof::Password,
+        (Some(_), Some(connection)) if connection.enabled => Proof::Connection(connection),
+        (Some(_), Some(_) | None) => Proof::Gone,
+    };
+    let admission = admit(&person.memberships, proof, allowed, organization).map_err(Unseen::Refused)?;
+    let part = SessionPart {
+        id: session.id.as_str(),
+        authenticated_at: session.authenticated_at,
+        methods: &session.methods,
+        class: session.class.as_deref(),
+        ends_at: session.ends_at,
+    };
+    Ok(subject(&person.account, &admission, &facts.organizations, connection, &part))
+}
