@@ -6,6 +6,8 @@ use provost_store::Store;
 use tokio::sync::Notify;
 
 use crate::config::Config;
+use crate::flow::openid::applications::{self, Applications};
+use crate::flow::openid::keys::KeyRing;
 use crate::outbound::{Outbound, OutboundError};
 use crate::world::World;
 
@@ -20,6 +22,10 @@ pub struct App {
     pub world: World,
     /// The only way to call other hosts.
     pub outbound: Outbound,
+    /// Registered apps by client id.
+    pub applications: Applications,
+    /// Keys that sign our tokens.
+    pub keys: KeyRing,
     /// Wakes the runner of this node's jobs.
     job_bell: Arc<Notify>,
 }
@@ -34,7 +40,15 @@ impl App {
             config.allow_private_addresses,
             config.outbound_authorities.as_deref(),
         )?;
-        Ok(Self { config: Arc::new(config), store, world, outbound, job_bell: Arc::new(Notify::new()) })
+        Ok(Self {
+            config: Arc::new(config),
+            store,
+            world,
+            outbound,
+            applications: applications::cache(),
+            keys: KeyRing::default(),
+            job_bell: Arc::new(Notify::new()),
+        })
     }
 
     /// Tells this node's runner that a job was queued, so that it need not wait for its next look.

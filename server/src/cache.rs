@@ -8,9 +8,15 @@ use std::sync::Arc;
 use moka::future::Cache;
 
 /// A bounded cache of values by key, each made from one version of something stored.
-#[derive(Clone)]
 pub struct Versioned<K, V> {
     entries: Cache<K, (i64, Arc<V>)>,
+}
+
+// Not derived: a clone shares the entries, so neither keys nor values need be cloneable.
+impl<K, V> Clone for Versioned<K, V> {
+    fn clone(&self) -> Self {
+        Self { entries: self.entries.clone() }
+    }
 }
 
 impl<K, V> Versioned<K, V>

@@ -20,4 +20,5 @@ pub mod network;
 pub mod outbound;
 pub mod pages;
 pub mod router;
+pub mod translate;
 pub mod world;

@@ -57,6 +57,7 @@ const TABLES: &[&str] = &[
     "traces",
     "jobs",
     "rate_limits",
+    "authorize_requests",
 ];
 
 /// The table that belongs to the program and not to the data.

@@ -32,6 +32,7 @@ mod tokens;
 mod traces;
 mod tx;
 mod value;
+mod waiting;
 mod writer;
 
 pub use applications::ApplicationRecord;
@@ -57,3 +58,4 @@ pub use store::{Store, StoreConfig};
 pub use tokens::TokenRecord;
 pub use traces::{TraceFilter, TraceRecord};
 pub use tx::{Reader, Tx};
+pub use waiting::{UntoldClient, WaitingRequest};

@@ -25,6 +25,7 @@ impl Tx {
     pub async fn purge(&mut self, retention: &Retention, batch: u32, now: Timestamp) -> Result<u64> {
         let rules = [
             ("login_requests", "id", "expires_at < $1", now),
+            ("authorize_requests", "id", "expires_at < $1", now),
             ("spent_proofs", "proof_key", "until < $1", now),
             ("rate_limits", "key", "expires_at < $1", now),
             (

@@ -12,11 +12,18 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "trunk",
-    sql: include_str!("../migrations/0001_trunk.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "trunk",
+        sql: include_str!("../migrations/0001_trunk.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "openid",
+        sql: include_str!("../migrations/0002_openid.sql"),
+    },
+];
 
 /// The schema version that this program works with.
 pub(crate) fn newest() -> i64 {

@@ -73,16 +73,6 @@ impl Tx {
         self.run(sql, binds![digest, json(data)?]).await.map(drop)
     }
 
-    /// Forgets at most `limit` requests that expired before `now` and returns how many.
-    ///
-    /// # Errors
-    /// `engine`.
-    pub async fn purge_waiting_requests(&mut self, now: Timestamp, limit: u32) -> Result<u64> {
-        let sql = "DELETE FROM authorize_requests WHERE id IN \
-                   (SELECT id FROM authorize_requests WHERE expires_at < $1 LIMIT $2)";
-        self.run(sql, binds![now, limit]).await
-    }
-
     /// Notes that an app is being told of the end of a session; false if another node noted it before.
     ///
     /// # Errors

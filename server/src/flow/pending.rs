@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 pub struct SignInHints {
     /// The app that asks.
     pub client_id: String,
+    /// Its name, as shown to people.
+    pub application: String,
     /// Who is expected (`login_hint`): an address to fill in and to choose the connection by.
     pub login_hint: Option<String>,
     /// Domain to choose the connection by (`domain_hint`).

@@ -15,6 +15,7 @@ use provost_store::{NewJob, StoreError, Tx};
 use serde_json::Value;
 
 use crate::app::App;
+use crate::flow::openid::{keys, notify};
 use crate::world::{NoRandomness, World};
 
 pub use runner::Runner;
@@ -40,6 +41,11 @@ pub const HOUSEKEEPING: &str = "housekeeping";
 /// Reading the metadata of identity providers again.
 pub const METADATA_REFRESH: &str = "metadata_refresh";
 
+/// Telling an app that a session ended.
+pub const BACKCHANNEL_LOGOUT: &str = "backchannel_logout";
+/// Rotating the keys that sign our tokens.
+pub const KEY_ROTATION: &str = "key_rotation";
+
 const MINUTE: u64 = 60;
 
 /// Every kind, in one table.
@@ -53,6 +59,19 @@ pub const KINDS: &[Kind] = &[
     Kind {
         name: METADATA_REFRESH,
         work: |app, _| Box::pin(metadata::run(app)),
+        retries: &[],
+        every: Some(Duration::from_secs(60 * MINUTE)),
+    },
+    Kind {
+        name: BACKCHANNEL_LOGOUT,
+        work: |app, payload| Box::pin(notify::deliver(app, payload)),
+        // Dense at first, as every second counts; then for an app that is down, about a day in all.
+        retries: &[1, 2, 3, 5, 10, 20, 60, 120, 300, 600, 1800, 3600, 7200, 14_400, 28_800, 28_800],
+        every: None,
+    },
+    Kind {
+        name: KEY_ROTATION,
+        work: |app, _| Box::pin(async move { Ok(keys::rotate(app).await.map(drop)?) }),
         retries: &[],
         every: Some(Duration::from_secs(60 * MINUTE)),
     },

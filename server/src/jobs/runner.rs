@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 
 use super::{KINDS, Kind, kind, new_job};
 use crate::app::App;
+use crate::flow::openid::notify;
 
 /// Jobs that one node runs at a time.
 const PARALLEL: usize = 8;
@@ -40,6 +41,9 @@ impl Runner {
         let mut seen_slots = HashMap::new();
         while !*self.stop.borrow() {
             self.queue_recurring(&mut seen_slots).await;
+            if let Err(error) = notify::sweep(&self.app).await {
+                tracing::warn!(code = error.code(), "apps of ended sessions could not be found");
+            }
             let free = PARALLEL.saturating_sub(running.len());
             let claimed = if free == 0 { Vec::new() } else { self.claim(free).await };
             let is_full = claimed.len() == free;

@@ -1,0 +1,6 @@
+//! The only place where protocol values become kernel values.
+//!
+//! Takes what a protocol crate has verified, gives [`provost_kernel::incoming::Incoming`]. Never verifies, never
+//! decides, never does I/O. Claims are copied as the provider said them; only the normalized fields are ours.
+
+pub mod openid_subject;
