@@ -44,8 +44,20 @@ impl Tx {
     pub async fn put_waiting_request(&mut self, request: &WaitingRequest) -> Result<()> {
         let sql = "INSERT INTO authorize_requests (id, client_id, parameters, asked_at, expires_at, returns) \
                    VALUES ($1, $2, $3, $4, $5, $6)";
-        let WaitingRequest { id, client_id, parameters, asked_at, expires_at, returns } = request;
-        self.run(sql, binds![id, client_id, parameters, *asked_at, *expires_at, *returns]).await.map(drop)
+        let WaitingRequest {
+            id,
+            client_id,
+            parameters,
+            asked_at,
+            expires_at,
+            returns,
+        } = request;
+        self.run(
+            sql,
+            binds![id, client_id, parameters, *asked_at, *expires_at, *returns],
+        )
+        .await
+        .map(drop)
     }
 
     /// Forgets a request and tells whether it was there.
@@ -53,7 +65,10 @@ impl Tx {
     /// # Errors
     /// `engine`.
     pub async fn take_waiting_request(&mut self, id: &str) -> Result<bool> {
-        Ok(self.run("DELETE FROM authorize_requests WHERE id = $1", binds![id]).await? > 0)
+        Ok(self
+            .run("DELETE FROM authorize_requests WHERE id = $1", binds![id])
+            .await?
+            > 0)
     }
 
     /// Counts that the browser came back for a request without a session.
@@ -61,7 +76,12 @@ impl Tx {
     /// # Errors
     /// `engine`.
     pub async fn count_return(&mut self, id: &str) -> Result<()> {
-        self.run("UPDATE authorize_requests SET returns = returns + 1 WHERE id = $1", binds![id]).await.map(drop)
+        self.run(
+            "UPDATE authorize_requests SET returns = returns + 1 WHERE id = $1",
+            binds![id],
+        )
+        .await
+        .map(drop)
     }
 
     /// Replaces what the token endpoint keeps with a refresh token.
@@ -77,7 +97,12 @@ impl Tx {
     ///
     /// # Errors
     /// `engine`.
-    pub async fn mark_client_told(&mut self, session: &SessionId, client_id: &str, now: Timestamp) -> Result<bool> {
+    pub async fn mark_client_told(
+        &mut self,
+        session: &SessionId,
+        client_id: &str,
+        now: Timestamp,
+    ) -> Result<bool> {
         let sql = "UPDATE session_clients SET told_at = $3 WHERE session = $1 AND client_id = $2 AND told_at IS NULL";
         Ok(self.run(sql, binds![session, client_id, now]).await? > 0)
     }
@@ -91,7 +116,9 @@ impl Reader {
     pub async fn waiting_request(&mut self, id: &str, now: Timestamp) -> Result<Option<WaitingRequest>> {
         let sql = "SELECT id, client_id, parameters, asked_at, expires_at, returns FROM authorize_requests \
                    WHERE id = $1 AND expires_at > $2";
-        let Some(mut row) = self.row(sql, binds![id, now]).await? else { return Ok(None) };
+        let Some(mut row) = self.row(sql, binds![id, now]).await? else {
+            return Ok(None);
+        };
         Ok(Some(WaitingRequest {
             id: row.text("authorize_requests.id")?,
             client_id: row.text("authorize_requests.client_id")?,
