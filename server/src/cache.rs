@@ -12,10 +12,12 @@ pub struct Versioned<K, V> {
     entries: Cache<K, (i64, Arc<V>)>,
 }
 
-// Not derived: a clone shares the entries, so neither keys nor values need be cloneable.
+// Derived, it would ask for values that can be cloned; only the handle is.
 impl<K, V> Clone for Versioned<K, V> {
     fn clone(&self) -> Self {
-        Self { entries: self.entries.clone() }
+        Self {
+            entries: self.entries.clone(),
+        }
     }
 }
 

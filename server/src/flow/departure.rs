@@ -16,8 +16,15 @@ pub enum Departure {
 
 impl From<provost_saml::PostForm> for Departure {
     fn from(form: provost_saml::PostForm) -> Self {
-        let fields = form.fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        Self::Form { action: form.action, fields }
+        let fields = form
+            .fields
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
+        Self::Form {
+            action: form.action,
+            fields,
+        }
     }
 }
 
