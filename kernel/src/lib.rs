@@ -28,3 +28,5 @@ pub mod trace;
 
 #[cfg(test)]
 mod fixtures;
+#[cfg(test)]
+mod properties;

@@ -1,6 +1,7 @@
 use super::*;
-use crate::directory::{Account, Status};
+use crate::directory::{Account, Origin, Source, Status};
 use crate::fixtures::*;
+use crate::plan::ProfilePatch;
 
 fn owner_and_admin() -> World {
     let mut olga = account("olga", Authentication::Standard);
@@ -16,8 +17,6 @@ fn owner_and_admin() -> World {
         ],
     )
 }
-
-use crate::directory::Source;
 
 fn admin(account: &str) -> Actor {
     Actor::Admin { account: account.into(), organization: "acme".into() }
@@ -223,8 +222,6 @@ fn r167_leaving_the_active_state_ends_every_session_and_doing_it_twice_changes_n
         assert_eq!(said, reason);
     }
 }
-
-use crate::directory::Origin;
 
 #[test]
 fn r11_c29_a_deleted_person_stays_out_or_may_come_back_as_somebody_new() {
