@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use provost_kernel::id::{AccountId, SessionId};
 use serde_json::Value;
 
-use crate::error::Result;
+use crate::error::{Result, StoreError};
 use crate::tx::Tx;
 use crate::value::{Row, binds, json};
 
@@ -44,8 +44,11 @@ impl Tx {
     /// Keeps a code.
     ///
     /// # Errors
-    /// `conflict` for a digest used twice.
+    /// `conflict`: `session_revoked` if its session is gone, or a digest used twice.
     pub async fn put_code(&mut self, code: &AuthorizationCode, now: Timestamp) -> Result<()> {
+        if !self.lock_session(&code.session).await? {
+            return Err(StoreError::Conflict("session_revoked".to_owned()));
+        }
         let sql = "INSERT INTO authorization_codes (digest, client_id, session, account, redirect_uri, data, family, \
                    created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
         let row = binds![
@@ -67,6 +70,7 @@ impl Tx {
     /// # Errors
     /// `engine` and `corrupt`.
     pub async fn consume_code(&mut self, digest: &str, now: Timestamp) -> Result<CodeUse> {
+        self.lock_session_of("authorization_codes", digest).await?;
         let columns = "digest, client_id, session, account, redirect_uri, data, family, expires_at";
         let sql = format!(
             "UPDATE authorization_codes SET used_at = $2 WHERE digest = $1 AND used_at IS NULL AND revoked_at IS NULL \

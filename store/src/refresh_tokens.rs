@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use provost_kernel::id::{AccountId, SessionId};
 use serde_json::Value;
 
-use crate::error::Result;
+use crate::error::{Result, StoreError};
 use crate::tx::{Reader, Tx};
 use crate::value::{Row, binds, json};
 
@@ -68,8 +68,11 @@ impl Tx {
     /// Keeps the first token of a family.
     ///
     /// # Errors
-    /// `conflict` for a digest used twice.
+    /// `conflict`: `session_revoked` if its session is gone, or a digest used twice.
     pub async fn insert_refresh_token(&mut self, token: &RefreshToken, now: Timestamp) -> Result<()> {
+        if !self.lock_session(&token.session).await? {
+            return Err(StoreError::Conflict("session_revoked".to_owned()));
+        }
         let sql = "INSERT INTO refresh_tokens (digest, family, generation, client_id, account, session, scope, data, \
                    created_at, expires_at, absolute_expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
         let row = binds![
@@ -102,6 +105,7 @@ impl Tx {
         successor_expires_at: Timestamp,
         now: Timestamp,
     ) -> Result<Rotation> {
+        self.lock_session_of("refresh_tokens", digest).await?;
         let sql = format!(
             "UPDATE refresh_tokens SET used_at = $3, replaced_by = $4 WHERE digest = $1 AND client_id = $2 \
              AND used_at IS NULL AND revoked_at IS NULL AND expires_at > $3 AND absolute_expires_at > $3 \

@@ -284,6 +284,28 @@ impl Tx {
             .await
     }
 
+    /// Locks a session until the end of the transaction and tells whether it is still open.
+    ///
+    /// Whoever makes a code or refresh token locks its session first, and so does whoever revokes: a token that is made
+    /// while its session is revoked would otherwise survive. The order session, then tokens, also rules out deadlocks.
+    pub(crate) async fn lock_session(&mut self, id: &SessionId) -> Result<bool> {
+        let row = self
+            .row("SELECT revoked_at FROM sessions WHERE id = $1{lock}", binds![id])
+            .await?;
+        Ok(match row {
+            Some(mut row) => row.opt_int("sessions.revoked_at")?.is_none(),
+            None => false,
+        })
+    }
+
+    /// Locks the session of a code or refresh token; see [`Self::lock_session`].
+    pub(crate) async fn lock_session_of(&mut self, table: &'static str, digest: &str) -> Result<()> {
+        let sql = format!(
+            "SELECT id FROM sessions WHERE id = (SELECT session FROM {table} WHERE digest = $1){{lock}}"
+        );
+        self.row(&sql, binds![digest]).await.map(drop)
+    }
+
     async fn revoke_where(
         &mut self,
         condition: &str,

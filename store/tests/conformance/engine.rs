@@ -137,6 +137,7 @@ conformance! {
     }
 
     async fn a_closed_store_says_so(store, _) {
+        seed(&store).await;
         store.close().await;
         let error = store.write(|tx| Box::pin(async move { tx.bump_revision("x").await })).await.unwrap_err();
         assert_eq!(error.code(), "closed");

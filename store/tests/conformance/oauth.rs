@@ -9,6 +9,7 @@ use crate::support::*;
 
 conformance! {
     async fn a_code_is_used_once_and_only_in_time(store, _) {
+        signed_in(&store).await;
         store
             .write(|tx| {
                 Box::pin(async move {
@@ -26,6 +27,7 @@ conformance! {
     }
 
     async fn refresh_tokens_rotate_within_the_family_and_a_reuse_can_end_it(store, _) {
+        signed_in(&store).await;
         store
             .write(|tx| {
                 Box::pin(async move {
@@ -55,6 +57,15 @@ conformance! {
             })
             .await
             .unwrap();
+    }
+
+    async fn nothing_is_issued_for_a_revoked_session(store, _) {
+        signed_in(&store).await;
+        store.write(|tx| Box::pin(async move { tx.revoke_session(&"s1".into(), "logout", at(100)).await })).await.unwrap();
+        let put = store.write(|tx| Box::pin(async move { tx.put_code(&code("c1"), at(101)).await })).await;
+        assert_eq!(put.unwrap_err().to_string(), "the write conflicts with session_revoked");
+        let put = store.write(|tx| Box::pin(async move { tx.insert_refresh_token(&refresh("r1"), at(101)).await })).await;
+        assert_eq!(put.unwrap_err().to_string(), "the write conflicts with session_revoked");
     }
 
     async fn signing_keys_move_through_their_states(store, _) {

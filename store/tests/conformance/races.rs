@@ -127,7 +127,7 @@ conformance! {
     }
 
     async fn a_code_is_fresh_for_exactly_one_of_50(store, _) {
-        seed(&store).await;
+        signed_in(&store).await;
         store.write(|tx| Box::pin(async move { tx.put_code(&code("c1"), at(100)).await })).await.unwrap();
         let racing = store.clone();
         let outcomes = at_once(50, move |_| {
@@ -142,7 +142,7 @@ conformance! {
     }
 
     async fn a_refresh_token_is_exchanged_by_exactly_one_of_20(store, _) {
-        seed(&store).await;
+        signed_in(&store).await;
         let insert = store.write(|tx| Box::pin(async move { tx.insert_refresh_token(&refresh("r0"), at(100)).await }));
         insert.await.unwrap();
         let racing = store.clone();
@@ -274,6 +274,48 @@ conformance! {
                 .await
                 .unwrap();
             assert_eq!(left, Vec::new());
+        }
+    }
+
+    async fn r167_no_token_survives_a_revocation_that_races_with_its_making(store, _) {
+        signed_in(&store).await;
+        for round in 0..30 {
+            let id = format!("x{round}");
+            let mut sign_in = decision(&id, "ada", Vec::new());
+            sign_in.plan.session = Some(open_session(&id, "ada"));
+            apply(&store, sign_in).await.unwrap();
+            let mut granted = code(&format!("code-{id}"));
+            granted.session = id.as_str().into();
+            let kept = granted.clone();
+            store.write(move |tx| Box::pin(async move { tx.put_code(&kept, at(100)).await })).await.unwrap();
+            let (racing, name) = (store.clone(), id.clone());
+            let outcomes = at_once(4, move |number| {
+                let (store, id) = (racing.clone(), name.clone());
+                async move {
+                    store
+                        .write(move |tx| {
+                            Box::pin(async move {
+                                if number == 0 {
+                                    tx.revoke_sessions_of_account(&"ada".into(), "deactivated", at(110)).await?;
+                                    return Ok::<_, StoreError>(());
+                                }
+                                if let CodeUse::Fresh(_) = tx.consume_code(&format!("code-{id}"), at(110)).await? {
+                                    tokio::task::yield_now().await;
+                                    let mut token = refresh(&format!("refresh-{id}"));
+                                    token.session = id.as_str().into();
+                                    tx.insert_refresh_token(&token, at(110)).await?;
+                                }
+                                Ok(())
+                            })
+                        })
+                        .await
+                }
+            })
+            .await;
+            assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+            let digest = format!("refresh-{id}");
+            let left = store.read(|reader| Box::pin(async move { reader.refresh_token(&digest).await })).await.unwrap();
+            assert!(left.is_none_or(|token| token.revoked_at.is_some()));
         }
     }
 

@@ -393,3 +393,11 @@ pub(crate) async fn apply(store: &Store, decision: Decision) -> Result<Applied, 
 pub(crate) async fn apply_in(tx: &mut Tx, decision: &Decision) -> Result<Applied, StoreError> {
     tx.apply(decision, &Actor::System, at(100)).await
 }
+
+/// Opens session `s1` of a new account `ada`, for codes and refresh tokens.
+pub(crate) async fn signed_in(store: &Store) {
+    seed(store).await;
+    let mut first = decision("trace-s1", "ada", vec![create(account("ada"))]);
+    first.plan.session = Some(open_session("s1", "ada"));
+    apply(store, first).await.unwrap();
+}
