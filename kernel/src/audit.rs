@@ -134,7 +134,12 @@ pub fn events(decision: &Decision, actor: &Actor, now: Timestamp) -> Vec<Event> 
         })
         .collect();
     if let Some(session) = &decision.plan.session {
-        events.push(event(EventKind::SessionCreated, Some(&session.account), None, describe_session(session)));
+        events.push(event(
+            EventKind::SessionCreated,
+            Some(&session.account),
+            None,
+            describe_session(session),
+        ));
     }
     if let Verdict::Refused(denial) = &decision.verdict {
         let kind = if decision.trace.kind == crate::trace::PROVISION {
@@ -142,23 +147,47 @@ pub fn events(decision: &Decision, actor: &Actor, now: Timestamp) -> Vec<Event> 
         } else {
             EventKind::SignInRefused
         };
-        events.push(event(kind, decision.trace.account.as_ref(), None, json!({ "code": denial.code() })));
+        events.push(event(
+            kind,
+            decision.trace.account.as_ref(),
+            None,
+            json!({ "code": denial.code() }),
+        ));
     }
     events
 }
 
 fn describe(change: &Change) -> (EventKind, &AccountId, Option<&OrganizationId>, Value) {
     match change {
-        Change::CreateAccount { account } => {
-            (EventKind::UserCreated, &account.id, None, json!({ "after": account }))
-        }
-        Change::UpdateProfile { account, set, before, .. } => {
-            (EventKind::UserUpdated, account, None, json!({ "before": before, "after": set }))
-        }
-        Change::SetStatus { account, from, to, origin, .. } => {
-            (status_kind(*from, *to), account, None, describe_status(*from, *to, *origin))
-        }
-        Change::SetAuthentication { account, from, to, .. } => (
+        Change::CreateAccount { account } => (
+            EventKind::UserCreated,
+            &account.id,
+            None,
+            json!({ "after": account }),
+        ),
+        Change::UpdateProfile {
+            account, set, before, ..
+        } => (
+            EventKind::UserUpdated,
+            account,
+            None,
+            json!({ "before": before, "after": set }),
+        ),
+        Change::SetStatus {
+            account,
+            from,
+            to,
+            origin,
+            ..
+        } => (
+            status_kind(*from, *to),
+            account,
+            None,
+            describe_status(*from, *to, *origin),
+        ),
+        Change::SetAuthentication {
+            account, from, to, ..
+        } => (
             EventKind::UserAuthenticationChanged,
             account,
             None,
@@ -172,18 +201,40 @@ fn describe(change: &Change) -> (EventKind, &AccountId, Option<&OrganizationId>,
             Some(&membership.organization),
             json!({ "after": membership }),
         ),
-        Change::UpdateMembership { account, organization, edits, .. } => {
-            (EventKind::MembershipUpdated, account, Some(organization), json!({ "edits": edits }))
-        }
-        Change::RemoveMembership { account, organization, before, .. } => {
-            (EventKind::MembershipRemoved, account, Some(organization), json!({ "before": before }))
-        }
-        Change::RevokeSessions { account, reason } => {
-            (EventKind::SessionRevoked, account, None, json!({ "reason": reason }))
-        }
-        Change::Alert { account, code, text } => {
-            (EventKind::AlertRaised, account, None, json!({ "code": code, "text": text }))
-        }
+        Change::UpdateMembership {
+            account,
+            organization,
+            edits,
+            ..
+        } => (
+            EventKind::MembershipUpdated,
+            account,
+            Some(organization),
+            json!({ "edits": edits }),
+        ),
+        Change::RemoveMembership {
+            account,
+            organization,
+            before,
+            ..
+        } => (
+            EventKind::MembershipRemoved,
+            account,
+            Some(organization),
+            json!({ "before": before }),
+        ),
+        Change::RevokeSessions { account, reason } => (
+            EventKind::SessionRevoked,
+            account,
+            None,
+            json!({ "reason": reason }),
+        ),
+        Change::Alert { account, code, text } => (
+            EventKind::AlertRaised,
+            account,
+            None,
+            json!({ "code": code, "text": text }),
+        ),
     }
 }
 

@@ -47,9 +47,10 @@ impl Connection {
     pub fn reaches(&self, organization: &OrganizationId) -> bool {
         match &self.scope {
             Scope::Instance => true,
-            Scope::Organization { organization: own, shared_with } => {
-                own == organization || shared_with.contains(organization)
-            }
+            Scope::Organization {
+                organization: own,
+                shared_with,
+            } => own == organization || shared_with.contains(organization),
         }
     }
 }

@@ -31,7 +31,10 @@ impl Email {
         if !is_dot_atom(local) || local.len() > 64 || !is_host_name(domain) {
             return Err(EmailError);
         }
-        Ok(Self { text: format!("{local}@{}", domain.to_ascii_lowercase()), at: local.len() })
+        Ok(Self {
+            text: format!("{local}@{}", domain.to_ascii_lowercase()),
+            at: local.len(),
+        })
     }
 
     /// Returns the address: local part as written, domain in lower case.
@@ -54,7 +57,9 @@ fn is_dot_atom(local: &str) -> bool {
     !local.is_empty()
         && local.split('.').all(|atom| {
             !atom.is_empty()
-                && atom.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+/=?^_`{|}~-".contains(&byte))
+                && atom
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+/=?^_`{|}~-".contains(&byte))
         })
 }
 
@@ -63,7 +68,9 @@ pub fn is_host_name(domain: &str) -> bool {
     let label = |label: &str| {
         !label.is_empty()
             && label.len() <= 63
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
             && !label.starts_with('-')
             && !label.ends_with('-')
     };

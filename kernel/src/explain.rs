@@ -7,7 +7,11 @@ use crate::trace::{StepOutcome, Trace};
 ///
 /// `✓` passed, `·` skipped, `!` worth a look, `✗` refused.
 pub fn lines(trace: &Trace) -> Vec<String> {
-    trace.steps.iter().map(|step| format!("{} {}", mark(step.outcome), step.text)).collect()
+    trace
+        .steps
+        .iter()
+        .map(|step| format!("{} {}", mark(step.outcome), step.text))
+        .collect()
 }
 
 /// Renders the whole trace as one sentence, steps joined by arrows; steps that did not apply are left out.

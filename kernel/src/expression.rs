@@ -74,10 +74,17 @@ impl Expression {
             offset: scanned.original_offset(error.offset).min(source.len()),
             message: error.reason.to_string(),
         })?;
-        let cost = cost::of(parsed.as_ast())
-            .map_err(|error| CompileError { offset: scanned.original_offset(error.offset), ..error })?;
+        let cost = cost::of(parsed.as_ast()).map_err(|error| CompileError {
+            offset: scanned.original_offset(error.offset),
+            ..error
+        })?;
         let templated = template::mentions_organization(parsed.as_ast());
-        Ok(Self { source: source.to_owned(), parsed, templated, cost })
+        Ok(Self {
+            source: source.to_owned(),
+            parsed,
+            templated,
+            cost,
+        })
     }
 
     /// Returns the expression as written.
@@ -92,20 +99,30 @@ impl Expression {
     pub fn evaluate(&self, document: &Value, organization: &str) -> Result<Value, EvaluationError> {
         let input = measure(document);
         if input.depth > MAX_DEPTH {
-            return Err(refuse(format!("the claims are nested deeper than {MAX_DEPTH} levels")));
+            return Err(refuse(format!(
+                "the claims are nested deeper than {MAX_DEPTH} levels"
+            )));
         }
         if input.bytes > MAX_INPUT {
-            return Err(refuse(format!("the claims are larger than {} KiB", MAX_INPUT / 1024)));
+            return Err(refuse(format!(
+                "the claims are larger than {} KiB",
+                MAX_INPUT / 1024
+            )));
         }
         if !self.cost.affordable(input.bytes) {
-            return Err(refuse("the expression is too expensive for claims of this size".to_owned()));
+            return Err(refuse(
+                "the expression is too expensive for claims of this size".to_owned(),
+            ));
         }
         let result = self
             .bound(organization)
             .search(document)
             .map_err(|error| refuse(error.reason.to_string()))?;
         if measure(&result).bytes > MAX_OUTPUT {
-            return Err(refuse(format!("the result is larger than {} KiB", MAX_OUTPUT / 1024)));
+            return Err(refuse(format!(
+                "the result is larger than {} KiB",
+                MAX_OUTPUT / 1024
+            )));
         }
         Ok(result)
     }

@@ -6,7 +6,9 @@ use serde_json::{Map, Value, json};
 use crate::connection::{Connection, Protocol, Provisioning, Scope, Settings};
 use crate::directory::*;
 use crate::email::Email;
-use crate::facts::{AccountFacts, CANDIDATES, Facts, LicensePool, Need, OrganizationFacts, OrganizationsNeeded};
+use crate::facts::{
+    AccountFacts, CANDIDATES, Facts, LicensePool, Need, OrganizationFacts, OrganizationsNeeded,
+};
 use crate::id::*;
 use crate::incoming::*;
 use crate::login::SessionLimits;
@@ -15,7 +17,10 @@ use crate::plan::*;
 use crate::policy::Policy;
 use crate::trace::Trace;
 
-pub(crate) const LIMITS: SessionLimits = SessionLimits { absolute_seconds: 36_000, idle_seconds: 7_200 };
+pub(crate) const LIMITS: SessionLimits = SessionLimits {
+    absolute_seconds: 36_000,
+    idle_seconds: 7_200,
+};
 
 pub(crate) fn now() -> Timestamp {
     "2026-03-01T09:00:00Z".parse().unwrap()
@@ -35,21 +40,56 @@ pub(crate) fn fresh(n: u32) -> Fresh {
 }
 
 pub(crate) fn role(id: &str, name: &str) -> Role {
-    Role { id: id.into(), name: name.to_owned(), owner: id == "owner", admin: id == "admin", default: id == "member" }
+    Role {
+        id: id.into(),
+        name: name.to_owned(),
+        owner: id == "owner",
+        admin: id == "admin",
+        default: id == "member",
+    }
 }
 
 /// Roles owner, admin, member (default), auditor; workspaces main (default) and lab; license standard with 2 seats, spare without limit.
 pub(crate) fn organization(id: &str) -> OrganizationFacts {
     OrganizationFacts {
-        organization: Organization { id: id.into(), name: id.to_uppercase(), roles_per_member: RolesPerMember::Many },
-        roles: vec![role("owner", "Owner"), role("admin", "Admin"), role("member", "Member"), role("auditor", "Auditor")],
+        organization: Organization {
+            id: id.into(),
+            name: id.to_uppercase(),
+            roles_per_member: RolesPerMember::Many,
+        },
+        roles: vec![
+            role("owner", "Owner"),
+            role("admin", "Admin"),
+            role("member", "Member"),
+            role("auditor", "Auditor"),
+        ],
         workspaces: vec![
-            Workspace { id: "main".into(), name: "Main".to_owned(), default: true },
-            Workspace { id: "lab".into(), name: "Lab".to_owned(), default: false },
+            Workspace {
+                id: "main".into(),
+                name: "Main".to_owned(),
+                default: true,
+            },
+            Workspace {
+                id: "lab".into(),
+                name: "Lab".to_owned(),
+                default: false,
+            },
         ],
         licenses: vec![
-            LicensePool { license: License { id: "standard".into(), seats: Some(2) }, used: 0 },
-            LicensePool { license: License { id: "spare".into(), seats: None }, used: 0 },
+            LicensePool {
+                license: License {
+                    id: "standard".into(),
+                    seats: Some(2),
+                },
+                used: 0,
+            },
+            LicensePool {
+                license: License {
+                    id: "spare".into(),
+                    seats: None,
+                },
+                used: 0,
+            },
         ],
         owners: Vec::new(),
     }
@@ -60,7 +100,10 @@ pub(crate) fn connection() -> Connection {
     Connection {
         id: "okta".into(),
         name: "Okta".to_owned(),
-        scope: Scope::Organization { organization: "acme".into(), shared_with: Vec::new() },
+        scope: Scope::Organization {
+            organization: "acme".into(),
+            shared_with: Vec::new(),
+        },
         protocol: Protocol::Saml,
         enabled: true,
         domains: vec!["acme.example".to_owned()],
@@ -85,11 +128,18 @@ pub(crate) fn with_policy(change: impl FnOnce(&mut Policy)) -> InForce {
 }
 
 pub(crate) fn subject(value: &str) -> Subject {
-    Subject { issuer: "https://idp.example".to_owned(), format: "persistent".to_owned(), value: value.to_owned() }
+    Subject {
+        issuer: "https://idp.example".to_owned(),
+        format: "persistent".to_owned(),
+        value: value.to_owned(),
+    }
 }
 
 pub(crate) fn link(value: &str) -> Link {
-    Link { connection: "okta".into(), subject: subject(value) }
+    Link {
+        connection: "okta".into(),
+        subject: subject(value),
+    }
 }
 
 /// Ann Lee, ann@acme.example, verified, with these groups.
@@ -111,7 +161,11 @@ pub(crate) fn ann(groups: &[&str]) -> Incoming {
         },
         claims,
         authentication: AuthenticationContext::default(),
-        proof: Some(OneTimeProof { issuer: "https://idp.example".to_owned(), id: "a1".to_owned(), until: now() }),
+        proof: Some(OneTimeProof {
+            issuer: "https://idp.example".to_owned(),
+            id: "a1".to_owned(),
+            until: now(),
+        }),
     }
 }
 
@@ -137,11 +191,15 @@ pub(crate) fn account(id: &str, authentication: Authentication) -> Account {
 }
 
 pub(crate) fn sso(connection: &str) -> Authentication {
-    Authentication::Sso { connection: connection.into() }
+    Authentication::Sso {
+        connection: connection.into(),
+    }
 }
 
 pub(crate) fn rule() -> Source {
-    Source::Rule { connection: "okta".into() }
+    Source::Rule {
+        connection: "okta".into(),
+    }
 }
 
 pub(crate) fn member(organization: &str, source: Source, roles: &[&str]) -> Membership {
@@ -150,7 +208,14 @@ pub(crate) fn member(organization: &str, source: Source, roles: &[&str]) -> Memb
         active: true,
         source: source.clone(),
         pinned: false,
-        roles: roles.iter().map(|id| Grant { id: (*id).into(), source: source.clone(), pinned: false }).collect(),
+        roles: roles
+            .iter()
+            .map(|id| Grant {
+                id: (*id).into(),
+                source: source.clone(),
+                pinned: false,
+            })
+            .collect(),
         workspaces: Vec::new(),
         all_workspaces: None,
         license: None,
@@ -159,7 +224,11 @@ pub(crate) fn member(organization: &str, source: Source, roles: &[&str]) -> Memb
 }
 
 pub(crate) fn known(account: Account, links: &[&str], memberships: Vec<Membership>) -> AccountFacts {
-    AccountFacts { account, links: links.iter().map(|value| link(value)).collect(), memberships }
+    AccountFacts {
+        account,
+        links: links.iter().map(|value| link(value)).collect(),
+        memberships,
+    }
 }
 
 /// A directory in memory.
@@ -171,7 +240,10 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(organizations: &[&str], accounts: Vec<AccountFacts>) -> Self {
-        Self { accounts, organizations: organizations.iter().map(|id| organization(id)).collect() }
+        Self {
+            accounts,
+            organizations: organizations.iter().map(|id| organization(id)).collect(),
+        }
     }
 
     /// Answers a need as the store does: that and no more.
@@ -179,19 +251,29 @@ impl World {
         let live = |known: &&AccountFacts| known.account.status != Status::Deleted;
         let linked = need.subject.as_ref().and_then(|(connection, subject)| {
             self.accounts.iter().find(|known| {
-                known.links.iter().any(|link| link.connection == *connection && link.subject == *subject)
+                known
+                    .links
+                    .iter()
+                    .any(|link| link.connection == *connection && link.subject == *subject)
             })
         });
         let near = need.subject.iter().flat_map(|(connection, subject)| {
-            self.accounts.iter().flat_map(|known| &known.links).filter(move |link| {
-                link.connection == *connection
-                    && link.subject.value != subject.value
-                    && link.subject.value.eq_ignore_ascii_case(&subject.value)
-            })
+            self.accounts
+                .iter()
+                .flat_map(|known| &known.links)
+                .filter(move |link| {
+                    link.connection == *connection
+                        && link.subject.value != subject.value
+                        && link.subject.value.eq_ignore_ascii_case(&subject.value)
+                })
         });
         let keyed = |key: &Option<(ConnectionId, String)>, held: &Option<String>, by: &Authentication| {
             key.as_ref().is_some_and(|(connection, key)| {
-                held.as_ref() == Some(key) && *by == Authentication::Sso { connection: connection.clone() }
+                held.as_ref() == Some(key)
+                    && *by
+                        == Authentication::Sso {
+                            connection: connection.clone(),
+                        }
             })
         };
         let candidates: Vec<AccountFacts> = self
@@ -207,8 +289,12 @@ impl World {
             .take(CANDIDATES)
             .cloned()
             .collect();
-        let accounts: Vec<AccountFacts> =
-            self.accounts.iter().filter(|known| need.accounts.contains(&known.account.id)).cloned().collect();
+        let accounts: Vec<AccountFacts> = self
+            .accounts
+            .iter()
+            .filter(|known| need.accounts.contains(&known.account.id))
+            .cloned()
+            .collect();
         let of_members = |id: &OrganizationId| {
             accounts
                 .iter()
@@ -242,18 +328,29 @@ impl World {
         let id = facts.organization.id.clone();
         let members = || {
             self.accounts.iter().flat_map(|known| {
-                known.memberships.iter().filter(|held| held.organization == id).map(move |held| (known, held))
+                known
+                    .memberships
+                    .iter()
+                    .filter(|held| held.organization == id)
+                    .map(move |held| (known, held))
             })
         };
         for pool in &mut facts.licenses {
             let held = members()
                 .filter(|(_, held)| {
-                    held.license.as_ref().is_some_and(|held| held.seated && held.license == pool.license.id)
+                    held.license
+                        .as_ref()
+                        .is_some_and(|held| held.seated && held.license == pool.license.id)
                 })
                 .count();
             pool.used += u32::try_from(held).unwrap();
         }
-        let owner_roles: Vec<RoleId> = facts.roles.iter().filter(|role| role.owner).map(|role| role.id.clone()).collect();
+        let owner_roles: Vec<RoleId> = facts
+            .roles
+            .iter()
+            .filter(|role| role.owner)
+            .map(|role| role.id.clone())
+            .collect();
         let owners = members()
             .filter(|(known, held)| {
                 held.active
@@ -268,29 +365,54 @@ impl World {
     }
 
     pub(crate) fn get(&self, id: &str) -> &AccountFacts {
-        self.accounts.iter().find(|known| known.account.id.as_str() == id).unwrap()
+        self.accounts
+            .iter()
+            .find(|known| known.account.id.as_str() == id)
+            .unwrap()
     }
 
     fn get_mut(&mut self, id: &AccountId) -> &mut AccountFacts {
-        self.accounts.iter_mut().find(|known| known.account.id == *id).unwrap()
+        self.accounts
+            .iter_mut()
+            .find(|known| known.account.id == *id)
+            .unwrap()
     }
 
     /// Writes a plan, refusing what a store would refuse: stale versions and keys that are taken.
     pub(crate) fn apply(&mut self, plan: &Plan) {
-        let versions: Vec<(AccountId, i64)> =
-            self.accounts.iter().map(|known| (known.account.id.clone(), known.account.version)).collect();
+        let versions: Vec<(AccountId, i64)> = self
+            .accounts
+            .iter()
+            .map(|known| (known.account.id.clone(), known.account.version))
+            .collect();
         let fresh = |id: &AccountId, version: i64| {
-            let shown = versions.iter().find(|(known, _)| known == id).map(|(_, version)| *version);
+            let shown = versions
+                .iter()
+                .find(|(known, _)| known == id)
+                .map(|(_, version)| *version);
             assert_eq!(shown, Some(version), "stale version of {id}");
         };
         for change in &plan.changes {
             match change {
-                Change::CreateAccount { account } => self.accounts.push(known(*account.clone(), &[], Vec::new())),
-                Change::UpdateProfile { account, version, set, .. } => {
+                Change::CreateAccount { account } => {
+                    self.accounts.push(known(*account.clone(), &[], Vec::new()))
+                }
+                Change::UpdateProfile {
+                    account,
+                    version,
+                    set,
+                    ..
+                } => {
                     fresh(account, *version);
                     patch(&mut self.get_mut(account).account, set);
                 }
-                Change::SetStatus { account, version, from, to, origin } => {
+                Change::SetStatus {
+                    account,
+                    version,
+                    from,
+                    to,
+                    origin,
+                } => {
                     fresh(account, *version);
                     let known = self.get_mut(account);
                     assert_eq!(known.account.status, *from);
@@ -298,7 +420,9 @@ impl World {
                     known.account.status_origin = *origin;
                     known.account.version += 1;
                 }
-                Change::SetAuthentication { account, version, to, .. } => {
+                Change::SetAuthentication {
+                    account, version, to, ..
+                } => {
                     fresh(account, *version);
                     self.get_mut(account).account.authentication = to.clone();
                 }
@@ -310,19 +434,39 @@ impl World {
                 Change::Unlink { account, link } => self.get_mut(account).links.retain(|held| held != link),
                 Change::AddMembership { account, membership } => {
                     let known = self.get_mut(account);
-                    assert!(!known.memberships.iter().any(|held| held.organization == membership.organization));
+                    assert!(
+                        !known
+                            .memberships
+                            .iter()
+                            .any(|held| held.organization == membership.organization)
+                    );
                     known.memberships.push(membership.clone());
                 }
-                Change::UpdateMembership { account, organization, version, edits } => {
+                Change::UpdateMembership {
+                    account,
+                    organization,
+                    version,
+                    edits,
+                } => {
                     assert!(!edits.is_empty());
                     let known = self.get_mut(account);
-                    let held = known.memberships.iter_mut().find(|held| held.organization == *organization).unwrap();
+                    let held = known
+                        .memberships
+                        .iter_mut()
+                        .find(|held| held.organization == *organization)
+                        .unwrap();
                     assert_eq!(held.version, *version);
                     held.version += 1;
                     edits.iter().for_each(|change| edit(held, change));
                 }
-                Change::RemoveMembership { account, organization, .. } => {
-                    self.get_mut(account).memberships.retain(|held| held.organization != *organization);
+                Change::RemoveMembership {
+                    account,
+                    organization,
+                    ..
+                } => {
+                    self.get_mut(account)
+                        .memberships
+                        .retain(|held| held.organization != *organization);
                 }
                 Change::RevokeSessions { .. } | Change::Alert { .. } => {}
             }
@@ -335,7 +479,12 @@ impl World {
             .accounts
             .iter()
             .filter(|known| known.account.status != Status::Deleted)
-            .filter_map(|known| Some((known.account.authentication.clone(), known.account.email.as_ref()?.key())))
+            .filter_map(|known| {
+                Some((
+                    known.account.authentication.clone(),
+                    known.account.email.as_ref()?.key(),
+                ))
+            })
             .collect();
         keys.sort();
         let count = keys.len();
@@ -371,14 +520,28 @@ fn edit(held: &mut Membership, edit: &MembershipEdit) {
     match edit {
         MembershipEdit::GrantRole { role, source, pinned } => {
             held.roles.retain(|grant| grant.id != *role);
-            held.roles.push(Grant { id: role.clone(), source: source.clone(), pinned: *pinned });
+            held.roles.push(Grant {
+                id: role.clone(),
+                source: source.clone(),
+                pinned: *pinned,
+            });
         }
         MembershipEdit::RevokeRole { role } => held.roles.retain(|grant| grant.id != *role),
-        MembershipEdit::GrantWorkspace { workspace, source, pinned } => {
+        MembershipEdit::GrantWorkspace {
+            workspace,
+            source,
+            pinned,
+        } => {
             held.workspaces.retain(|grant| grant.id != *workspace);
-            held.workspaces.push(Grant { id: workspace.clone(), source: source.clone(), pinned: *pinned });
+            held.workspaces.push(Grant {
+                id: workspace.clone(),
+                source: source.clone(),
+                pinned: *pinned,
+            });
         }
-        MembershipEdit::RevokeWorkspace { workspace } => held.workspaces.retain(|grant| grant.id != *workspace),
+        MembershipEdit::RevokeWorkspace { workspace } => {
+            held.workspaces.retain(|grant| grant.id != *workspace)
+        }
         MembershipEdit::SetAllWorkspaces { source } => held.all_workspaces.clone_from(source),
         MembershipEdit::SetLicense { from, to } => {
             assert_eq!(held.license, *from);

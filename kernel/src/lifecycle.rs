@@ -22,8 +22,17 @@ use crate::directory::{Origin, Status};
 ///
 /// # Errors
 /// [`Denial::IllegalTransition`] for everything that the table of this module does not list.
-pub const fn transition(from: Status, to: Status, origin: Origin, status_origin: Origin) -> Result<(), Denial> {
-    if is_legal(from, to, origin, status_origin) { Ok(()) } else { Err(Denial::IllegalTransition) }
+pub const fn transition(
+    from: Status,
+    to: Status,
+    origin: Origin,
+    status_origin: Origin,
+) -> Result<(), Denial> {
+    if is_legal(from, to, origin, status_origin) {
+        Ok(())
+    } else {
+        Err(Denial::IllegalTransition)
+    }
 }
 
 /// Tells whether a sign-in may bring a person back whom `status_origin` took out, if the connection's setting wants it.
@@ -43,9 +52,8 @@ const fn is_legal(from: Status, to: Status, origin: Origin, status_origin: Origi
             !matches!(from, Status::Active)
         }
         (Status::Invited, Status::Suspended) => is_directory_or_hand(origin),
-        (Status::Invited, Status::Deactivated) | (Status::Active, Status::Suspended | Status::Deactivated) => {
-            !matches!(origin, Origin::Login)
-        }
+        (Status::Invited, Status::Deactivated)
+        | (Status::Active, Status::Suspended | Status::Deactivated) => !matches!(origin, Origin::Login),
         (Status::Suspended, Status::Active) => match origin {
             Origin::Admin | Origin::File => true,
             Origin::Scim => !matches!(status_origin, Origin::Admin | Origin::File),

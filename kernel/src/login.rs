@@ -47,16 +47,31 @@ pub fn need(incoming: &Incoming, in_force: &InForce) -> Need {
     Need {
         accounts: Vec::new(),
         subject: Some((connection.id.clone(), incoming.subject.clone())),
-        email_key: asserted.email.as_ref().filter(|_| asserted.email_verified).map(crate::email::Email::key),
-        external_id: chain.contains(&MatchStep::ExternalId).then(|| (connection.id.clone(), subject.clone())),
+        email_key: asserted
+            .email
+            .as_ref()
+            .filter(|_| asserted.email_verified)
+            .map(crate::email::Email::key),
+        external_id: chain
+            .contains(&MatchStep::ExternalId)
+            .then(|| (connection.id.clone(), subject.clone())),
         user_name: user_name.map(|name| (connection.id.clone(), name)),
         organizations: match (&connection.scope, connection.provisioning) {
             // No rule runs there; the organizations of the account's memberships are loaded anyway.
             (_, Provisioning::Manual) => OrganizationsNeeded::None,
             (Scope::Instance, _) => OrganizationsNeeded::All,
-            (Scope::Organization { organization, shared_with }, _) => {
-                OrganizationsNeeded::Ids(std::iter::once(organization).chain(shared_with).cloned().collect())
-            }
+            (
+                Scope::Organization {
+                    organization,
+                    shared_with,
+                },
+                _,
+            ) => OrganizationsNeeded::Ids(
+                std::iter::once(organization)
+                    .chain(shared_with)
+                    .cloned()
+                    .collect(),
+            ),
         },
     }
 }
@@ -74,7 +89,14 @@ pub fn decide(
     fresh: &Fresh,
     now: Timestamp,
 ) -> Decision {
-    let attempt = Attempt { incoming, facts, in_force, limits, fresh, now };
+    let attempt = Attempt {
+        incoming,
+        facts,
+        in_force,
+        limits,
+        fresh,
+        now,
+    };
     let mut steps = Steps::default();
     let ended = attempt.run(&mut steps);
     attempt.finish(ended, steps)
@@ -99,7 +121,10 @@ struct Ended<'a> {
 impl<'a> Attempt<'a> {
     fn run(&self, steps: &mut Steps) -> Ended<'a> {
         if let Err(denial) = self.check_connection(steps) {
-            return Ended { person: None, refused: Some(denial) };
+            return Ended {
+                person: None,
+                refused: Some(denial),
+            };
         }
         self.note_claims(steps);
         let mut person = match self.settle_person(steps) {
@@ -107,10 +132,16 @@ impl<'a> Attempt<'a> {
             Err(refusal) => {
                 // Whom it was about stays in the trace; nothing about them is written.
                 let person = refusal.account.map(|account| Person::untouched(account));
-                return Ended { person, refused: Some(refusal.denial) };
+                return Ended {
+                    person,
+                    refused: Some(refusal.denial),
+                };
             }
         };
-        let refused = self.refresh_profile(&mut person, steps).and_then(|()| self.place(&mut person, steps)).err();
+        let refused = self
+            .refresh_profile(&mut person, steps)
+            .and_then(|()| self.place(&mut person, steps))
+            .err();
         match refused {
             Some(Denial::NoOrganization) => {
                 let keep = !person.is_new() || self.in_force.connection().settings.keep_unplaced;
@@ -126,7 +157,10 @@ impl<'a> Attempt<'a> {
             None => {}
         }
         let dropped = person.is_new() && person.changes.is_empty();
-        Ended { person: (!dropped).then_some(person), refused }
+        Ended {
+            person: (!dropped).then_some(person),
+            refused,
+        }
     }
 
     fn check_connection(&self, steps: &mut Steps) -> Result<(), Denial> {
@@ -162,7 +196,11 @@ impl<'a> Attempt<'a> {
 
     fn finish(&self, ended: Ended<'_>, mut steps: Steps) -> Decision {
         let account = ended.person.as_ref().map(|person| person.account.id.clone());
-        let mut plan = Plan { changes: Vec::new(), session: None, spend: self.incoming.proof.clone() };
+        let mut plan = Plan {
+            changes: Vec::new(),
+            session: None,
+            spend: self.incoming.proof.clone(),
+        };
         let mut refused = ended.refused;
         if let Some(person) = ended.person {
             // The last guard, whatever the stages above decided: only an active account gets a session.
@@ -177,7 +215,11 @@ impl<'a> Attempt<'a> {
         }
         let verdict = match (refused, &account) {
             (None, Some(account)) => {
-                let text = if plan.changes.iter().any(|change| matches!(change, Change::CreateAccount { .. })) {
+                let text = if plan
+                    .changes
+                    .iter()
+                    .any(|change| matches!(change, Change::CreateAccount { .. }))
+                {
                     format!("signed in as new account {account}")
                 } else {
                     format!("signed in as account {account}")
@@ -223,13 +265,17 @@ impl<'a> Attempt<'a> {
     }
 
     fn link(&self) -> Link {
-        Link { connection: self.in_force.connection().id.clone(), subject: self.incoming.subject.clone() }
+        Link {
+            connection: self.in_force.connection().id.clone(),
+            subject: self.incoming.subject.clone(),
+        }
     }
 }
 
 /// The absolute end of a session that begins now; the end of time if the sum is out of range.
 fn ends_at(now: Timestamp, limits: &SessionLimits) -> Timestamp {
-    now.checked_add(SignedDuration::from_secs(limits.absolute_seconds)).unwrap_or(Timestamp::MAX)
+    now.checked_add(SignedDuration::from_secs(limits.absolute_seconds))
+        .unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]

@@ -112,7 +112,15 @@ impl InForce {
                 );
             }
         }
-        if faults.0.is_empty() { Ok(Self { connection, default, own }) } else { Err(faults.0) }
+        if faults.0.is_empty() {
+            Ok(Self {
+                connection,
+                default,
+                own,
+            })
+        } else {
+            Err(faults.0)
+        }
     }
 
     /// Returns the connection.
@@ -122,7 +130,9 @@ impl InForce {
 
     /// Returns the policy for one organization, and whether it is its own.
     pub(crate) fn policy_for(&self, organization: &OrganizationId) -> (&Compiled, bool) {
-        self.own.get(organization).map_or((&self.default, false), |own| (own, true))
+        self.own
+            .get(organization)
+            .map_or((&self.default, false), |own| (own, true))
     }
 
     /// Returns the organization that owns the connection, if one does.
@@ -139,7 +149,11 @@ struct Faults(Vec<PolicyError>);
 
 impl Faults {
     fn add(&mut self, path: &str, offset: usize, message: String) {
-        self.0.push(PolicyError { path: path.to_owned(), offset, message });
+        self.0.push(PolicyError {
+            path: path.to_owned(),
+            offset,
+            message,
+        });
     }
 
     fn expression(&mut self, path: &str, source: &str) -> Option<Expression> {
@@ -162,24 +176,24 @@ impl Faults {
                 None => None,
                 Some(RoleRule::Fixed(name)) => Some(Role::Fixed(name.clone())),
                 Some(RoleRule::Groups(rows)) => Some(Role::Groups(rows.clone())),
-                Some(RoleRule::Expression(source)) => {
-                    self.expression(&format!("{path}.role.expression"), source).map(Role::Expression)
-                }
+                Some(RoleRule::Expression(source)) => self
+                    .expression(&format!("{path}.role.expression"), source)
+                    .map(Role::Expression),
             },
             workspaces: match &policy.workspaces {
                 None => None,
                 Some(WorkspaceRule::All) => Some(Workspaces::All),
                 Some(WorkspaceRule::Fixed { ids }) => Some(Workspaces::Fixed(ids.clone())),
-                Some(WorkspaceRule::Dynamic { expression }) => {
-                    self.expression(&format!("{path}.workspaces.expression"), expression).map(Workspaces::Dynamic)
-                }
+                Some(WorkspaceRule::Dynamic { expression }) => self
+                    .expression(&format!("{path}.workspaces.expression"), expression)
+                    .map(Workspaces::Dynamic),
             },
             license: match &policy.license {
                 None => None,
                 Some(LicenseRule::Fixed(id)) => Some(License::Fixed(id.clone())),
-                Some(LicenseRule::Expression(source)) => {
-                    self.expression(&format!("{path}.license.expression"), source).map(License::Expression)
-                }
+                Some(LicenseRule::Expression(source)) => self
+                    .expression(&format!("{path}.license.expression"), source)
+                    .map(License::Expression),
             },
         }
     }

@@ -26,9 +26,15 @@ use crate::trace::{Stage, StepOutcome, Steps};
 #[derive(Clone, Debug)]
 pub(crate) enum Match<'a> {
     /// One account that may sign in, or may after its first sign-in.
-    Found { account: &'a AccountFacts, by_link: bool },
+    Found {
+        account: &'a AccountFacts,
+        by_link: bool,
+    },
     /// One account that somebody or something took out (C-06).
-    Inactive { account: &'a AccountFacts, by_link: bool },
+    Inactive {
+        account: &'a AccountFacts,
+        by_link: bool,
+    },
     /// Several; none is picked (R-128).
     Ambiguous,
     /// The address belongs to another identity of this connection.
@@ -47,7 +53,10 @@ pub(crate) enum EmailTrouble {
 }
 
 /// Returns the asserted address if it may be used to match and create.
-pub(crate) fn usable_email<'a>(incoming: &'a Incoming, connection: &Connection) -> Result<&'a Email, EmailTrouble> {
+pub(crate) fn usable_email<'a>(
+    incoming: &'a Incoming,
+    connection: &Connection,
+) -> Result<&'a Email, EmailTrouble> {
     let email = incoming.normalized.email.as_ref().ok_or(EmailTrouble::Missing)?;
     if !incoming.normalized.email_verified {
         return Err(EmailTrouble::Missing);
@@ -77,20 +86,31 @@ pub(crate) fn find<'a>(
         let text = format!("matched by {}", subject_word(incoming));
         steps.add(Stage::Match, StepOutcome::Passed, "matched_subject", text);
         return match linked.account.status {
-            Status::Active | Status::Invited => Match::Found { account: linked, by_link: true },
-            Status::Suspended | Status::Deactivated | Status::Deleted => {
-                Match::Inactive { account: linked, by_link: true }
-            }
+            Status::Active | Status::Invited => Match::Found {
+                account: linked,
+                by_link: true,
+            },
+            Status::Suspended | Status::Deactivated | Status::Deleted => Match::Inactive {
+                account: linked,
+                by_link: true,
+            },
         };
     }
     note_near_misses(incoming, facts, steps);
-    let search = Search { incoming, facts, connection };
+    let search = Search {
+        incoming,
+        facts,
+        connection,
+    };
     search.run(steps)
 }
 
 fn linked<'a>(incoming: &Incoming, facts: &'a Facts) -> Option<&'a AccountFacts> {
     facts.linked.as_ref().filter(|linked| {
-        linked.links.iter().any(|link| link.connection == incoming.connection && link.subject == incoming.subject)
+        linked
+            .links
+            .iter()
+            .any(|link| link.connection == incoming.connection && link.subject == incoming.subject)
     })
 }
 
@@ -105,7 +125,11 @@ fn note_near_misses(incoming: &Incoming, facts: &Facts, steps: &mut Steps) {
         steps.add(Stage::Match, StepOutcome::Warned, "subject_near_miss", text);
     }
     if facts.near_subjects.is_empty() {
-        let text = format!("no account is linked to {} \"{}\"", subject_word(incoming), incoming.subject.value);
+        let text = format!(
+            "no account is linked to {} \"{}\"",
+            subject_word(incoming),
+            incoming.subject.value
+        );
         steps.add(Stage::Match, StepOutcome::Skipped, "subject_unknown", text);
     }
 }
@@ -134,18 +158,29 @@ struct Hits<'a> {
 impl<'a> Search<'a, '_> {
     fn run(&self, steps: &mut Steps) -> Match<'a> {
         let mut inactive: Vec<&'a AccountFacts> = Vec::new();
-        let chain = self.connection.settings.match_chain.iter().copied().filter(|step| *step != MatchStep::Subject);
+        let chain = self
+            .connection
+            .settings
+            .match_chain
+            .iter()
+            .copied()
+            .filter(|step| *step != MatchStep::Subject);
         for step in std::iter::once(None).chain(chain.map(Some)) {
             let hits = self.hits(step);
             match hits.live.as_slice() {
                 // The account would move to this connection, where its address is already held.
-                [account] if !is_bound(account, &self.connection.id) && self.holder_of_address().is_some() => {
+                [account]
+                    if !is_bound(account, &self.connection.id) && self.holder_of_address().is_some() =>
+                {
                     return self.taken(steps);
                 }
                 [account] => {
                     let text = format!("matched by {}", word(step));
                     steps.add(Stage::Match, StepOutcome::Passed, code(step), text);
-                    return Match::Found { account, by_link: false };
+                    return Match::Found {
+                        account,
+                        by_link: false,
+                    };
                 }
                 [] => {}
                 several => return ambiguous(several, step, steps),
@@ -159,25 +194,40 @@ impl<'a> Search<'a, '_> {
             [account] => {
                 let text = "an account that is not active matches";
                 steps.add(Stage::Match, StepOutcome::Warned, "matched_inactive", text);
-                return Match::Inactive { account, by_link: false };
+                return Match::Inactive {
+                    account,
+                    by_link: false,
+                };
             }
             several => return ambiguous(several, None, steps),
         }
         if self.holder_of_address().is_some() {
             return self.taken(steps);
         }
-        steps.add(Stage::Match, StepOutcome::Skipped, "matched_nobody", "no account matches");
+        steps.add(
+            Stage::Match,
+            StepOutcome::Skipped,
+            "matched_nobody",
+            "no account matches",
+        );
         Match::Nobody
     }
 
     /// Two SSO accounts of one connection never share an address. Says who holds it (R-124).
     fn taken(&self, steps: &mut Steps) -> Match<'a> {
-        let holder = self.holder_of_address().map_or("", |holder| holder.account.id.as_str());
+        let holder = self
+            .holder_of_address()
+            .map_or("", |holder| holder.account.id.as_str());
         let text = format!(
             "the address already belongs to account {holder} of this connection, linked to another identity: probably \
              the same person; an admin can reset that account's identity"
         );
-        steps.add(Stage::Match, StepOutcome::Refused, "address_of_other_identity", text);
+        steps.add(
+            Stage::Match,
+            StepOutcome::Refused,
+            "address_of_other_identity",
+            text,
+        );
         Match::Taken
     }
 
@@ -189,7 +239,9 @@ impl<'a> Search<'a, '_> {
             .iter()
             .filter(|candidate| self.is_eligible(candidate) && self.fits(candidate, step))
             .collect();
-        let any_bound = found.iter().any(|candidate| is_bound(candidate, &self.connection.id));
+        let any_bound = found
+            .iter()
+            .any(|candidate| is_bound(candidate, &self.connection.id));
         let mut hits = Hits::default();
         for candidate in found {
             let bound = is_bound(candidate, &self.connection.id);
@@ -218,10 +270,9 @@ impl<'a> Search<'a, '_> {
             Authentication::Sso { connection } => *connection == self.connection.id,
             Authentication::Standard => {
                 self.connection.provisioning == Provisioning::Jit
-                    && candidate
-                        .memberships
-                        .iter()
-                        .any(|membership| membership.active && self.connection.reaches(&membership.organization))
+                    && candidate.memberships.iter().any(|membership| {
+                        membership.active && self.connection.reaches(&membership.organization)
+                    })
             }
         }
     }
@@ -235,30 +286,52 @@ impl<'a> Search<'a, '_> {
             Some(MatchStep::EmailGivenSurname) => self.same_email(candidate) && self.same_names(candidate),
             Some(MatchStep::VerifiedEmail) => {
                 self.same_email(candidate)
-                    && self.incoming.normalized.email.as_ref().is_some_and(|email| self.connection.serves(email))
+                    && self
+                        .incoming
+                        .normalized
+                        .email
+                        .as_ref()
+                        .is_some_and(|email| self.connection.serves(email))
             }
             Some(MatchStep::ExternalId) => bound && candidate.account.external_id.as_deref() == Some(subject),
             Some(MatchStep::UserName) => {
                 let held = candidate.account.user_name.as_deref();
-                bound && held.is_some() && (held == Some(subject) || held == self.incoming.normalized.user_name.as_deref())
+                bound
+                    && held.is_some()
+                    && (held == Some(subject) || held == self.incoming.normalized.user_name.as_deref())
             }
         }
     }
 
     fn has_own_link(&self, candidate: &AccountFacts) -> bool {
-        candidate.links.iter().any(|link| link.connection == self.connection.id)
+        candidate
+            .links
+            .iter()
+            .any(|link| link.connection == self.connection.id)
     }
 
     fn same_email(&self, candidate: &AccountFacts) -> bool {
-        usable_email(self.incoming, self.connection)
-            .is_ok_and(|email| candidate.account.email.as_ref().is_some_and(|held| held.key() == email.key()))
+        usable_email(self.incoming, self.connection).is_ok_and(|email| {
+            candidate
+                .account
+                .email
+                .as_ref()
+                .is_some_and(|held| held.key() == email.key())
+        })
     }
 
     fn same_names(&self, candidate: &AccountFacts) -> bool {
         let how = self.connection.settings.name_comparison;
         let asserted = &self.incoming.normalized;
-        same_name(how, asserted.given_name.as_deref(), candidate.account.given_name.as_deref())
-            && same_name(how, asserted.family_name.as_deref(), candidate.account.family_name.as_deref())
+        same_name(
+            how,
+            asserted.given_name.as_deref(),
+            candidate.account.given_name.as_deref(),
+        ) && same_name(
+            how,
+            asserted.family_name.as_deref(),
+            candidate.account.family_name.as_deref(),
+        )
     }
 
     fn holder_of_address(&self) -> Option<&'a AccountFacts> {
@@ -272,7 +345,9 @@ impl<'a> Search<'a, '_> {
 
 /// Compares names (C-13). A missing or empty name equals nothing, so two of three never match (R-36).
 fn same_name(how: NameComparison, left: Option<&str>, right: Option<&str>) -> bool {
-    let (Some(left), Some(right)) = (left, right) else { return false };
+    let (Some(left), Some(right)) = (left, right) else {
+        return false;
+    };
     if left.trim().is_empty() {
         return false;
     }
@@ -284,13 +359,26 @@ fn same_name(how: NameComparison, left: Option<&str>, right: Option<&str>) -> bo
 
 /// Trimmed, NFKC, lower case.
 fn fold(name: &str) -> String {
-    name.trim().nfkc().collect::<String>().to_lowercase().nfkc().collect()
+    name.trim()
+        .nfkc()
+        .collect::<String>()
+        .to_lowercase()
+        .nfkc()
+        .collect()
 }
 
 fn ambiguous<'a>(several: &[&AccountFacts], step: Option<MatchStep>, steps: &mut Steps) -> Match<'a> {
-    let mut ids: Vec<&str> = several.iter().map(|account| account.account.id.as_str()).collect();
+    let mut ids: Vec<&str> = several
+        .iter()
+        .map(|account| account.account.id.as_str())
+        .collect();
     ids.sort_unstable();
-    let text = format!("{} accounts match by {}, and none is picked: {}", ids.len(), word(step), ids.join(", "));
+    let text = format!(
+        "{} accounts match by {}, and none is picked: {}",
+        ids.len(),
+        word(step),
+        ids.join(", ")
+    );
     steps.add(Stage::Match, StepOutcome::Refused, "matched_several", text);
     Match::Ambiguous
 }

@@ -246,12 +246,21 @@ pub struct ProfilePatch {
 mod present {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    #[expect(clippy::option_option, reason = "absent, null and value are three different things in a patch")]
-    pub(super) fn serialize<T: Serialize, S: Serializer>(value: &Option<Option<T>>, to: S) -> Result<S::Ok, S::Error> {
+    #[expect(
+        clippy::option_option,
+        reason = "absent, null and value are three different things in a patch"
+    )]
+    pub(super) fn serialize<T: Serialize, S: Serializer>(
+        value: &Option<Option<T>>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
         value.as_ref().and_then(Option::as_ref).serialize(to)
     }
 
-    #[expect(clippy::option_option, reason = "absent, null and value are three different things in a patch")]
+    #[expect(
+        clippy::option_option,
+        reason = "absent, null and value are three different things in a patch"
+    )]
     pub(super) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
         from: D,
     ) -> Result<Option<Option<T>>, D::Error> {

@@ -28,15 +28,31 @@ fn settings() -> impl Strategy<Value = Settings> {
     let first = (
         prop::sample::subsequence(steps.to_vec(), 0..=5),
         of(&[NameComparison::Folded, NameComparison::Strict]),
-        of(&[ExistingAccount::Link, ExistingAccount::Additional, ExistingAccount::Refuse]),
-        of(&[OnInactiveMatch::Refuse, OnInactiveMatch::Reactivate, OnInactiveMatch::CreateNew]),
-        of(&[EmailUpdate::IfOwnDomainAndFree, EmailUpdate::Always, EmailUpdate::Never]),
+        of(&[
+            ExistingAccount::Link,
+            ExistingAccount::Additional,
+            ExistingAccount::Refuse,
+        ]),
+        of(&[
+            OnInactiveMatch::Refuse,
+            OnInactiveMatch::Reactivate,
+            OnInactiveMatch::CreateNew,
+        ]),
+        of(&[
+            EmailUpdate::IfOwnDomainAndFree,
+            EmailUpdate::Always,
+            EmailUpdate::Never,
+        ]),
         any::<bool>(),
     );
     let second = (
         of(&[RoleSync::Creation, RoleSync::EveryLogin, RoleSync::UntilEdited]),
         of(&[OnNoRole::Skip, OnNoRole::DefaultRole]),
-        of(&[OnLostMatch::RemoveRuleGrants, OnLostMatch::Suspend, OnLostMatch::Keep]),
+        of(&[
+            OnLostMatch::RemoveRuleGrants,
+            OnLostMatch::Suspend,
+            OnLostMatch::Keep,
+        ]),
         any::<(bool, bool)>(),
         of(&[OnNoSeat::Refuse, OnNoSeat::Queue, OnNoSeat::Other("spare".into())]),
     );
@@ -58,39 +74,72 @@ fn settings() -> impl Strategy<Value = Settings> {
 }
 
 fn policy() -> impl Strategy<Value = Option<Policy>> {
-    let organization = of(&[None, Some("`true`"), Some("`false`"), Some("contains(groups, '{{orgId}}')"), Some("x.y")]);
+    let organization = of(&[
+        None,
+        Some("`true`"),
+        Some("`false`"),
+        Some("contains(groups, '{{orgId}}')"),
+        Some("x.y"),
+    ]);
     let table = vec![
-        GroupRoles { value: "admin".to_owned(), name: None, roles: vec!["Admin".to_owned(), "Owner".to_owned()] },
-        GroupRoles { value: "acme".to_owned(), name: None, roles: vec!["Auditor".to_owned()] },
+        GroupRoles {
+            value: "admin".to_owned(),
+            name: None,
+            roles: vec!["Admin".to_owned(), "Owner".to_owned()],
+        },
+        GroupRoles {
+            value: "acme".to_owned(),
+            name: None,
+            roles: vec!["Auditor".to_owned()],
+        },
     ];
     let role = of(&[
         None,
         Some(RoleRule::Fixed("Member".to_owned())),
         Some(RoleRule::Expression("groups".to_owned())),
-        Some(RoleRule::Expression("contains(groups, 'admin') && 'Owner' || 'Member'".to_owned())),
+        Some(RoleRule::Expression(
+            "contains(groups, 'admin') && 'Owner' || 'Member'".to_owned(),
+        )),
         Some(RoleRule::Groups(table)),
     ]);
     let workspaces = of(&[
         None,
         Some(WorkspaceRule::All),
-        Some(WorkspaceRule::Fixed { ids: vec!["lab".into()] }),
-        Some(WorkspaceRule::Dynamic { expression: "groups".to_owned() }),
+        Some(WorkspaceRule::Fixed {
+            ids: vec!["lab".into()],
+        }),
+        Some(WorkspaceRule::Dynamic {
+            expression: "groups".to_owned(),
+        }),
     ]);
-    let license = of(&[None, Some(LicenseRule::Fixed("standard".into())), Some(LicenseRule::Expression("x".to_owned()))]);
-    let policy = (organization, role, workspaces, license).prop_map(|(organization, role, workspaces, license)| Policy {
-        organization: organization.map(str::to_owned),
-        role,
-        workspaces,
-        license,
-    });
+    let license = of(&[
+        None,
+        Some(LicenseRule::Fixed("standard".into())),
+        Some(LicenseRule::Expression("x".to_owned())),
+    ]);
+    let policy =
+        (organization, role, workspaces, license).prop_map(|(organization, role, workspaces, license)| {
+            Policy {
+                organization: organization.map(str::to_owned),
+                role,
+                workspaces,
+                license,
+            }
+        });
     prop::option::of(policy)
 }
 
 fn in_force() -> impl Strategy<Value = InForce> {
     let scope = of(&[
         Scope::Instance,
-        Scope::Organization { organization: "acme".into(), shared_with: vec![] },
-        Scope::Organization { organization: "acme".into(), shared_with: vec!["guest".into()] },
+        Scope::Organization {
+            organization: "acme".into(),
+            shared_with: vec![],
+        },
+        Scope::Organization {
+            organization: "acme".into(),
+            shared_with: vec!["guest".into()],
+        },
     ]);
     let provisioning = of(&[Provisioning::Manual, Provisioning::Jit, Provisioning::Scim]);
     (scope, provisioning, settings(), policy()).prop_map(|(scope, provisioning, settings, policy)| {
@@ -104,32 +153,67 @@ fn in_force() -> impl Strategy<Value = InForce> {
 }
 
 fn membership() -> impl Strategy<Value = Membership> {
-    let source = of(&[rule(), Source::Manual, Source::Scim { connection: "okta".into() }, Source::Import]);
+    let source = of(&[
+        rule(),
+        Source::Manual,
+        Source::Scim {
+            connection: "okta".into(),
+        },
+        Source::Import,
+    ]);
     let roles = prop::sample::subsequence(vec!["owner", "admin", "member"], 0..=2);
     let flags = any::<(bool, bool, bool, bool, bool)>();
-    (of(&["acme", "guest", "other"]), source, roles, flags).prop_map(|(organization, source, roles, flags)| {
-        let mut membership = member(organization, source.clone(), &roles);
-        membership.active = flags.0;
-        membership.pinned = flags.1;
-        if flags.2 {
-            membership.roles.push(Grant { id: "auditor".into(), source: Source::Manual, pinned: flags.1 });
-        }
-        if flags.3 {
-            membership.all_workspaces = Some(source.clone());
-        }
-        if flags.4 {
-            membership.license = Some(LicenseGrant { license: "standard".into(), source, pinned: flags.1, seated: flags.3 });
-        }
-        membership
-    })
+    (of(&["acme", "guest", "other"]), source, roles, flags).prop_map(
+        |(organization, source, roles, flags)| {
+            let mut membership = member(organization, source.clone(), &roles);
+            membership.active = flags.0;
+            membership.pinned = flags.1;
+            if flags.2 {
+                membership.roles.push(Grant {
+                    id: "auditor".into(),
+                    source: Source::Manual,
+                    pinned: flags.1,
+                });
+            }
+            if flags.3 {
+                membership.all_workspaces = Some(source.clone());
+            }
+            if flags.4 {
+                membership.license = Some(LicenseGrant {
+                    license: "standard".into(),
+                    source,
+                    pinned: flags.1,
+                    seated: flags.3,
+                });
+            }
+            membership
+        },
+    )
 }
 
 fn person(id: usize) -> impl Strategy<Value = AccountFacts> {
     let authentication = of(&[Authentication::Standard, sso("okta"), sso("entra")]);
-    let status =
-        of(&[Status::Invited, Status::Active, Status::Active, Status::Suspended, Status::Deactivated, Status::Deleted]);
-    let origin = of(&[Origin::Login, Origin::Scim, Origin::Admin, Origin::File, Origin::System]);
-    let address = of(&["ann@acme.example", "ann@acme.example", "b@acme.example", "ann@else.example"]);
+    let status = of(&[
+        Status::Invited,
+        Status::Active,
+        Status::Active,
+        Status::Suspended,
+        Status::Deactivated,
+        Status::Deleted,
+    ]);
+    let origin = of(&[
+        Origin::Login,
+        Origin::Scim,
+        Origin::Admin,
+        Origin::File,
+        Origin::System,
+    ]);
+    let address = of(&[
+        "ann@acme.example",
+        "ann@acme.example",
+        "b@acme.example",
+        "ann@else.example",
+    ]);
     let memberships = prop::collection::vec(membership(), 0..3);
     let flags = any::<(bool, bool, bool, bool)>();
     let marks = (0..20_u8, 0..20_u8);
@@ -154,35 +238,40 @@ fn person(id: usize) -> impl Strategy<Value = AccountFacts> {
 
 /// A world that a store would accept: unique addresses and names per kind of account, one holder of an identity.
 fn world() -> impl Strategy<Value = World> {
-    (person(0), person(1), person(2), 0..3_u32, any::<bool>()).prop_map(|(first, second, third, used, one)| {
-        let mut accepted: Vec<AccountFacts> = Vec::new();
-        for mut candidate in [first, second, third] {
-            if accepted.iter().any(|held| !held.links.is_empty()) {
-                candidate.links.clear();
+    (person(0), person(1), person(2), 0..3_u32, any::<bool>()).prop_map(
+        |(first, second, third, used, one)| {
+            let mut accepted: Vec<AccountFacts> = Vec::new();
+            for mut candidate in [first, second, third] {
+                if accepted.iter().any(|held| !held.links.is_empty()) {
+                    candidate.links.clear();
+                }
+                let held = &candidate.account;
+                let clash = accepted.iter().map(|other| &other.account).any(|other| {
+                    other.authentication == held.authentication
+                        && (other.email.as_ref().map(crate::email::Email::key)
+                            == held.email.as_ref().map(crate::email::Email::key)
+                            || (other.user_name.is_some() && other.user_name == held.user_name)
+                            || (other.external_id.is_some() && other.external_id == held.external_id))
+                });
+                if !clash {
+                    accepted.push(candidate);
+                }
             }
-            let held = &candidate.account;
-            let clash = accepted.iter().map(|other| &other.account).any(|other| {
-                other.authentication == held.authentication
-                    && (other.email.as_ref().map(crate::email::Email::key)
-                        == held.email.as_ref().map(crate::email::Email::key)
-                        || (other.user_name.is_some() && other.user_name == held.user_name)
-                        || (other.external_id.is_some() && other.external_id == held.external_id))
-            });
-            if !clash {
-                accepted.push(candidate);
+            let mut world = World::new(&["acme", "guest", "other"], accepted);
+            world.organizations[0].licenses[0].used = used;
+            if one {
+                world.organizations[0].organization.roles_per_member = RolesPerMember::One;
             }
-        }
-        let mut world = World::new(&["acme", "guest", "other"], accepted);
-        world.organizations[0].licenses[0].used = used;
-        if one {
-            world.organizations[0].organization.roles_per_member = RolesPerMember::One;
-        }
-        world
-    })
+            world
+        },
+    )
 }
 
 fn incoming() -> impl Strategy<Value = Incoming> {
-    let groups = prop::sample::subsequence(vec!["acme", "guest", "other", "admin", "Owner", "Member", "lab"], 0..=5);
+    let groups = prop::sample::subsequence(
+        vec!["acme", "guest", "other", "admin", "Owner", "Member", "lab"],
+        0..=5,
+    );
     let address = of(&[
         Some("ann@acme.example"),
         Some("ann@acme.example"),
@@ -190,8 +279,20 @@ fn incoming() -> impl Strategy<Value = Incoming> {
         Some("ann@else.example"),
         None,
     ]);
-    let ids = of(&[(None, None), (None, None), (None, None), (Some("lab"), Some("auditor")), (Some("lab"), None), (Some("no"), Some("no"))]);
-    let x = of(&[json!(null), json!("standard"), json!({ "y": true }), json!([1, "a"])]);
+    let ids = of(&[
+        (None, None),
+        (None, None),
+        (None, None),
+        (Some("lab"), Some("auditor")),
+        (Some("lab"), None),
+        (Some("no"), Some("no")),
+    ]);
+    let x = of(&[
+        json!(null),
+        json!("standard"),
+        json!({ "y": true }),
+        json!([1, "a"]),
+    ]);
     (groups, address, any::<(bool, bool)>(), ids, x).prop_map(|(groups, address, flags, ids, x)| {
         let mut incoming = claim(ann(&groups), "x", x);
         incoming.normalized.email = address.map(email);
@@ -205,7 +306,12 @@ fn incoming() -> impl Strategy<Value = Incoming> {
 
 /// What changes, without what may be said again: an alert stands as long as its cause.
 fn lasting(decision: &Decision) -> Vec<&Change> {
-    decision.plan.changes.iter().filter(|change| !matches!(change, Change::Alert { .. })).collect()
+    decision
+        .plan
+        .changes
+        .iter()
+        .filter(|change| !matches!(change, Change::Alert { .. }))
+        .collect()
 }
 
 fn organizations_of(decision: &Decision) -> Vec<&str> {
@@ -237,7 +343,12 @@ fn owners(world: &World) -> Vec<(String, String)> {
         .filter(|known| known.account.status == Status::Active)
         .flat_map(|known| known.memberships.iter().map(move |held| (known, held)))
         .filter(|(_, held)| held.active && held.roles.iter().any(|grant| grant.id.as_str() == "owner"))
-        .map(|(known, held)| (held.organization.as_str().to_owned(), known.account.id.as_str().to_owned()))
+        .map(|(known, held)| {
+            (
+                held.organization.as_str().to_owned(),
+                known.account.id.as_str().to_owned(),
+            )
+        })
         .collect();
     owners.sort();
     owners
@@ -246,31 +357,53 @@ fn owners(world: &World) -> Vec<(String, String)> {
 fn action() -> impl Strategy<Value = Action> {
     let edit = of(&[
         GrantEdit::GrantRole { role: "owner".into() },
-        GrantEdit::GrantRole { role: "auditor".into() },
+        GrantEdit::GrantRole {
+            role: "auditor".into(),
+        },
         GrantEdit::RevokeRole { role: "owner".into() },
-        GrantEdit::RevokeRole { role: "member".into() },
-        GrantEdit::GrantWorkspace { workspace: "lab".into() },
-        GrantEdit::RevokeWorkspace { workspace: "lab".into() },
+        GrantEdit::RevokeRole {
+            role: "member".into(),
+        },
+        GrantEdit::GrantWorkspace {
+            workspace: "lab".into(),
+        },
+        GrantEdit::RevokeWorkspace {
+            workspace: "lab".into(),
+        },
         GrantEdit::AllWorkspaces { included: true },
         GrantEdit::AllWorkspaces { included: false },
-        GrantEdit::License { license: Some("standard".into()) },
+        GrantEdit::License {
+            license: Some("standard".into()),
+        },
         GrantEdit::License { license: None },
         GrantEdit::Active { active: false },
         GrantEdit::Active { active: true },
         GrantEdit::ReturnToAutomatic,
     ]);
     let account = || of(&["p0", "p1", "p2"]);
-    let status = of(&[Status::Active, Status::Suspended, Status::Deactivated, Status::Deleted]);
+    let status = of(&[
+        Status::Active,
+        Status::Suspended,
+        Status::Deactivated,
+        Status::Deleted,
+    ]);
     let organization = || of(&["acme", "guest"]);
     prop_oneof![
-        (account(), status).prop_map(|(account, to)| Action::SetStatus { account: account.into(), to }),
-        (account(), any::<bool>())
-            .prop_map(|(account, allow_return)| Action::Delete { account: account.into(), allow_return }),
+        (account(), status).prop_map(|(account, to)| Action::SetStatus {
+            account: account.into(),
+            to
+        }),
+        (account(), any::<bool>()).prop_map(|(account, allow_return)| Action::Delete {
+            account: account.into(),
+            allow_return
+        }),
         (account(), organization()).prop_map(|(account, organization)| Action::RemoveMembership {
             account: account.into(),
             organization: organization.into()
         }),
-        account().prop_map(|account| Action::ResetSubject { account: account.into() }),
+        account().prop_map(|account| Action::ResetSubject {
+            account: account.into()
+        }),
         (account(), organization(), edit).prop_map(|(account, organization, edit)| Action::EditMembership {
             account: account.into(),
             organization: organization.into(),

@@ -15,7 +15,6 @@
 //! Whoever acts: the last owner of an organization is never lost; name another one first.
 //! Doing the same thing twice gives an empty second plan.
 
-use jiff::Timestamp;
 use crate::connection::Connection;
 use crate::denial::Denial;
 use crate::directory::Authentication;
@@ -26,6 +25,7 @@ use crate::incoming::Fresh;
 use crate::mapping::InForce;
 use crate::plan::{Change, Decision, Plan, Verdict};
 use crate::trace::{PROVISION, Stage, StepOutcome, Steps, Trace};
+use jiff::Timestamp;
 
 mod account;
 mod authority;
@@ -38,9 +38,16 @@ pub use request::{Action, Actor, DesiredMembership, GrantEdit, NewAccount, Reque
 
 /// Says what must be loaded to decide a request.
 pub fn need(request: &Request) -> Need {
-    let mut need = Need { accounts: request.action.account().cloned().into_iter().collect(), ..Need::default() };
+    let mut need = Need {
+        accounts: request.action.account().cloned().into_iter().collect(),
+        ..Need::default()
+    };
     let mut organizations: Vec<OrganizationId> = Vec::new();
-    if let Actor::Admin { account, organization } = &request.actor {
+    if let Actor::Admin {
+        account,
+        organization,
+    } = &request.actor
+    {
         if !need.accounts.contains(account) {
             need.accounts.push(account.clone());
         }
@@ -60,7 +67,8 @@ pub fn need(request: &Request) -> Need {
         Action::UpdateProfile { set, .. } => {
             need.email_key = set.email.iter().flatten().map(Email::key).next();
             if let Actor::Scim { connection } = &request.actor {
-                let keyed = |key: &Option<Option<String>>| key.clone().flatten().map(|key| (connection.clone(), key));
+                let keyed =
+                    |key: &Option<Option<String>>| key.clone().flatten().map(|key| (connection.clone(), key));
                 need.external_id = keyed(&set.external_id);
                 need.user_name = keyed(&set.user_name);
             }
@@ -114,7 +122,12 @@ pub fn decide(
             (Verdict::Admitted(account), work.changes)
         }
         Err(denial) => {
-            work.steps.add(Stage::Apply, StepOutcome::Refused, denial.code(), format!("refused ({})", denial.code()));
+            work.steps.add(
+                Stage::Apply,
+                StepOutcome::Refused,
+                denial.code(),
+                format!("refused ({})", denial.code()),
+            );
             (Verdict::Refused(denial), Vec::new())
         }
     };
@@ -126,7 +139,14 @@ pub fn decide(
         account,
         steps: work.steps.into_vec(),
     };
-    Decision { verdict, plan: Plan { changes, ..Plan::default() }, trace }
+    Decision {
+        verdict,
+        plan: Plan {
+            changes,
+            ..Plan::default()
+        },
+        trace,
+    }
 }
 
 /// One decision being made.
@@ -162,11 +182,15 @@ impl<'a> Work<'a> {
             Action::UpdateProfile { set, .. } => self.update_profile(target, set, &authority),
             Action::SetStatus { to, .. } => self.set_status(target, *to, &authority),
             Action::Delete { allow_return, .. } => self.delete(target, *allow_return, &authority),
-            Action::EditMembership { organization, edits, .. } => {
-                self.edit_membership(target, organization, edits, &authority)
+            Action::EditMembership {
+                organization, edits, ..
+            } => self.edit_membership(target, organization, edits, &authority),
+            Action::RemoveMembership { organization, .. } => {
+                self.remove_membership(target, organization, &authority)
             }
-            Action::RemoveMembership { organization, .. } => self.remove_membership(target, organization, &authority),
-            Action::SetMemberships { memberships, .. } => self.set_memberships(target, memberships, &authority),
+            Action::SetMemberships { memberships, .. } => {
+                self.set_memberships(target, memberships, &authority)
+            }
             Action::ResetSubject { .. } => self.reset_subject(target, &authority),
             Action::MakeOperator { operator, .. } => self.make_operator(target, *operator, &authority),
         }?;
@@ -174,15 +198,24 @@ impl<'a> Work<'a> {
     }
 
     fn target(&self, id: &AccountId) -> Result<&'a AccountFacts, Denial> {
-        self.facts.accounts.iter().find(|known| &known.account.id == id).ok_or(Denial::NotFound)
+        self.facts
+            .accounts
+            .iter()
+            .find(|known| &known.account.id == id)
+            .ok_or(Denial::NotFound)
     }
 
     fn organization(&self, id: &OrganizationId) -> Result<&'a OrganizationFacts, Denial> {
-        self.facts.organizations.iter().find(|facts| &facts.organization.id == id).ok_or(Denial::NotFound)
+        self.facts
+            .organizations
+            .iter()
+            .find(|facts| &facts.organization.id == id)
+            .ok_or(Denial::NotFound)
     }
 
     fn refuse(&mut self, denial: Denial, text: impl Into<String>) -> Denial {
-        self.steps.add(Stage::Lifecycle, StepOutcome::Refused, denial.code(), text);
+        self.steps
+            .add(Stage::Lifecycle, StepOutcome::Refused, denial.code(), text);
         denial
     }
 }

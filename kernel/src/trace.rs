@@ -115,7 +115,13 @@ impl Steps {
         organization: Option<OrganizationId>,
         text: String,
     ) {
-        self.0.push(Step { stage, outcome, code: code.to_owned(), organization, text });
+        self.0.push(Step {
+            stage,
+            outcome,
+            code: code.to_owned(),
+            organization,
+            text,
+        });
     }
 
     /// Adds the steps of a part.
@@ -125,7 +131,9 @@ impl Steps {
 
     /// Tells whether a step is worth a look or refuses.
     pub(crate) fn has_warning(&self) -> bool {
-        self.0.iter().any(|step| matches!(step.outcome, StepOutcome::Warned | StepOutcome::Refused))
+        self.0
+            .iter()
+            .any(|step| matches!(step.outcome, StepOutcome::Warned | StepOutcome::Refused))
     }
 
     /// Ends the recording.

@@ -14,7 +14,9 @@ fn same(left: &Value, right: &Value) -> bool {
         }
         (Value::Object(left), Value::Object(right)) => {
             left.len() == right.len()
-                && left.iter().all(|(name, left)| right.get(name).is_some_and(|right| same(left, right)))
+                && left
+                    .iter()
+                    .all(|(name, left)| right.get(name).is_some_and(|right| same(left, right)))
         }
         _ => left == right,
     }
@@ -23,17 +25,32 @@ fn same(left: &Value, right: &Value) -> bool {
 #[test]
 fn r51_the_official_compliance_suite_passes() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/jmespath");
-    let mut files: Vec<_> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<_> = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     files.sort();
     let (mut passed, mut failures) = (0, Vec::new());
-    for file in files.iter().filter(|file| file.extension().is_some_and(|extension| extension == "json")) {
+    for file in files
+        .iter()
+        .filter(|file| file.extension().is_some_and(|extension| extension == "json"))
+    {
         let groups: Vec<Value> = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
         for group in &groups {
-            for case in group["cases"].as_array().unwrap().iter().filter(|case| case.get("bench").is_none()) {
+            for case in group["cases"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|case| case.get("bench").is_none())
+            {
                 let source = case["expression"].as_str().unwrap();
                 let outcome = Expression::compile(source)
                     .map_err(|error| error.to_string())
-                    .and_then(|compiled| compiled.evaluate(&group["given"], "acme").map_err(|error| error.to_string()));
+                    .and_then(|compiled| {
+                        compiled
+                            .evaluate(&group["given"], "acme")
+                            .map_err(|error| error.to_string())
+                    });
                 let right = match (case.get("result"), &outcome) {
                     (Some(expected), Ok(result)) => same(expected, result),
                     (None, Err(_)) => case.get("error").is_some(),
@@ -42,11 +59,19 @@ fn r51_the_official_compliance_suite_passes() {
                 if right {
                     passed += 1;
                 } else {
-                    failures.push(format!("{}: {source} -> {outcome:?}", file.file_name().unwrap().display()));
+                    failures.push(format!(
+                        "{}: {source} -> {outcome:?}",
+                        file.file_name().unwrap().display()
+                    ));
                 }
             }
         }
     }
-    assert!(failures.is_empty(), "{} failed:\n{}", failures.len(), failures.join("\n"));
+    assert!(
+        failures.is_empty(),
+        "{} failed:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
     assert!(passed > 850, "only {passed} cases ran");
 }

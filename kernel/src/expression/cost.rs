@@ -17,9 +17,32 @@ const ORDINARY_INPUT: usize = 8 * 1024;
 const MAX_TREE: usize = 100;
 /// The functions of the JMESPath specification.
 const FUNCTIONS: [&str; 26] = [
-    "abs", "avg", "ceil", "contains", "ends_with", "floor", "join", "keys", "length", "map", "max", "max_by", "merge",
-    "min", "min_by", "not_null", "reverse", "sort", "sort_by", "starts_with", "sum", "to_array", "to_number",
-    "to_string", "type", "values",
+    "abs",
+    "avg",
+    "ceil",
+    "contains",
+    "ends_with",
+    "floor",
+    "join",
+    "keys",
+    "length",
+    "map",
+    "max",
+    "max_by",
+    "merge",
+    "min",
+    "min_by",
+    "not_null",
+    "reverse",
+    "sort",
+    "sort_by",
+    "starts_with",
+    "sum",
+    "to_array",
+    "to_number",
+    "to_string",
+    "type",
+    "values",
 ];
 
 /// A bound that grows linearly with the input: `factor * input + constant`. Saturates, so an overflow reads as "too much".
@@ -48,11 +71,17 @@ impl Linear {
     }
 
     const fn times(self, by: u64) -> Self {
-        Self { factor: self.factor.saturating_mul(by), constant: self.constant.saturating_mul(by) }
+        Self {
+            factor: self.factor.saturating_mul(by),
+            constant: self.constant.saturating_mul(by),
+        }
     }
 
     fn larger(self, other: Self) -> Self {
-        Self { factor: self.factor.max(other.factor), constant: self.constant.max(other.constant) }
+        Self {
+            factor: self.factor.max(other.factor),
+            constant: self.constant.max(other.constant),
+        }
     }
 
     /// This bound when its input is itself bounded by `inner`.
@@ -82,30 +111,46 @@ pub(super) fn of(ast: &Ast) -> Result<Linear, CompileError> {
     if work.affordable(ORDINARY_INPUT) {
         Ok(work)
     } else {
-        Err(CompileError { offset: 0, message: "the expression multiplies its input too often".to_owned() })
+        Err(CompileError {
+            offset: 0,
+            message: "the expression multiplies its input too often".to_owned(),
+        })
     }
 }
 
 fn bound(node: &Ast, depth: usize) -> Result<Bound, CompileError> {
     if depth > MAX_TREE {
-        return Err(CompileError { offset: 0, message: "the expression chains too many steps".to_owned() });
+        return Err(CompileError {
+            offset: 0,
+            message: "the expression chains too many steps".to_owned(),
+        });
     }
     let deeper = depth + 1;
     let scalar = Linear::new(0, 8);
     let whole = Linear::new(1, 0);
     Ok(match node {
-        Ast::Identity { .. } | Ast::Field { .. } | Ast::Index { .. } => {
-            Bound { work: Linear::new(0, 1), output: whole }
-        }
+        Ast::Identity { .. } | Ast::Field { .. } | Ast::Index { .. } => Bound {
+            work: Linear::new(0, 1),
+            output: whole,
+        },
         Ast::Literal { value, .. } => {
             // Borrowed, not copied: only what is built from it costs.
-            Bound { work: Linear::new(0, 1), output: Linear::new(0, literal_size(value)) }
+            Bound {
+                work: Linear::new(0, 1),
+                output: Linear::new(0, literal_size(value)),
+            }
         }
-        Ast::Slice { .. } => Bound { work: whole, output: whole },
+        Ast::Slice { .. } => Bound {
+            work: whole,
+            output: whole,
+        },
         Ast::Subexpr { lhs, rhs, .. } => {
             let (left, right) = (bound(lhs, deeper)?, bound(rhs, deeper)?);
             let output = right.output.after(left.output);
-            Bound { work: left.work.plus(right.work.after(left.output)).plus(output), output }
+            Bound {
+                work: left.work.plus(right.work.after(left.output)).plus(output),
+                output,
+            }
         }
         Ast::Projection { lhs, rhs, .. } => {
             let (left, right) = (bound(lhs, deeper)?, bound(rhs, deeper)?);
@@ -113,32 +158,63 @@ fn bound(node: &Ast, depth: usize) -> Result<Bound, CompileError> {
         }
         Ast::Flatten { node, .. } | Ast::ObjectValues { node, .. } => {
             let inner = bound(node, deeper)?;
-            Bound { work: inner.work.plus(inner.output), output: inner.output }
+            Bound {
+                work: inner.work.plus(inner.output),
+                output: inner.output,
+            }
         }
-        Ast::Not { node, .. } => Bound { work: bound(node, deeper)?.work, output: scalar },
+        Ast::Not { node, .. } => Bound {
+            work: bound(node, deeper)?.work,
+            output: scalar,
+        },
         Ast::Comparison { lhs, rhs, .. } => {
             let (left, right) = (bound(lhs, deeper)?, bound(rhs, deeper)?);
             // Comparing ends where the smaller side ends, so a constant side says nothing about the work.
-            let compared = if left.output.factor == 0 { right.output } else { left.output };
+            let compared = if left.output.factor == 0 {
+                right.output
+            } else {
+                left.output
+            };
             let compared = Linear::new(compared.factor, compared.constant.min(8));
-            Bound { work: left.work.plus(right.work).plus(compared), output: scalar }
+            Bound {
+                work: left.work.plus(right.work).plus(compared),
+                output: scalar,
+            }
         }
-        Ast::And { lhs, rhs, .. } | Ast::Or { lhs, rhs, .. } | Ast::Condition { predicate: lhs, then: rhs, .. } => {
+        Ast::And { lhs, rhs, .. }
+        | Ast::Or { lhs, rhs, .. }
+        | Ast::Condition {
+            predicate: lhs,
+            then: rhs,
+            ..
+        } => {
             let (left, right) = (bound(lhs, deeper)?, bound(rhs, deeper)?);
-            Bound { work: left.work.plus(right.work), output: left.output.larger(right.output) }
+            Bound {
+                work: left.work.plus(right.work),
+                output: left.output.larger(right.output),
+            }
         }
         Ast::MultiList { .. } | Ast::MultiHash { .. } => {
-            let mut sum = Bound { work: Linear::default(), output: scalar };
+            let mut sum = Bound {
+                work: Linear::default(),
+                output: scalar,
+            };
             for child in children(node) {
                 let child = bound(child, deeper)?;
                 let copied = child.output.plus(scalar);
-                sum = Bound { work: sum.work.plus(child.work).plus(copied), output: sum.output.plus(copied) };
+                sum = Bound {
+                    work: sum.work.plus(child.work).plus(copied),
+                    output: sum.output.plus(copied),
+                };
             }
             sum
         }
         Ast::Expref { ast, .. } => {
             let inner = bound(ast, deeper)?;
-            Bound { work: Linear::new(0, 64), output: inner.output }
+            Bound {
+                work: Linear::new(0, 64),
+                output: inner.output,
+            }
         }
         Ast::Function { name, args, offset } => function(name, args, *offset, deeper)?,
     })
@@ -146,7 +222,10 @@ fn bound(node: &Ast, depth: usize) -> Result<Bound, CompileError> {
 
 fn each(list: Bound, body: Bound) -> Bound {
     let output = body.output.for_each(list.output);
-    Bound { work: list.work.plus(body.work.for_each(list.output)).plus(output), output }
+    Bound {
+        work: list.work.plus(body.work.for_each(list.output)).plus(output),
+        output,
+    }
 }
 
 fn function(name: &str, args: &[Ast], offset: usize, depth: usize) -> Result<Bound, CompileError> {
@@ -171,7 +250,10 @@ fn function(name: &str, args: &[Ast], offset: usize, depth: usize) -> Result<Bou
             plain.push(argument);
         }
     }
-    let list = Bound { work: Linear::default(), output: sizes };
+    let list = Bound {
+        work: Linear::default(),
+        output: sizes,
+    };
     for body in &bodies {
         work = work.plus(each(list, *body).work);
     }
@@ -181,19 +263,30 @@ fn function(name: &str, args: &[Ast], offset: usize, depth: usize) -> Result<Bou
         "to_string" => sizes.times(6).plus(Linear::new(0, 2)),
         // Glue stands between elements: its size counts once for each.
         "join" => plain.first().map_or(sizes, |glue| {
-            let glue = glue.output.factor.saturating_mul(MAX_INPUT as u64).saturating_add(glue.output.constant);
+            let glue = glue
+                .output
+                .factor
+                .saturating_mul(MAX_INPUT as u64)
+                .saturating_add(glue.output.constant);
             sizes.times(glue.saturating_add(1))
         }),
         "abs" | "avg" | "ceil" | "contains" | "ends_with" | "floor" | "length" | "starts_with" | "sum"
         | "to_number" | "type" => Linear::new(0, 24),
         _ => sizes.plus(Linear::new(0, 8)),
     };
-    Ok(Bound { work: work.plus(sizes).plus(output), output })
+    Ok(Bound {
+        work: work.plus(sizes).plus(output),
+        output,
+    })
 }
 
 /// A placeholder inside may become an organization id, so there is room for one.
 fn literal_size(value: &Value) -> u64 {
     const ROOM: usize = 64;
-    let room = if super::template::mentions_in_value(value) { ROOM } else { 0 };
+    let room = if super::template::mentions_in_value(value) {
+        ROOM
+    } else {
+        0
+    };
     u64::try_from(measure(value).bytes + room).unwrap_or(u64::MAX)
 }

@@ -18,7 +18,11 @@ pub(super) fn because(ast: &Ast, document: &Value) -> Option<String> {
         fields(ast, document, &mut facts);
     }
     facts.truncate(FACTS);
-    if facts.is_empty() { None } else { Some(facts.join(" and ")) }
+    if facts.is_empty() {
+        None
+    } else {
+        Some(facts.join(" and "))
+    }
 }
 
 /// `contains(groups, 'x')` reads as `groups has "x"` or `groups has no "x"`.
@@ -90,7 +94,9 @@ fn resolve<'a>(node: &Ast, document: &'a Value) -> Option<(String, Option<&'a Va
         Ast::Field { name, .. } => Some((name.clone(), document.get(name))),
         Ast::Subexpr { lhs, rhs, .. } => {
             let (left, found) = resolve(lhs, document)?;
-            let Ast::Field { name, .. } = rhs.as_ref() else { return None };
+            let Ast::Field { name, .. } = rhs.as_ref() else {
+                return None;
+            };
             Some((format!("{left}.{name}"), found.and_then(|found| found.get(name))))
         }
         Ast::Comparison { .. }

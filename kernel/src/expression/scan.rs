@@ -26,7 +26,10 @@ pub(super) fn scan(source: &str) -> Result<Scanned, CompileError> {
             message: format!("the expression is longer than {MAX_LENGTH} bytes"),
         });
     }
-    let mut scanned = Scanned { text: String::with_capacity(source.len() + 8), added: Vec::new() };
+    let mut scanned = Scanned {
+        text: String::with_capacity(source.len() + 8),
+        added: Vec::new(),
+    };
     let mut depth = 0_usize;
     let mut prefixes = 0_usize;
     let mut rest = source;
@@ -53,7 +56,11 @@ pub(super) fn scan(source: &str) -> Result<Scanned, CompileError> {
             ')' | ']' | '}' => depth = depth.saturating_sub(1),
             _ => {}
         }
-        prefixes = if matches!(next, '!' | '&') { prefixes + 1 } else { 0 };
+        prefixes = if matches!(next, '!' | '&') {
+            prefixes + 1
+        } else {
+            0
+        };
         if depth > MAX_DEPTH || prefixes > MAX_DEPTH {
             return Err(CompileError {
                 offset,

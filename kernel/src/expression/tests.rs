@@ -28,11 +28,26 @@ fn r147_size_depth_and_chains_are_refused_before_any_parser_runs() {
 #[test]
 fn r147_an_expression_that_doubles_its_input_again_and_again_is_refused() {
     let doubling = format!("[@,@]{}", "|[@,@]".repeat(40));
-    assert!(Expression::compile(&doubling).unwrap_err().message.contains("multiplies"));
+    assert!(
+        Expression::compile(&doubling)
+            .unwrap_err()
+            .message
+            .contains("multiplies")
+    );
     let strings = format!("{}@{}", "to_string([".repeat(12), "])".repeat(12));
-    assert!(Expression::compile(&strings).unwrap_err().message.contains("multiplies"));
+    assert!(
+        Expression::compile(&strings)
+            .unwrap_err()
+            .message
+            .contains("multiplies")
+    );
     let glue = "join(to_string(@), groups)";
-    assert!(Expression::compile(glue).unwrap_err().message.contains("multiplies"));
+    assert!(
+        Expression::compile(glue)
+            .unwrap_err()
+            .message
+            .contains("multiplies")
+    );
     assert!(Expression::compile("join(', ', groups)").is_ok());
 }
 
@@ -47,15 +62,27 @@ fn r147_claims_too_large_or_too_deep_give_an_error_and_no_result() {
     assert!(evaluate("a", &large).unwrap_err().message.contains("larger"));
     let many = json!({ "groups": (0..20_000).map(|n| format!("g{n}")).collect::<Vec<_>>() });
     let costly = format!("[{}]", vec!["groups[?@ == 'a']"; 80].join(","));
-    assert!(evaluate(&costly, &many).unwrap_err().message.contains("expensive"));
+    assert!(
+        evaluate(&costly, &many)
+            .unwrap_err()
+            .message
+            .contains("expensive")
+    );
 }
 
 #[test]
 fn a_realistic_builder_expression_stays_affordable_for_a_thousand_groups() {
-    let groups: Vec<String> = (0..1_000).map(|n| format!("0f8fad5b-d9cb-469f-a165-{n:012}")).collect();
+    let groups: Vec<String> = (0..1_000)
+        .map(|n| format!("0f8fad5b-d9cb-469f-a165-{n:012}"))
+        .collect();
     let document = json!({ "groups": groups, "claims": { "groups": groups }, "raw": { "groups": groups } });
-    let conditions = (0..30).map(|n| format!("contains(groups, 'group-{n}') && 'Role{n}'")).collect::<Vec<_>>();
-    assert_eq!(evaluate(&format!("{} || 'Member'", conditions.join(" || ")), &document), Ok(json!("Member")));
+    let conditions = (0..30)
+        .map(|n| format!("contains(groups, 'group-{n}') && 'Role{n}'"))
+        .collect::<Vec<_>>();
+    assert_eq!(
+        evaluate(&format!("{} || 'Member'", conditions.join(" || ")), &document),
+        Ok(json!("Member"))
+    );
 }
 
 #[test]
@@ -88,15 +115,34 @@ fn compile_errors_point_into_the_source_as_written() {
 
 #[test]
 fn only_the_functions_of_the_specification_exist() {
-    for extension in ["env()", "now()", "uuid()", "regex_match(a, 'b')", "sha256(a)", "let $x = a in $x"] {
+    for extension in [
+        "env()",
+        "now()",
+        "uuid()",
+        "regex_match(a, 'b')",
+        "sha256(a)",
+        "let $x = a in $x",
+    ] {
         assert!(Expression::compile(extension).is_err(), "{extension}");
     }
 }
 
 #[test]
 fn r144_contains_on_a_string_finds_parts_which_is_why_lists_are_always_lists() {
-    assert_eq!(evaluate("contains(groups, 'admin')", &json!({ "groups": "administrators" })), Ok(json!(true)));
-    assert_eq!(evaluate("contains(groups, 'admin')", &json!({ "groups": ["administrators"] })), Ok(json!(false)));
+    assert_eq!(
+        evaluate(
+            "contains(groups, 'admin')",
+            &json!({ "groups": "administrators" })
+        ),
+        Ok(json!(true))
+    );
+    assert_eq!(
+        evaluate(
+            "contains(groups, 'admin')",
+            &json!({ "groups": ["administrators"] })
+        ),
+        Ok(json!(false))
+    );
 }
 
 #[test]
@@ -133,13 +179,57 @@ fn any_value() -> impl Strategy<Value = Value> {
 
 fn any_expression() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
-        Just("a"), Just("b"), Just("@"), Just("*"), Just("."), Just("|"), Just("||"), Just("&&"), Just("!"), Just("["),
-        Just("]"), Just("[*]"), Just("[]"), Just("[?"), Just("[0]"), Just("[-1]"), Just("[::-1]"), Just("[::0]"),
-        Just("("), Just(")"), Just("{"), Just("}"), Just(":"), Just(","), Just("&"), Just("=="), Just("<"), Just("`1`"),
-        Just("`-0.0`"), Just("'x'"), Just("\"q\""), Just("{{orgId}}"), Just("length("), Just("to_string("), Just("sort("),
-        Just("sort_by("), Just("max_by("), Just("avg("), Just("sum("), Just("map("), Just("merge("), Just("join("),
-        Just("abs("), Just("ceil("), Just("to_number("), Just("reverse("), Just("'"), Just("`"), Just("\u{fe0f}"),
-        Just("-2147483648"), Just("99999999999"),
+        Just("a"),
+        Just("b"),
+        Just("@"),
+        Just("*"),
+        Just("."),
+        Just("|"),
+        Just("||"),
+        Just("&&"),
+        Just("!"),
+        Just("["),
+        Just("]"),
+        Just("[*]"),
+        Just("[]"),
+        Just("[?"),
+        Just("[0]"),
+        Just("[-1]"),
+        Just("[::-1]"),
+        Just("[::0]"),
+        Just("("),
+        Just(")"),
+        Just("{"),
+        Just("}"),
+        Just(":"),
+        Just(","),
+        Just("&"),
+        Just("=="),
+        Just("<"),
+        Just("`1`"),
+        Just("`-0.0`"),
+        Just("'x'"),
+        Just("\"q\""),
+        Just("{{orgId}}"),
+        Just("length("),
+        Just("to_string("),
+        Just("sort("),
+        Just("sort_by("),
+        Just("max_by("),
+        Just("avg("),
+        Just("sum("),
+        Just("map("),
+        Just("merge("),
+        Just("join("),
+        Just("abs("),
+        Just("ceil("),
+        Just("to_number("),
+        Just("reverse("),
+        Just("'"),
+        Just("`"),
+        Just("\u{fe0f}"),
+        Just("-2147483648"),
+        Just("99999999999"),
     ];
     prop::collection::vec(piece, 0..14).prop_map(|pieces| pieces.concat())
 }

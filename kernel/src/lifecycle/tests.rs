@@ -1,8 +1,19 @@
 use super::*;
 
-const STATES: [Status; 5] =
-    [Status::Invited, Status::Active, Status::Suspended, Status::Deactivated, Status::Deleted];
-const ORIGINS: [Origin; 5] = [Origin::Login, Origin::Scim, Origin::Admin, Origin::File, Origin::System];
+const STATES: [Status; 5] = [
+    Status::Invited,
+    Status::Active,
+    Status::Suspended,
+    Status::Deactivated,
+    Status::Deleted,
+];
+const ORIGINS: [Origin; 5] = [
+    Origin::Login,
+    Origin::Scim,
+    Origin::Admin,
+    Origin::File,
+    Origin::System,
+];
 
 /// The table of the module documentation, written a second time and independently: every legal combination.
 fn legal() -> Vec<(Status, Status, Origin, Origin)> {

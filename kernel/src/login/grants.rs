@@ -35,7 +35,12 @@ impl Rules<'_> {
             source: source.clone(),
             pinned: false,
             roles: placement.roles.iter().map(|id| granted(id, source)).collect(),
-            workspaces: placement.workspaces.ids.iter().map(|id| granted(id, source)).collect(),
+            workspaces: placement
+                .workspaces
+                .ids
+                .iter()
+                .map(|id| granted(id, source))
+                .collect(),
             all_workspaces: placement.workspaces.all.then(|| source.clone()),
             license: self.license(placement),
             version: 1,
@@ -56,16 +61,30 @@ impl Rules<'_> {
 
     /// Lists the edits that take back what the rules gave, and tells whether anything is left then (C-09).
     pub(super) fn withdrawal(&self, held: &Membership) -> (Vec<MembershipEdit>, bool) {
-        let ours_only = Rules { source: self.source, provider_wins: false, facts: self.facts };
-        let nothing = Placement { roles: Vec::new(), workspaces: Default::default(), license: None };
+        let ours_only = Rules {
+            source: self.source,
+            provider_wins: false,
+            facts: self.facts,
+        };
+        let nothing = Placement {
+            roles: Vec::new(),
+            workspaces: Default::default(),
+            license: None,
+        };
         let mut edits = Vec::new();
         ours_only.role_edits(held, &nothing.roles, &mut edits);
         ours_only.workspace_edits(held, &nothing, &mut edits);
         ours_only.license_edit(held, &nothing, &mut edits);
         let revoked_roles = count(&edits, |edit| matches!(edit, MembershipEdit::RevokeRole { .. }));
-        let revoked_workspaces = count(&edits, |edit| matches!(edit, MembershipEdit::RevokeWorkspace { .. }));
-        let all_ended = edits.iter().any(|edit| matches!(edit, MembershipEdit::SetAllWorkspaces { source: None }));
-        let license_ended = edits.iter().any(|edit| matches!(edit, MembershipEdit::SetLicense { to: None, .. }));
+        let revoked_workspaces = count(&edits, |edit| {
+            matches!(edit, MembershipEdit::RevokeWorkspace { .. })
+        });
+        let all_ended = edits
+            .iter()
+            .any(|edit| matches!(edit, MembershipEdit::SetAllWorkspaces { source: None }));
+        let license_ended = edits
+            .iter()
+            .any(|edit| matches!(edit, MembershipEdit::SetLicense { to: None, .. }));
         let left = held.roles.len() > revoked_roles
             || held.workspaces.len() > revoked_workspaces
             || (held.all_workspaces.is_some() && !all_ended)
@@ -81,19 +100,28 @@ impl Rules<'_> {
         let mut kept = 0_usize;
         for grant in &held.roles {
             if !wanted.contains(&grant.id) && self.is_ours(grant) && !self.is_owner_role(&grant.id) {
-                edits.push(MembershipEdit::RevokeRole { role: grant.id.clone() });
+                edits.push(MembershipEdit::RevokeRole {
+                    role: grant.id.clone(),
+                });
             } else {
                 kept += 1;
             }
         }
         let single = self.facts.organization.roles_per_member == RolesPerMember::One;
-        for role in wanted.iter().filter(|role| !held.roles.iter().any(|grant| grant.id == **role)) {
+        for role in wanted
+            .iter()
+            .filter(|role| !held.roles.iter().any(|grant| grant.id == **role))
+        {
             // Where one role is allowed, what may not be taken away stays the one.
             if single && kept > 0 {
                 break;
             }
             kept += 1;
-            edits.push(MembershipEdit::GrantRole { role: role.clone(), source: self.source.clone(), pinned: false });
+            edits.push(MembershipEdit::GrantRole {
+                role: role.clone(),
+                source: self.source.clone(),
+                pinned: false,
+            });
         }
     }
 
@@ -101,7 +129,9 @@ impl Rules<'_> {
         let wanted = &placement.workspaces;
         match &held.all_workspaces {
             None if wanted.all => {
-                edits.push(MembershipEdit::SetAllWorkspaces { source: Some(self.source.clone()) });
+                edits.push(MembershipEdit::SetAllWorkspaces {
+                    source: Some(self.source.clone()),
+                });
             }
             Some(by) if !wanted.all && (self.provider_wins || by == self.source) => {
                 edits.push(MembershipEdit::SetAllWorkspaces { source: None });
@@ -110,10 +140,16 @@ impl Rules<'_> {
         }
         for grant in &held.workspaces {
             if !wanted.ids.contains(&grant.id) && self.is_ours(grant) {
-                edits.push(MembershipEdit::RevokeWorkspace { workspace: grant.id.clone() });
+                edits.push(MembershipEdit::RevokeWorkspace {
+                    workspace: grant.id.clone(),
+                });
             }
         }
-        for workspace in wanted.ids.iter().filter(|id| !held.workspaces.iter().any(|grant| grant.id == **id)) {
+        for workspace in wanted
+            .ids
+            .iter()
+            .filter(|id| !held.workspaces.iter().any(|grant| grant.id == **id))
+        {
             edits.push(MembershipEdit::GrantWorkspace {
                 workspace: workspace.clone(),
                 source: self.source.clone(),
@@ -134,7 +170,10 @@ impl Rules<'_> {
             (Some(_), None) | (None, Some(_)) => false,
         };
         if may_change && !waits && !same {
-            edits.push(MembershipEdit::SetLicense { from: from.clone(), to });
+            edits.push(MembershipEdit::SetLicense {
+                from: from.clone(),
+                to,
+            });
         }
     }
 
@@ -149,7 +188,11 @@ impl Rules<'_> {
 }
 
 fn granted<T: Clone>(id: &T, source: &Source) -> Grant<T> {
-    Grant { id: id.clone(), source: source.clone(), pinned: false }
+    Grant {
+        id: id.clone(),
+        source: source.clone(),
+        pinned: false,
+    }
 }
 
 fn count(edits: &[MembershipEdit], which: impl Fn(&MembershipEdit) -> bool) -> usize {

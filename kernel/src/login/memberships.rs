@@ -41,7 +41,12 @@ impl Attempt<'_> {
             return Ok(());
         }
         let text = "no organization accepts the person";
-        steps.add(Stage::Organization, StepOutcome::Refused, Denial::NoOrganization.code(), text);
+        steps.add(
+            Stage::Organization,
+            StepOutcome::Refused,
+            Denial::NoOrganization.code(),
+            text,
+        );
         self.end_sessions_if_out(person);
         Err(Denial::NoOrganization)
     }
@@ -55,7 +60,13 @@ impl Attempt<'_> {
                 active += 1;
                 let id = &membership.organization;
                 let text = format!("organization {id}: member by hand");
-                steps.about(Stage::Organization, StepOutcome::Passed, "member_by_hand", id, text);
+                steps.about(
+                    Stage::Organization,
+                    StepOutcome::Passed,
+                    "member_by_hand",
+                    id,
+                    text,
+                );
             }
         }
         active
@@ -86,14 +97,25 @@ impl Attempt<'_> {
         }
         if unnoted > NOTED {
             let text = format!("{} more organizations do not match", unnoted - NOTED);
-            steps.add(Stage::Organization, StepOutcome::Skipped, "organizations_not_matching", text);
+            steps.add(
+                Stage::Organization,
+                StepOutcome::Skipped,
+                "organizations_not_matching",
+                text,
+            );
         }
         if let Some(ids) = &ids
             && !matched.is_empty()
             && !matched.iter().any(|facts| ids.fit(facts))
         {
-            let text = "accountid and permissionprofileid name nothing in the organizations that admit the person";
-            steps.add(Stage::Organization, StepOutcome::Refused, Denial::UnknownAssertionId.code(), text);
+            let text =
+                "accountid and permissionprofileid name nothing in the organizations that admit the person";
+            steps.add(
+                Stage::Organization,
+                StepOutcome::Refused,
+                Denial::UnknownAssertionId.code(),
+                text,
+            );
             return Err(Denial::UnknownAssertionId);
         }
         Ok(active)
@@ -102,11 +124,20 @@ impl Attempt<'_> {
     /// The organizations that the connection may admit to, its owner first, then by id.
     fn organizations_in_reach(&self) -> Vec<&OrganizationFacts> {
         let connection = self.in_force.connection();
-        let mut reach: Vec<&OrganizationFacts> =
-            self.facts.organizations.iter().filter(|facts| connection.reaches(&facts.organization.id)).collect();
+        let mut reach: Vec<&OrganizationFacts> = self
+            .facts
+            .organizations
+            .iter()
+            .filter(|facts| connection.reaches(&facts.organization.id))
+            .collect();
         let owner = self.in_force.owner();
         reach.sort_by(|left, right| {
-            let key = |facts: &OrganizationFacts| (owner != Some(&facts.organization.id), facts.organization.id.clone());
+            let key = |facts: &OrganizationFacts| {
+                (
+                    owner != Some(&facts.organization.id),
+                    facts.organization.id.clone(),
+                )
+            };
             key(left).cmp(&key(right))
         });
         reach.dedup_by(|left, right| left.organization.id == right.organization.id);
@@ -122,12 +153,18 @@ impl Attempt<'_> {
         let claims = &self.incoming.normalized;
         let ids = match (&claims.account_id, &claims.permission_profile_id) {
             (None, None) => return Ok(None),
-            (Some(workspace), Some(role)) => {
-                AssertionIds { workspace: workspace.as_str().into(), role: role.as_str().into() }
-            }
+            (Some(workspace), Some(role)) => AssertionIds {
+                workspace: workspace.as_str().into(),
+                role: role.as_str().into(),
+            },
             (Some(_), None) | (None, Some(_)) => {
                 let text = "accountid and permissionprofileid go together: one of them is missing";
-                steps.add(Stage::Organization, StepOutcome::Refused, Denial::IncompleteAssertionIds.code(), text);
+                steps.add(
+                    Stage::Organization,
+                    StepOutcome::Refused,
+                    Denial::IncompleteAssertionIds.code(),
+                    text,
+                );
                 return Err(Denial::IncompleteAssertionIds);
             }
         };
@@ -144,7 +181,12 @@ impl Attempt<'_> {
             "no organization in reach has workspace \"{}\" and a role \"{}\" that a sign-in may give{by_name}",
             ids.workspace, ids.role
         );
-        steps.add(Stage::Organization, StepOutcome::Refused, Denial::UnknownAssertionId.code(), text);
+        steps.add(
+            Stage::Organization,
+            StepOutcome::Refused,
+            Denial::UnknownAssertionId.code(),
+            text,
+        );
         Err(Denial::UnknownAssertionId)
     }
 
@@ -162,42 +204,66 @@ impl Attempt<'_> {
         let license = held.and_then(|held| held.license.as_ref());
         let placement = mapping::place(self.in_force, claims, facts, ids, license, steps);
         let rules = Rules {
-            source: &Source::Rule { connection: self.in_force.connection().id.clone() },
+            source: &Source::Rule {
+                connection: self.in_force.connection().id.clone(),
+            },
             provider_wins: self.in_force.connection().settings.role_sync == RoleSync::EveryLogin,
             facts,
         };
-        let hands_off = held.and_then(|held| self.hands_off(person, held));
+        let hands_off = held.and_then(|held| self.hands_off(person, held, facts));
         match (placement, held, hands_off) {
             (Ok(placement), None, _) => {
                 let membership = rules.membership(&placement);
-                person.changes.push(Change::AddMembership { account: person.account.id.clone(), membership });
+                person.changes.push(Change::AddMembership {
+                    account: person.account.id.clone(),
+                    membership,
+                });
                 let text = format!("added to {id}");
                 steps.about(Stage::Apply, StepOutcome::Passed, "membership_added", id, text);
-                Ok(Outcome { active: true, matched: true })
+                Ok(Outcome {
+                    active: true,
+                    matched: true,
+                })
             }
             (Ok(placement), Some(held), Some(why)) => {
                 note_drift(held, &rules.edits(held, &placement), why, steps);
-                Ok(Outcome { active: held.active, matched: true })
+                Ok(Outcome {
+                    active: held.active,
+                    matched: true,
+                })
             }
-            (Ok(placement), Some(held), None) => {
-                Ok(Outcome { active: update(person, held, &rules, &placement, steps), matched: true })
-            }
+            (Ok(placement), Some(held), None) => Ok(Outcome {
+                active: update(person, held, &rules, &placement, steps),
+                matched: true,
+            }),
             (Err(Skip::Refuse(denial)), _, None) => Err(denial),
-            (Err(Skip::NoMatch), None, _) => Ok(Outcome { active: false, matched: false }),
+            (Err(Skip::NoMatch), None, _) => Ok(Outcome {
+                active: false,
+                matched: false,
+            }),
             (Err(Skip::NoMatch | Skip::Refuse(_)), Some(held), Some(why)) => {
                 let text = format!("the rules do not admit to {id}; the membership stays: {why}");
                 steps.about(Stage::Apply, StepOutcome::Warned, "drift", id, text);
-                Ok(Outcome { active: held.active, matched: false })
+                Ok(Outcome {
+                    active: held.active,
+                    matched: false,
+                })
             }
             (Err(Skip::Refuse(denial)), None, Some(_)) => Err(denial),
-            (Err(Skip::NoMatch), Some(held), None) => {
-                Ok(Outcome { active: self.lose(person, held, &rules, steps), matched: false })
-            }
+            (Err(Skip::NoMatch), Some(held), None) => Ok(Outcome {
+                active: self.lose(person, held, &rules, steps),
+                matched: false,
+            }),
         }
     }
 
     /// Says why no rule may change a membership; none if rules may.
-    fn hands_off(&self, person: &Person<'_>, held: &Membership) -> Option<&'static str> {
+    fn hands_off(
+        &self,
+        person: &Person<'_>,
+        held: &Membership,
+        facts: &OrganizationFacts,
+    ) -> Option<&'static str> {
         let connection = self.in_force.connection();
         let ours = matches!(&held.source, Source::Rule { connection: own } if *own == connection.id);
         if person.account.emergency_admin {
@@ -205,6 +271,9 @@ impl Attempt<'_> {
         }
         if !ours {
             return Some("it was not made by this connection's rules");
+        }
+        if !held.active && holds_owner_role(held, facts) {
+            return Some("no rule brings an owner back");
         }
         if held.pinned && !held.active {
             return Some("somebody suspended it by hand");
@@ -220,8 +289,7 @@ impl Attempt<'_> {
     fn lose(&self, person: &mut Person<'_>, held: &Membership, rules: &Rules<'_>, steps: &mut Steps) -> bool {
         let id = &held.organization;
         let account = person.account.id.clone();
-        let owners = mapping::owner_role_ids(rules.facts);
-        if held.roles.iter().any(|grant| owners.contains(&&grant.id)) {
+        if holds_owner_role(held, rules.facts) {
             let text = format!("the rules no longer admit to {id}, but owners are never removed by a rule");
             steps.about(Stage::Apply, StepOutcome::Warned, "owner_kept", id, text);
             return held.active;
@@ -247,7 +315,9 @@ impl Attempt<'_> {
             steps.about(Stage::Apply, StepOutcome::Warned, "membership_removed", id, text);
             return false;
         }
-        let suspended = edits.iter().any(|edit| matches!(edit, MembershipEdit::SetActive { active: false }));
+        let suspended = edits
+            .iter()
+            .any(|edit| matches!(edit, MembershipEdit::SetActive { active: false }));
         if !edits.is_empty() {
             person.changes.push(Change::UpdateMembership {
                 account,
@@ -266,9 +336,13 @@ impl Attempt<'_> {
         let ended = |id: &OrganizationId| {
             person.changes.iter().any(|change| match change {
                 Change::RemoveMembership { organization, .. } => organization == id,
-                Change::UpdateMembership { organization, edits, .. } => {
+                Change::UpdateMembership {
+                    organization, edits, ..
+                } => {
                     organization == id
-                        && edits.iter().any(|edit| matches!(edit, MembershipEdit::SetActive { active: false }))
+                        && edits
+                            .iter()
+                            .any(|edit| matches!(edit, MembershipEdit::SetActive { active: false }))
                 }
                 Change::CreateAccount { .. }
                 | Change::UpdateProfile { .. }
@@ -284,13 +358,21 @@ impl Attempt<'_> {
         let held: Vec<&Membership> = memberships(person).iter().filter(|held| held.active).collect();
         if !held.is_empty() && held.iter().all(|held| ended(&held.organization)) {
             let account = person.account.id.clone();
-            person.changes.push(Change::RevokeSessions { account, reason: "unplaced".to_owned() });
+            person.changes.push(Change::RevokeSessions {
+                account,
+                reason: "unplaced".to_owned(),
+            });
         }
     }
 }
 
 fn memberships<'a>(person: &Person<'a>) -> &'a [Membership] {
     person.known.map_or(&[], |known| known.memberships.as_slice())
+}
+
+fn holds_owner_role(held: &Membership, facts: &OrganizationFacts) -> bool {
+    let owners = mapping::owner_role_ids(facts);
+    held.roles.iter().any(|grant| owners.contains(&&grant.id))
 }
 
 /// Makes a membership what the rules give. Returns whether it is active afterwards.
@@ -305,7 +387,13 @@ fn update(
     let edits = rules.edits(held, placement);
     if edits.is_empty() {
         let text = format!("nothing changes in {id}");
-        steps.about(Stage::Apply, StepOutcome::Skipped, "membership_unchanged", id, text);
+        steps.about(
+            Stage::Apply,
+            StepOutcome::Skipped,
+            "membership_unchanged",
+            id,
+            text,
+        );
     } else {
         let text = format!("grants in {id} follow the rules");
         steps.about(Stage::Apply, StepOutcome::Passed, "membership_updated", id, text);
@@ -327,9 +415,14 @@ fn note_drift(held: &Membership, edits: &[MembershipEdit], why: &str, steps: &mu
         MembershipEdit::RevokeRole { role } => Some(format!("take role {role}")),
         MembershipEdit::GrantWorkspace { workspace, .. } => Some(format!("add workspace {workspace}")),
         MembershipEdit::RevokeWorkspace { workspace } => Some(format!("take workspace {workspace}")),
-        MembershipEdit::SetAllWorkspaces { source } => {
-            Some(if source.is_some() { "add all workspaces" } else { "end all workspaces" }.to_owned())
-        }
+        MembershipEdit::SetAllWorkspaces { source } => Some(
+            if source.is_some() {
+                "add all workspaces"
+            } else {
+                "end all workspaces"
+            }
+            .to_owned(),
+        ),
         MembershipEdit::SetLicense { .. } => Some("change the license".to_owned()),
         MembershipEdit::SetActive { .. } => Some("make it active".to_owned()),
         MembershipEdit::SetPinned { .. } => None,
@@ -337,9 +430,18 @@ fn note_drift(held: &Membership, edits: &[MembershipEdit], why: &str, steps: &mu
     let wanted: Vec<String> = edits.iter().filter_map(role).collect();
     if wanted.is_empty() {
         let text = format!("nothing changes in {id}");
-        steps.about(Stage::Apply, StepOutcome::Skipped, "membership_unchanged", id, text);
+        steps.about(
+            Stage::Apply,
+            StepOutcome::Skipped,
+            "membership_unchanged",
+            id,
+            text,
+        );
     } else {
-        let text = format!("the rules would {} in {id}; nothing changes: {why}", wanted.join(", "));
+        let text = format!(
+            "the rules would {} in {id}; nothing changes: {why}",
+            wanted.join(", ")
+        );
         steps.about(Stage::Apply, StepOutcome::Warned, "drift", id, text);
     }
 }

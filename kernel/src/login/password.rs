@@ -24,7 +24,10 @@ pub struct PasswordProof {
 
 /// Says what must be loaded to decide a sign-in with a password.
 pub fn need(account: &AccountId) -> Need {
-    Need { accounts: vec![account.clone()], ..Need::default() }
+    Need {
+        accounts: vec![account.clone()],
+        ..Need::default()
+    }
 }
 
 /// Decides a sign-in with a password. SSO accounts are refused, and so is everyone not active;
@@ -80,7 +83,11 @@ fn judge<'a>(proof: &PasswordProof, facts: &'a Facts, steps: &mut Steps) -> Resu
         steps.add(Stage::Lifecycle, StepOutcome::Refused, denial.code(), text);
         Err(denial)
     };
-    let Some(known) = facts.accounts.iter().find(|known| known.account.id == proof.account) else {
+    let Some(known) = facts
+        .accounts
+        .iter()
+        .find(|known| known.account.id == proof.account)
+    else {
         return refuse(steps, Denial::NotFound, "there is no such account");
     };
     match &known.account.authentication {
@@ -92,7 +99,12 @@ fn judge<'a>(proof: &PasswordProof, facts: &'a Facts, steps: &mut Steps) -> Resu
     }
     match known.account.status {
         Status::Active | Status::Invited => {
-            steps.add(Stage::Verify, StepOutcome::Passed, "verified", "password verified");
+            steps.add(
+                Stage::Verify,
+                StepOutcome::Passed,
+                "verified",
+                "password verified",
+            );
             Ok(known)
         }
         Status::Suspended => refuse(steps, Denial::Suspended, "the account is suspended"),

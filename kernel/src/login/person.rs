@@ -23,7 +23,11 @@ pub(super) struct Person<'a> {
 
 impl<'a> Person<'a> {
     pub(super) fn untouched(known: &'a AccountFacts) -> Self {
-        Self { account: known.account.clone(), known: Some(known), changes: Vec::new() }
+        Self {
+            account: known.account.clone(),
+            known: Some(known),
+            changes: Vec::new(),
+        }
     }
 
     pub(super) const fn is_new(&self) -> bool {
@@ -39,7 +43,10 @@ pub(super) struct Refusal<'a> {
 
 impl From<Denial> for Refusal<'_> {
     fn from(denial: Denial) -> Self {
-        Self { denial, account: None }
+        Self {
+            denial,
+            account: None,
+        }
     }
 }
 
@@ -54,14 +61,25 @@ impl<'a> Attempt<'a> {
             Match::Nobody => match connection.provisioning {
                 Provisioning::Jit => Ok(self.create(steps)?),
                 Provisioning::Manual => {
-                    let text = "accounts of this connection are made by hand, and none was made for this person";
-                    steps.add(Stage::Lifecycle, StepOutcome::Refused, "not_provisioned_by_hand", text);
+                    let text =
+                        "accounts of this connection are made by hand, and none was made for this person";
+                    steps.add(
+                        Stage::Lifecycle,
+                        StepOutcome::Refused,
+                        "not_provisioned_by_hand",
+                        text,
+                    );
                     Err(Denial::NotProvisionedByHand.into())
                 }
                 Provisioning::Scim => {
                     let text = "accounts of this connection are pushed by the directory, and it has not pushed this \
                                 person: assign the person to the app in the directory";
-                    steps.add(Stage::Lifecycle, StepOutcome::Refused, "not_pushed_by_directory", text);
+                    steps.add(
+                        Stage::Lifecycle,
+                        StepOutcome::Refused,
+                        "not_pushed_by_directory",
+                        text,
+                    );
                     Err(Denial::NotPushedByDirectory.into())
                 }
             },
@@ -69,16 +87,27 @@ impl<'a> Attempt<'a> {
     }
 
     /// Takes an account that may sign in.
-    fn take(&self, known: &'a AccountFacts, by_link: bool, steps: &mut Steps) -> Result<Person<'a>, Refusal<'a>> {
+    fn take(
+        &self,
+        known: &'a AccountFacts,
+        by_link: bool,
+        steps: &mut Steps,
+    ) -> Result<Person<'a>, Refusal<'a>> {
         let mut person = Person::untouched(known);
         if by_link {
             self.activate(&mut person, steps)?;
             return Ok(person);
         }
-        match (&known.account.authentication, self.in_force.connection().settings.existing_account) {
+        match (
+            &known.account.authentication,
+            self.in_force.connection().settings.existing_account,
+        ) {
             (Authentication::Sso { .. }, _) => {
                 self.activate(&mut person, steps)?;
-                person.changes.push(Change::Link { account: known.account.id.clone(), link: self.link() });
+                person.changes.push(Change::Link {
+                    account: known.account.id.clone(),
+                    link: self.link(),
+                });
                 Ok(person)
             }
             (Authentication::Standard, ExistingAccount::Link) => {
@@ -92,8 +121,16 @@ impl<'a> Attempt<'a> {
             }
             (Authentication::Standard, ExistingAccount::Refuse) => {
                 let text = "a standard account matches, and the connection may not link it";
-                steps.add(Stage::Lifecycle, StepOutcome::Refused, "existing_account_refused", text);
-                Err(Refusal { denial: Denial::ExistingAccountRefused, account: Some(known) })
+                steps.add(
+                    Stage::Lifecycle,
+                    StepOutcome::Refused,
+                    "existing_account_refused",
+                    text,
+                );
+                Err(Refusal {
+                    denial: Denial::ExistingAccountRefused,
+                    account: Some(known),
+                })
             }
         }
     }
@@ -101,7 +138,9 @@ impl<'a> Attempt<'a> {
     /// Makes a standard account an SSO account. Everything that could have been planted before ends with it:
     /// password, sessions, pending e-mail changes (security.md 3, pre-hijacking).
     fn convert(&self, person: &mut Person<'a>, steps: &mut Steps) {
-        let to = Authentication::Sso { connection: self.in_force.connection().id.clone() };
+        let to = Authentication::Sso {
+            connection: self.in_force.connection().id.clone(),
+        };
         let (id, version) = (person.account.id.clone(), person.account.version);
         person.changes.push(Change::SetAuthentication {
             account: id.clone(),
@@ -109,11 +148,22 @@ impl<'a> Attempt<'a> {
             from: person.account.authentication.clone(),
             to: to.clone(),
         });
-        person.changes.push(Change::Link { account: id.clone(), link: self.link() });
-        person.changes.push(Change::RevokeSessions { account: id, reason: "linked".to_owned() });
+        person.changes.push(Change::Link {
+            account: id.clone(),
+            link: self.link(),
+        });
+        person.changes.push(Change::RevokeSessions {
+            account: id,
+            reason: "linked".to_owned(),
+        });
         person.account.authentication = to;
         let text = "the standard account is linked and becomes an SSO account; its password and sessions end";
-        steps.add(Stage::Lifecycle, StepOutcome::Passed, "linked_standard_account", text);
+        steps.add(
+            Stage::Lifecycle,
+            StepOutcome::Passed,
+            "linked_standard_account",
+            text,
+        );
     }
 
     /// First sign-in of an invited account, or return of one that only a rule had taken out.
@@ -122,7 +172,10 @@ impl<'a> Attempt<'a> {
         if from == Status::Active {
             return Ok(());
         }
-        let refused = Refusal { denial: denial_for(from), account: person.known };
+        let refused = Refusal {
+            denial: denial_for(from),
+            account: person.known,
+        };
         lifecycle::transition(from, Status::Active, Origin::Login, person.account.status_origin)
             .map_err(|_| refused)?;
         person.changes.push(Change::SetStatus {
@@ -134,7 +187,12 @@ impl<'a> Attempt<'a> {
         });
         person.account.status = Status::Active;
         person.account.status_origin = Origin::Login;
-        steps.add(Stage::Lifecycle, StepOutcome::Passed, "activated", "the account becomes active");
+        steps.add(
+            Stage::Lifecycle,
+            StepOutcome::Passed,
+            "activated",
+            "the account becomes active",
+        );
         Ok(())
     }
 
@@ -150,11 +208,16 @@ impl<'a> Attempt<'a> {
         let may_return =
             lifecycle::may_return_by_login(account.status_origin) && account.status != Status::Deleted;
         match setting {
-            OnInactiveMatch::Reactivate if may_return && matching::is_bound(known, &self.in_force.connection().id) => {
+            OnInactiveMatch::Reactivate
+                if may_return && matching::is_bound(known, &self.in_force.connection().id) =>
+            {
                 let mut person = Person::untouched(known);
                 self.activate(&mut person, steps)?;
                 if !by_link {
-                    person.changes.push(Change::Link { account: account.id.clone(), link: self.link() });
+                    person.changes.push(Change::Link {
+                        account: account.id.clone(),
+                        link: self.link(),
+                    });
                 }
                 Ok(person)
             }
@@ -170,9 +233,16 @@ impl<'a> Attempt<'a> {
             }
             OnInactiveMatch::Refuse | OnInactiveMatch::Reactivate | OnInactiveMatch::CreateNew => {
                 let denial = denial_for(account.status);
-                let text = format!("the account is {}: {}", word(account.status), by_whom(account.status_origin));
+                let text = format!(
+                    "the account is {}: {}",
+                    word(account.status),
+                    by_whom(account.status_origin)
+                );
                 steps.add(Stage::Lifecycle, StepOutcome::Refused, denial.code(), text);
-                Err(Refusal { denial, account: Some(known) })
+                Err(Refusal {
+                    denial,
+                    account: Some(known),
+                })
             }
         }
     }
@@ -185,12 +255,21 @@ impl<'a> Attempt<'a> {
             changes.push(Change::UpdateProfile {
                 account: account.id.clone(),
                 version: account.version,
-                set: ProfilePatch { email: Some(None), ..ProfilePatch::default() },
-                before: ProfilePatch { email: Some(account.email.clone()), ..ProfilePatch::default() },
+                set: ProfilePatch {
+                    email: Some(None),
+                    ..ProfilePatch::default()
+                },
+                before: ProfilePatch {
+                    email: Some(account.email.clone()),
+                    ..ProfilePatch::default()
+                },
             });
         }
         if by_link {
-            changes.push(Change::Unlink { account: account.id.clone(), link: self.link() });
+            changes.push(Change::Unlink {
+                account: account.id.clone(),
+                link: self.link(),
+            });
         }
         changes
     }
@@ -204,12 +283,14 @@ impl<'a> Attempt<'a> {
             Err(EmailTrouble::Missing) if !connection.settings.require_domain => None,
             Err(trouble) => {
                 let (denial, text) = match trouble {
-                    EmailTrouble::Missing => {
-                        (Denial::EmailMissing, "no verified address is asserted, and new accounts need one")
-                    }
-                    EmailTrouble::Domain => {
-                        (Denial::DomainNotVerified, "the address lies outside the verified domains of the connection")
-                    }
+                    EmailTrouble::Missing => (
+                        Denial::EmailMissing,
+                        "no verified address is asserted, and new accounts need one",
+                    ),
+                    EmailTrouble::Domain => (
+                        Denial::DomainNotVerified,
+                        "the address lies outside the verified domains of the connection",
+                    ),
                 };
                 steps.add(Stage::Lifecycle, StepOutcome::Refused, denial.code(), text);
                 return Err(denial);
@@ -218,11 +299,16 @@ impl<'a> Attempt<'a> {
         let account = Account {
             id: self.fresh.account.clone(),
             kind: AccountKind::User,
-            authentication: Authentication::Sso { connection: connection.id.clone() },
+            authentication: Authentication::Sso {
+                connection: connection.id.clone(),
+            },
             status: Status::Active,
             status_origin: Origin::Login,
             email,
-            user_name: claims.user_name.clone().filter(|name| self.is_user_name_free(name)),
+            user_name: claims
+                .user_name
+                .clone()
+                .filter(|name| self.is_user_name_free(name)),
             external_id: None,
             given_name: claims.given_name.clone(),
             family_name: claims.family_name.clone(),
@@ -233,12 +319,26 @@ impl<'a> Attempt<'a> {
             version: 1,
             created_at: self.now,
         };
-        steps.add(Stage::Lifecycle, StepOutcome::Passed, "created", "a new account is made");
+        steps.add(
+            Stage::Lifecycle,
+            StepOutcome::Passed,
+            "created",
+            "a new account is made",
+        );
         let changes = vec![
-            Change::CreateAccount { account: Box::new(account.clone()) },
-            Change::Link { account: account.id.clone(), link: self.link() },
+            Change::CreateAccount {
+                account: Box::new(account.clone()),
+            },
+            Change::Link {
+                account: account.id.clone(),
+                link: self.link(),
+            },
         ];
-        Ok(Person { account, known: None, changes })
+        Ok(Person {
+            account,
+            known: None,
+            changes,
+        })
     }
 
     fn is_user_name_free(&self, name: &str) -> bool {

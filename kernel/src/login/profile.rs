@@ -20,9 +20,24 @@ impl Attempt<'_> {
         let claims = &self.incoming.normalized;
         let (mut set, mut before) = (ProfilePatch::default(), ProfilePatch::default());
         let account = &mut person.account;
-        refresh(&claims.given_name, &mut account.given_name, &mut set.given_name, &mut before.given_name);
-        refresh(&claims.family_name, &mut account.family_name, &mut set.family_name, &mut before.family_name);
-        refresh(&claims.display_name, &mut account.display_name, &mut set.display_name, &mut before.display_name);
+        refresh(
+            &claims.given_name,
+            &mut account.given_name,
+            &mut set.given_name,
+            &mut before.given_name,
+        );
+        refresh(
+            &claims.family_name,
+            &mut account.family_name,
+            &mut set.family_name,
+            &mut before.family_name,
+        );
+        refresh(
+            &claims.display_name,
+            &mut account.display_name,
+            &mut set.display_name,
+            &mut before.display_name,
+        );
         let mut alert = None;
         if let Some(asserted) = self.different_email(account.email.as_ref()) {
             match self.judge_email(asserted, person) {
@@ -44,7 +59,12 @@ impl Attempt<'_> {
                 }
                 Err(Kept::Refuse) => {
                     let text = format!("e-mail {asserted} is asserted but belongs to another account");
-                    steps.add(Stage::Profile, StepOutcome::Refused, Denial::EmailTaken.code(), text);
+                    steps.add(
+                        Stage::Profile,
+                        StepOutcome::Refused,
+                        Denial::EmailTaken.code(),
+                        text,
+                    );
                     return Err(Denial::EmailTaken);
                 }
             }
@@ -85,9 +105,9 @@ impl Attempt<'_> {
             EmailUpdate::Never => Err(Kept::Quietly),
             EmailUpdate::Always if free => Ok(()),
             EmailUpdate::Always => Err(Kept::Refuse),
-            EmailUpdate::IfOwnDomainAndFree if !connection.serves(asserted) => {
-                Err(Kept::WithAlert("lies outside the verified domains of the connection"))
-            }
+            EmailUpdate::IfOwnDomainAndFree if !connection.serves(asserted) => Err(Kept::WithAlert(
+                "lies outside the verified domains of the connection",
+            )),
             EmailUpdate::IfOwnDomainAndFree if !free => Err(Kept::WithAlert("belongs to another account")),
             EmailUpdate::IfOwnDomainAndFree => Ok(()),
         }
@@ -100,7 +120,11 @@ impl Attempt<'_> {
             candidate.account.id != person.account.id
                 && candidate.account.status != Status::Deleted
                 && candidate.account.authentication == person.account.authentication
-                && candidate.account.email.as_ref().is_some_and(|held| held.key() == key)
+                && candidate
+                    .account
+                    .email
+                    .as_ref()
+                    .is_some_and(|held| held.key() == key)
         })
     }
 }
@@ -113,7 +137,10 @@ enum Kept {
 }
 
 /// Takes over a claim that is there, not blank and different.
-#[expect(clippy::option_option, reason = "the shape of a patch: absent, null and value are three things")]
+#[expect(
+    clippy::option_option,
+    reason = "the shape of a patch: absent, null and value are three things"
+)]
 fn refresh(
     claim: &Option<String>,
     held: &mut Option<String>,

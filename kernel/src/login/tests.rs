@@ -8,7 +8,10 @@ use crate::plan::MembershipEdit;
 use crate::policy::{LicenseRule, RoleRule};
 
 fn linked(membership: Vec<crate::directory::Membership>) -> World {
-    World::new(&["acme"], vec![known(account("ann", sso("okta")), &["ann-1"], membership)])
+    World::new(
+        &["acme"],
+        vec![known(account("ann", sso("okta")), &["ann-1"], membership)],
+    )
 }
 
 fn member_world() -> World {
@@ -41,16 +44,27 @@ fn a_connection_that_is_off_refuses_everybody() {
 
 #[test]
 fn a_proof_is_spent_by_a_refusal_too() {
-    let decision = World::new(&["acme"], vec![]).sign_in(&ann(&[]), &with(|connection| connection.domains.clear()), 1);
+    let decision =
+        World::new(&["acme"], vec![]).sign_in(&ann(&[]), &with(|connection| connection.domains.clear()), 1);
     assert!(matches!(decision.verdict, Verdict::Refused(_)));
     assert!(decision.plan.spend.is_some());
 }
 
 #[test]
 fn c06_the_setting_decides_only_about_people_whom_nobody_took_out() {
-    let settings = [OnInactiveMatch::Refuse, OnInactiveMatch::Reactivate, OnInactiveMatch::CreateNew];
+    let settings = [
+        OnInactiveMatch::Refuse,
+        OnInactiveMatch::Reactivate,
+        OnInactiveMatch::CreateNew,
+    ];
     for status in [Status::Suspended, Status::Deactivated, Status::Deleted] {
-        for origin in [Origin::Login, Origin::System, Origin::Scim, Origin::Admin, Origin::File] {
+        for origin in [
+            Origin::Login,
+            Origin::System,
+            Origin::Scim,
+            Origin::Admin,
+            Origin::File,
+        ] {
             for setting in settings {
                 let mut world = member_world();
                 world.accounts[0].account.status = status;
@@ -92,26 +106,94 @@ fn r34_c14_the_address_follows_the_assertion_by_setting() {
     };
     // setting, asserted, somebody else holds it, kept address, alert, refused
     let cases = [
-        (EmailUpdate::IfOwnDomainAndFree, "ann.new@acme.example", None, "ann.new@acme.example", false, false),
-        (EmailUpdate::IfOwnDomainAndFree, "ann@elsewhere.example", None, "ann@acme.example", true, false),
-        (EmailUpdate::IfOwnDomainAndFree, "ann.new@acme.example", Some(sso("okta")), "ann@acme.example", true, false),
-        (EmailUpdate::IfOwnDomainAndFree, "ann.new@acme.example", Some(Authentication::Standard), "ann.new@acme.example", false, false),
-        (EmailUpdate::Always, "ann@elsewhere.example", None, "ann@elsewhere.example", false, false),
-        (EmailUpdate::Always, "ann.new@acme.example", Some(sso("okta")), "ann@acme.example", false, true),
-        (EmailUpdate::Never, "ann.new@acme.example", None, "ann@acme.example", false, false),
-        (EmailUpdate::IfOwnDomainAndFree, "ANN@acme.example", None, "ann@acme.example", false, false),
+        (
+            EmailUpdate::IfOwnDomainAndFree,
+            "ann.new@acme.example",
+            None,
+            "ann.new@acme.example",
+            false,
+            false,
+        ),
+        (
+            EmailUpdate::IfOwnDomainAndFree,
+            "ann@elsewhere.example",
+            None,
+            "ann@acme.example",
+            true,
+            false,
+        ),
+        (
+            EmailUpdate::IfOwnDomainAndFree,
+            "ann.new@acme.example",
+            Some(sso("okta")),
+            "ann@acme.example",
+            true,
+            false,
+        ),
+        (
+            EmailUpdate::IfOwnDomainAndFree,
+            "ann.new@acme.example",
+            Some(Authentication::Standard),
+            "ann.new@acme.example",
+            false,
+            false,
+        ),
+        (
+            EmailUpdate::Always,
+            "ann@elsewhere.example",
+            None,
+            "ann@elsewhere.example",
+            false,
+            false,
+        ),
+        (
+            EmailUpdate::Always,
+            "ann.new@acme.example",
+            Some(sso("okta")),
+            "ann@acme.example",
+            false,
+            true,
+        ),
+        (
+            EmailUpdate::Never,
+            "ann.new@acme.example",
+            None,
+            "ann@acme.example",
+            false,
+            false,
+        ),
+        (
+            EmailUpdate::IfOwnDomainAndFree,
+            "ANN@acme.example",
+            None,
+            "ann@acme.example",
+            false,
+            false,
+        ),
     ];
     for (setting, asserted, holder, kept, alert, refused) in cases {
         let mut world = member_world();
         world.accounts.extend(holder.map(other));
         let mut incoming = ann(&[]);
         incoming.normalized.email = Some(email(asserted));
-        let decision = world.sign_in(&incoming, &with(|connection| connection.settings.email_update = setting), 1);
+        let decision = world.sign_in(
+            &incoming,
+            &with(|connection| connection.settings.email_update = setting),
+            1,
+        );
         let case = format!("{setting:?} {asserted}");
         assert_eq!(world.get("ann").account.email, Some(email(kept)), "{case}");
-        let alerts = decision.plan.changes.iter().any(|change| matches!(change, Change::Alert { .. }));
+        let alerts = decision
+            .plan
+            .changes
+            .iter()
+            .any(|change| matches!(change, Change::Alert { .. }));
         assert_eq!(alerts, alert, "{case}");
-        assert_eq!(decision.verdict == Verdict::Refused(Denial::EmailTaken), refused, "{case}");
+        assert_eq!(
+            decision.verdict == Verdict::Refused(Denial::EmailTaken),
+            refused,
+            "{case}"
+        );
     }
 }
 
@@ -121,7 +203,11 @@ fn an_unverified_address_never_replaces_one() {
     let mut incoming = ann(&[]);
     incoming.normalized.email = Some(email("evil@acme.example"));
     incoming.normalized.email_verified = false;
-    let decision = world.sign_in(&incoming, &with(|connection| connection.settings.email_update = EmailUpdate::Always), 1);
+    let decision = world.sign_in(
+        &incoming,
+        &with(|connection| connection.settings.email_update = EmailUpdate::Always),
+        1,
+    );
     assert_eq!(decision.verdict, Verdict::Admitted("ann".into()));
     assert_eq!(world.get("ann").account.email, Some(email("ann@acme.example")));
 }
@@ -134,7 +220,13 @@ fn an_absent_claim_empties_nothing_and_a_new_one_is_taken_over() {
     incoming.normalized.family_name = Some("  ".to_owned());
     incoming.normalized.email = None;
     let decision = world.sign_in(&incoming, &with(|_| {}), 1);
-    assert!(!decision.plan.changes.iter().any(|change| matches!(change, Change::UpdateProfile { .. })));
+    assert!(
+        !decision
+            .plan
+            .changes
+            .iter()
+            .any(|change| matches!(change, Change::UpdateProfile { .. }))
+    );
     incoming.normalized.family_name = Some("Lee-Smith".to_owned());
     world.sign_in(&incoming, &with(|_| {}), 2);
     assert_eq!(world.get("ann").account.family_name.as_deref(), Some("Lee-Smith"));
@@ -157,7 +249,10 @@ fn r43_to_r46_manual_runs_no_rules_and_admits_members_by_hand_only() {
 fn r58_r61_c10_a_new_person_whom_nobody_accepts_is_kept_unplaced_or_not_at_all() {
     for (keep, accounts) in [(true, 1), (false, 0)] {
         let mut world = World::new(&["acme"], vec![]);
-        let mut policy = crate::policy::Policy { organization: Some("`false`".to_owned()), ..Default::default() };
+        let mut policy = crate::policy::Policy {
+            organization: Some("`false`".to_owned()),
+            ..Default::default()
+        };
         policy.role = Some(RoleRule::Fixed("Member".to_owned()));
         let in_force = with(|connection| {
             connection.policy = Some(policy);
@@ -193,16 +288,27 @@ fn r50_c07_hand_edits_hold_or_yield_as_the_setting_says_and_drift_is_shown() {
         (RoleSync::EveryLogin, vec!["admin"]),
     ] {
         let mut edited = member("acme", rule(), &[]);
-        edited.roles = vec![Grant { id: "auditor".into(), source: Source::Manual, pinned: true }];
+        edited.roles = vec![Grant {
+            id: "auditor".into(),
+            source: Source::Manual,
+            pinned: true,
+        }];
         edited.pinned = true;
         let mut world = linked(vec![edited]);
         let in_force = with(|connection| {
             connection.settings.role_sync = sync;
-            connection.policy = Some(crate::policy::Policy { role: Some(admins_by_group()), ..Default::default() });
+            connection.policy = Some(crate::policy::Policy {
+                role: Some(admins_by_group()),
+                ..Default::default()
+            });
         });
         let decision = world.sign_in(&ann(&["admin"]), &in_force, 1);
         assert_eq!(roles_in(&world, "ann", "acme"), expected, "{sync:?}");
-        assert_eq!(has(&decision.trace, "drift"), sync != RoleSync::EveryLogin, "{sync:?}");
+        assert_eq!(
+            has(&decision.trace, "drift"),
+            sync != RoleSync::EveryLogin,
+            "{sync:?}"
+        );
         assert_eq!(decision.verdict, Verdict::Admitted("ann".into()));
     }
 }
@@ -210,23 +316,36 @@ fn r50_c07_hand_edits_hold_or_yield_as_the_setting_says_and_drift_is_shown() {
 #[test]
 fn a_pinned_role_survives_beside_the_rules_own() {
     let mut membership = member("acme", rule(), &["member"]);
-    membership.roles.push(Grant { id: "auditor".into(), source: Source::Manual, pinned: true });
+    membership.roles.push(Grant {
+        id: "auditor".into(),
+        source: Source::Manual,
+        pinned: true,
+    });
     let mut world = linked(vec![membership]);
-    world.sign_in(&ann(&["admin"]), &with_policy(|policy| policy.role = Some(admins_by_group())), 1);
+    world.sign_in(
+        &ann(&["admin"]),
+        &with_policy(|policy| policy.role = Some(admins_by_group())),
+        1,
+    );
     let mut roles = roles_in(&world, "ann", "acme");
     roles.sort_unstable();
     assert_eq!(roles, ["admin", "auditor"]);
 }
 
 fn nobody() -> crate::policy::Policy {
-    crate::policy::Policy { organization: Some("`false`".to_owned()), ..Default::default() }
+    crate::policy::Policy {
+        organization: Some("`false`".to_owned()),
+        ..Default::default()
+    }
 }
 
 #[test]
 fn c09_a_lost_match_takes_back_suspends_or_keeps() {
-    for (setting, left, active) in
-        [(OnLostMatch::RemoveRuleGrants, 0, false), (OnLostMatch::Suspend, 1, false), (OnLostMatch::Keep, 1, true)]
-    {
+    for (setting, left, active) in [
+        (OnLostMatch::RemoveRuleGrants, 0, false),
+        (OnLostMatch::Suspend, 1, false),
+        (OnLostMatch::Keep, 1, true),
+    ] {
         let mut world = member_world();
         let in_force = with(|connection| {
             connection.settings.on_lost_match = setting;
@@ -237,7 +356,11 @@ fn c09_a_lost_match_takes_back_suspends_or_keeps() {
         assert_eq!(memberships.len(), left, "{setting:?}");
         assert_eq!(memberships.iter().any(|held| held.active), active, "{setting:?}");
         assert_eq!(decision.plan.session.is_some(), active, "{setting:?}");
-        let ended = decision.plan.changes.iter().any(|change| matches!(change, Change::RevokeSessions { .. }));
+        let ended = decision
+            .plan
+            .changes
+            .iter()
+            .any(|change| matches!(change, Change::RevokeSessions { .. }));
         assert_eq!(ended, !active, "{setting:?}");
         let again = world.sign_in(&ann(&[]), &in_force, 2);
         assert!(again.plan.changes.is_empty(), "{setting:?}");
@@ -252,8 +375,16 @@ fn c09_a_suspended_membership_comes_back_with_the_match_but_not_if_suspended_by_
         membership.pinned = pinned;
         for sync in [RoleSync::UntilEdited, RoleSync::EveryLogin] {
             let mut world = linked(vec![membership.clone()]);
-            let decision = world.sign_in(&ann(&[]), &with(|connection| connection.settings.role_sync = sync), 1);
-            assert_eq!(world.get("ann").memberships[0].active, active, "{pinned} {sync:?}");
+            let decision = world.sign_in(
+                &ann(&[]),
+                &with(|connection| connection.settings.role_sync = sync),
+                1,
+            );
+            assert_eq!(
+                world.get("ann").memberships[0].active,
+                active,
+                "{pinned} {sync:?}"
+            );
             assert_eq!(decision.plan.session.is_some(), active);
         }
     }
@@ -261,10 +392,21 @@ fn c09_a_suspended_membership_comes_back_with_the_match_but_not_if_suspended_by_
 
 #[test]
 fn c09_memberships_by_hand_are_never_removed_by_a_rule() {
-    for source in [Source::Manual, Source::Invitation, Source::Import, Source::Scim { connection: "okta".into() }] {
+    for source in [
+        Source::Manual,
+        Source::Invitation,
+        Source::Import,
+        Source::Scim {
+            connection: "okta".into(),
+        },
+    ] {
         let mut world = linked(vec![member("acme", source.clone(), &["auditor"])]);
         let before = world.get("ann").memberships.clone();
-        let decision = world.sign_in(&ann(&[]), &with(|connection| connection.policy = Some(nobody())), 1);
+        let decision = world.sign_in(
+            &ann(&[]),
+            &with(|connection| connection.policy = Some(nobody())),
+            1,
+        );
         assert_eq!(world.get("ann").memberships, before, "{source:?}");
         assert_eq!(decision.verdict, Verdict::Admitted("ann".into()));
     }
@@ -300,7 +442,10 @@ fn c23_without_a_free_seat_the_person_waits_takes_another_pool_or_is_refused() {
         let in_force = with(|connection| {
             connection.settings.on_no_seat = on_no_seat;
             let license = Some(LicenseRule::Fixed("standard".into()));
-            connection.policy = Some(crate::policy::Policy { license, ..Default::default() });
+            connection.policy = Some(crate::policy::Policy {
+                license,
+                ..Default::default()
+            });
         });
         let decision = world.sign_in(&ann(&[]), &in_force, 1);
         (world, in_force, decision)
@@ -309,11 +454,19 @@ fn c23_without_a_free_seat_the_person_waits_takes_another_pool_or_is_refused() {
     let (mut world, in_force, _) = full(OnNoSeat::Queue);
     assert_eq!(
         grant(&world),
-        LicenseGrant { license: "standard".into(), source: rule(), pinned: false, seated: false }
+        LicenseGrant {
+            license: "standard".into(),
+            source: rule(),
+            pinned: false,
+            seated: false
+        }
     );
     world.organizations[0].licenses[0].used = 0;
     world.sign_in(&ann(&[]), &in_force, 2);
-    assert!(grant(&world).seated, "a seat that became free is taken at the next sign-in");
+    assert!(
+        grant(&world).seated,
+        "a seat that became free is taken at the next sign-in"
+    );
     let (world, ..) = full(OnNoSeat::Other("spare".into()));
     assert_eq!(grant(&world).license, "spare".into());
     let (world, _, decision) = full(OnNoSeat::Refuse);
@@ -337,7 +490,11 @@ fn r125_r126_incomplete_or_unknown_assertion_ids_fail_and_create_nothing() {
         incoming.normalized.account_id = workspace.map(str::to_owned);
         incoming.normalized.permission_profile_id = role.map(str::to_owned);
         let decision = world.sign_in(&incoming, &with(|_| {}), 1);
-        assert_eq!(decision.verdict, Verdict::Refused(denial), "{workspace:?} {role:?}");
+        assert_eq!(
+            decision.verdict,
+            Verdict::Refused(denial),
+            "{workspace:?} {role:?}"
+        );
         assert!(world.accounts.is_empty());
     }
 }
@@ -348,7 +505,11 @@ fn r40_r41_c16_assertion_ids_stand_above_policies_and_defaults() {
     let mut incoming = ann(&["admin"]);
     incoming.normalized.account_id = Some("lab".to_owned());
     incoming.normalized.permission_profile_id = Some("auditor".to_owned());
-    world.sign_in(&incoming, &with_policy(|policy| policy.role = Some(admins_by_group())), 1);
+    world.sign_in(
+        &incoming,
+        &with_policy(|policy| policy.role = Some(admins_by_group())),
+        1,
+    );
     assert_eq!(roles_in(&world, "new-1", "acme"), ["auditor"]);
     assert_eq!(world.get("new-1").memberships[0].workspaces[0].id, "lab".into());
 }
@@ -358,12 +519,23 @@ fn the_session_ends_at_the_earlier_of_our_limit_and_the_providers() {
     let mut incoming = ann(&[]);
     let early: Timestamp = "2026-03-01T10:00:00Z".parse().unwrap();
     let late: Timestamp = "2027-03-01T10:00:00Z".parse().unwrap();
-    for (said, expected) in [(Some(early), early), (Some(late), "2026-03-01T19:00:00Z".parse().unwrap())] {
+    for (said, expected) in [
+        (Some(early), early),
+        (Some(late), "2026-03-01T19:00:00Z".parse().unwrap()),
+    ] {
         incoming.authentication.session_ends = said;
         incoming.authentication.at = Some(late);
-        let session = member_world().sign_in(&incoming, &with(|_| {}), 1).plan.session.unwrap();
+        let session = member_world()
+            .sign_in(&incoming, &with(|_| {}), 1)
+            .plan
+            .session
+            .unwrap();
         assert_eq!(session.ends_at, expected);
-        assert_eq!(session.authenticated_at, now(), "nobody authenticated in the future");
+        assert_eq!(
+            session.authenticated_at,
+            now(),
+            "nobody authenticated in the future"
+        );
         assert_eq!(session.idle_seconds, 7_200);
     }
 }
@@ -371,14 +543,28 @@ fn the_session_ends_at_the_earlier_of_our_limit_and_the_providers() {
 #[test]
 fn r49_the_edits_of_a_changed_role_name_exactly_what_changes() {
     let mut world = member_world();
-    let decision = world.sign_in(&ann(&["admin"]), &with_policy(|policy| policy.role = Some(admins_by_group())), 1);
+    let decision = world.sign_in(
+        &ann(&["admin"]),
+        &with_policy(|policy| policy.role = Some(admins_by_group())),
+        1,
+    );
     let [Change::UpdateMembership { edits, .. }] = decision.plan.changes.as_slice() else {
         panic!("{:?}", decision.plan.changes)
     };
     let expected = vec![
-        MembershipEdit::RevokeRole { role: "member".into() },
-        MembershipEdit::GrantRole { role: "admin".into(), source: rule(), pinned: false },
-        MembershipEdit::GrantWorkspace { workspace: "main".into(), source: rule(), pinned: false },
+        MembershipEdit::RevokeRole {
+            role: "member".into(),
+        },
+        MembershipEdit::GrantRole {
+            role: "admin".into(),
+            source: rule(),
+            pinned: false,
+        },
+        MembershipEdit::GrantWorkspace {
+            workspace: "main".into(),
+            source: rule(),
+            pinned: false,
+        },
     ];
     assert_eq!(*edits, expected);
 }
@@ -402,11 +588,27 @@ fn events_tell_the_story_of_a_first_sign_in_in_order() {
     let decision = World::new(&["acme"], vec![]).sign_in(&ann(&[]), &with(|_| {}), 1);
     let events = crate::audit::events(&decision, &crate::provision::Actor::Person, now());
     let codes: Vec<&str> = events.iter().map(|event| event.kind.code()).collect();
-    assert_eq!(codes, ["user.created", "user.linked", "membership.created", "session.created"]);
-    assert!(events.iter().all(|event| event.trace == "trace-1".into() && event.account == Some("new-1".into())));
+    assert_eq!(
+        codes,
+        [
+            "user.created",
+            "user.linked",
+            "membership.created",
+            "session.created"
+        ]
+    );
+    assert!(
+        events
+            .iter()
+            .all(|event| event.trace == "trace-1".into() && event.account == Some("new-1".into()))
+    );
     let text = serde_json::to_string(&events).unwrap();
-    assert!(!text.contains("digest-1"), "what opens the session stays out of events");
-    let refused = World::new(&["acme"], vec![]).sign_in(&ann(&[]), &with(|connection| connection.enabled = false), 1);
+    assert!(
+        !text.contains("digest-1"),
+        "what opens the session stays out of events"
+    );
+    let refused =
+        World::new(&["acme"], vec![]).sign_in(&ann(&[]), &with(|connection| connection.enabled = false), 1);
     let events = crate::audit::events(&refused, &crate::provision::Actor::Person, now());
     assert_eq!(events.len(), 1);
     assert_eq!(events[0].kind.code(), "sign_in.refused");

@@ -11,7 +11,12 @@ use crate::trace::{Stage, StepOutcome, Steps};
 /// An expression admits by exactly `true` or exactly the organization's own id. Without an expression, an
 /// organization's own policy admits everyone whom the connection lets through, and the default policy admits to the
 /// organization that owns the connection; a connection of the instance then admits to none.
-pub(super) fn admits(in_force: &InForce, claims: &Claims, organization: &OrganizationId, steps: &mut Steps) -> bool {
+pub(super) fn admits(
+    in_force: &InForce,
+    claims: &Claims,
+    organization: &OrganizationId,
+    steps: &mut Steps,
+) -> bool {
     let (policy, own) = in_force.policy_for(organization);
     let Some(expression) = &policy.organization else {
         return without_expression(in_force, organization, own, steps);
@@ -22,14 +27,23 @@ pub(super) fn admits(in_force: &InForce, claims: &Claims, organization: &Organiz
         .map(|because| format!(", because {because}"))
         .unwrap_or_default();
     let (outcome, code, text) = match expression.evaluate(claims.document(), organization.as_str()) {
-        Ok(Value::Bool(true)) => (StepOutcome::Passed, "organization_rule_true", format!("rule `{source}` true{because}")),
-        Ok(Value::String(id)) if id == organization.as_str() => {
-            (StepOutcome::Passed, "organization_rule_id", format!("rule `{source}` gave its id{because}"))
-        }
+        Ok(Value::Bool(true)) => (
+            StepOutcome::Passed,
+            "organization_rule_true",
+            format!("rule `{source}` true{because}"),
+        ),
+        Ok(Value::String(id)) if id == organization.as_str() => (
+            StepOutcome::Passed,
+            "organization_rule_id",
+            format!("rule `{source}` gave its id{because}"),
+        ),
         Ok(other) => (
             StepOutcome::Skipped,
             "organization_rule_no_match",
-            format!("rule `{source}` gave {}{because}", crate::expression::show(&other)),
+            format!(
+                "rule `{source}` gave {}{because}",
+                crate::expression::show(&other)
+            ),
         ),
         Err(error) => (
             StepOutcome::Warned,
@@ -37,19 +51,48 @@ pub(super) fn admits(in_force: &InForce, claims: &Claims, organization: &Organiz
             format!("rule `{source}` failed, which counts as no match: {error}"),
         ),
     };
-    steps.about(Stage::Organization, outcome, code, organization, format!("organization {organization}: {text}"));
+    steps.about(
+        Stage::Organization,
+        outcome,
+        code,
+        organization,
+        format!("organization {organization}: {text}"),
+    );
     outcome == StepOutcome::Passed
 }
 
-fn without_expression(in_force: &InForce, organization: &OrganizationId, own: bool, steps: &mut Steps) -> bool {
+fn without_expression(
+    in_force: &InForce,
+    organization: &OrganizationId,
+    own: bool,
+    steps: &mut Steps,
+) -> bool {
     let (admitted, code, text) = if own {
-        (true, "organization_policy_admits_all", "its policy has no rule and admits everyone")
+        (
+            true,
+            "organization_policy_admits_all",
+            "its policy has no rule and admits everyone",
+        )
     } else if in_force.owner() == Some(organization) {
         (true, "organization_of_connection", "it owns the connection")
     } else {
-        (false, "organization_without_rule", "no rule of the connection speaks of it")
+        (
+            false,
+            "organization_without_rule",
+            "no rule of the connection speaks of it",
+        )
     };
-    let outcome = if admitted { StepOutcome::Passed } else { StepOutcome::Skipped };
-    steps.about(Stage::Organization, outcome, code, organization, format!("organization {organization}: {text}"));
+    let outcome = if admitted {
+        StepOutcome::Passed
+    } else {
+        StepOutcome::Skipped
+    };
+    steps.about(
+        Stage::Organization,
+        outcome,
+        code,
+        organization,
+        format!("organization {organization}: {text}"),
+    );
     admitted
 }

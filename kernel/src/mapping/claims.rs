@@ -26,7 +26,10 @@ impl Claims {
         document.insert("claims".to_owned(), own);
         document.insert("protocol".to_owned(), json!(incoming.protocol));
         document.insert("connection".to_owned(), json!(incoming.connection));
-        Self { document: Value::Object(document), groups: incoming.normalized.groups.clone() }
+        Self {
+            document: Value::Object(document),
+            groups: incoming.normalized.groups.clone(),
+        }
     }
 
     /// Returns the document.
@@ -44,7 +47,9 @@ impl Claims {
     pub(crate) fn with_results(&self, roles: &[&str], license: Option<&LicenseId>) -> Value {
         let mut fields = match &self.document {
             Value::Object(fields) => fields.clone(),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Map::new(),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+                Map::new()
+            }
         };
         fields.insert("role".to_owned(), json!(roles.first()));
         fields.insert("roles".to_owned(), json!(roles));

@@ -36,7 +36,10 @@ pub(super) fn license(
     if is_free(facts, &wanted, held) {
         let text = format!("license: {wanted}");
         steps.about(Stage::License, StepOutcome::Passed, "license_given", id, text);
-        return Ok(Some(Seat { license: wanted, seated: true }));
+        return Ok(Some(Seat {
+            license: wanted,
+            seated: true,
+        }));
     }
     match on_no_seat {
         OnNoSeat::Refuse => {
@@ -47,16 +50,27 @@ pub(super) fn license(
         OnNoSeat::Other(other) if is_free(facts, other, held) => {
             let text = format!("license: no seat is free in {wanted}, {other} instead");
             steps.about(Stage::License, StepOutcome::Warned, "license_other", id, text);
-            return Ok(Some(Seat { license: other.clone(), seated: true }));
+            return Ok(Some(Seat {
+                license: other.clone(),
+                seated: true,
+            }));
         }
         OnNoSeat::Other(_) | OnNoSeat::Queue => {}
     }
     let text = format!("license: no seat is free in {wanted}, waiting for one");
     steps.about(Stage::License, StepOutcome::Warned, "license_queued", id, text);
-    Ok(Some(Seat { license: wanted, seated: false }))
+    Ok(Some(Seat {
+        license: wanted,
+        seated: false,
+    }))
 }
 
-fn wanted(policy: &Compiled, claims: &Claims, facts: &OrganizationFacts, steps: &mut Steps) -> Option<LicenseId> {
+fn wanted(
+    policy: &Compiled,
+    claims: &Claims,
+    facts: &OrganizationFacts,
+    steps: &mut Steps,
+) -> Option<LicenseId> {
     let id = &facts.organization.id;
     let name = match policy.license.as_ref()? {
         License::Fixed(fixed) => fixed.clone(),
@@ -68,9 +82,17 @@ fn wanted(policy: &Compiled, claims: &Claims, facts: &OrganizationFacts, steps: 
                 return None;
             }
             Err(error) => {
-                let text =
-                    format!("license: rule `{}` failed, which counts as none: {error}", expression.source());
-                steps.about(Stage::License, StepOutcome::Warned, "license_rule_error", id, text);
+                let text = format!(
+                    "license: rule `{}` failed, which counts as none: {error}",
+                    expression.source()
+                );
+                steps.about(
+                    Stage::License,
+                    StepOutcome::Warned,
+                    "license_rule_error",
+                    id,
+                    text,
+                );
                 return None;
             }
         },
@@ -88,5 +110,7 @@ fn is_free(facts: &OrganizationFacts, license: &LicenseId, held: Option<&License
     if held.is_some_and(|held| held.seated && &held.license == license) {
         return true;
     }
-    facts.pool(license).is_some_and(|pool| pool.license.seats.is_none_or(|seats| pool.used < seats))
+    facts
+        .pool(license)
+        .is_some_and(|pool| pool.license.seats.is_none_or(|seats| pool.used < seats))
 }

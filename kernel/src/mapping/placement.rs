@@ -27,7 +27,10 @@ pub(crate) struct AssertionIds {
 impl AssertionIds {
     /// Tells whether both exist in the organization; owner roles are never grantable by an assertion.
     pub(crate) fn fit(&self, facts: &OrganizationFacts) -> bool {
-        facts.workspaces.iter().any(|workspace| workspace.id == self.workspace)
+        facts
+            .workspaces
+            .iter()
+            .any(|workspace| workspace.id == self.workspace)
             && facts.roles.iter().any(|role| role.id == self.role && !role.owner)
     }
 }
@@ -68,16 +71,42 @@ pub(crate) fn place(
         license::license(policy, claims, facts, &settings.on_no_seat, held, steps).map_err(Skip::Refuse)?;
     let workspaces = if let Some(ids) = ids {
         let text = format!("workspaces: {} from the assertion's accountid", ids.workspace);
-        steps.about(Stage::Workspace, StepOutcome::Passed, "workspace_from_assertion", id, text);
-        Given { ids: vec![ids.workspace.clone()], all: false }
+        steps.about(
+            Stage::Workspace,
+            StepOutcome::Passed,
+            "workspace_from_assertion",
+            id,
+            text,
+        );
+        Given {
+            ids: vec![ids.workspace.clone()],
+            all: false,
+        }
     } else {
         let license = license.as_ref().map(|seat| &seat.license);
-        workspace::workspaces(policy, claims, facts, settings.all_includes_future, &roles, license, steps)
+        workspace::workspaces(
+            policy,
+            claims,
+            facts,
+            settings.all_includes_future,
+            &roles,
+            license,
+            steps,
+        )
     };
-    Ok(Placement { roles, workspaces, license })
+    Ok(Placement {
+        roles,
+        workspaces,
+        license,
+    })
 }
 
 /// Returns the ids of an organization's owner roles.
 pub(crate) fn owner_role_ids(facts: &OrganizationFacts) -> Vec<&RoleId> {
-    facts.roles.iter().filter(|role| role.owner).map(|role| &role.id).collect()
+    facts
+        .roles
+        .iter()
+        .filter(|role| role.owner)
+        .map(|role| &role.id)
+        .collect()
 }

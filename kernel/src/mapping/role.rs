@@ -27,8 +27,18 @@ pub(super) fn roles(
         keep_first(&mut known, rule, facts);
     }
     if !known.is_empty() {
-        let given = known.iter().map(|role| format!("\"{}\"", role.name)).collect::<Vec<_>>().join(", ");
-        steps.about(Stage::Role, StepOutcome::Passed, "role_given", id, format!("role: {} gave {given}", origin(rule)));
+        let given = known
+            .iter()
+            .map(|role| format!("\"{}\"", role.name))
+            .collect::<Vec<_>>()
+            .join(", ");
+        steps.about(
+            Stage::Role,
+            StepOutcome::Passed,
+            "role_given",
+            id,
+            format!("role: {} gave {given}", origin(rule)),
+        );
         return Some(known.iter().map(|role| role.id.clone()).collect());
     }
     match on_no_role {
@@ -47,17 +57,33 @@ pub(super) fn roles(
 /// The organization's default role. Without one a member simply has no role.
 fn default_roles(facts: &OrganizationFacts, steps: &mut Steps) -> Vec<RoleId> {
     let id = &facts.organization.id;
-    let default: Vec<&OrganizationRole> = facts.roles.iter().filter(|role| role.default && !role.owner).collect();
+    let default: Vec<&OrganizationRole> = facts
+        .roles
+        .iter()
+        .filter(|role| role.default && !role.owner)
+        .collect();
     let limit = match facts.organization.roles_per_member {
         RolesPerMember::One => 1,
         RolesPerMember::Many => default.len(),
     };
     let default: Vec<_> = default.into_iter().take(limit).collect();
     let (outcome, code, text) = if default.is_empty() {
-        (StepOutcome::Skipped, "role_no_default", format!("role: {id} has no default role"))
+        (
+            StepOutcome::Skipped,
+            "role_no_default",
+            format!("role: {id} has no default role"),
+        )
     } else {
-        let names = default.iter().map(|role| format!("\"{}\"", role.name)).collect::<Vec<_>>().join(", ");
-        (StepOutcome::Passed, "role_default", format!("role: default {names}"))
+        let names = default
+            .iter()
+            .map(|role| format!("\"{}\"", role.name))
+            .collect::<Vec<_>>()
+            .join(", ");
+        (
+            StepOutcome::Passed,
+            "role_default",
+            format!("role: default {names}"),
+        )
     };
     steps.about(Stage::Role, outcome, code, id, text);
     default.into_iter().map(|role| role.id.clone()).collect()
@@ -113,12 +139,20 @@ fn known<'a>(names: &[String], facts: &'a OrganizationFacts, steps: &mut Steps) 
         match facts.roles.iter().find(|role| &role.name == name) {
             Some(role) if role.owner => {
                 let text = format!("role: rule gave \"{name}\", an owner role, which no rule may grant");
-                steps.about(Stage::Role, StepOutcome::Warned, "role_owner_not_mappable", id, text);
+                steps.about(
+                    Stage::Role,
+                    StepOutcome::Warned,
+                    "role_owner_not_mappable",
+                    id,
+                    text,
+                );
             }
             Some(role) => known.push(role),
             None => {
                 let near = suggest(name, facts.roles.iter().map(|role| role.name.as_str()));
-                let hint = near.map(|near| format!(", did you mean \"{near}\"?")).unwrap_or_default();
+                let hint = near
+                    .map(|near| format!(", did you mean \"{near}\"?"))
+                    .unwrap_or_default();
                 let text = format!("role: rule gave \"{name}\"; no role with exactly that name{hint}");
                 steps.about(Stage::Role, StepOutcome::Warned, "role_unknown", id, text);
             }

@@ -17,7 +17,10 @@ pub(crate) fn suggest<'a>(meant: &str, candidates: impl IntoIterator<Item = &'a 
 }
 
 fn simplify(name: &str) -> Vec<char> {
-    name.chars().filter(|next| !next.is_whitespace()).flat_map(char::to_lowercase).collect()
+    name.chars()
+        .filter(|next| !next.is_whitespace())
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 /// Counts the insertions, deletions and replacements between two names (Levenshtein), one row at a time.

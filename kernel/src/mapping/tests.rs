@@ -17,11 +17,19 @@ fn instance(policy: Policy) -> InForce {
 }
 
 fn by_organization(expression: &str) -> Policy {
-    Policy { organization: Some(expression.to_owned()), ..Policy::default() }
+    Policy {
+        organization: Some(expression.to_owned()),
+        ..Policy::default()
+    }
 }
 
 fn organizations(world: &World) -> Vec<&str> {
-    world.accounts.iter().flat_map(|known| &known.memberships).map(|held| held.organization.as_str()).collect()
+    world
+        .accounts
+        .iter()
+        .flat_map(|known| &known.memberships)
+        .map(|held| held.organization.as_str())
+        .collect()
 }
 
 fn sign_in(ids: &[&str], incoming: &crate::incoming::Incoming, in_force: &InForce) -> (World, Decision) {
@@ -47,7 +55,11 @@ fn r59_r60_only_true_or_the_exact_id_admits() {
     ] {
         let incoming = claim(ann(&[]), "verdict", value.clone());
         let (_, decision) = sign_in(&["acme"], &incoming, &instance(by_organization("verdict")));
-        assert_eq!(matches!(decision.verdict, Verdict::Admitted(_)), admitted, "{value}");
+        assert_eq!(
+            matches!(decision.verdict, Verdict::Admitted(_)),
+            admitted,
+            "{value}"
+        );
     }
 }
 
@@ -57,22 +69,35 @@ fn r63_r64_r67_the_sources_examples_admit_as_documented() {
     let cases: [(&str, &[&str], &[&str]); 5] = [
         ("contains(groups, 'home-lab')", &["home-lab"], &all),
         ("'home-lab'", &[], &["home-lab"]),
-        ("contains(groups, '{{orgId}}')", &["lab-2", "lab-3"], &["lab-2", "lab-3"]),
+        (
+            "contains(groups, '{{orgId}}')",
+            &["lab-2", "lab-3"],
+            &["lab-2", "lab-3"],
+        ),
         ("contains(groups, {{orgId}})", &["lab-3"], &["lab-3"]),
         ("ends_with(email, '@acme.com')", &[], &[]),
     ];
     for (expression, groups, expected) in cases {
         let (world, decision) = sign_in(&all, &ann(groups), &instance(by_organization(expression)));
         assert_eq!(organizations(&world), expected, "{expression}");
-        assert_eq!(matches!(decision.verdict, Verdict::Admitted(_)), !expected.is_empty());
+        assert_eq!(
+            matches!(decision.verdict, Verdict::Admitted(_)),
+            !expected.is_empty()
+        );
     }
 }
 
 #[test]
 fn r68_one_sign_in_admits_to_several_organizations_with_different_roles() {
     let mut policy = by_organization("contains(groups, '{{orgId}}')");
-    policy.role = Some(RoleRule::Expression("contains(groups, '{{orgId}}-admins') && 'Admin' || 'Member'".to_owned()));
-    let (world, _) = sign_in(&["one", "two"], &ann(&["one", "two", "two-admins"]), &instance(policy));
+    policy.role = Some(RoleRule::Expression(
+        "contains(groups, '{{orgId}}-admins') && 'Admin' || 'Member'".to_owned(),
+    ));
+    let (world, _) = sign_in(
+        &["one", "two"],
+        &ann(&["one", "two", "two-admins"]),
+        &instance(policy),
+    );
     assert_eq!(roles_in(&world, "new-1", "one"), ["member"]);
     assert_eq!(roles_in(&world, "new-1", "two"), ["admin"]);
 }
@@ -107,7 +132,10 @@ fn r66_an_organizations_own_policy_stands_instead_of_the_default() {
 #[test]
 fn r65_without_an_expression_only_the_owning_organization_admits() {
     let shared = with(|connection| {
-        connection.scope = Scope::Organization { organization: "acme".into(), shared_with: vec!["guest".into()] };
+        connection.scope = Scope::Organization {
+            organization: "acme".into(),
+            shared_with: vec!["guest".into()],
+        };
     });
     let (world, _) = sign_in(&["acme", "guest", "other"], &ann(&[]), &shared);
     assert_eq!(organizations(&world), ["acme"]);
@@ -135,7 +163,10 @@ fn r52_r53_r134_names_match_exactly_and_unknown_ones_are_dropped_one_by_one() {
         (json!("Admin"), Some(&["admin"])),
         (json!("admin"), None),
         (json!(" Admin"), None),
-        (json!(["Nope", "Auditor", "Admin", "Auditor", 7, null]), Some(&["auditor", "admin"])),
+        (
+            json!(["Nope", "Auditor", "Admin", "Auditor", 7, null]),
+            Some(&["auditor", "admin"]),
+        ),
         (json!([]), None),
         (json!({ "a": "Admin" }), None),
         (json!(true), None),
@@ -147,7 +178,11 @@ fn r52_r53_r134_names_match_exactly_and_unknown_ones_are_dropped_one_by_one() {
         match expected {
             Some(roles) => assert_eq!(roles_in(&world, "new-1", "acme"), roles, "{value}"),
             None => {
-                assert_eq!(decision.verdict, Verdict::Refused(Denial::NoOrganization), "{value}");
+                assert_eq!(
+                    decision.verdict,
+                    Verdict::Refused(Denial::NoOrganization),
+                    "{value}"
+                );
                 assert!(organizations(&world).is_empty());
             }
         }
@@ -158,7 +193,13 @@ fn r52_r53_r134_names_match_exactly_and_unknown_ones_are_dropped_one_by_one() {
 fn r52_a_near_name_is_suggested() {
     let in_force = with_policy(|policy| policy.role = Some(RoleRule::Fixed("Admni".to_owned())));
     let (_, decision) = sign_in(&["acme"], &ann(&[]), &in_force);
-    assert!(decision.trace.steps.iter().any(|step| step.text.contains("did you mean \"Admin\"?")));
+    assert!(
+        decision
+            .trace
+            .steps
+            .iter()
+            .any(|step| step.text.contains("did you mean \"Admin\"?"))
+    );
 }
 
 #[test]
@@ -180,14 +221,21 @@ fn r48_a_fixed_role_is_given_to_everyone() {
 
 #[test]
 fn r148_no_rule_ever_grants_an_owner_role() {
-    let table = vec![GroupRoles { value: "g".to_owned(), name: None, roles: vec!["Owner".to_owned()] }];
+    let table = vec![GroupRoles {
+        value: "g".to_owned(),
+        name: None,
+        roles: vec!["Owner".to_owned()],
+    }];
     for rule in [
         RoleRule::Fixed("Owner".to_owned()),
         RoleRule::Expression("['Owner', 'Admin'][:1]".to_owned()),
         RoleRule::Groups(table),
     ] {
         let in_force = with(|connection| {
-            connection.policy = Some(Policy { role: Some(rule), ..Policy::default() });
+            connection.policy = Some(Policy {
+                role: Some(rule),
+                ..Policy::default()
+            });
             connection.settings.on_no_role = OnNoRole::DefaultRole;
         });
         let (world, decision) = sign_in(&["acme"], &ann(&["g"]), &in_force);
@@ -198,8 +246,16 @@ fn r148_no_rule_ever_grants_an_owner_role() {
 
 #[test]
 fn r136_r138_the_group_table_gives_roles_and_its_order_decides_where_one_is_allowed() {
-    let row = |value: &str, role: &str| GroupRoles { value: value.to_owned(), name: None, roles: vec![role.to_owned()] };
-    let table = RoleRule::Groups(vec![row("g-audit", "Auditor"), row("g-admin", "Admin"), row("g-none", "Member")]);
+    let row = |value: &str, role: &str| GroupRoles {
+        value: value.to_owned(),
+        name: None,
+        roles: vec![role.to_owned()],
+    };
+    let table = RoleRule::Groups(vec![
+        row("g-audit", "Auditor"),
+        row("g-admin", "Admin"),
+        row("g-none", "Member"),
+    ]);
     let in_force = with_policy(|policy| policy.role = Some(table));
     let groups = ann(&["g-admin", "g-audit", "unknown"]);
     let (world, _) = sign_in(&["acme"], &groups, &in_force);
@@ -212,7 +268,8 @@ fn r136_r138_the_group_table_gives_roles_and_its_order_decides_where_one_is_allo
 
 #[test]
 fn c19_one_role_per_member_takes_the_first_in_the_organizations_order() {
-    let in_force = with_policy(|policy| policy.role = Some(RoleRule::Expression("['Auditor', 'Admin']".to_owned())));
+    let in_force =
+        with_policy(|policy| policy.role = Some(RoleRule::Expression("['Auditor', 'Admin']".to_owned())));
     let mut world = World::new(&["acme"], vec![]);
     world.organizations[0].organization.roles_per_member = RolesPerMember::One;
     world.sign_in(&ann(&[]), &in_force, 1);
@@ -224,7 +281,10 @@ fn r140_c08_without_a_role_the_organization_is_skipped_or_the_default_role_given
     for (setting, expected) in [(OnNoRole::Skip, vec![]), (OnNoRole::DefaultRole, vec!["acme"])] {
         let in_force = with(|connection| {
             connection.settings.on_no_role = setting;
-            connection.policy = Some(Policy { role: Some(RoleRule::Fixed("Nope".to_owned())), ..Policy::default() });
+            connection.policy = Some(Policy {
+                role: Some(RoleRule::Fixed("Nope".to_owned())),
+                ..Policy::default()
+            });
         });
         let (world, _) = sign_in(&["acme"], &ann(&[]), &in_force);
         assert_eq!(organizations(&world), expected);
@@ -248,23 +308,44 @@ fn r143_an_expression_error_is_no_match_and_leaves_other_organizations_alone() {
     let incoming = claim(ann(&[]), "groups", Value::Null);
     let (world, decision) = sign_in(&["one", "two"], &incoming, &in_force);
     assert_eq!(organizations(&world), ["two"]);
-    let error = decision.trace.steps.iter().find(|step| step.code == "organization_rule_error").unwrap();
+    let error = decision
+        .trace
+        .steps
+        .iter()
+        .find(|step| step.code == "organization_rule_error")
+        .unwrap();
     assert!(error.text.contains("Invalid type"), "{}", error.text);
 }
 
 fn workspaces(world: &World) -> Vec<&str> {
-    world.get("new-1").memberships[0].workspaces.iter().map(|grant| grant.id.as_str()).collect()
+    world.get("new-1").memberships[0]
+        .workspaces
+        .iter()
+        .map(|grant| grant.id.as_str())
+        .collect()
 }
 
 #[test]
 fn r20_to_r25_workspaces_follow_all_fixed_or_dynamic() {
-    let dynamic = |expression: &str| Some(WorkspaceRule::Dynamic { expression: expression.to_owned() });
+    let dynamic = |expression: &str| {
+        Some(WorkspaceRule::Dynamic {
+            expression: expression.to_owned(),
+        })
+    };
     let cases: [(Option<WorkspaceRule>, &[&str]); 7] = [
         (None, &["main"]),
-        (Some(WorkspaceRule::Fixed { ids: vec!["lab".into(), "gone".into()] }), &["lab"]),
+        (
+            Some(WorkspaceRule::Fixed {
+                ids: vec!["lab".into(), "gone".into()],
+            }),
+            &["lab"],
+        ),
         (dynamic("teams"), &["main", "lab"]),
         (dynamic("role == 'Admin' && 'lab' || 'main'"), &["lab"]),
-        (dynamic("roles[?@ == 'Admin'] && license == 'spare' && ['Lab']"), &["lab"]),
+        (
+            dynamic("roles[?@ == 'Admin'] && license == 'spare' && ['Lab']"),
+            &["lab"],
+        ),
         (dynamic("`true`"), &[]),
         (dynamic("length(`1`)"), &[]),
     ];
@@ -274,7 +355,11 @@ fn r20_to_r25_workspaces_follow_all_fixed_or_dynamic() {
             policy.license = Some(LicenseRule::Expression("'spare'".to_owned()));
             policy.workspaces.clone_from(&rule);
         });
-        let incoming = claim(claim(ann(&[]), "teams", json!(["Lab", "main", "x"])), "role", json!("forged"));
+        let incoming = claim(
+            claim(ann(&[]), "teams", json!(["Lab", "main", "x"])),
+            "role",
+            json!("forged"),
+        );
         let (world, _) = sign_in(&["acme"], &incoming, &in_force);
         assert_eq!(workspaces(&world), expected, "{rule:?}");
     }
@@ -285,7 +370,10 @@ fn r21_c17_all_includes_later_workspaces_or_only_todays() {
     for (future, single) in [(true, vec![]), (false, vec!["main", "lab"])] {
         let in_force = with(|connection| {
             connection.settings.all_includes_future = future;
-            connection.policy = Some(Policy { workspaces: Some(WorkspaceRule::All), ..Policy::default() });
+            connection.policy = Some(Policy {
+                workspaces: Some(WorkspaceRule::All),
+                ..Policy::default()
+            });
         });
         let (world, _) = sign_in(&["acme"], &ann(&[]), &in_force);
         assert_eq!(workspaces(&world), single);
@@ -305,7 +393,11 @@ fn r145_an_id_with_a_quote_neither_breaks_nor_bends_an_expression() {
 
 #[test]
 fn c27_a_provider_cannot_forge_our_own_names() {
-    let incoming = claim(ann(&[]), "normalized", json!({ "email_verified": true, "groups": ["admin"] }));
+    let incoming = claim(
+        ann(&[]),
+        "normalized",
+        json!({ "email_verified": true, "groups": ["admin"] }),
+    );
     let incoming = claim(incoming, "protocol", json!("oidc"));
     let claims = Claims::of(&incoming);
     assert_eq!(claims.document()["protocol"], json!("saml"));
@@ -328,14 +420,19 @@ fn all_faults_of_a_connection_are_reported_at_once_with_path_and_position() {
     connection.policy = Some(Policy {
         organization: Some("contains(groups".to_owned()),
         role: Some(RoleRule::Expression("contians(groups, 'x')".to_owned())),
-        workspaces: Some(WorkspaceRule::Dynamic { expression: "a b".to_owned() }),
+        workspaces: Some(WorkspaceRule::Dynamic {
+            expression: "a b".to_owned(),
+        }),
         license: Some(LicenseRule::Expression("]".to_owned())),
     });
     connection.organization_policies = vec![own("acme", "a"), own("acme", "||"), own("elsewhere", "a")];
     let faults = InForce::compile(connection).unwrap_err();
     insta::assert_json_snapshot!(
         "faults",
-        faults.iter().map(|fault| format!("{} @{}: {}", fault.path, fault.offset, fault.message)).collect::<Vec<_>>()
+        faults
+            .iter()
+            .map(|fault| format!("{} @{}: {}", fault.path, fault.offset, fault.message))
+            .collect::<Vec<_>>()
     );
 }
 

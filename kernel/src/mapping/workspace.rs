@@ -28,20 +28,44 @@ pub(super) fn workspaces(
     let every = || facts.workspaces.iter().map(|workspace| workspace.id.clone());
     match &policy.workspaces {
         None => {
-            let ids: Vec<_> =
-                facts.workspaces.iter().filter(|workspace| workspace.default).map(|workspace| workspace.id.clone()).collect();
+            let ids: Vec<_> = facts
+                .workspaces
+                .iter()
+                .filter(|workspace| workspace.default)
+                .map(|workspace| workspace.id.clone())
+                .collect();
             let text = if ids.is_empty() {
                 format!("workspaces: {id} has no default workspace")
             } else {
                 format!("workspaces: default {}", list(&ids))
             };
-            let outcome = if ids.is_empty() { StepOutcome::Skipped } else { StepOutcome::Passed };
+            let outcome = if ids.is_empty() {
+                StepOutcome::Skipped
+            } else {
+                StepOutcome::Passed
+            };
             steps.about(Stage::Workspace, outcome, "workspace_default", id, text);
             Given { ids, all: false }
         }
         Some(Workspaces::All) => {
-            steps.about(Stage::Workspace, StepOutcome::Passed, "workspace_all", id, "workspaces: all");
-            if all_includes_future { Given { ids: Vec::new(), all: true } } else { Given { ids: every().collect(), all: false } }
+            steps.about(
+                Stage::Workspace,
+                StepOutcome::Passed,
+                "workspace_all",
+                id,
+                "workspaces: all",
+            );
+            if all_includes_future {
+                Given {
+                    ids: Vec::new(),
+                    all: true,
+                }
+            } else {
+                Given {
+                    ids: every().collect(),
+                    all: false,
+                }
+            }
         }
         Some(Workspaces::Fixed(fixed)) => {
             let names: Vec<String> = fixed.iter().map(|id| id.as_str().to_owned()).collect();
@@ -61,7 +85,13 @@ pub(super) fn workspaces(
                         "workspaces: rule `{}` failed, which counts as none: {error}",
                         expression.source()
                     );
-                    steps.about(Stage::Workspace, StepOutcome::Warned, "workspace_rule_error", id, text);
+                    steps.about(
+                        Stage::Workspace,
+                        StepOutcome::Warned,
+                        "workspace_rule_error",
+                        id,
+                        text,
+                    );
                     Given::default()
                 }
             }
@@ -73,17 +103,36 @@ pub(super) fn workspaces(
 fn known(names: &[String], facts: &OrganizationFacts, steps: &mut Steps) -> Given {
     let id = &facts.organization.id;
     for name in names {
-        if !facts.workspaces.iter().any(|workspace| workspace.id.as_str() == name || &workspace.name == name) {
-            let candidates = facts.workspaces.iter().flat_map(|workspace| [workspace.id.as_str(), workspace.name.as_str()]);
-            let hint = suggest(name, candidates).map(|near| format!(", did you mean \"{near}\"?")).unwrap_or_default();
+        if !facts
+            .workspaces
+            .iter()
+            .any(|workspace| workspace.id.as_str() == name || &workspace.name == name)
+        {
+            let candidates = facts
+                .workspaces
+                .iter()
+                .flat_map(|workspace| [workspace.id.as_str(), workspace.name.as_str()]);
+            let hint = suggest(name, candidates)
+                .map(|near| format!(", did you mean \"{near}\"?"))
+                .unwrap_or_default();
             let text = format!("workspaces: there is no workspace \"{name}\"{hint}");
-            steps.about(Stage::Workspace, StepOutcome::Warned, "workspace_unknown", id, text);
+            steps.about(
+                Stage::Workspace,
+                StepOutcome::Warned,
+                "workspace_unknown",
+                id,
+                text,
+            );
         }
     }
     let ids: Vec<WorkspaceId> = facts
         .workspaces
         .iter()
-        .filter(|workspace| names.iter().any(|name| workspace.id.as_str() == name || &workspace.name == name))
+        .filter(|workspace| {
+            names
+                .iter()
+                .any(|name| workspace.id.as_str() == name || &workspace.name == name)
+        })
         .map(|workspace| workspace.id.clone())
         .collect();
     let (outcome, text) = if ids.is_empty() {

@@ -6,7 +6,11 @@ use crate::fixtures::*;
 use crate::plan::{Change, Decision, Verdict};
 
 fn standard() -> AccountFacts {
-    known(account("std", Authentication::Standard), &[], vec![member("acme", Source::Manual, &["member"])])
+    known(
+        account("std", Authentication::Standard),
+        &[],
+        vec![member("acme", Source::Manual, &["member"])],
+    )
 }
 
 fn world(accounts: Vec<AccountFacts>) -> World {
@@ -14,12 +18,20 @@ fn world(accounts: Vec<AccountFacts>) -> World {
 }
 
 fn is_new(decision: &Decision) -> bool {
-    decision.plan.changes.iter().any(|change| matches!(change, Change::CreateAccount { .. }))
+    decision
+        .plan
+        .changes
+        .iter()
+        .any(|change| matches!(change, Change::CreateAccount { .. }))
 }
 
 #[test]
 fn r32_a_kept_subject_matches_first_whatever_else_is_asserted() {
-    let linked = known(account("linked", sso("okta")), &["ann-1"], vec![member("acme", rule(), &["member"])]);
+    let linked = known(
+        account("linked", sso("okta")),
+        &["ann-1"],
+        vec![member("acme", rule(), &["member"])],
+    );
     let decision = world(vec![standard(), linked]).sign_in(&ann(&[]), &with(|_| {}), 1);
     assert_eq!(decision.verdict, Verdict::Admitted("linked".into()));
     assert!(has(&decision.trace, "matched_subject"));
@@ -47,7 +59,12 @@ fn r36_two_of_the_three_equal_is_not_a_match() {
         let mut incoming = ann(&[]);
         change(&mut incoming.normalized);
         let decision = world(vec![standard()]).sign_in(&incoming, &with(|_| {}), 1);
-        assert_eq!(decision.verdict, Verdict::Admitted("new-1".into()), "{:?}", incoming.normalized);
+        assert_eq!(
+            decision.verdict,
+            Verdict::Admitted("new-1".into()),
+            "{:?}",
+            incoming.normalized
+        );
         assert!(is_new(&decision));
     }
 }
@@ -68,10 +85,19 @@ fn r31_inactive_people_and_members_of_other_organizations_never_match() {
 
 #[test]
 fn an_sso_account_of_another_connection_is_never_matched_by_any_rule() {
-    let mut theirs = known(account("theirs", sso("entra")), &[], vec![member("acme", Source::Manual, &["member"])]);
+    let mut theirs = known(
+        account("theirs", sso("entra")),
+        &[],
+        vec![member("acme", Source::Manual, &["member"])],
+    );
     theirs.account.user_name = Some("ann-1".to_owned());
     theirs.account.external_id = Some("ann-1".to_owned());
-    let all = [MatchStep::EmailGivenSurname, MatchStep::VerifiedEmail, MatchStep::ExternalId, MatchStep::UserName];
+    let all = [
+        MatchStep::EmailGivenSurname,
+        MatchStep::VerifiedEmail,
+        MatchStep::ExternalId,
+        MatchStep::UserName,
+    ];
     let in_force = with(|connection| connection.settings.match_chain = all.to_vec());
     let decision = world(vec![theirs]).sign_in(&ann(&[]), &in_force, 1);
     assert_eq!(decision.verdict, Verdict::Admitted("new-1".into()));
@@ -79,7 +105,10 @@ fn an_sso_account_of_another_connection_is_never_matched_by_any_rule() {
 
 #[test]
 fn emergency_admins_and_operators_are_never_linked_by_a_rule() {
-    let marks: [fn(&mut Account); 2] = [|account| account.operator = true, |account| account.emergency_admin = true];
+    let marks: [fn(&mut Account); 2] = [
+        |account| account.operator = true,
+        |account| account.emergency_admin = true,
+    ];
     for mark in marks {
         let mut special = standard();
         mark(&mut special.account);
@@ -140,16 +169,29 @@ fn r128_several_candidates_are_never_picked_silently() {
     second.account.id = "a".into();
     second.account.email = Some(email("a@acme.example"));
     let in_force = with(|connection| connection.settings.match_chain = vec![MatchStep::ExternalId]);
-    let facts = Facts { candidates: vec![first, second], ..Facts::default() };
+    let facts = Facts {
+        candidates: vec![first, second],
+        ..Facts::default()
+    };
     let decision = crate::login::decide(&ann(&[]), &facts, &in_force, &LIMITS, &fresh(1), now());
     assert_eq!(decision.verdict, Verdict::Refused(Denial::AmbiguousMatch));
     assert!(decision.plan.changes.is_empty() && decision.plan.session.is_none());
-    assert!(decision.trace.steps.iter().any(|step| step.text.contains("none is picked: a, b")));
+    assert!(
+        decision
+            .trace
+            .steps
+            .iter()
+            .any(|step| step.text.contains("none is picked: a, b"))
+    );
 }
 
 #[test]
 fn r98_the_account_of_this_connection_goes_before_a_standard_one_with_the_same_address() {
-    let bound = known(account("bound", sso("okta")), &[], vec![member("acme", Source::Manual, &["member"])]);
+    let bound = known(
+        account("bound", sso("okta")),
+        &[],
+        vec![member("acme", Source::Manual, &["member"])],
+    );
     let mut world = world(vec![standard(), bound]);
     let decision = world.sign_in(&ann(&[]), &with(|_| {}), 1);
     assert_eq!(decision.verdict, Verdict::Admitted("bound".into()));
@@ -159,14 +201,22 @@ fn r98_the_account_of_this_connection_goes_before_a_standard_one_with_the_same_a
 #[test]
 fn r46_r131_an_account_made_for_the_person_matches_by_verified_address_alone_and_is_linked() {
     for provisioning in [Provisioning::Manual, Provisioning::Scim, Provisioning::Jit] {
-        let mut made = known(account("made", sso("okta")), &[], vec![member("acme", Source::Manual, &["member"])]);
+        let mut made = known(
+            account("made", sso("okta")),
+            &[],
+            vec![member("acme", Source::Manual, &["member"])],
+        );
         made.account.status = Status::Invited;
         let mut world = world(vec![made]);
         let in_force = with(|connection| connection.provisioning = provisioning);
         let mut incoming = ann(&[]);
         incoming.normalized.given_name = None;
         let decision = world.sign_in(&incoming, &in_force, 1);
-        assert_eq!(decision.verdict, Verdict::Admitted("made".into()), "{provisioning:?}");
+        assert_eq!(
+            decision.verdict,
+            Verdict::Admitted("made".into()),
+            "{provisioning:?}"
+        );
         assert!(has(&decision.trace, "matched_made_for_person"));
         assert_eq!(world.get("made").account.status, Status::Active);
         assert_eq!(world.get("made").links, [link("ann-1")]);
@@ -182,19 +232,35 @@ fn r124_a_new_subject_with_the_address_of_a_linked_account_is_refused_and_named(
     linked.account.family_name = Some("Before".to_owned());
     let decision = world(vec![linked]).sign_in(&ann(&[]), &with(|_| {}), 1);
     assert_eq!(decision.verdict, Verdict::Refused(Denial::EmailTaken));
-    assert!(decision.trace.steps.iter().any(|step| step.text.contains("probably the same person")));
+    assert!(
+        decision
+            .trace
+            .steps
+            .iter()
+            .any(|step| step.text.contains("probably the same person"))
+    );
 }
 
 #[test]
 fn c12_each_selectable_step_matches_only_where_it_is_chosen() {
     let cases: [(MatchStep, fn(&mut Account)); 3] = [
-        (MatchStep::VerifiedEmail, |account| account.email = Some(email("ANN@acme.example"))),
-        (MatchStep::ExternalId, |account| account.external_id = Some("ann-1".to_owned())),
-        (MatchStep::UserName, |account| account.user_name = Some("ann-1".to_owned())),
+        (MatchStep::VerifiedEmail, |account| {
+            account.email = Some(email("ANN@acme.example"))
+        }),
+        (MatchStep::ExternalId, |account| {
+            account.external_id = Some("ann-1".to_owned())
+        }),
+        (MatchStep::UserName, |account| {
+            account.user_name = Some("ann-1".to_owned())
+        }),
     ];
     for (step, change) in cases {
         // Linked to another identity already, so only the step itself can match.
-        let mut bound = known(account("bound", sso("okta")), &["ann-0"], vec![member("acme", rule(), &["member"])]);
+        let mut bound = known(
+            account("bound", sso("okta")),
+            &["ann-0"],
+            vec![member("acme", rule(), &["member"])],
+        );
         bound.account.email = Some(email("x@acme.example"));
         bound.account.given_name = None;
         change(&mut bound.account);
@@ -203,7 +269,11 @@ fn c12_each_selectable_step_matches_only_where_it_is_chosen() {
         assert_eq!(decision.verdict, Verdict::Admitted("bound".into()), "{step:?}");
         bound.account.email = Some(email("x@acme.example"));
         let decision = world(vec![bound]).sign_in(&ann(&[]), &with(|_| {}), 1);
-        assert_eq!(decision.verdict, Verdict::Admitted("new-1".into()), "not chosen: {step:?}");
+        assert_eq!(
+            decision.verdict,
+            Verdict::Admitted("new-1".into()),
+            "not chosen: {step:?}"
+        );
     }
 }
 
@@ -239,11 +309,15 @@ fn c11_an_existing_standard_account_is_linked_left_or_refused() {
     };
     let (linked, decision) = run(ExistingAccount::Link);
     assert_eq!(linked.get("std").links, [link("ann-1")]);
-    let ends = |change: &Change| matches!(change, Change::RevokeSessions { reason, .. } if reason == "linked");
+    let ends =
+        |change: &Change| matches!(change, Change::RevokeSessions { reason, .. } if reason == "linked");
     assert!(decision.plan.changes.iter().any(ends));
     let (additional, decision) = run(ExistingAccount::Additional);
     assert_eq!(decision.verdict, Verdict::Admitted("new-1".into()));
-    assert_eq!(additional.get("std").account.authentication, Authentication::Standard);
+    assert_eq!(
+        additional.get("std").account.authentication,
+        Authentication::Standard
+    );
     let (refused, decision) = run(ExistingAccount::Refuse);
     assert_eq!(decision.verdict, Verdict::Refused(Denial::ExistingAccountRefused));
     assert_eq!(refused.accounts, vec![standard()]);
@@ -251,9 +325,10 @@ fn c11_an_existing_standard_account_is_linked_left_or_refused() {
 
 #[test]
 fn r45_c02_manual_and_scim_connections_never_take_or_make_an_account_that_is_not_theirs() {
-    for (provisioning, denial) in
-        [(Provisioning::Manual, Denial::NotProvisionedByHand), (Provisioning::Scim, Denial::NotPushedByDirectory)]
-    {
+    for (provisioning, denial) in [
+        (Provisioning::Manual, Denial::NotProvisionedByHand),
+        (Provisioning::Scim, Denial::NotPushedByDirectory),
+    ] {
         let mut world = world(vec![standard()]);
         let in_force = with(|connection| connection.provisioning = provisioning);
         let decision = world.sign_in(&ann(&[]), &in_force, 1);
@@ -276,7 +351,10 @@ fn r168_a_person_taken_out_before_the_first_sign_in_is_refused_and_no_ghost_is_m
                 connection.settings.on_inactive_match = OnInactiveMatch::CreateNew;
             });
             let decision = world.sign_in(&ann(&[]), &in_force, 1);
-            assert!(matches!(decision.verdict, Verdict::Refused(Denial::Suspended | Denial::Deactivated)));
+            assert!(matches!(
+                decision.verdict,
+                Verdict::Refused(Denial::Suspended | Denial::Deactivated)
+            ));
             assert_eq!(world.accounts, vec![pushed]);
         }
     }

@@ -18,14 +18,21 @@ impl<'a> Work<'a> {
             if *self.actor == Actor::File && existing.account.authentication == new.authentication {
                 return self.converge(existing, new, authority);
             }
-            let text = format!("account {} already has this address, user name or identifier here", existing.account.id);
+            let text = format!(
+                "account {} already has this address, user name or identifier here",
+                existing.account.id
+            );
             return Err(self.refuse(Denial::Conflict, text));
         }
         let account = Account {
             id: self.fresh.account.clone(),
             kind: new.kind,
             authentication: new.authentication.clone(),
-            status: if new.active { Status::Active } else { Status::Invited },
+            status: if new.active {
+                Status::Active
+            } else {
+                Status::Invited
+            },
             status_origin: self.actor.origin(),
             email: new.email.clone(),
             user_name: new.user_name.clone(),
@@ -41,15 +48,23 @@ impl<'a> Work<'a> {
         };
         let mut memberships = Vec::new();
         for wanted in &new.memberships {
-            if memberships.iter().any(|made: &crate::directory::Membership| made.organization == wanted.organization) {
+            if memberships
+                .iter()
+                .any(|made: &crate::directory::Membership| made.organization == wanted.organization)
+            {
                 return Err(self.refuse(Denial::Conflict, "the same organization is named twice"));
             }
             memberships.push(self.build_membership(wanted, authority)?);
         }
         let id = account.id.clone();
-        self.changes.push(Change::CreateAccount { account: Box::new(account) });
+        self.changes.push(Change::CreateAccount {
+            account: Box::new(account),
+        });
         for membership in memberships {
-            self.changes.push(Change::AddMembership { account: id.clone(), membership });
+            self.changes.push(Change::AddMembership {
+                account: id.clone(),
+                membership,
+            });
         }
         Ok(id)
     }
@@ -63,12 +78,18 @@ impl<'a> Work<'a> {
             return Err(self.refuse(Denial::NotFound, "there is no such connection"));
         }
         if new.emergency_admin && !authority.over_owners() {
-            return Err(self.refuse(Denial::NotPermitted, "only an owner or an operator makes emergency admins"));
+            return Err(self.refuse(
+                Denial::NotPermitted,
+                "only an owner or an operator makes emergency admins",
+            ));
         }
         match authority {
             Authority::Operator | Authority::Everything => Ok(()),
             Authority::Admin { organization, .. } => {
-                if self.connection.is_some_and(|own| bound_to.is_some() && !own.reaches(organization)) {
+                if self
+                    .connection
+                    .is_some_and(|own| bound_to.is_some() && !own.reaches(organization))
+                {
                     return Err(self.refuse(Denial::NotFound, "there is no such connection"));
                 }
                 if new.memberships.is_empty() {
@@ -78,15 +99,17 @@ impl<'a> Work<'a> {
                 Ok(())
             }
             Authority::Directory { connection } if bound_to == Some(connection) => Ok(()),
-            Authority::Directory { .. } => {
-                Err(self.refuse(Denial::NotPermitted, "a directory makes accounts of its own connection only"))
-            }
+            Authority::Directory { .. } => Err(self.refuse(
+                Denial::NotPermitted,
+                "a directory makes accounts of its own connection only",
+            )),
         }
     }
 
     /// The connection handed in, if it is the one meant.
     fn connection_of(&self, bound_to: Option<&ConnectionId>) -> Option<&crate::connection::Connection> {
-        self.connection.filter(|connection| bound_to == Some(&connection.id))
+        self.connection
+            .filter(|connection| bound_to == Some(&connection.id))
     }
 
     /// Judges an address for an account: an SSO account's lies in a verified domain of its connection.
@@ -105,7 +128,9 @@ impl<'a> Work<'a> {
                 }
             };
         };
-        let Authentication::Sso { connection } = authentication else { return Ok(()) };
+        let Authentication::Sso { connection } = authentication else {
+            return Ok(());
+        };
         let Some(own) = self.connection_of(Some(connection)) else {
             return Err(self.refuse(Denial::NotFound, "there is no such connection"));
         };
@@ -126,7 +151,8 @@ impl<'a> Work<'a> {
                 && held.authentication == new.authentication
                 && ((key.is_some() && held.email.as_ref().map(Email::key) == key)
                     || (held.authentication != Authentication::Standard
-                        && (same(&held.user_name, &new.user_name) || same(&held.external_id, &new.external_id))))
+                        && (same(&held.user_name, &new.user_name)
+                            || same(&held.external_id, &new.external_id))))
         })
     }
 
@@ -170,13 +196,19 @@ impl<'a> Work<'a> {
             return Ok(());
         }
         if set.emergency_admin.is_some() && !authority.over_owners() {
-            return Err(self.refuse(Denial::NotPermitted, "only an owner or an operator changes emergency marks"));
+            return Err(self.refuse(
+                Denial::NotPermitted,
+                "only an owner or an operator changes emergency marks",
+            ));
         }
         if let Some(email) = &set.email {
             self.check_new_email(email.as_ref(), &target.account.authentication, authority)?;
         }
         if self.clashes(target, &set) {
-            return Err(self.refuse(Denial::Conflict, "another account here already has this address or name"));
+            return Err(self.refuse(
+                Denial::Conflict,
+                "another account here already has this address or name",
+            ));
         }
         self.changes.push(Change::UpdateProfile {
             account: target.account.id.clone(),
@@ -190,27 +222,44 @@ impl<'a> Work<'a> {
     fn clashes(&self, target: &AccountFacts, set: &ProfilePatch) -> bool {
         let key = set.email.iter().flatten().map(Email::key).next();
         let same = |held: &Option<String>, wanted: &Option<Option<String>>| {
-            wanted.as_ref().is_some_and(|wanted| wanted.is_some() && held == wanted)
+            wanted
+                .as_ref()
+                .is_some_and(|wanted| wanted.is_some() && held == wanted)
         };
-        self.facts.candidates.iter().map(|candidate| &candidate.account).any(|held| {
-            held.id != target.account.id
-                && held.status != Status::Deleted
-                && held.authentication == target.account.authentication
-                && ((key.is_some() && held.email.as_ref().map(Email::key) == key)
-                    || (held.authentication != Authentication::Standard
-                        && (same(&held.user_name, &set.user_name) || same(&held.external_id, &set.external_id))))
-        })
+        self.facts
+            .candidates
+            .iter()
+            .map(|candidate| &candidate.account)
+            .any(|held| {
+                held.id != target.account.id
+                    && held.status != Status::Deleted
+                    && held.authentication == target.account.authentication
+                    && ((key.is_some() && held.email.as_ref().map(Email::key) == key)
+                        || (held.authentication != Authentication::Standard
+                            && (same(&held.user_name, &set.user_name)
+                                || same(&held.external_id, &set.external_id))))
+            })
     }
 
     /// Forgets every federated identity. Sessions proved by them end.
-    pub(super) fn reset_subject(&mut self, target: &AccountFacts, authority: &Authority) -> Result<(), Denial> {
+    pub(super) fn reset_subject(
+        &mut self,
+        target: &AccountFacts,
+        authority: &Authority,
+    ) -> Result<(), Denial> {
         self.may_change_account(target, authority)?;
         let account = &target.account.id;
         for link in &target.links {
-            self.changes.push(Change::Unlink { account: account.clone(), link: link.clone() });
+            self.changes.push(Change::Unlink {
+                account: account.clone(),
+                link: link.clone(),
+            });
         }
         if !target.links.is_empty() {
-            self.changes.push(Change::RevokeSessions { account: account.clone(), reason: "reset".to_owned() });
+            self.changes.push(Change::RevokeSessions {
+                account: account.clone(),
+                reason: "reset".to_owned(),
+            });
         }
         Ok(())
     }
@@ -229,8 +278,14 @@ impl<'a> Work<'a> {
             self.changes.push(Change::UpdateProfile {
                 account: target.account.id.clone(),
                 version: target.account.version,
-                set: ProfilePatch { operator: Some(operator), ..ProfilePatch::default() },
-                before: ProfilePatch { operator: Some(target.account.operator), ..ProfilePatch::default() },
+                set: ProfilePatch {
+                    operator: Some(operator),
+                    ..ProfilePatch::default()
+                },
+                before: ProfilePatch {
+                    operator: Some(target.account.operator),
+                    ..ProfilePatch::default()
+                },
             });
         }
         Ok(())
@@ -252,7 +307,8 @@ fn differences(held: &Account, wanted: &ProfilePatch) -> (ProfilePatch, ProfileP
     let (given_name, given_name_before) = differing(wanted.given_name.as_ref(), &held.given_name);
     let (family_name, family_name_before) = differing(wanted.family_name.as_ref(), &held.family_name);
     let (display_name, display_name_before) = differing(wanted.display_name.as_ref(), &held.display_name);
-    let (emergency_admin, emergency_before) = differing(wanted.emergency_admin.as_ref(), &held.emergency_admin);
+    let (emergency_admin, emergency_before) =
+        differing(wanted.emergency_admin.as_ref(), &held.emergency_admin);
     let (attributes, attributes_before) = differing(wanted.attributes.as_ref(), &held.attributes);
     let set = ProfilePatch {
         kind,

@@ -17,7 +17,10 @@ pub(super) enum Authority {
     /// The file or the product itself.
     Everything,
     /// An admin of one organization; `owner` if holding an owner role there.
-    Admin { organization: OrganizationId, owner: bool },
+    Admin {
+        organization: OrganizationId,
+        owner: bool,
+    },
     /// A directory.
     Directory { connection: ConnectionId },
 }
@@ -47,20 +50,40 @@ impl Work<'_> {
         match self.actor {
             Actor::Operator { .. } => Ok(Authority::Operator),
             Actor::File | Actor::System => Ok(Authority::Everything),
-            Actor::Scim { connection } => Ok(Authority::Directory { connection: connection.clone() }),
-            Actor::Person => Err(self.refuse(Denial::NotPermitted, "a person who signs in may request nothing")),
-            Actor::Admin { account, organization } => {
-                let admin = self.target(account).ok().filter(|admin| admin.account.status == Status::Active);
-                let held = admin.and_then(|admin| membership_in(admin, organization)).filter(|held| held.active);
-                let roles = self.organization(organization).map(|facts| facts.roles.as_slice()).unwrap_or_default();
+            Actor::Scim { connection } => Ok(Authority::Directory {
+                connection: connection.clone(),
+            }),
+            Actor::Person => {
+                Err(self.refuse(Denial::NotPermitted, "a person who signs in may request nothing"))
+            }
+            Actor::Admin {
+                account,
+                organization,
+            } => {
+                let admin = self
+                    .target(account)
+                    .ok()
+                    .filter(|admin| admin.account.status == Status::Active);
+                let held = admin
+                    .and_then(|admin| membership_in(admin, organization))
+                    .filter(|held| held.active);
+                let roles = self
+                    .organization(organization)
+                    .map(|facts| facts.roles.as_slice())
+                    .unwrap_or_default();
                 let holds = |which: fn(&crate::directory::Role) -> bool| {
                     held.is_some_and(|held| {
-                        held.roles.iter().any(|grant| roles.iter().any(|role| role.id == grant.id && which(role)))
+                        held.roles
+                            .iter()
+                            .any(|grant| roles.iter().any(|role| role.id == grant.id && which(role)))
                     })
                 };
                 let owner = holds(|role| role.owner);
                 if owner || holds(|role| role.admin) {
-                    return Ok(Authority::Admin { organization: organization.clone(), owner });
+                    return Ok(Authority::Admin {
+                        organization: organization.clone(),
+                        owner,
+                    });
                 }
                 let text = format!("account {account} is no active admin or owner of {organization}");
                 Err(self.refuse(Denial::NotPermitted, text))
@@ -69,12 +92,19 @@ impl Work<'_> {
     }
 
     /// Judges a change of the account itself: profile, status, identity.
-    pub(super) fn may_change_account(&mut self, target: &AccountFacts, authority: &Authority) -> Result<(), Denial> {
+    pub(super) fn may_change_account(
+        &mut self,
+        target: &AccountFacts,
+        authority: &Authority,
+    ) -> Result<(), Denial> {
         match authority {
             Authority::Operator | Authority::Everything => return Ok(()),
             Authority::Admin { organization, .. } => {
                 self.must_be_visible(target, organization)?;
-                let elsewhere = target.memberships.iter().any(|held| held.organization != *organization);
+                let elsewhere = target
+                    .memberships
+                    .iter()
+                    .any(|held| held.organization != *organization);
                 if elsewhere || target.account.operator {
                     let text = "the account also belongs elsewhere: only its membership here can be changed";
                     return Err(self.refuse(Denial::NotPermitted, text));
@@ -106,9 +136,14 @@ impl Work<'_> {
     ) -> Result<(), Denial> {
         match authority {
             Authority::Operator | Authority::Everything => return Ok(()),
-            Authority::Admin { organization: own, .. } => {
+            Authority::Admin {
+                organization: own, ..
+            } => {
                 if own != organization {
-                    return Err(self.refuse(Denial::NotFound, "the organization is another one than the admin's"));
+                    return Err(self.refuse(
+                        Denial::NotFound,
+                        "the organization is another one than the admin's",
+                    ));
                 }
                 self.must_be_visible(target, own)?;
             }
@@ -130,15 +165,25 @@ impl Work<'_> {
     }
 
     /// Judges whether a new account may become a member.
-    pub(super) fn may_join(&mut self, organization: &OrganizationId, authority: &Authority) -> Result<(), Denial> {
+    pub(super) fn may_join(
+        &mut self,
+        organization: &OrganizationId,
+        authority: &Authority,
+    ) -> Result<(), Denial> {
         let may = match authority {
             Authority::Operator | Authority::Everything => true,
-            Authority::Admin { organization: own, .. } => own == organization,
-            Authority::Directory { connection } => {
-                self.connection.is_some_and(|own| own.id == *connection && own.reaches(organization))
-            }
+            Authority::Admin {
+                organization: own, ..
+            } => own == organization,
+            Authority::Directory { connection } => self
+                .connection
+                .is_some_and(|own| own.id == *connection && own.reaches(organization)),
         };
-        if may { Ok(()) } else { Err(self.refuse(Denial::NotFound, "out of the actor's reach")) }
+        if may {
+            Ok(())
+        } else {
+            Err(self.refuse(Denial::NotFound, "out of the actor's reach"))
+        }
     }
 
     /// Refuses if the organization would be left without an owner. `held` is about to lose its effect.
@@ -169,15 +214,28 @@ impl Work<'_> {
     }
 
     /// An account of another organization is answered like one that does not exist (ASVS 8.4.1).
-    fn must_be_visible(&mut self, target: &AccountFacts, organization: &OrganizationId) -> Result<(), Denial> {
+    fn must_be_visible(
+        &mut self,
+        target: &AccountFacts,
+        organization: &OrganizationId,
+    ) -> Result<(), Denial> {
         if membership_in(target, organization).is_some() {
             return Ok(());
         }
-        Err(self.refuse(Denial::NotFound, "the account is no member of the admin's organization"))
+        Err(self.refuse(
+            Denial::NotFound,
+            "the account is no member of the admin's organization",
+        ))
     }
 }
 
 /// Finds the membership in one organization.
-pub(super) fn membership_in<'a>(known: &'a AccountFacts, organization: &OrganizationId) -> Option<&'a Membership> {
-    known.memberships.iter().find(|held| &held.organization == organization)
+pub(super) fn membership_in<'a>(
+    known: &'a AccountFacts,
+    organization: &OrganizationId,
+) -> Option<&'a Membership> {
+    known
+        .memberships
+        .iter()
+        .find(|held| &held.organization == organization)
 }

@@ -39,14 +39,20 @@ impl Work<'_> {
             return Err(self.refuse(Denial::Deleted, "the account is deleted"));
         }
         for (position, wanted) in declared.iter().enumerate() {
-            if declared.iter().take(position).any(|other| other.organization == wanted.organization) {
+            if declared
+                .iter()
+                .take(position)
+                .any(|other| other.organization == wanted.organization)
+            {
                 return Err(self.refuse(Denial::Conflict, "the same organization is named twice"));
             }
             self.declare_one(target, wanted, authority)?;
         }
         let source = self.actor.source();
         for held in &target.memberships {
-            let named = declared.iter().any(|wanted| wanted.organization == held.organization);
+            let named = declared
+                .iter()
+                .any(|wanted| wanted.organization == held.organization);
             if !named && held.source == source {
                 self.remove_membership(target, &held.organization, authority)?;
             }
@@ -95,7 +101,11 @@ impl Work<'_> {
         for workspace in surplus {
             draft.revoke_workspace(&workspace);
         }
-        let of_other_source = draft.now.license.as_ref().is_some_and(|license| license.source != source);
+        let of_other_source = draft
+            .now
+            .license
+            .as_ref()
+            .is_some_and(|license| license.source != source);
         if !of_other_source || wanted.license.is_some() {
             self.set_license(&mut draft, wanted.license.as_ref(), authority)?;
         }
@@ -104,7 +114,11 @@ impl Work<'_> {
     }
 
     /// Refuses several roles where members hold one.
-    fn check_declared(&mut self, wanted: &DesiredMembership, facts: &OrganizationFacts) -> Result<(), Denial> {
+    fn check_declared(
+        &mut self,
+        wanted: &DesiredMembership,
+        facts: &OrganizationFacts,
+    ) -> Result<(), Denial> {
         if facts.organization.roles_per_member == RolesPerMember::One && wanted.roles.len() > 1 {
             let text = format!("members of {} hold one role", facts.organization.id);
             return Err(self.refuse(Denial::Conflict, text));
@@ -134,7 +148,11 @@ fn roles(wanted: &DesiredMembership, facts: &OrganizationFacts) -> Vec<RoleId> {
     if !wanted.roles.is_empty() {
         return wanted.roles.clone();
     }
-    let default = facts.roles.iter().filter(|role| role.default && !role.owner).map(|role| role.id.clone());
+    let default = facts
+        .roles
+        .iter()
+        .filter(|role| role.default && !role.owner)
+        .map(|role| role.id.clone());
     match facts.organization.roles_per_member {
         RolesPerMember::One => default.take(1).collect(),
         RolesPerMember::Many => default.collect(),
@@ -145,8 +163,11 @@ fn workspaces(wanted: &DesiredMembership, facts: &OrganizationFacts) -> Vec<Work
     match &wanted.workspaces {
         WorkspacesWanted::All => Vec::new(),
         WorkspacesWanted::Ids(ids) => ids.clone(),
-        WorkspacesWanted::Default => {
-            facts.workspaces.iter().filter(|workspace| workspace.default).map(|workspace| workspace.id.clone()).collect()
-        }
+        WorkspacesWanted::Default => facts
+            .workspaces
+            .iter()
+            .filter(|workspace| workspace.default)
+            .map(|workspace| workspace.id.clone())
+            .collect(),
     }
 }

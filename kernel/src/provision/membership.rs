@@ -61,7 +61,13 @@ impl Work<'_> {
         });
         // What a directory gives, a directory may change; everybody else's edits are meant to stay.
         let pinned = !matches!(authority, Authority::Directory { .. });
-        Draft { now, edits: Vec::new(), facts, source, pinned }
+        Draft {
+            now,
+            edits: Vec::new(),
+            facts,
+            source,
+            pinned,
+        }
     }
 
     /// Plans what a draft changed.
@@ -74,10 +80,16 @@ impl Work<'_> {
     ) {
         let account = target.account.id.clone();
         let Some(held) = held else {
-            self.changes.push(Change::AddMembership { account, membership: draft.now });
+            self.changes.push(Change::AddMembership {
+                account,
+                membership: draft.now,
+            });
             return;
         };
-        let unpins = draft.edits.iter().any(|edit| matches!(edit, MembershipEdit::SetPinned { .. }));
+        let unpins = draft
+            .edits
+            .iter()
+            .any(|edit| matches!(edit, MembershipEdit::SetPinned { .. }));
         if authority.is_hand() && !draft.edits.is_empty() && !held.pinned && !unpins {
             draft.edits.push(MembershipEdit::SetPinned { pinned: true });
         }
@@ -142,11 +154,19 @@ impl Work<'_> {
             return Err(self.refuse(Denial::NotFound, text));
         };
         if found.owner && !authority.over_owners() {
-            return Err(self.refuse(Denial::NotPermitted, "only an owner or an operator grants owner roles"));
+            return Err(self.refuse(
+                Denial::NotPermitted,
+                "only an owner or an operator grants owner roles",
+            ));
         }
         if draft.facts.organization.roles_per_member == RolesPerMember::One {
-            let others: Vec<RoleId> =
-                draft.now.roles.iter().map(|grant| grant.id.clone()).filter(|other| other != role).collect();
+            let others: Vec<RoleId> = draft
+                .now
+                .roles
+                .iter()
+                .map(|grant| grant.id.clone())
+                .filter(|other| other != role)
+                .collect();
             for other in others {
                 // An owner who becomes another kind of owner stays one.
                 if found.owner {
@@ -156,14 +176,22 @@ impl Work<'_> {
                 }
             }
         }
-        let wanted = Grant { id: role.clone(), source: draft.source.clone(), pinned: draft.pinned };
+        let wanted = Grant {
+            id: role.clone(),
+            source: draft.source.clone(),
+            pinned: draft.pinned,
+        };
         if draft.now.roles.contains(&wanted) {
             return Ok(());
         }
         draft.now.roles.retain(|grant| &grant.id != role);
         draft.now.roles.push(wanted);
         let (source, pinned) = (draft.source.clone(), draft.pinned);
-        draft.edits.push(MembershipEdit::GrantRole { role: role.clone(), source, pinned });
+        draft.edits.push(MembershipEdit::GrantRole {
+            role: role.clone(),
+            source,
+            pinned,
+        });
         Ok(())
     }
 
@@ -175,10 +203,17 @@ impl Work<'_> {
         role: &RoleId,
         authority: &Authority,
     ) -> Result<(), Denial> {
-        let is_owner_role = draft.facts.roles.iter().any(|known| &known.id == role && known.owner);
+        let is_owner_role = draft
+            .facts
+            .roles
+            .iter()
+            .any(|known| &known.id == role && known.owner);
         if is_owner_role && draft.now.roles.iter().any(|grant| &grant.id == role) {
             if !authority.over_owners() {
-                return Err(self.refuse(Denial::NotPermitted, "only an owner or an operator takes owner roles"));
+                return Err(self.refuse(
+                    Denial::NotPermitted,
+                    "only an owner or an operator takes owner roles",
+                ));
             }
             let mut rest = draft.now.clone();
             rest.roles.retain(|grant| &grant.id != role);
@@ -192,17 +227,29 @@ impl Work<'_> {
     }
 
     /// Grants a workspace.
-    pub(super) fn grant_workspace(&mut self, draft: &mut Draft<'_>, workspace: &WorkspaceId) -> Result<(), Denial> {
+    pub(super) fn grant_workspace(
+        &mut self,
+        draft: &mut Draft<'_>,
+        workspace: &WorkspaceId,
+    ) -> Result<(), Denial> {
         if !draft.facts.workspaces.iter().any(|known| &known.id == workspace) {
             let text = format!("{} has no workspace {workspace}", draft.facts.organization.id);
             return Err(self.refuse(Denial::NotFound, text));
         }
-        let wanted = Grant { id: workspace.clone(), source: draft.source.clone(), pinned: draft.pinned };
+        let wanted = Grant {
+            id: workspace.clone(),
+            source: draft.source.clone(),
+            pinned: draft.pinned,
+        };
         if !draft.now.workspaces.contains(&wanted) {
             draft.now.workspaces.retain(|grant| &grant.id != workspace);
             draft.now.workspaces.push(wanted);
             let (source, pinned) = (draft.source.clone(), draft.pinned);
-            draft.edits.push(MembershipEdit::GrantWorkspace { workspace: workspace.clone(), source, pinned });
+            draft.edits.push(MembershipEdit::GrantWorkspace {
+                workspace: workspace.clone(),
+                source,
+                pinned,
+            });
         }
         Ok(())
     }
@@ -222,13 +269,20 @@ impl Work<'_> {
                     let text = format!("{} has no license pool {license}", draft.facts.organization.id);
                     return Err(self.refuse(Denial::NotFound, text));
                 };
-                let seated = from.as_ref().is_some_and(|held| held.seated && held.license == *license)
+                let seated = from
+                    .as_ref()
+                    .is_some_and(|held| held.seated && held.license == *license)
                     || pool.license.seats.is_none_or(|seats| pool.used < seats);
                 if !seated && authority.is_hand() {
                     return Err(self.refuse(Denial::NoSeat, format!("no seat is free in {license}")));
                 }
                 let (source, pinned) = (draft.source.clone(), draft.pinned);
-                Some(LicenseGrant { license: license.clone(), source, pinned, seated })
+                Some(LicenseGrant {
+                    license: license.clone(),
+                    source,
+                    pinned,
+                    seated,
+                })
             }
         };
         if from != to {
@@ -246,7 +300,9 @@ impl Work<'_> {
         authority: &Authority,
     ) -> Result<(), Denial> {
         self.may_change_membership(target, organization, authority)?;
-        let Some(held) = membership_in(target, organization) else { return Ok(()) };
+        let Some(held) = membership_in(target, organization) else {
+            return Ok(());
+        };
         self.keep_an_owner(target, held)?;
         self.changes.push(Change::RemoveMembership {
             account: target.account.id.clone(),
@@ -254,10 +310,16 @@ impl Work<'_> {
             version: held.version,
             before: Box::new(held.clone()),
         });
-        let elsewhere = target.memberships.iter().any(|other| other.active && other.organization != *organization);
+        let elsewhere = target
+            .memberships
+            .iter()
+            .any(|other| other.active && other.organization != *organization);
         if held.active && !elsewhere && !target.account.operator {
             let account = target.account.id.clone();
-            self.changes.push(Change::RevokeSessions { account, reason: "unplaced".to_owned() });
+            self.changes.push(Change::RevokeSessions {
+                account,
+                reason: "unplaced".to_owned(),
+            });
         }
         Ok(())
     }
@@ -276,7 +338,9 @@ impl Draft<'_> {
         let before = self.now.workspaces.len();
         self.now.workspaces.retain(|grant| &grant.id != workspace);
         if self.now.workspaces.len() < before {
-            self.edits.push(MembershipEdit::RevokeWorkspace { workspace: workspace.clone() });
+            self.edits.push(MembershipEdit::RevokeWorkspace {
+                workspace: workspace.clone(),
+            });
         }
     }
 
@@ -284,7 +348,8 @@ impl Draft<'_> {
         let wanted = included.then(|| self.source.clone());
         if self.now.all_workspaces != wanted {
             self.now.all_workspaces.clone_from(&wanted);
-            self.edits.push(MembershipEdit::SetAllWorkspaces { source: wanted });
+            self.edits
+                .push(MembershipEdit::SetAllWorkspaces { source: wanted });
         }
     }
 
@@ -296,13 +361,22 @@ impl Draft<'_> {
             Source::Manual | Source::Scim { .. } | Source::Invitation | Source::Import => None,
         };
         let owners = crate::mapping::owner_role_ids(self.facts);
-        for grant in self.now.roles.iter_mut().filter(|grant| grant.pinned && !owners.contains(&&grant.id)) {
+        for grant in self
+            .now
+            .roles
+            .iter_mut()
+            .filter(|grant| grant.pinned && !owners.contains(&&grant.id))
+        {
             grant.pinned = false;
             if let Some(rule) = &rule {
                 grant.source = rule.clone();
             }
             let (role, source) = (grant.id.clone(), grant.source.clone());
-            self.edits.push(MembershipEdit::GrantRole { role, source, pinned: false });
+            self.edits.push(MembershipEdit::GrantRole {
+                role,
+                source,
+                pinned: false,
+            });
         }
         for grant in self.now.workspaces.iter_mut().filter(|grant| grant.pinned) {
             grant.pinned = false;
@@ -310,7 +384,11 @@ impl Draft<'_> {
                 grant.source = rule.clone();
             }
             let (workspace, source) = (grant.id.clone(), grant.source.clone());
-            self.edits.push(MembershipEdit::GrantWorkspace { workspace, source, pinned: false });
+            self.edits.push(MembershipEdit::GrantWorkspace {
+                workspace,
+                source,
+                pinned: false,
+            });
         }
         if let Some(held) = self.now.license.as_mut().filter(|held| held.pinned) {
             let from = Some(held.clone());
@@ -318,7 +396,10 @@ impl Draft<'_> {
             if let Some(rule) = &rule {
                 held.source = rule.clone();
             }
-            self.edits.push(MembershipEdit::SetLicense { from, to: Some(held.clone()) });
+            self.edits.push(MembershipEdit::SetLicense {
+                from,
+                to: Some(held.clone()),
+            });
         }
         if self.now.pinned {
             self.now.pinned = false;

@@ -51,11 +51,16 @@ impl Actor {
     /// `admin:ID@ORGANIZATION`, `scim:CONNECTION` or `person`.
     pub fn label(&self) -> String {
         match self {
-            Self::Operator { account: Some(account) } => format!("operator:{account}"),
+            Self::Operator {
+                account: Some(account),
+            } => format!("operator:{account}"),
             Self::Operator { account: None } => "operator".to_owned(),
             Self::File => "file".to_owned(),
             Self::System => "system".to_owned(),
-            Self::Admin { account, organization } => format!("admin:{account}@{organization}"),
+            Self::Admin {
+                account,
+                organization,
+            } => format!("admin:{account}@{organization}"),
             Self::Scim { connection } => format!("scim:{connection}"),
             Self::Person => "person".to_owned(),
         }
@@ -77,7 +82,9 @@ impl Actor {
         match self {
             Self::Operator { .. } | Self::Admin { .. } | Self::System | Self::Person => Source::Manual,
             Self::File => Source::Import,
-            Self::Scim { connection } => Source::Scim { connection: connection.clone() },
+            Self::Scim { connection } => Source::Scim {
+                connection: connection.clone(),
+            },
         }
     }
 }

@@ -35,7 +35,10 @@ impl Work<'_> {
         if allow_return {
             for link in &target.links {
                 let account = target.account.id.clone();
-                self.changes.push(Change::Unlink { account, link: link.clone() });
+                self.changes.push(Change::Unlink {
+                    account,
+                    link: link.clone(),
+                });
             }
         }
         Ok(())
@@ -71,7 +74,10 @@ impl Work<'_> {
             origin,
         });
         if let Some(reason) = ends {
-            self.changes.push(Change::RevokeSessions { account: account.id.clone(), reason: reason.to_owned() });
+            self.changes.push(Change::RevokeSessions {
+                account: account.id.clone(),
+                reason: reason.to_owned(),
+            });
         }
         Ok(())
     }

@@ -13,13 +13,20 @@ fn owner_and_admin() -> World {
         vec![
             known(olga, &[], vec![member("acme", Source::Manual, &["owner"])]),
             known(adam, &[], vec![member("acme", Source::Manual, &["admin"])]),
-            known(account("ann", sso("okta")), &["ann-1"], vec![member("acme", rule(), &["member"])]),
+            known(
+                account("ann", sso("okta")),
+                &["ann-1"],
+                vec![member("acme", rule(), &["member"])],
+            ),
         ],
     )
 }
 
 fn admin(account: &str) -> Actor {
-    Actor::Admin { account: account.into(), organization: "acme".into() }
+    Actor::Admin {
+        account: account.into(),
+        organization: "acme".into(),
+    }
 }
 
 const OPERATOR: Actor = Actor::Operator { account: None };
@@ -80,12 +87,24 @@ fn create(new: NewAccount) -> Action {
 #[test]
 fn r44_an_admin_makes_an_sso_account_with_its_role_and_connection() {
     let mut world = owner_and_admin();
-    let decision = run(&mut world, admin("adam"), create(new_account("acme", &["auditor"])));
+    let decision = run(
+        &mut world,
+        admin("adam"),
+        create(new_account("acme", &["auditor"])),
+    );
     insta::assert_json_snapshot!("account_by_hand", decision);
     assert_eq!(world.get("new-9").account.status, Status::Invited);
     assert_eq!(roles_in(&world, "new-9", "acme"), ["auditor"]);
-    let again = run(&mut world, admin("adam"), create(new_account("acme", &["auditor"])));
-    assert_eq!(refusal(&again), Some(Denial::Conflict), "R-104: nobody is added twice");
+    let again = run(
+        &mut world,
+        admin("adam"),
+        create(new_account("acme", &["auditor"])),
+    );
+    assert_eq!(
+        refusal(&again),
+        Some(Denial::Conflict),
+        "R-104: nobody is added twice"
+    );
 }
 
 #[test]
@@ -107,9 +126,15 @@ fn r98_one_address_may_hold_a_standard_and_an_sso_account_but_no_two_of_a_kind()
     let mut new = new_account("acme", &[]);
     new.email = Some(email("adam@acme.example"));
     let mut world = owner_and_admin();
-    assert_eq!(refusal(&run(&mut world, admin("olga"), create(new.clone()))), None);
+    assert_eq!(
+        refusal(&run(&mut world, admin("olga"), create(new.clone()))),
+        None
+    );
     new.authentication = Authentication::Standard;
-    assert_eq!(refusal(&run(&mut world, admin("olga"), create(new))), Some(Denial::Conflict));
+    assert_eq!(
+        refusal(&run(&mut world, admin("olga"), create(new))),
+        Some(Denial::Conflict)
+    );
 }
 
 #[test]
@@ -117,7 +142,9 @@ fn r87_only_active_owners_and_admins_of_that_organization_may_act() {
     let grant = |organization: &str| Action::EditMembership {
         account: "ann".into(),
         organization: organization.into(),
-        edits: vec![GrantEdit::GrantRole { role: "auditor".into() }],
+        edits: vec![GrantEdit::GrantRole {
+            role: "auditor".into(),
+        }],
     };
     let mut suspended = owner_and_admin();
     suspended.accounts[1].account.status = Status::Suspended;
@@ -128,15 +155,44 @@ fn r87_only_active_owners_and_admins_of_that_organization_may_act() {
         (owner_and_admin(), admin("olga"), grant("acme"), None),
         (owner_and_admin(), OPERATOR, grant("acme"), None),
         (owner_and_admin(), Actor::File, grant("acme"), None),
-        (owner_and_admin(), Actor::Person, grant("acme"), Some(Denial::NotPermitted)),
-        (owner_and_admin(), admin("ann"), grant("acme"), Some(Denial::NotPermitted)),
-        (owner_and_admin(), admin("nobody"), grant("acme"), Some(Denial::NotPermitted)),
-        (owner_and_admin(), admin("adam"), grant("other"), Some(Denial::NotFound)),
-        (suspended, admin("adam"), grant("acme"), Some(Denial::NotPermitted)),
+        (
+            owner_and_admin(),
+            Actor::Person,
+            grant("acme"),
+            Some(Denial::NotPermitted),
+        ),
+        (
+            owner_and_admin(),
+            admin("ann"),
+            grant("acme"),
+            Some(Denial::NotPermitted),
+        ),
+        (
+            owner_and_admin(),
+            admin("nobody"),
+            grant("acme"),
+            Some(Denial::NotPermitted),
+        ),
+        (
+            owner_and_admin(),
+            admin("adam"),
+            grant("other"),
+            Some(Denial::NotFound),
+        ),
+        (
+            suspended,
+            admin("adam"),
+            grant("acme"),
+            Some(Denial::NotPermitted),
+        ),
         (inactive, admin("adam"), grant("acme"), Some(Denial::NotPermitted)),
     ];
     for (mut world, actor, action, expected) in cases {
-        assert_eq!(refusal(&run(&mut world, actor.clone(), action)), expected, "{actor:?}");
+        assert_eq!(
+            refusal(&run(&mut world, actor.clone(), action)),
+            expected,
+            "{actor:?}"
+        );
     }
 }
 
@@ -145,11 +201,26 @@ fn an_admin_sees_nobody_of_other_organizations_and_changes_no_shared_account() {
     let mut world = owner_and_admin();
     let mut bob = account("bob", Authentication::Standard);
     bob.email = Some(email("bob@acme.example"));
-    world.accounts.push(known(bob, &[], vec![member("other", Source::Manual, &["member"])]));
-    let suspend = |id: &str| Action::SetStatus { account: id.into(), to: Status::Suspended };
-    assert_eq!(refusal(&run(&mut world, admin("olga"), suspend("bob"))), Some(Denial::NotFound));
-    world.accounts[2].memberships.push(member("other", Source::Manual, &["member"]));
-    assert_eq!(refusal(&run(&mut world, admin("olga"), suspend("ann"))), Some(Denial::NotPermitted));
+    world.accounts.push(known(
+        bob,
+        &[],
+        vec![member("other", Source::Manual, &["member"])],
+    ));
+    let suspend = |id: &str| Action::SetStatus {
+        account: id.into(),
+        to: Status::Suspended,
+    };
+    assert_eq!(
+        refusal(&run(&mut world, admin("olga"), suspend("bob"))),
+        Some(Denial::NotFound)
+    );
+    world.accounts[2]
+        .memberships
+        .push(member("other", Source::Manual, &["member"]));
+    assert_eq!(
+        refusal(&run(&mut world, admin("olga"), suspend("ann"))),
+        Some(Denial::NotPermitted)
+    );
     assert_eq!(refusal(&run(&mut world, OPERATOR, suspend("ann"))), None);
 }
 
@@ -160,12 +231,23 @@ fn only_owners_touch_owners_owner_roles_and_emergency_marks() {
         organization: "acme".into(),
         edits: vec![GrantEdit::GrantRole { role: "owner".into() }],
     };
-    let suspend_owner = Action::SetStatus { account: "olga".into(), to: Status::Suspended };
+    let suspend_owner = Action::SetStatus {
+        account: "olga".into(),
+        to: Status::Suspended,
+    };
     let mark = Action::UpdateProfile {
         account: "ann".into(),
-        set: Box::new(ProfilePatch { emergency_admin: Some(true), ..ProfilePatch::default() }),
+        set: Box::new(ProfilePatch {
+            emergency_admin: Some(true),
+            ..ProfilePatch::default()
+        }),
     };
-    for action in [make_owner.clone(), suspend_owner, mark.clone(), create(new_account("acme", &["owner"]))] {
+    for action in [
+        make_owner.clone(),
+        suspend_owner,
+        mark.clone(),
+        create(new_account("acme", &["owner"])),
+    ] {
         let refused = refusal(&run(&mut owner_and_admin(), admin("adam"), action.clone()));
         assert_eq!(refused, Some(Denial::NotPermitted), "{action:?}");
     }
@@ -177,10 +259,22 @@ fn only_owners_touch_owners_owner_roles_and_emergency_marks() {
 #[test]
 fn r148_the_last_owner_is_never_lost_whoever_asks() {
     let actions = [
-        Action::SetStatus { account: "olga".into(), to: Status::Suspended },
-        Action::SetStatus { account: "olga".into(), to: Status::Deactivated },
-        Action::Delete { account: "olga".into(), allow_return: true },
-        Action::RemoveMembership { account: "olga".into(), organization: "acme".into() },
+        Action::SetStatus {
+            account: "olga".into(),
+            to: Status::Suspended,
+        },
+        Action::SetStatus {
+            account: "olga".into(),
+            to: Status::Deactivated,
+        },
+        Action::Delete {
+            account: "olga".into(),
+            allow_return: true,
+        },
+        Action::RemoveMembership {
+            account: "olga".into(),
+            organization: "acme".into(),
+        },
         Action::EditMembership {
             account: "olga".into(),
             organization: "acme".into(),
@@ -195,27 +289,45 @@ fn r148_the_last_owner_is_never_lost_whoever_asks() {
     for action in actions {
         for actor in [admin("olga"), OPERATOR, Actor::File] {
             let mut world = owner_and_admin();
-            assert_eq!(refusal(&run(&mut world, actor.clone(), action.clone())), Some(Denial::LastOwner), "{action:?}");
+            assert_eq!(
+                refusal(&run(&mut world, actor.clone(), action.clone())),
+                Some(Denial::LastOwner),
+                "{action:?}"
+            );
             let promote = Action::EditMembership {
                 account: "adam".into(),
                 organization: "acme".into(),
                 edits: vec![GrantEdit::GrantRole { role: "owner".into() }],
             };
             run(&mut world, OPERATOR, promote);
-            assert_eq!(refusal(&run(&mut world, actor, action.clone())), None, "with a second owner: {action:?}");
+            assert_eq!(
+                refusal(&run(&mut world, actor, action.clone())),
+                None,
+                "with a second owner: {action:?}"
+            );
         }
     }
 }
 
 #[test]
 fn r167_leaving_the_active_state_ends_every_session_and_doing_it_twice_changes_nothing() {
-    for (to, reason) in
-        [(Status::Suspended, "suspended"), (Status::Deactivated, "deactivated"), (Status::Deleted, "deleted")]
-    {
-        let action = Action::SetStatus { account: "ann".into(), to };
+    for (to, reason) in [
+        (Status::Suspended, "suspended"),
+        (Status::Deactivated, "deactivated"),
+        (Status::Deleted, "deleted"),
+    ] {
+        let action = Action::SetStatus {
+            account: "ann".into(),
+            to,
+        };
         let decision = run_twice(&mut owner_and_admin(), &admin("adam"), &action);
-        let [Change::SetStatus { origin: Origin::Admin, .. }, Change::RevokeSessions { reason: said, .. }] =
-            decision.plan.changes.as_slice()
+        let [
+            Change::SetStatus {
+                origin: Origin::Admin,
+                ..
+            },
+            Change::RevokeSessions { reason: said, .. },
+        ] = decision.plan.changes.as_slice()
         else {
             panic!("{:?}", decision.plan.changes)
         };
@@ -227,7 +339,14 @@ fn r167_leaving_the_active_state_ends_every_session_and_doing_it_twice_changes_n
 fn r11_c29_a_deleted_person_stays_out_or_may_come_back_as_somebody_new() {
     for (allow_return, admitted) in [(false, None), (true, Some("new-1"))] {
         let mut world = owner_and_admin();
-        run_twice(&mut world, &admin("adam"), &Action::Delete { account: "ann".into(), allow_return });
+        run_twice(
+            &mut world,
+            &admin("adam"),
+            &Action::Delete {
+                account: "ann".into(),
+                allow_return,
+            },
+        );
         let decision = world.sign_in(&ann(&[]), &with(|_| {}), 1);
         match admitted {
             Some(id) => assert_eq!(decision.verdict, Verdict::Admitted(id.into())),
@@ -239,22 +358,40 @@ fn r11_c29_a_deleted_person_stays_out_or_may_come_back_as_somebody_new() {
 #[test]
 fn r132_deactivation_keeps_the_link_so_that_reactivation_restores_the_same_account() {
     let mut world = owner_and_admin();
-    let set = |to| Action::SetStatus { account: "ann".into(), to };
+    let set = |to| Action::SetStatus {
+        account: "ann".into(),
+        to,
+    };
     run(&mut world, admin("adam"), set(Status::Deactivated));
     assert_eq!(world.get("ann").links.len(), 1);
-    assert_eq!(world.sign_in(&ann(&[]), &with(|_| {}), 1).verdict, Verdict::Refused(Denial::Deactivated));
+    assert_eq!(
+        world.sign_in(&ann(&[]), &with(|_| {}), 1).verdict,
+        Verdict::Refused(Denial::Deactivated)
+    );
     run(&mut world, admin("adam"), set(Status::Active));
-    assert_eq!(world.sign_in(&ann(&[]), &with(|_| {}), 2).verdict, Verdict::Admitted("ann".into()));
+    assert_eq!(
+        world.sign_in(&ann(&[]), &with(|_| {}), 2).verdict,
+        Verdict::Admitted("ann".into())
+    );
 }
 
 #[test]
 fn r123_a_reset_identity_is_forgotten_and_matched_anew() {
     let mut world = owner_and_admin();
-    let decision = run_twice(&mut world, &admin("adam"), &Action::ResetSubject { account: "ann".into() });
+    let decision = run_twice(
+        &mut world,
+        &admin("adam"),
+        &Action::ResetSubject {
+            account: "ann".into(),
+        },
+    );
     assert_eq!(decision.plan.changes.len(), 2);
     let mut incoming = ann(&[]);
     incoming.subject = subject("ann-2");
-    assert_eq!(world.sign_in(&incoming, &with(|_| {}), 1).verdict, Verdict::Admitted("ann".into()));
+    assert_eq!(
+        world.sign_in(&incoming, &with(|_| {}), 1).verdict,
+        Verdict::Admitted("ann".into())
+    );
     assert_eq!(world.get("ann").links, [link("ann-2")]);
 }
 
@@ -262,18 +399,34 @@ fn r123_a_reset_identity_is_forgotten_and_matched_anew() {
 fn c07_an_edit_by_hand_pins_until_somebody_returns_it_to_automatic() {
     let mut world = owner_and_admin();
     let rules = with_policy(|policy| policy.role = Some(crate::policy::RoleRule::Fixed("Member".to_owned())));
-    let edit = |edits: Vec<GrantEdit>| Action::EditMembership { account: "ann".into(), organization: "acme".into(), edits };
+    let edit = |edits: Vec<GrantEdit>| Action::EditMembership {
+        account: "ann".into(),
+        organization: "acme".into(),
+        edits,
+    };
     let by_hand = edit(vec![
-        GrantEdit::GrantRole { role: "auditor".into() },
-        GrantEdit::RevokeRole { role: "member".into() },
-        GrantEdit::GrantWorkspace { workspace: "lab".into() },
-        GrantEdit::License { license: Some("standard".into()) },
+        GrantEdit::GrantRole {
+            role: "auditor".into(),
+        },
+        GrantEdit::RevokeRole {
+            role: "member".into(),
+        },
+        GrantEdit::GrantWorkspace {
+            workspace: "lab".into(),
+        },
+        GrantEdit::License {
+            license: Some("standard".into()),
+        },
     ]);
     run_twice(&mut world, &admin("adam"), &by_hand);
     let decision = world.sign_in(&ann(&[]), &rules, 1);
     assert!(has(&decision.trace, "drift"));
     assert_eq!(roles_in(&world, "ann", "acme"), ["auditor"]);
-    run_twice(&mut world, &admin("adam"), &edit(vec![GrantEdit::ReturnToAutomatic]));
+    run_twice(
+        &mut world,
+        &admin("adam"),
+        &edit(vec![GrantEdit::ReturnToAutomatic]),
+    );
     world.sign_in(&ann(&[]), &rules, 2);
     assert_eq!(roles_in(&world, "ann", "acme"), ["member"]);
     assert_eq!(world.get("ann").memberships[0].license, None);
@@ -286,16 +439,29 @@ fn c23_a_person_who_grants_is_told_that_no_seat_is_free_and_a_directory_queues()
     let action = Action::EditMembership {
         account: "ann".into(),
         organization: "acme".into(),
-        edits: vec![GrantEdit::License { license: Some("standard".into()) }],
+        edits: vec![GrantEdit::License {
+            license: Some("standard".into()),
+        }],
     };
-    assert_eq!(refusal(&run(&mut world, admin("adam"), action.clone())), Some(Denial::NoSeat));
-    run_twice(&mut world, &Actor::Scim { connection: "okta".into() }, &action);
+    assert_eq!(
+        refusal(&run(&mut world, admin("adam"), action.clone())),
+        Some(Denial::NoSeat)
+    );
+    run_twice(
+        &mut world,
+        &Actor::Scim {
+            connection: "okta".into(),
+        },
+        &action,
+    );
     assert!(!world.get("ann").memberships[0].license.as_ref().unwrap().seated);
 }
 
 #[test]
 fn a_directory_reaches_only_its_own_people_its_own_domains_and_no_owner_role() {
-    let scim = Actor::Scim { connection: "okta".into() };
+    let scim = Actor::Scim {
+        connection: "okta".into(),
+    };
     let role = |account: &str, organization: &str, role: &str| Action::EditMembership {
         account: account.into(),
         organization: organization.into(),
@@ -303,7 +469,10 @@ fn a_directory_reaches_only_its_own_people_its_own_domains_and_no_owner_role() {
     };
     let address = |text: &str| Action::UpdateProfile {
         account: "ann".into(),
-        set: Box::new(ProfilePatch { email: Some(Some(email(text))), ..ProfilePatch::default() }),
+        set: Box::new(ProfilePatch {
+            email: Some(Some(email(text))),
+            ..ProfilePatch::default()
+        }),
     };
     let mut standard = new_account("acme", &[]);
     standard.authentication = Authentication::Standard;
@@ -312,52 +481,109 @@ fn a_directory_reaches_only_its_own_people_its_own_domains_and_no_owner_role() {
         (role("ann", "acme", "owner"), Some(Denial::NotPermitted)),
         (role("ann", "other", "member"), Some(Denial::NotFound)),
         (role("adam", "acme", "member"), Some(Denial::NotFound)),
-        (Action::SetStatus { account: "adam".into(), to: Status::Suspended }, Some(Denial::NotFound)),
-        (Action::SetStatus { account: "ann".into(), to: Status::Suspended }, None),
+        (
+            Action::SetStatus {
+                account: "adam".into(),
+                to: Status::Suspended,
+            },
+            Some(Denial::NotFound),
+        ),
+        (
+            Action::SetStatus {
+                account: "ann".into(),
+                to: Status::Suspended,
+            },
+            None,
+        ),
         (address("ann@elsewhere.example"), Some(Denial::DomainNotVerified)),
         (address("ann.lee@acme.example"), None),
         (create(new_account("acme", &[])), None),
         (create(new_account("other", &[])), Some(Denial::NotFound)),
         (create(standard), Some(Denial::NotPermitted)),
-        (Action::MakeOperator { account: "ann".into(), operator: true }, Some(Denial::NotPermitted)),
+        (
+            Action::MakeOperator {
+                account: "ann".into(),
+                operator: true,
+            },
+            Some(Denial::NotPermitted),
+        ),
     ];
     for (action, expected) in cases {
-        assert_eq!(refusal(&run(&mut owner_and_admin(), scim.clone(), action.clone())), expected, "{action:?}");
+        assert_eq!(
+            refusal(&run(&mut owner_and_admin(), scim.clone(), action.clone())),
+            expected,
+            "{action:?}"
+        );
     }
 }
 
 #[test]
 fn r10_a_directory_restores_only_what_it_deleted_itself() {
-    let scim = Actor::Scim { connection: "okta".into() };
-    for (deleter, expected) in [(scim.clone(), None), (admin("adam"), Some(Denial::IllegalTransition))] {
+    let scim = Actor::Scim {
+        connection: "okta".into(),
+    };
+    for (deleter, expected) in [
+        (scim.clone(), None),
+        (admin("adam"), Some(Denial::IllegalTransition)),
+    ] {
         let mut world = owner_and_admin();
-        run(&mut world, deleter, Action::Delete { account: "ann".into(), allow_return: false });
-        let restore = Action::SetStatus { account: "ann".into(), to: Status::Active };
+        run(
+            &mut world,
+            deleter,
+            Action::Delete {
+                account: "ann".into(),
+                allow_return: false,
+            },
+        );
+        let restore = Action::SetStatus {
+            account: "ann".into(),
+            to: Status::Active,
+        };
         assert_eq!(refusal(&run(&mut world, scim.clone(), restore)), expected);
     }
 }
 
 #[test]
 fn only_operators_make_operators() {
-    let action = Action::MakeOperator { account: "adam".into(), operator: true };
+    let action = Action::MakeOperator {
+        account: "adam".into(),
+        operator: true,
+    };
     for actor in [admin("olga"), Actor::File, Actor::System] {
-        assert_eq!(refusal(&run(&mut owner_and_admin(), actor, action.clone())), Some(Denial::NotPermitted));
+        assert_eq!(
+            refusal(&run(&mut owner_and_admin(), actor, action.clone())),
+            Some(Denial::NotPermitted)
+        );
     }
     let mut world = owner_and_admin();
     run_twice(&mut world, &OPERATOR, &action);
     assert!(world.get("adam").account.operator);
     let smuggled = Action::UpdateProfile {
         account: "adam".into(),
-        set: Box::new(ProfilePatch { operator: Some(true), ..ProfilePatch::default() }),
+        set: Box::new(ProfilePatch {
+            operator: Some(true),
+            ..ProfilePatch::default()
+        }),
     };
-    assert_eq!(refusal(&run(&mut owner_and_admin(), OPERATOR, smuggled)), Some(Denial::NotPermitted));
+    assert_eq!(
+        refusal(&run(&mut owner_and_admin(), OPERATOR, smuggled)),
+        Some(Denial::NotPermitted)
+    );
 }
 
 #[test]
 fn the_file_brings_an_account_to_its_state_and_takes_back_only_what_it_gave() {
     let mut world = owner_and_admin();
-    run_twice(&mut world, &Actor::File, &create(new_account("acme", &["auditor"])));
-    let by_hand = Action::EditMembership { account: "new-9".into(), organization: "other".into(), edits: vec![] };
+    run_twice(
+        &mut world,
+        &Actor::File,
+        &create(new_account("acme", &["auditor"])),
+    );
+    let by_hand = Action::EditMembership {
+        account: "new-9".into(),
+        organization: "other".into(),
+        edits: vec![],
+    };
     run(&mut world, OPERATOR, by_hand);
     let mut changed = new_account("acme", &["member"]);
     changed.family_name = Some("Person".to_owned());
@@ -367,21 +593,45 @@ fn the_file_brings_an_account_to_its_state_and_takes_back_only_what_it_gave() {
     assert_eq!(world.get("new-9").account.family_name.as_deref(), Some("Person"));
     changed.memberships.clear();
     run_twice(&mut world, &Actor::File, &create(changed));
-    let left: Vec<&str> = world.get("new-9").memberships.iter().map(|held| held.organization.as_str()).collect();
+    let left: Vec<&str> = world
+        .get("new-9")
+        .memberships
+        .iter()
+        .map(|held| held.organization.as_str())
+        .collect();
     assert_eq!(left, ["other"], "what an operator gave by hand stays");
 }
 
 #[test]
 fn what_does_not_exist_is_not_found() {
-    let edits = |edit| Action::EditMembership { account: "ann".into(), organization: "acme".into(), edits: vec![edit] };
+    let edits = |edit| Action::EditMembership {
+        account: "ann".into(),
+        organization: "acme".into(),
+        edits: vec![edit],
+    };
     for action in [
-        Action::SetStatus { account: "nobody".into(), to: Status::Suspended },
+        Action::SetStatus {
+            account: "nobody".into(),
+            to: Status::Suspended,
+        },
         edits(GrantEdit::GrantRole { role: "nope".into() }),
-        edits(GrantEdit::GrantWorkspace { workspace: "nope".into() }),
-        edits(GrantEdit::License { license: Some("nope".into()) }),
-        Action::EditMembership { account: "ann".into(), organization: "nope".into(), edits: vec![] },
+        edits(GrantEdit::GrantWorkspace {
+            workspace: "nope".into(),
+        }),
+        edits(GrantEdit::License {
+            license: Some("nope".into()),
+        }),
+        Action::EditMembership {
+            account: "ann".into(),
+            organization: "nope".into(),
+            edits: vec![],
+        },
     ] {
-        assert_eq!(refusal(&run(&mut owner_and_admin(), OPERATOR, action.clone())), Some(Denial::NotFound), "{action:?}");
+        assert_eq!(
+            refusal(&run(&mut owner_and_admin(), OPERATOR, action.clone())),
+            Some(Denial::NotFound),
+            "{action:?}"
+        );
     }
 }
 
@@ -392,18 +642,38 @@ fn a_profile_change_names_only_what_differs_with_its_former_value() {
         family_name: Some(None),
         ..ProfilePatch::default()
     };
-    let action = Action::UpdateProfile { account: "ann".into(), set: Box::new(set) };
+    let action = Action::UpdateProfile {
+        account: "ann".into(),
+        set: Box::new(set),
+    };
     let decision = run_twice(&mut owner_and_admin(), &admin("adam"), &action);
-    let [Change::UpdateProfile { set, before, .. }] = decision.plan.changes.as_slice() else { panic!() };
-    assert_eq!(*set, ProfilePatch { family_name: Some(None), ..ProfilePatch::default() });
-    assert_eq!(*before, ProfilePatch { family_name: Some(Some("Lee".to_owned())), ..ProfilePatch::default() });
+    let [Change::UpdateProfile { set, before, .. }] = decision.plan.changes.as_slice() else {
+        panic!()
+    };
+    assert_eq!(
+        *set,
+        ProfilePatch {
+            family_name: Some(None),
+            ..ProfilePatch::default()
+        }
+    );
+    assert_eq!(
+        *before,
+        ProfilePatch {
+            family_name: Some(Some("Lee".to_owned())),
+            ..ProfilePatch::default()
+        }
+    );
 }
 
 #[test]
 fn requests_survive_json() {
     let mut marked: Account = account("x", Authentication::Standard);
     marked.operator = true;
-    let request = Request { actor: admin("adam"), action: create(new_account("acme", &["member"])) };
+    let request = Request {
+        actor: admin("adam"),
+        action: create(new_account("acme", &["member"])),
+    };
     let text = serde_json::to_string(&request).unwrap();
     assert_eq!(serde_json::from_str::<Request>(&text).unwrap(), request);
     let text = serde_json::to_string(&marked).unwrap();

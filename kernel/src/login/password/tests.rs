@@ -2,8 +2,14 @@ use super::*;
 use crate::fixtures::{LIMITS, account, fresh, has, known, now, sso};
 
 fn attempt(known_account: AccountFacts) -> Decision {
-    let proof = PasswordProof { account: known_account.account.id.clone(), methods: vec!["pwd".to_owned()] };
-    let facts = Facts { accounts: vec![known_account], ..Facts::default() };
+    let proof = PasswordProof {
+        account: known_account.account.id.clone(),
+        methods: vec!["pwd".to_owned()],
+    };
+    let facts = Facts {
+        accounts: vec![known_account],
+        ..Facts::default()
+    };
     decide(&proof, &facts, &LIMITS, &fresh(1), now())
 }
 
@@ -45,13 +51,22 @@ fn an_invited_standard_account_becomes_active() {
     let mut someone = account("a", Authentication::Standard);
     someone.status = Status::Invited;
     let decision = attempt(known(someone, &[], vec![]));
-    assert!(matches!(decision.plan.changes.as_slice(), [Change::SetStatus { to: Status::Active, .. }]));
+    assert!(matches!(
+        decision.plan.changes.as_slice(),
+        [Change::SetStatus {
+            to: Status::Active,
+            ..
+        }]
+    ));
     assert!(decision.plan.session.is_some());
 }
 
 #[test]
 fn an_unknown_account_is_refused() {
-    let proof = PasswordProof { account: "x".into(), methods: vec![] };
+    let proof = PasswordProof {
+        account: "x".into(),
+        methods: vec![],
+    };
     let decision = decide(&proof, &Facts::default(), &LIMITS, &fresh(1), now());
     assert_eq!(decision.verdict, Verdict::Refused(Denial::NotFound));
 }
