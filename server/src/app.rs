@@ -6,8 +6,11 @@ use provost_store::Store;
 use tokio::sync::Notify;
 
 use crate::config::Config;
+use crate::flow::connection::{self, Connections};
 use crate::flow::openid::applications::{self, Applications};
 use crate::flow::openid::keys::KeyRing;
+use crate::flow::passwords::Passwords;
+use crate::flow::provider::Providers;
 use crate::outbound::{Outbound, OutboundError};
 use crate::world::World;
 
@@ -26,6 +29,12 @@ pub struct App {
     pub applications: Applications,
     /// Keys that sign our tokens.
     pub keys: KeyRing,
+    /// Connections ready for use, by id.
+    pub connections: Connections,
+    /// What OpenID providers publish.
+    pub providers: Providers,
+    /// Password hashing.
+    pub passwords: Passwords,
     /// Wakes the runner of this node's jobs.
     job_bell: Arc<Notify>,
 }
@@ -47,6 +56,9 @@ impl App {
             outbound,
             applications: applications::cache(),
             keys: KeyRing::default(),
+            connections: connection::cache(),
+            providers: Providers::default(),
+            passwords: Passwords::default(),
             job_bell: Arc::new(Notify::new()),
         })
     }

@@ -24,6 +24,10 @@ pub struct ApplicationConfig {
     /// Where people may be sent after signing out, compared character by character.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub post_logout_redirect_uris: Vec<String>,
+    /// Where the app begins a sign-in that it did not ask for (OpenID Connect Core 4); people land there after a
+    /// sign-in that began at the identity provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub initiate_login_uri: Option<String>,
     /// Where logout tokens are sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backchannel_logout_uri: Option<String>,
@@ -49,6 +53,7 @@ impl Default for ApplicationConfig {
             application_type: ApplicationKind::default(),
             redirect_uris: Vec::new(),
             post_logout_redirect_uris: Vec::new(),
+            initiate_login_uri: None,
             backchannel_logout_uri: None,
             token_endpoint_auth_method: None,
             jwks: None,
@@ -130,14 +135,19 @@ impl ApplicationConfig {
                 return Err(ApplicationError::Uri(uri.clone()));
             }
         }
-        if let Some(uri) = self.backchannel_logout_uri.as_ref().filter(|uri| !is_callable(uri)) {
+        let called = [&self.backchannel_logout_uri, &self.initiate_login_uri];
+        if let Some(uri) = called.into_iter().flatten().find(|uri| !is_callable(uri)) {
             return Err(ApplicationError::Uri(uri.clone()));
         }
         let auth_methods = self.auth_methods(has_secret)?;
         let mut client = Client::confidential(client_id, self.redirect_uris.clone());
         client.application_type = application_type;
-        client.post_logout_redirect_uris.clone_from(&self.post_logout_redirect_uris);
-        client.backchannel_logout_uri.clone_from(&self.backchannel_logout_uri);
+        client
+            .post_logout_redirect_uris
+            .clone_from(&self.post_logout_redirect_uris);
+        client
+            .backchannel_logout_uri
+            .clone_from(&self.backchannel_logout_uri);
         client.auth_methods = auth_methods;
         client.grant_types = vec![GrantType::AuthorizationCode];
         if self.offline_access {
@@ -154,7 +164,13 @@ impl ApplicationConfig {
     }
 
     fn auth_methods(&self, has_secret: bool) -> Result<Vec<AuthMethod>, ApplicationError> {
-        let needs_secret = |method| if has_secret { Ok(vec![method]) } else { Err(ApplicationError::NoCredential) };
+        let needs_secret = |method| {
+            if has_secret {
+                Ok(vec![method])
+            } else {
+                Err(ApplicationError::NoCredential)
+            }
+        };
         match self.token_endpoint_auth_method {
             Some(ClientAuthentication::None) if has_secret => Err(ApplicationError::SecretOfPublicApp),
             Some(ClientAuthentication::None) if self.allow_without_pkce => {
@@ -175,7 +191,11 @@ impl ApplicationConfig {
     fn key_set(&self) -> Result<Option<JwkSet>, ApplicationError> {
         let Some(value) = &self.jwks else { return Ok(None) };
         let set = JwkSet::parse(value.to_string().as_bytes()).map_err(|_| ApplicationError::Jwks)?;
-        if set.keys().is_empty() { Err(ApplicationError::Jwks) } else { Ok(Some(set)) }
+        if set.keys().is_empty() {
+            Err(ApplicationError::Jwks)
+        } else {
+            Ok(Some(set))
+        }
     }
 }
 
@@ -194,43 +214,75 @@ mod tests {
 
     fn config(more: serde_json::Value) -> ApplicationConfig {
         let mut value = json!({ "redirect_uris": ["https://app.example/cb"] });
-        value.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        value
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
         serde_json::from_value(value).unwrap()
     }
 
     #[test]
     fn an_app_with_a_secret_needs_nothing_else() {
         let client = config(json!({})).client("app", true).unwrap();
-        assert_eq!(client.auth_methods, [AuthMethod::ClientSecretBasic, AuthMethod::ClientSecretPost]);
+        assert_eq!(
+            client.auth_methods,
+            [AuthMethod::ClientSecretBasic, AuthMethod::ClientSecretPost]
+        );
         assert!(client.require_pkce);
         assert_eq!(client.grant_types.len(), 2);
     }
 
     #[test]
     fn each_way_to_authenticate_needs_its_credential() {
-        assert_eq!(config(json!({})).client("app", false).unwrap_err(), ApplicationError::NoCredential);
+        assert_eq!(
+            config(json!({})).client("app", false).unwrap_err(),
+            ApplicationError::NoCredential
+        );
         let public = config(json!({ "token_endpoint_auth_method": "none" }));
-        assert_eq!(public.client("app", false).unwrap().auth_methods, [AuthMethod::None]);
-        assert_eq!(public.client("app", true).unwrap_err(), ApplicationError::SecretOfPublicApp);
+        assert_eq!(
+            public.client("app", false).unwrap().auth_methods,
+            [AuthMethod::None]
+        );
+        assert_eq!(
+            public.client("app", true).unwrap_err(),
+            ApplicationError::SecretOfPublicApp
+        );
         let keyless = config(json!({ "token_endpoint_auth_method": "private_key_jwt" }));
-        assert_eq!(keyless.client("app", true).unwrap_err(), ApplicationError::NoCredential);
+        assert_eq!(
+            keyless.client("app", true).unwrap_err(),
+            ApplicationError::NoCredential
+        );
         let empty = config(json!({ "jwks": { "keys": [] } }));
         assert_eq!(empty.client("app", false).unwrap_err(), ApplicationError::Jwks);
         let lax = config(json!({ "token_endpoint_auth_method": "none", "allow_without_pkce": true }));
-        assert_eq!(lax.client("app", false).unwrap_err(), ApplicationError::PublicWithoutPkce);
+        assert_eq!(
+            lax.client("app", false).unwrap_err(),
+            ApplicationError::PublicWithoutPkce
+        );
     }
 
     #[test]
     fn uris_that_could_not_be_compared_safely_are_refused() {
-        for uri in ["http://app.example/cb", "https://app.example/cb#x", "https://a:b@app.example/", "https://*.x/"] {
+        for uri in [
+            "http://app.example/cb",
+            "https://app.example/cb#x",
+            "https://a:b@app.example/",
+            "https://*.x/",
+        ] {
             let value = json!({ "redirect_uris": [uri] });
             let config: ApplicationConfig = serde_json::from_value(value).unwrap();
-            assert_eq!(config.client("app", true).unwrap_err(), ApplicationError::Uri(uri.to_owned()));
+            assert_eq!(
+                config.client("app", true).unwrap_err(),
+                ApplicationError::Uri(uri.to_owned())
+            );
         }
         let native = config(json!({ "backchannel_logout_uri": "com.example.app:/logout" }));
         assert!(native.client("app", true).is_err());
         let none: ApplicationConfig = serde_json::from_value(json!({})).unwrap();
-        assert_eq!(none.client("app", true).unwrap_err(), ApplicationError::NoRedirectUri);
+        assert_eq!(
+            none.client("app", true).unwrap_err(),
+            ApplicationError::NoRedirectUri
+        );
     }
 
     #[test]

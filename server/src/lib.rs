@@ -11,6 +11,7 @@ pub mod cache;
 pub mod cli;
 pub mod config;
 pub mod connection_config;
+pub mod cookie;
 pub mod declarative;
 pub mod error;
 pub mod flow;

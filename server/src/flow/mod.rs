@@ -1,7 +1,30 @@
 //! One use case per file. Flows open transactions, ask the kernel, and call other hosts; they never see HTTP types.
 
+pub mod account;
+pub mod backchannel_logout;
+pub mod connection;
 pub mod departure;
+pub mod discovery;
+pub mod form_token;
+pub mod hints;
+pub mod landing;
+pub mod limits;
+pub mod login;
 pub mod metrics;
+pub mod oidc_login;
 pub mod openid;
+pub mod outcome;
+pub mod password;
+pub mod passwords;
 pub mod pending;
+pub mod pending_login;
+pub mod provider;
 pub mod readiness;
+pub mod refusal;
+pub mod return_to;
+pub mod saml_login;
+pub mod saml_logout;
+pub mod session;
+pub mod set_password;
+pub mod sign_in;
+pub mod sign_out;

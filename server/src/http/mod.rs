@@ -1,6 +1,11 @@
 //! Requests in, responses out. No logic: handlers read a request, call one function of `flow/` and answer.
 //! Never touches the store.
 
+pub mod account;
+pub mod browser;
 pub mod layers;
+pub mod login;
 pub mod ops;
+pub mod page;
 pub mod request;
+pub mod sso;

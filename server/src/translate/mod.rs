@@ -3,4 +3,6 @@
 //! Takes what a protocol crate has verified, gives [`provost_kernel::incoming::Incoming`]. Never verifies, never
 //! decides, never does I/O. Claims are copied as the provider said them; only the normalized fields are ours.
 
+pub mod oidc;
 pub mod openid_subject;
+pub mod saml;

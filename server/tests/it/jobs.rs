@@ -9,8 +9,10 @@ use crate::app::{TestApp, on_each_engine};
 
 async fn job(app: &provost::app::App, id: &str) -> JobRecord {
     let id = id.to_owned();
-    let found: Result<_, StoreError> =
-        app.store.read(|reader| Box::pin(async move { reader.job(&id).await })).await;
+    let found: Result<_, StoreError> = app
+        .store
+        .read(|reader| Box::pin(async move { reader.job(&id).await }))
+        .await;
     found.unwrap().unwrap()
 }
 
@@ -19,19 +21,34 @@ async fn recurring_jobs_are_queued_once_for_each_slot_by_whichever_node_is_first
     on_each_engine(|app| async move {
         let other = app.second_node().await;
         let (stop, stopped) = tokio::sync::watch::channel(false);
-        let runners = [Runner::start(app.app.clone(), stopped.clone()), Runner::start(other, stopped)];
+        let runners = [
+            Runner::start(app.app.clone(), stopped.clone()),
+            Runner::start(other, stopped),
+        ];
         let slot = app.app.world.now().as_second() / 600;
         let key = format!("{}:{slot}", jobs::HOUSEKEEPING);
         tokio::time::sleep(Duration::from_millis(600)).await;
         // The slot is taken, so a third node cannot queue it again.
-        let job = jobs::new_job(&app.app.world, jobs::HOUSEKEEPING, Some(key), serde_json::Value::Null).unwrap();
+        let job = jobs::new_job(
+            &app.app.world,
+            jobs::HOUSEKEEPING,
+            Some(key),
+            serde_json::Value::Null,
+        )
+        .unwrap();
         let now = app.app.world.now();
-        let queued: Result<bool, StoreError> =
-            app.app.store.write(move |tx| Box::pin(async move { tx.enqueue(&job, now).await })).await;
+        let queued: Result<bool, StoreError> = app
+            .app
+            .store
+            .write(move |tx| Box::pin(async move { tx.enqueue(&job, now).await }))
+            .await;
         assert!(!queued.unwrap());
         stop.send(true).unwrap();
         for runner in runners {
-            tokio::time::timeout(Duration::from_secs(5), runner).await.expect("the runner ends").unwrap();
+            tokio::time::timeout(Duration::from_secs(5), runner)
+                .await
+                .expect("the runner ends")
+                .unwrap();
         }
     })
     .await;
@@ -45,8 +62,11 @@ async fn a_rung_job_runs_at_once_and_ends_as_done() {
     let job_id = {
         let job = jobs::new_job(&app.app.world, jobs::HOUSEKEEPING, None, serde_json::Value::Null).unwrap();
         let (id, now) = (job.id.clone(), app.app.world.now());
-        let queued: Result<bool, StoreError> =
-            app.app.store.write(move |tx| Box::pin(async move { tx.enqueue(&job, now).await })).await;
+        let queued: Result<bool, StoreError> = app
+            .app
+            .store
+            .write(move |tx| Box::pin(async move { tx.enqueue(&job, now).await }))
+            .await;
         assert!(queued.unwrap());
         app.app.ring_jobs();
         id
@@ -61,5 +81,8 @@ async fn a_rung_job_runs_at_once_and_ends_as_done() {
     stop.send(true).unwrap();
     runner.await.unwrap();
     let record = job(&app.app, &job_id).await;
-    assert_eq!((record.attempts, record.last_error, record.dead_at), (1, None, None));
+    assert_eq!(
+        (record.attempts, record.last_error, record.dead_at),
+        (1, None, None)
+    );
 }

@@ -31,6 +31,10 @@ pub struct ApplicationEntry {
     /// Where people may be sent after signing out, compared character by character.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub post_logout_redirect_uris: Vec<String>,
+    /// Where the app begins a sign-in that it did not ask for; people land there after a sign-in that began at the
+    /// identity provider.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initiate_login_uri: Option<String>,
     /// Where logout tokens are sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backchannel_logout_uri: Option<String>,
@@ -59,6 +63,7 @@ impl ApplicationEntry {
             application_type: self.application_type,
             redirect_uris: self.redirect_uris.clone(),
             post_logout_redirect_uris: self.post_logout_redirect_uris.clone(),
+            initiate_login_uri: self.initiate_login_uri.clone(),
             backchannel_logout_uri: self.backchannel_logout_uri.clone(),
             token_endpoint_auth_method: self.token_endpoint_auth_method,
             jwks: self.jwks.clone(),

@@ -1,0 +1,151 @@
+//! The end of every sign-in through a connection: facts, decision, writing, session.
+//!
+//! Owns the loop that decides again when somebody else wrote in between. Never verifies a protocol message and never
+//! decides by itself: that is [`provost_kernel::login::decide`].
+
+use std::sync::Arc;
+
+use provost_kernel::incoming::Incoming;
+use provost_kernel::login::{self, SessionLimits};
+use provost_kernel::plan::{Decision, Verdict};
+use provost_kernel::provision::Actor;
+use provost_oidc::Secret;
+use provost_store::StoreError;
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::error::{AppError, Result};
+use crate::flow::connection::{self, LiveConnection};
+use crate::flow::outcome::{Admitted, Refused, SignIn, whom_to_ask};
+use crate::flow::refusal::{self, Fault};
+use crate::flow::return_to::ReturnTo;
+use crate::pages::refusal::Reason;
+
+/// How often a decision is made anew when others wrote in between.
+const TRIES: u32 = 5;
+
+/// A person whose identity a provider has just proved.
+pub struct Proven {
+    /// Who.
+    pub incoming: Incoming,
+    /// Where she was going.
+    pub return_to: ReturnTo,
+    /// The ID token as received, kept sealed for the sign-out at the provider.
+    pub id_token: Option<Secret>,
+}
+
+/// Why one try did not come to an end.
+enum Interrupted {
+    Store(StoreError),
+    /// The connection was changed after it was loaded: what was compiled is not in force any more.
+    ConnectionChanged,
+}
+
+impl From<StoreError> for Interrupted {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// Lets a proven person in, or says why not.
+///
+/// # Errors
+/// Those of the store; a refusal is not an error.
+pub async fn finish(app: &App, live: Arc<LiveConnection>, proven: Proven) -> Result<SignIn> {
+    let mut live = live;
+    let proven = Arc::new(proven);
+    for _ in 0..TRIES {
+        let (fresh, token) = app.world.fresh()?;
+        match attempt(app, &live, &proven, fresh).await {
+            Ok(decision) => return conclude(app, &live, &proven, decision, token.secret).await,
+            Err(Interrupted::ConnectionChanged) => live = connection::find(app, live.id().as_str()).await?,
+            Err(Interrupted::Store(StoreError::ProofSpent)) => {
+                let text = "the same assertion was presented before";
+                let fault = Fault::new(Reason::Replayed, "saml_replayed", text);
+                let connection = live.in_force.connection();
+                return Ok(SignIn::Refused(
+                    refusal::record(app, connection, fault, proven.return_to.clone()).await?,
+                ));
+            }
+            Err(Interrupted::Store(error)) if error.is_retryable() => {}
+            Err(Interrupted::Store(error)) => return Err(error.into()),
+        }
+    }
+    Err(AppError::unavailable(
+        "the directory changed under every try to decide a sign-in",
+    ))
+}
+
+async fn attempt(
+    app: &App,
+    live: &Arc<LiveConnection>,
+    proven: &Arc<Proven>,
+    fresh: provost_kernel::incoming::Fresh,
+) -> Result<Decision, Interrupted> {
+    let now = app.world.now();
+    let limits = SessionLimits {
+        absolute_seconds: app.config.session_seconds,
+        idle_seconds: app.config.session_idle_seconds,
+    };
+    let (live, proven) = (Arc::clone(live), Arc::clone(proven));
+    app.store
+        .write(move |tx| {
+            Box::pin(async move {
+                if tx.revision("connections").await? != live.revision {
+                    return Err(Interrupted::ConnectionChanged);
+                }
+                let facts = tx.facts(&login::need(&proven.incoming, &live.in_force)).await?;
+                let decision = login::decide(&proven.incoming, &facts, &live.in_force, &limits, &fresh, now);
+                tx.apply(&decision, &Actor::Person, now).await?;
+                tx.set_trace_claims(&decision.trace.id, &claims_for_trace(&proven.incoming))
+                    .await?;
+                if let (Some(session), Some(id_token)) = (&decision.plan.session, &proven.id_token) {
+                    tx.set_session_id_token(&session.id, id_token.expose()).await?;
+                }
+                Ok(decision)
+            })
+        })
+        .await
+}
+
+/// Collects what the policy tester and the admin's page show: the provider's claims and our reading of them. The
+/// translation has left out what only the protocol needs.
+fn claims_for_trace(incoming: &Incoming) -> Value {
+    json!({
+        "protocol": incoming.protocol,
+        "subject": incoming.subject,
+        "normalized": incoming.normalized,
+        "claims": incoming.claims,
+    })
+}
+
+async fn conclude(
+    app: &App,
+    live: &LiveConnection,
+    proven: &Proven,
+    decision: Decision,
+    token: secrecy::SecretString,
+) -> Result<SignIn> {
+    let reference = decision.trace.id.as_str().to_owned();
+    let return_to = proven.return_to.clone();
+    match decision.verdict {
+        Verdict::Admitted(account) => {
+            tracing::info!(connection = %live.id(), %account, reference, "signed in");
+            metrics::counter!("provost_sign_ins_total", "outcome" => "admitted", "code" => "admitted")
+                .increment(1);
+            Ok(SignIn::Admitted(Admitted { token, return_to }))
+        }
+        Verdict::Refused(denial) => {
+            tracing::info!(connection = %live.id(), code = denial.code(), reference, "sign-in refused");
+            metrics::counter!("provost_sign_ins_total", "outcome" => "refused", "code" => denial.code())
+                .increment(1);
+            let whom = whom_to_ask(app, Some(live.in_force.connection())).await?;
+            Ok(SignIn::Refused(Refused {
+                reason: Reason::Denied(denial),
+                reference,
+                whom,
+                return_to,
+            }))
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Sign-ins and sign-outs that are under way at an identity provider.
+//!
+//! Owns what is kept meanwhile, sealed in the store under one unguessable id that is SAML's request ID and
+//! RelayState and OIDC's `state` at once. Taken once only, and only by the browser that began it, so that nobody can
+//! finish a sign-in that somebody else began (login forgery) and nothing can be replayed.
+
+use jiff::{SignedDuration, Timestamp};
+use provost_kernel::connection::Protocol;
+use provost_kernel::id::ConnectionId;
+use provost_oidc::Secret;
+use provost_store::LoginRequest;
+use serde::{Deserialize, Serialize};
+
+use crate::app::App;
+use crate::error::{AppError, Result};
+use crate::flow::return_to::ReturnTo;
+use crate::world::digest_of;
+
+/// How long a person may take at the identity provider.
+pub const LIFETIME: SignedDuration = SignedDuration::from_mins(15);
+
+/// What a pending request is for; an answer to one kind is no answer to the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// Signing in.
+    #[default]
+    SignIn,
+    /// Signing out at the provider too.
+    SignOut,
+}
+
+/// What is kept meanwhile.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PendingLogin {
+    /// What for.
+    pub purpose: Purpose,
+    /// OIDC: comes back in the ID token.
+    pub nonce: String,
+    /// OIDC: PKCE verifier.
+    pub verifier: String,
+    /// A fresh authentication was demanded at this moment.
+    pub fresh_since: Option<Timestamp>,
+    /// OIDC: greatest age of the authentication that was demanded, in seconds.
+    pub max_age: Option<i64>,
+    /// A sign-out: where the person goes afterwards, already checked against the app's registration.
+    pub after_logout: Option<String>,
+}
+
+impl PendingLogin {
+    /// Returns the PKCE verifier.
+    pub fn code_verifier(&self) -> Secret {
+        Secret::new(self.verifier.clone())
+    }
+}
+
+/// Whose request it is: the connection that was asked, over which protocol, by which browser.
+#[derive(Clone, Copy)]
+pub struct Party<'a> {
+    /// The connection, as named in the address.
+    pub connection: &'a ConnectionId,
+    /// Protocol spoken.
+    pub protocol: Protocol,
+    /// The browser's own secret.
+    pub browser: &'a str,
+}
+
+/// Keeps a pending request.
+///
+/// # Errors
+/// Those of the store.
+pub async fn keep(
+    app: &App,
+    party: Party<'_>,
+    id: &str,
+    pending: &PendingLogin,
+    return_to: &ReturnTo,
+) -> Result<()> {
+    let now = app.world.now();
+    let digest = digest_of(party.browser);
+    let request = LoginRequest {
+        id: id.to_owned(),
+        connection: party.connection.clone(),
+        protocol: party.protocol,
+        data: serde_json::to_value(pending).map_err(AppError::internal)?,
+        return_to: serde_json::to_value(return_to).map_err(AppError::internal)?,
+        created_at: now,
+        expires_at: now.checked_add(LIFETIME).map_err(AppError::internal)?,
+    };
+    app.store
+        .write(move |tx| Box::pin(async move { tx.insert_login_request(&request, &digest).await }))
+        .await?;
+    Ok(())
+}
+
+/// Takes a pending request: none if it is unknown, for another purpose or connection, too old, taken before, or began
+/// in another browser.
+///
+/// # Errors
+/// Those of the store.
+pub async fn take(
+    app: &App,
+    party: Party<'_>,
+    id: &str,
+    purpose: Purpose,
+) -> Result<Option<(PendingLogin, ReturnTo)>> {
+    if id.is_empty() || id.len() > 80 {
+        return Ok(None);
+    }
+    let now = app.world.now();
+    let (id, digest) = (id.to_owned(), digest_of(party.browser));
+    let connection = party.connection.clone();
+    let taken = app
+        .store
+        .write(move |tx| Box::pin(async move { tx.take_login_request(&id, &connection, &digest, now).await }))
+        .await?;
+    let Some(taken) = taken.filter(|taken| taken.protocol == party.protocol) else {
+        return Ok(None);
+    };
+    let pending: PendingLogin = serde_json::from_value(taken.data).map_err(AppError::internal)?;
+    if pending.purpose != purpose {
+        return Ok(None);
+    }
+    let return_to = serde_json::from_value(taken.return_to).map_err(AppError::internal)?;
+    Ok(Some((pending, return_to)))
+}

@@ -1,0 +1,247 @@
+//! The answer of a SAML identity provider: from the posted form to a session or a refusal.
+//!
+//! Owns which request an answer belongs to and what happens when it does not verify. Never reads anything from an
+//! answer that [`provost_saml::response::verify`] has not given back, except the id of the request to look for.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use provost_kernel::connection::Protocol;
+use provost_kernel::denial::Denial;
+use provost_saml::metadata::{ServiceProvider, sp_metadata};
+use provost_saml::response::{self, Expected, VerifiedAssertion};
+use provost_saml::{Limits, SamlError};
+
+use crate::app::App;
+use crate::error::{AppError, Result};
+use crate::flow::connection::{self, LiveConnection, LiveProtocol, SamlSide};
+use crate::flow::landing;
+use crate::flow::login::{self, Proven};
+use crate::flow::outcome::SignIn;
+use crate::flow::pending_login::{self, Party, PendingLogin, Purpose};
+use crate::flow::refusal::{self, Fault};
+use crate::flow::return_to::ReturnTo;
+use crate::pages::refusal::Reason;
+use crate::translate;
+
+/// What was posted to the assertion consumer address.
+#[derive(Clone)]
+pub struct Posted {
+    /// `SAMLResponse`.
+    pub response: String,
+    /// `RelayState`.
+    pub relay_state: String,
+    /// The browser's own secret, if it has one.
+    pub browser: Option<String>,
+}
+
+/// Returns our metadata for one connection.
+///
+/// # Errors
+/// 404 if there is no such SAML connection.
+pub async fn metadata(app: &App, connection: &str) -> Result<String> {
+    let live = connection::find(app, connection).await?;
+    let side = saml_side(&live)?;
+    let formats: Vec<String> = side.config.name_id_format.clone().into_iter().collect();
+    Ok(sp_metadata(&ServiceProvider {
+        entity_id: &side.entity_id,
+        acs_url: &side.acs_url,
+        slo_url: side.signing_key.is_some().then_some(side.slo_url.as_str()),
+        signing_certificates: &side.certificates.0,
+        encryption_certificates: &side.certificates.1,
+        authn_requests_signed: side.config.sign_requests,
+        want_assertions_signed: true,
+        name_id_formats: &formats,
+        allow_cbc: side.config.allow_cbc,
+    }))
+}
+
+/// Finishes a sign-in with the provider's answer.
+///
+/// # Errors
+/// 404 for an unknown connection; those of the store. A refusal is not an error.
+pub async fn finish(app: &App, connection: &str, posted: Posted) -> Result<SignIn> {
+    let live = connection::find(app, connection).await?;
+    let side = saml_side(&live)?;
+    let posted = Arc::new(posted);
+    let request = match find_request(app, &live, &posted).await? {
+        Ok(request) => request,
+        Err(fault) => return refuse(app, &live, fault, ReturnTo::Account).await,
+    };
+    if !live.in_force.connection().enabled {
+        let denial = Denial::ConnectionDisabled;
+        let fault = Fault::new(
+            Reason::Denied(denial),
+            denial.code(),
+            "the connection is switched off",
+        );
+        return refuse(app, &live, fault, request.return_to).await;
+    }
+    let verified = verify(app, Arc::clone(&live), &posted, &request).await?;
+    let assertion = match verified {
+        Ok(assertion) => assertion,
+        Err(error) => return refuse(app, &live, fault_of(&error), request.return_to).await,
+    };
+    let names = &saml_side(&live)?.config.attributes;
+    let incoming = match translate::saml::incoming(live.in_force.connection(), &assertion, names) {
+        Ok(incoming) => incoming,
+        Err(error) => {
+            let fault = Fault::new(Reason::NotVerified, error.code(), error.to_string());
+            return refuse(app, &live, fault, request.return_to).await;
+        }
+    };
+    let return_to = match (&request.id, &side.config.idp_initiated) {
+        (None, Some(settings)) => landing::choose(app, settings, &posted.relay_state).await?,
+        (Some(_), _) | (None, None) => request.return_to,
+    };
+    login::finish(
+        app,
+        live,
+        Proven {
+            incoming,
+            return_to,
+            id_token: None,
+        },
+    )
+    .await
+}
+
+/// The request that an answer claims to belong to.
+struct Request {
+    /// Its id; none for an answer to no request.
+    id: Option<String>,
+    pending: PendingLogin,
+    return_to: ReturnTo,
+}
+
+/// Finds the pending request by the id that the answer names, and takes it. The name is not verified yet: a false one
+/// finds nothing, or a request that the verified answer then does not fit.
+async fn find_request(
+    app: &App,
+    live: &LiveConnection,
+    posted: &Arc<Posted>,
+) -> Result<Result<Request, Fault>> {
+    let peeked = {
+        let posted = Arc::clone(posted);
+        blocking(move || response::unverified_in_response_to(posted.response.as_bytes(), &Limits::MESSAGE))
+            .await?
+    };
+    let id = match peeked {
+        Ok(Some(id)) => id,
+        Ok(None) => {
+            return Ok(Ok(Request {
+                id: None,
+                pending: PendingLogin::default(),
+                return_to: ReturnTo::Account,
+            }));
+        }
+        Err(error) => return Ok(Err(fault_of(&error))),
+    };
+    let gone = |text: &str| Fault::new(Reason::AttemptGone, "saml_request_not_open", text);
+    // RelayState is ours and names the same request. Anything else was put there by somebody in between.
+    if !posted.relay_state.is_empty() && posted.relay_state != id {
+        return Ok(Err(gone(
+            "the relay state names another request than the response",
+        )));
+    }
+    let Some(browser) = &posted.browser else {
+        return Ok(Err(gone(
+            "the browser that brought the response never began a sign-in here",
+        )));
+    };
+    let party = Party {
+        connection: live.id(),
+        protocol: Protocol::Saml,
+        browser,
+    };
+    match pending_login::take(app, party, &id, Purpose::SignIn).await? {
+        Some((pending, return_to)) => Ok(Ok(Request {
+            id: Some(id),
+            pending,
+            return_to,
+        })),
+        None => Ok(Err(gone(
+            "no open request of this browser and connection: answered before, expired, or begun in another browser",
+        ))),
+    }
+}
+
+async fn verify(
+    app: &App,
+    live: Arc<LiveConnection>,
+    posted: &Arc<Posted>,
+    request: &Request,
+) -> Result<Result<VerifiedAssertion, SamlError>> {
+    let now = app.world.now();
+    let posted = Arc::clone(posted);
+    let (id, fresh_since) = (request.id.clone(), request.pending.fresh_since);
+    blocking(move || {
+        let Ok(side) = saml_side(&live) else {
+            return Err(SamlError::NoTrustedKey);
+        };
+        verify_now(side, posted.response.as_bytes(), id.as_deref(), fresh_since, now)
+    })
+    .await
+}
+
+fn verify_now(
+    side: &SamlSide,
+    response: &[u8],
+    request: Option<&str>,
+    fresh_since: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<VerifiedAssertion, SamlError> {
+    let expected = Expected {
+        allow_unsolicited: side.config.idp_initiated.is_some(),
+        clock_skew: side.clock_skew(),
+        authenticated_after: fresh_since,
+        authn_contexts: &side.config.requested_authn_context,
+        ..Expected::new(&side.acs_url, &side.entity_id, request)
+    };
+    response::verify(response, &side.trust(), &expected, now)
+}
+
+/// Runs work that keeps a processor busy where it does not hold up other requests.
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(AppError::internal)
+}
+
+/// Returns the SAML side of a connection.
+///
+/// # Errors
+/// 404 if the connection speaks another protocol.
+pub(super) fn saml_side(live: &LiveConnection) -> Result<&SamlSide> {
+    match &live.protocol {
+        LiveProtocol::Saml(side) => Ok(side),
+        LiveProtocol::Oidc(_) => Err(AppError::not_found()),
+    }
+}
+
+async fn refuse(app: &App, live: &LiveConnection, fault: Fault, return_to: ReturnTo) -> Result<SignIn> {
+    Ok(SignIn::Refused(
+        refusal::record(app, live.in_force.connection(), fault, return_to).await?,
+    ))
+}
+
+/// Tells whether newer keys of the provider could mend the error.
+fn is_about_keys(error: &SamlError) -> bool {
+    matches!(
+        error,
+        SamlError::SignatureInvalid | SamlError::NoTrustedKey | SamlError::KeyAlgorithmMismatch
+    )
+}
+
+fn fault_of(error: &SamlError) -> Fault {
+    let reason = if matches!(error, SamlError::Status { .. }) {
+        Reason::ProviderRefused
+    } else if *error == SamlError::Unsolicited {
+        Reason::UnsolicitedRefused
+    } else if *error == SamlError::InResponseToMismatch {
+        Reason::AttemptGone
+    } else {
+        Reason::NotVerified
+    };
+    Fault::new(reason, error.code(), error.to_string())
+}

@@ -1,0 +1,115 @@
+//! The session of the person in front of the browser.
+//!
+//! Sessions live in the store, found by the digest of the cookie's token: the database never holds what opens one.
+//! They end by idling, by age, by revocation, or with the account. Never opened here: only a decision opens one.
+
+use axum::http::HeaderMap;
+use provost_kernel::directory::Account;
+use provost_store::SessionRecord;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::app::App;
+use crate::cookie::Cookie;
+use crate::error::Result;
+use crate::flow::form_token;
+use crate::world::digest_of;
+
+/// A live session and whose it is.
+#[derive(Clone, Debug)]
+pub struct ActiveSession {
+    /// The session.
+    pub session: SessionRecord,
+    /// The account, active.
+    pub account: Account,
+    /// Token for forms of this session.
+    pub form_token: String,
+}
+
+/// Finds the live session that the browser's cookie opens, and notes its use (at most once a minute).
+///
+/// # Errors
+/// Those of the store. No session, or one that has ended, is not an error.
+pub async fn current_session(app: &App, headers: &HeaderMap) -> Result<Option<ActiveSession>> {
+    let Some(token) = Cookie::Session.read(&app.config, headers) else {
+        return Ok(None);
+    };
+    let digest = digest_of(&token);
+    let now = app.world.now();
+    let found = app
+        .store
+        .read(|reader| {
+            Box::pin(async move {
+                let Some(session) = reader
+                    .session_by_digest(&digest)
+                    .await?
+                    .filter(|one| one.is_live(now))
+                else {
+                    return Ok(None);
+                };
+                let account = reader.account(&session.account).await?;
+                Ok::<_, provost_store::StoreError>(account.map(|account| (session, account)))
+            })
+        })
+        .await?;
+    let Some((session, account)) = found else {
+        return Ok(None);
+    };
+    if now.duration_since(session.last_seen_at).as_secs() >= TOUCH_SECONDS {
+        let id = session.id.clone();
+        app.store
+            .write(move |tx| Box::pin(async move { tx.touch_session(&id, now).await }))
+            .await?;
+    }
+    Ok(Some(ActiveSession {
+        session,
+        account,
+        form_token: form_token::token_for(&token),
+    }))
+}
+
+/// How often a session's use is written down, in seconds.
+const TOUCH_SECONDS: i64 = 60;
+
+impl ActiveSession {
+    /// Returns who this is, for people: the address, else the name, else the id.
+    pub fn label(&self) -> String {
+        let account = &self.account;
+        account
+            .email
+            .as_ref()
+            .map(ToString::to_string)
+            .or_else(|| account.display_name.clone())
+            .or_else(|| account.user_name.clone())
+            .unwrap_or_else(|| account.id.to_string())
+    }
+}
+
+/// Ends the session that a browser had before it gets a new one, unless both are of the same account: then apps
+/// signed in by the old one go on. The new session has a new identifier in any case (fixation).
+///
+/// # Errors
+/// Those of the store.
+pub async fn replace(app: &App, headers: &HeaderMap, new_token: &SecretString) -> Result<()> {
+    let Some(old) = Cookie::Session.read(&app.config, headers) else {
+        return Ok(());
+    };
+    let (old, new) = (digest_of(&old), digest_of(new_token.expose_secret()));
+    let now = app.world.now();
+    app.store
+        .write(move |tx| {
+            Box::pin(async move {
+                let (old, new) = (
+                    tx.session_by_digest(&old).await?,
+                    tx.session_by_digest(&new).await?,
+                );
+                if let (Some(old), Some(new)) = (old, new)
+                    && old.account != new.account
+                {
+                    tx.revoke_session(&old.id, "replaced", now).await?;
+                }
+                Ok::<_, provost_store::StoreError>(())
+            })
+        })
+        .await?;
+    Ok(())
+}

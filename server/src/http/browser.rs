@@ -1,0 +1,125 @@
+//! The browser behind a request: its own secret, its forms, its cookies on the way out.
+//!
+//! Forms are accepted from our own pages only: the browser must say so (`Origin`, `Sec-Fetch-Site`) where it says
+//! anything, and the form's token must belong to the browser's cookie.
+
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::Response;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::app::App;
+use crate::config::Config;
+use crate::cookie::Cookie;
+use crate::error::{AppError, Result};
+use crate::flow::{form_token, sign_in};
+
+/// A browser with a secret of its own, made on the spot if it had none.
+pub struct Browser {
+    /// The secret.
+    pub secret: String,
+    is_new: bool,
+}
+
+impl Browser {
+    /// Reads the browser's secret, or makes one.
+    ///
+    /// # Errors
+    /// 500 without random bytes.
+    pub fn of(app: &App, headers: &HeaderMap) -> Result<Self> {
+        match Cookie::Browser.read(&app.config, headers) {
+            Some(secret) => Ok(Self {
+                secret,
+                is_new: false,
+            }),
+            None => Ok(Self {
+                secret: sign_in::new_browser(app)?,
+                is_new: true,
+            }),
+        }
+    }
+
+    /// Returns the token for forms of this browser.
+    pub fn form_token(&self) -> String {
+        form_token::token_for(&self.secret)
+    }
+
+    /// Has the browser keep its secret, if it is new.
+    pub fn remember(&self, config: &Config, response: Response) -> Response {
+        if self.is_new {
+            with_cookie(response, Cookie::Browser.set(config, &self.secret))
+        } else {
+            response
+        }
+    }
+}
+
+/// Refuses a form that did not come from our own pages, or not from this browser.
+///
+/// # Errors
+/// 403 with a text that says what to do.
+pub fn check_form(app: &App, headers: &HeaderMap, posted: &str) -> Result<()> {
+    let secret = Cookie::Browser.read(&app.config, headers);
+    check_origin(&app.config, headers)?;
+    if form_token::is_genuine(secret.as_deref(), posted) {
+        Ok(())
+    } else {
+        Err(stale())
+    }
+}
+
+/// Refuses a form of a signed-in person that did not come from our own pages, or not from her session.
+///
+/// # Errors
+/// 403 with a text that says what to do.
+pub fn check_session_form(app: &App, headers: &HeaderMap, posted: &str) -> Result<()> {
+    let secret = Cookie::Session.read(&app.config, headers);
+    check_origin(&app.config, headers)?;
+    if form_token::is_genuine(secret.as_deref(), posted) {
+        Ok(())
+    } else {
+        Err(stale())
+    }
+}
+
+fn stale() -> AppError {
+    AppError::forbidden(
+        "form_stale",
+        "This form is no longer good. Go back, reload the page and try again.",
+    )
+}
+
+fn check_origin(config: &Config, headers: &HeaderMap) -> Result<()> {
+    let ours = config.public_url.origin().ascii_serialization();
+    let foreign = |name: header::HeaderName, good: &dyn Fn(&str) -> bool| {
+        headers
+            .get(name)
+            .is_some_and(|value| !value.to_str().is_ok_and(good))
+    };
+    let fetch_site = header::HeaderName::from_static("sec-fetch-site");
+    let is_foreign = foreign(header::ORIGIN, &|origin| origin == ours)
+        || foreign(fetch_site, &|site| matches!(site, "same-origin" | "none"));
+    if is_foreign {
+        return Err(AppError::forbidden(
+            "form_foreign",
+            "This form was sent from another site.",
+        ));
+    }
+    Ok(())
+}
+
+/// Gives the browser the cookie of its new session.
+pub fn signed_in(config: &Config, response: Response, token: &SecretString) -> Response {
+    with_cookie(response, Cookie::Session.set(config, token.expose_secret()))
+}
+
+/// Has the browser forget its session.
+pub fn signed_out(config: &Config, response: Response) -> Response {
+    with_cookie(response, Cookie::Session.clear(config))
+}
+
+fn with_cookie(mut response: Response, cookie: Option<HeaderValue>) -> Response {
+    if let Some(cookie) = cookie {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}

@@ -1,0 +1,150 @@
+//! A verified SAML assertion as an identity that asks to sign in.
+
+use std::collections::BTreeMap;
+
+use provost_kernel::connection::{Connection, Protocol};
+use provost_kernel::directory::Subject;
+use provost_kernel::email::Email;
+use provost_kernel::incoming::{AuthenticationContext, Incoming, Normalized, OneTimeProof};
+use provost_saml::attributes::{self, FORMAT_TRANSIENT, FORMAT_UNSPECIFIED, NormalizedAttributes};
+use provost_saml::response::{Attribute, VerifiedAssertion};
+use serde_json::{Map, Value};
+
+/// Why a verified assertion is no identity for this connection.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AssertionError {
+    /// A transient NameID changes with every sign-in: each would become a new person.
+    #[error(
+        "the NameID is transient: have the identity provider send a persistent one, or name an attribute for the subject"
+    )]
+    TransientSubject,
+    /// The attribute that shall hold the subject is missing or has not exactly one value.
+    #[error("the attribute {0} that holds the subject is missing or has not exactly one value")]
+    SubjectAttribute(String),
+}
+
+impl AssertionError {
+    /// Returns the stable code.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::TransientSubject => "claims_transient_subject",
+            Self::SubjectAttribute(_) => "claims_subject_attribute",
+        }
+    }
+}
+
+/// Translates. `names` are the connection's own attribute names by field (`subject`, `email`, `given_name`,
+/// `family_name`, `display_name`, `user_name`, `groups`, `account_id`, `permission_profile_id`).
+///
+/// # Errors
+/// [`AssertionError`].
+pub fn incoming(
+    connection: &Connection,
+    assertion: &VerifiedAssertion,
+    names: &BTreeMap<String, String>,
+) -> Result<Incoming, AssertionError> {
+    Ok(Incoming {
+        connection: connection.id.clone(),
+        protocol: Protocol::Saml,
+        subject: subject(assertion, names)?,
+        normalized: normalized(connection, assertion, names),
+        claims: claims(assertion.attributes()),
+        authentication: AuthenticationContext {
+            at: Some(assertion.authn_instant()),
+            methods: Vec::new(),
+            class: assertion.authn_context().map(str::to_owned),
+            upstream_session: assertion.session_index().map(str::to_owned),
+            session_ends: assertion.session_not_on_or_after(),
+        },
+        proof: Some(OneTimeProof {
+            issuer: assertion.issuer().to_owned(),
+            id: assertion.assertion_id().to_owned(),
+            until: assertion.replay_until(),
+        }),
+    })
+}
+
+fn subject(
+    assertion: &VerifiedAssertion,
+    names: &BTreeMap<String, String>,
+) -> Result<Subject, AssertionError> {
+    let issuer = assertion.issuer().to_owned();
+    if let Some(name) = names.get("subject") {
+        return match find(assertion.attributes(), name).map(|found| found.values.as_slice()) {
+            Some([value]) if !value.is_empty() => Ok(Subject {
+                issuer,
+                format: format!("attribute:{name}"),
+                value: value.clone(),
+            }),
+            Some(_) | None => Err(AssertionError::SubjectAttribute(name.clone())),
+        };
+    }
+    let name_id = assertion.name_id();
+    // An absent Format means "unspecified" (SAML core 2.2.2): the same person either way.
+    let format = name_id.format.as_deref().unwrap_or(FORMAT_UNSPECIFIED);
+    if format == FORMAT_TRANSIENT {
+        return Err(AssertionError::TransientSubject);
+    }
+    Ok(Subject {
+        issuer,
+        format: format.to_owned(),
+        value: name_id.value.clone(),
+    })
+}
+
+fn normalized(
+    connection: &Connection,
+    assertion: &VerifiedAssertion,
+    names: &BTreeMap<String, String>,
+) -> Normalized {
+    let known: NormalizedAttributes = attributes::normalize(assertion);
+    let list = assertion.attributes();
+    // A name that the administrator chose replaces the known names; nothing falls back behind her back.
+    let field = |field: &str, known: Option<String>| match names.get(field) {
+        Some(name) => find(list, name).and_then(|found| first(&found.values)),
+        None => known,
+    };
+    let groups = match names.get("groups") {
+        Some(name) => find(list, name)
+            .map(|found| found.values.clone())
+            .unwrap_or_default(),
+        None => known.groups,
+    };
+    let email = field("email", known.email).and_then(|text| Email::parse(&text).ok());
+    Normalized {
+        // SAML has no word for "verified". The provider speaks for the domains that its organization has proved.
+        email_verified: email.as_ref().is_some_and(|email| connection.serves(email)),
+        email,
+        given_name: field("given_name", known.given_name),
+        family_name: field("family_name", known.family_name),
+        display_name: field("display_name", known.display_name),
+        user_name: field("user_name", known.user_name),
+        groups,
+        account_id: field("account_id", known.account_id),
+        permission_profile_id: field("permission_profile_id", known.permission_profile_id),
+    }
+}
+
+/// Every attribute under its own name, as a list even when single.
+fn claims(list: &[Attribute]) -> Map<String, Value> {
+    list.iter()
+        .map(|attribute| (attribute.name.clone(), Value::from(attribute.values.clone())))
+        .collect()
+}
+
+/// Finds an attribute by the name that an administrator typed: exactly, else without regard to case.
+fn find<'a>(list: &'a [Attribute], name: &str) -> Option<&'a Attribute> {
+    let exact = list.iter().find(|attribute| attribute.name == name);
+    exact.or_else(|| {
+        list.iter()
+            .find(|attribute| attribute.name.eq_ignore_ascii_case(name))
+    })
+}
+
+fn first(values: &[String]) -> Option<String> {
+    values
+        .iter()
+        .map(|value| value.trim())
+        .find(|value| !value.is_empty())
+        .map(str::to_owned)
+}
