@@ -75,6 +75,7 @@ pub async fn end_session(app: &App, active: &ActiveSession, session: &str) -> Re
             })
         })
         .await?;
+    app.ring_jobs();
     Ok(is_current)
 }
 

@@ -13,7 +13,7 @@ use provost_store::StoreError;
 use crate::app::App;
 use crate::error::{AppError, Result};
 use crate::flow::connection::{self, LiveConnection, OidcSide};
-use crate::flow::oidc_login::{may_be_new_key, oidc_side};
+use crate::flow::oidc_login::oidc_side;
 
 /// Ends the sessions that a logout token names.
 ///
@@ -27,6 +27,7 @@ pub async fn receive(app: &App, connection: &str, token: &str) -> Result<()> {
     match end_sessions(app, &live, side, &verified).await {
         Ok(count) => {
             tracing::info!(connection = %live.id(), count, "sessions ended by the identity provider");
+            app.ring_jobs();
             Ok(())
         }
         Err(StoreError::ProofSpent) => Err(refused("logout_token_replayed")),
@@ -72,7 +73,7 @@ async fn verify(
         Ok(verified) => return Ok(verified),
         Err(error) => error,
     };
-    if may_be_new_key(error)
+    if error.may_need_newer_keys()
         && let Ok(keys) = app.providers.keys(app, side, live.id(), Want::NewerKeys).await
     {
         return logout_token::verify(token, &keys, &expected, now).map_err(|error| fault(live, error));

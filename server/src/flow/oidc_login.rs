@@ -254,7 +254,7 @@ async fn verify(
         Ok(verified) => return Ok((verified, keys)),
         Err(error) => error,
     };
-    if !may_be_new_key(error) {
+    if !error.may_need_newer_keys() {
         return Err(error.into());
     }
     // A provider that cannot be asked again leaves the first error standing.
@@ -272,17 +272,6 @@ fn oldest(pending: &PendingLogin, now: Timestamp) -> Option<SignedDuration> {
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),
     }
-}
-
-/// Tells whether newer keys of the provider could mend the error.
-pub(super) fn may_be_new_key(error: OidcError) -> bool {
-    matches!(
-        error,
-        OidcError::KidUnknown
-            | OidcError::SignatureInvalid
-            | OidcError::NoUsableKey
-            | OidcError::AlgKeyMismatch
-    )
 }
 
 /// Collects the claims: the ID token's, with userinfo merged in where the connection asks for it.

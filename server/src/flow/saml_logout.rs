@@ -94,7 +94,8 @@ pub async fn request(
     };
     match end_sessions(app, &live, &verified).await {
         Ok(count) => {
-            tracing::info!(connection = %live.id(), count, "sessions ended by the identity provider")
+            tracing::info!(connection = %live.id(), count, "sessions ended by the identity provider");
+            app.ring_jobs();
         }
         Err(StoreError::ProofSpent) => {
             let text = "the same logout request was presented before";
