@@ -1,2 +1,24 @@
-//! x
+//! The declarative file: `provost apply` and `provost export`.
+//!
+//! Owns the way from a YAML or JSON text to stored organizations, connections, applications and users, and back.
+//! Everything is checked before anything is kept, all in one transaction; a dry run is the same transaction,
+//! rolled back. People are only ever written through the kernel's decisions.
+
+mod applying;
+mod check;
+mod diff;
 pub mod document;
+mod export;
+mod protocol;
+mod public_domains;
+mod read;
+mod report;
+mod write;
+
+pub use applying::{Mode, apply};
+pub use document::{Document, schema};
+pub use export::{ExportError, export, render};
+pub use protocol::refreshed;
+pub use public_domains::is_public_mail_domain;
+pub use read::{ReadError, read};
+pub use report::{ApplyError, Problem, Report};

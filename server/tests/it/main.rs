@@ -2,6 +2,8 @@
 
 mod app;
 mod directory;
+mod declarative;
+mod documents;
 mod jobs;
 mod ops;
 mod saml;

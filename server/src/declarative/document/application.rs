@@ -56,6 +56,25 @@ pub struct ApplicationEntry {
 }
 
 impl ApplicationEntry {
+    /// Writes a stored registration as an entry, without its secret.
+    pub fn new(client_id: String, config: ApplicationConfig, organizations: Organizations) -> Self {
+        Self {
+            client_id,
+            client_secret: None,
+            name: config.name,
+            organizations,
+            application_type: config.application_type,
+            redirect_uris: config.redirect_uris,
+            post_logout_redirect_uris: config.post_logout_redirect_uris,
+            backchannel_logout_uri: config.backchannel_logout_uri,
+            token_endpoint_auth_method: config.token_endpoint_auth_method,
+            jwks: config.jwks,
+            id_token_signed_response_alg: config.id_token_signed_response_alg,
+            allow_without_pkce: config.allow_without_pkce,
+            offline_access: config.offline_access,
+        }
+    }
+
     /// Returns the registration as it is stored.
     pub fn config(&self) -> ApplicationConfig {
         ApplicationConfig {

@@ -1,0 +1,115 @@
+//! Writes the resolved document inside one transaction, noting each difference. One file per kind of thing.
+
+mod application;
+mod connection;
+mod organization;
+mod user;
+
+pub(super) use connection::TOKEN_KIND;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use provost_kernel::id::{ConnectionId, OrganizationId};
+use provost_kernel::incoming::Fresh;
+use provost_kernel::provision::Actor;
+use provost_store::{NewEvent, Tx};
+use serde_json::Value;
+
+use super::document::Document;
+use super::protocol::Resolved;
+use super::report::{ApplyError, Problem, Report};
+use crate::config::Config;
+use crate::world::World;
+
+/// Everything that writing needs, prepared outside the transaction.
+pub(super) struct Prepared {
+    /// The document.
+    pub(super) document: Document,
+    /// Its connections, resolved, in the same order.
+    pub(super) connections: Vec<Resolved>,
+    /// Hashes of passwords that were given in plain, by position of the user.
+    pub(super) password_hashes: Vec<Option<String>>,
+    /// Source of identifiers.
+    pub(super) world: World,
+    /// Configuration.
+    pub(super) config: Arc<Config>,
+    /// When.
+    pub(super) now: Timestamp,
+    /// Warnings found so far.
+    pub(super) report: Report,
+}
+
+/// The state of one run.
+struct Run<'a> {
+    tx: &'a mut Tx,
+    prepared: &'a Prepared,
+    report: Report,
+    problems: Vec<Problem>,
+}
+
+/// Writes everything.
+///
+/// # Errors
+/// [`ApplyError::Problems`] with all that is wrong, or the store's error; the caller's transaction is rolled back.
+pub(super) async fn everything(tx: &mut Tx, prepared: &Prepared) -> Result<Report, ApplyError> {
+    let mut run = Run { tx, prepared, report: prepared.report.clone(), problems: Vec::new() };
+    for entry in &prepared.document.organizations {
+        run.organization(entry).await?;
+    }
+    // A reference to something that could not be written would only repeat the same complaint.
+    run.stop_if_problems()?;
+    for (entry, resolved) in prepared.document.connections.iter().zip(&prepared.connections) {
+        run.connection(entry, resolved).await?;
+    }
+    for entry in &prepared.document.applications {
+        run.application(entry).await?;
+    }
+    run.stop_if_problems()?;
+    for (position, entry) in prepared.document.users.iter().enumerate() {
+        run.user(position, entry).await?;
+    }
+    if prepared.document.prune {
+        run.prune().await?;
+    }
+    run.stop_if_problems()?;
+    Ok(run.report)
+}
+
+impl Run<'_> {
+    fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
+        self.problems.push(Problem::new(path, message));
+    }
+
+    fn stop_if_problems(&mut self) -> Result<(), ApplyError> {
+        if self.problems.is_empty() {
+            return Ok(());
+        }
+        Err(ApplyError::Problems(std::mem::take(&mut self.problems)))
+    }
+
+    /// Notes an audit event. `data` holds names of fields or whole values that are no secrets.
+    fn audit(&mut self, kind: &str, organization: Option<&OrganizationId>, connection: Option<&ConnectionId>, data: Value) {
+        self.tx.record(NewEvent {
+            at: self.prepared.now,
+            kind: kind.to_owned(),
+            actor: Actor::File.label(),
+            account: None,
+            organization: organization.cloned(),
+            connection: connection.cloned(),
+            trace: None,
+            data,
+        });
+    }
+
+    fn fresh(&self) -> Result<Fresh, ApplyError> {
+        Ok(self.prepared.world.fresh()?.0)
+    }
+
+    /// Deletes what the document does not mention.
+    async fn prune(&mut self) -> Result<(), ApplyError> {
+        self.prune_applications().await?;
+        self.prune_connections().await?;
+        self.prune_organizations().await
+    }
+}
