@@ -14,7 +14,6 @@ use super::protocol::{self, Context};
 use super::report::{ApplyError, Report};
 use super::write::{self, Prepared};
 use crate::app::App;
-use crate::flow::passwords::Passwords;
 
 /// Whether anything is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,14 +79,13 @@ async fn stored_connection(app: &App, id: &str) -> Result<Option<ConnectionRecor
 
 /// Hashes plain passwords of accounts that have none yet; hashing is slow and must not happen inside the transaction.
 async fn password_hashes(app: &App, document: &Document) -> Result<Vec<Option<String>>, ApplyError> {
-    let passwords = Passwords::default();
     let mut hashes = Vec::with_capacity(document.users.len());
     for user in &document.users {
         let hash = match (&user.password, Email::parse(&user.email)) {
             (Some(password), Ok(email)) if !has_password(app, &email).await? => {
                 let password = SecretString::from(password.expose().to_owned());
                 let salt = app.world.bytes::<16>()?;
-                let hash = passwords.hash(password, salt).await;
+                let hash = app.passwords.hash(password, salt).await;
                 Some(hash.map_err(|error| ApplyError::Password(crate::error::chain(&error)))?)
             }
             (Some(_) | None, _) => None,

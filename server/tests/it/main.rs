@@ -1,8 +1,8 @@
 //! Black-box tests over the router, named after URLs and behavior. One binary, so that linking is paid once.
 
 mod app;
-mod directory;
 mod declarative;
+mod directory;
 mod documents;
 mod jobs;
 mod ops;

@@ -67,6 +67,7 @@ impl ApplicationEntry {
             redirect_uris: config.redirect_uris,
             post_logout_redirect_uris: config.post_logout_redirect_uris,
             backchannel_logout_uri: config.backchannel_logout_uri,
+            initiate_login_uri: config.initiate_login_uri,
             token_endpoint_auth_method: config.token_endpoint_auth_method,
             jwks: config.jwks,
             id_token_signed_response_alg: config.id_token_signed_response_alg,
