@@ -5,7 +5,7 @@ use bergshamra_xml::NodeSet;
 use uppsala::{Document, NodeId};
 
 use crate::error::{Quote, SamlError};
-use crate::xml::{Node, names};
+use crate::xml::{MAX_NAMESPACE_WORK, Node, names};
 
 /// Most prefixes in one InclusiveNamespaces list: each is looked up at every element.
 const MAX_PREFIXES: usize = 16;
@@ -58,6 +58,13 @@ impl Canonicalization {
         element: Node<'_, '_>,
         without: Option<Node<'_, '_>>,
     ) -> Result<String, SamlError> {
+        let prefixes = match self {
+            Self::Inclusive => 0,
+            Self::Exclusive(prefixes) => prefixes.len(),
+        };
+        if element.tree().elements().saturating_mul(prefixes) > MAX_NAMESPACE_WORK {
+            return Err(SamlError::TooManyNamespaces);
+        }
         self.apply_raw(
             element.tree().document(),
             element.node_id(),
@@ -110,6 +117,18 @@ mod tests {
             let hidden = method.apply(tree.root(), Some(tree.root()));
             assert_eq!(hidden, Err(SamlError::CanonicalizationFailed));
             assert_eq!(method.apply(tree.root(), None).unwrap(), "<a><b></b></a>");
+        }
+    }
+
+    #[test]
+    fn prefix_lists_over_many_elements_are_refused() {
+        let listed = Canonicalization::Exclusive((0..16).map(|i| format!("p{i}")).collect());
+        for (count, accepted) in [(9_374, true), (9_375, false)] {
+            let text = format!("<a>{}</a>", "<b/>".repeat(count));
+            let tree = Tree::parse(&text, &Limits::MESSAGE, Dialect::Message).unwrap();
+            let outcome = listed.apply(tree.root(), None);
+            assert_eq!(outcome.is_ok(), accepted, "{count}");
+            assert!(accepted || outcome == Err(SamlError::TooManyNamespaces));
         }
     }
 }

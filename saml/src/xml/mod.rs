@@ -6,4 +6,4 @@ pub(crate) mod text;
 pub(crate) mod tree;
 
 pub(crate) use scan::Dialect;
-pub(crate) use tree::{Node, Tree};
+pub(crate) use tree::{MAX_NAMESPACE_WORK, Node, Tree};

@@ -14,6 +14,9 @@ use crate::limits::Limits;
 
 /// Most namespace declarations in scope at one place; bounds the work of canonicalization.
 const MAX_NAMESPACES_IN_SCOPE: usize = 64;
+/// Most pairs of an element and a namespace or prefix that canonicalization may have to look at. It compares
+/// every declaration in scope at every element, so a small message could otherwise cost half a second.
+pub(crate) const MAX_NAMESPACE_WORK: usize = 150_000;
 /// Longest ID accepted.
 const MAX_ID: usize = 256;
 
@@ -21,6 +24,7 @@ const MAX_ID: usize = 256;
 pub(crate) struct Tree<'a> {
     doc: Document<'a>,
     root: NodeId,
+    elements: usize,
 }
 
 /// One element of a [`Tree`].
@@ -45,8 +49,12 @@ impl<'a> Tree<'a> {
             .parse(text)
             .map_err(|_| SamlError::Malformed)?;
         let root = doc.document_element().ok_or(SamlError::Malformed)?;
-        let tree = Self { doc, root };
-        tree.check_namespaces()?;
+        let mut tree = Self {
+            doc,
+            root,
+            elements: 0,
+        };
+        tree.check_namespaces(dialect)?;
         if dialect == Dialect::Message {
             tree.check_ids()?;
         }
@@ -66,8 +74,14 @@ impl<'a> Tree<'a> {
         &self.doc
     }
 
-    /// Refuses relative namespace names and runaway declarations.
-    fn check_namespaces(&self) -> Result<(), SamlError> {
+    /// Returns the number of elements.
+    pub(crate) fn elements(&self) -> usize {
+        self.elements
+    }
+
+    /// Refuses relative namespace names and runaway declarations, and counts the elements.
+    fn check_namespaces(&mut self, dialect: Dialect) -> Result<(), SamlError> {
+        let mut work = 0usize;
         let mut open = vec![(self.root, 0usize)];
         while let Some((id, inherited)) = open.pop() {
             let Some(element) = self.doc.element(id) else {
@@ -83,7 +97,11 @@ impl<'a> Tree<'a> {
                 }
             }
             let in_scope = inherited.saturating_add(element.namespace_declarations.len());
-            if in_scope > MAX_NAMESPACES_IN_SCOPE {
+            self.elements += 1;
+            work = work.saturating_add(in_scope);
+            // Metadata is never canonicalized.
+            let toil = dialect == Dialect::Message && work > MAX_NAMESPACE_WORK;
+            if in_scope > MAX_NAMESPACES_IN_SCOPE || toil {
                 return Err(SamlError::TooManyNamespaces);
             }
             open.extend(self.doc.children_iter(id).map(|child| (child, in_scope)));
@@ -310,6 +328,9 @@ mod tests {
             .concat();
         let nested = format!("<a{many}><b{many}><c{many}><d{many}><e{many}/></d></c></b></a>");
         assert_eq!(code(&nested), "saml_too_many_namespaces");
+        let wide = |count: usize| format!("<a{many}>{}</a>", "<b/>".repeat(count));
+        assert_eq!(code(&wide(4_999)), "ok");
+        assert_eq!(code(&wide(5_000)), "saml_too_many_namespaces");
     }
 
     #[test]
