@@ -258,11 +258,13 @@ async fn sqlite_files_are_private_and_memory_databases_refused() {
 
 #[tokio::test]
 async fn an_unknown_kind_of_url_is_refused() {
+    let database = Database::sqlite();
     let config = StoreConfig {
         url: "mysql://x".to_owned(),
-        ..Database::sqlite().config()
+        ..database.config()
     };
     assert_eq!(Store::open(&config).await.unwrap_err().code(), "refused");
+    database.remove().await;
 }
 
 #[tokio::test]
