@@ -68,6 +68,9 @@ async function route(app, request, response) {
 }
 
 async function login(app, url, response) {
+  const { iss, ...parameters } = Object.fromEntries(url.searchParams);
+  // A sign-in that somebody else began (OpenID Connect Core 4): only for the provider that we know.
+  if (iss && iss !== app.config.serverMetadata().issuer) return response.writeHead(400).end('unknown issuer');
   const verifier = client.randomPKCECodeVerifier();
   const pending = { verifier, state: client.randomState(), nonce: client.randomNonce() };
   const address = client.buildAuthorizationUrl(app.config, {
@@ -77,7 +80,7 @@ async function login(app, url, response) {
     code_challenge_method: 'S256',
     state: pending.state,
     nonce: pending.nonce,
-    ...Object.fromEntries(url.searchParams),
+    ...parameters,
   });
   const cookie = Buffer.from(JSON.stringify(pending)).toString('base64url');
   response.writeHead(302, { location: address.href, 'set-cookie': `${app.clientId}_pending=${cookie}; Path=/; HttpOnly; SameSite=Lax` }).end();

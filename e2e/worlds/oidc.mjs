@@ -81,7 +81,7 @@ function upstreamClient(installation, id, way, clientKey) {
     token_endpoint_auth_method: way.method,
     id_token_signed_response_alg: way.algorithm,
     redirect_uris: [`${installation.origin}/sso/${id}/oidc/callback`],
-    post_logout_redirect_uris: [`${installation.origin}/logout/done`],
+    post_logout_redirect_uris: [`${installation.origin}/sso/${id}/oidc/logged-out`],
     backchannel_logout_uri: `${installation.origin}/sso/${id}/oidc/backchannel-logout`,
     backchannel_logout_session_required: true,
   };
