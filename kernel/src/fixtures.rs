@@ -395,7 +395,7 @@ impl World {
         for change in &plan.changes {
             match change {
                 Change::CreateAccount { account } => {
-                    self.accounts.push(known(*account.clone(), &[], Vec::new()))
+                    self.accounts.push(known(*account.clone(), &[], Vec::new()));
                 }
                 Change::UpdateProfile {
                     account,
@@ -432,46 +432,64 @@ impl World {
                     self.get_mut(account).links.push(link.clone());
                 }
                 Change::Unlink { account, link } => self.get_mut(account).links.retain(|held| held != link),
-                Change::AddMembership { account, membership } => {
-                    let known = self.get_mut(account);
-                    assert!(
-                        !known
-                            .memberships
-                            .iter()
-                            .any(|held| held.organization == membership.organization)
-                    );
-                    known.memberships.push(membership.clone());
-                }
-                Change::UpdateMembership {
-                    account,
-                    organization,
-                    version,
-                    edits,
-                } => {
-                    assert!(!edits.is_empty());
-                    let known = self.get_mut(account);
-                    let held = known
-                        .memberships
-                        .iter_mut()
-                        .find(|held| held.organization == *organization)
-                        .unwrap();
-                    assert_eq!(held.version, *version);
-                    held.version += 1;
-                    edits.iter().for_each(|change| edit(held, change));
-                }
-                Change::RemoveMembership {
-                    account,
-                    organization,
-                    ..
-                } => {
-                    self.get_mut(account)
-                        .memberships
-                        .retain(|held| held.organization != *organization);
-                }
+                Change::AddMembership { .. }
+                | Change::UpdateMembership { .. }
+                | Change::RemoveMembership { .. } => self.apply_to_membership(change),
                 Change::RevokeSessions { .. } | Change::Alert { .. } => {}
             }
         }
         self.check_unique();
+    }
+
+    fn apply_to_membership(&mut self, change: &Change) {
+        match change {
+            Change::AddMembership { account, membership } => {
+                let known = self.get_mut(account);
+                assert!(
+                    !known
+                        .memberships
+                        .iter()
+                        .any(|held| held.organization == membership.organization)
+                );
+                known.memberships.push(membership.clone());
+            }
+            Change::UpdateMembership {
+                account,
+                organization,
+                version,
+                edits,
+            } => {
+                assert!(!edits.is_empty());
+                let known = self.get_mut(account);
+                let held = known
+                    .memberships
+                    .iter_mut()
+                    .find(|held| held.organization == *organization)
+                    .unwrap();
+                assert_eq!(held.version, *version);
+                held.version += 1;
+                for change in edits {
+                    edit(held, change);
+                }
+            }
+            Change::RemoveMembership {
+                account,
+                organization,
+                ..
+            } => {
+                self.get_mut(account)
+                    .memberships
+                    .retain(|held| held.organization != *organization);
+            }
+            Change::CreateAccount { .. }
+            | Change::UpdateProfile { .. }
+            | Change::SetStatus { .. }
+            | Change::SetAuthentication { .. }
+            | Change::Link { .. }
+            | Change::Unlink { .. }
+            | Change::RevokeSessions { .. }
+            | Change::Alert { .. } => panic!("no change of a membership: {change:?}"),
+        }
     }
 
     fn check_unique(&self) {
@@ -540,7 +558,7 @@ fn edit(held: &mut Membership, edit: &MembershipEdit) {
             });
         }
         MembershipEdit::RevokeWorkspace { workspace } => {
-            held.workspaces.retain(|grant| grant.id != *workspace)
+            held.workspaces.retain(|grant| grant.id != *workspace);
         }
         MembershipEdit::SetAllWorkspaces { source } => held.all_workspaces.clone_from(source),
         MembershipEdit::SetLicense { from, to } => {

@@ -131,7 +131,7 @@ impl<'a> Attempt<'a> {
             Ok(person) => person,
             Err(refusal) => {
                 // Whom it was about stays in the trace; nothing about them is written.
-                let person = refusal.account.map(|account| Person::untouched(account));
+                let person = refusal.account.map(Person::untouched);
                 return Ended {
                     person,
                     refused: Some(refusal.denial),

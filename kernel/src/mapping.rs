@@ -23,6 +23,7 @@ mod workspace;
 pub use claims::Claims;
 pub(crate) use placement::{AssertionIds, Placement, Skip, owner_role_ids, place};
 pub(crate) use suggest::suggest;
+pub(crate) use workspace::Given;
 
 /// A connection with its policies compiled: what is in force at a sign-in. Share it in an `Arc`.
 #[derive(Clone, Debug)]

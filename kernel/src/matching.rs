@@ -250,13 +250,12 @@ impl<'a> Search<'a, '_> {
                 _ if any_bound && !bound => {}
                 Status::Active => hits.live.push(candidate),
                 Status::Invited if bound => hits.live.push(candidate),
-                Status::Invited => {}
                 Status::Suspended | Status::Deactivated => hits.inactive.push(candidate),
                 // Only the directory's own deletion is remembered here; what an admin deleted is known by its link (C-29).
                 Status::Deleted if bound && candidate.account.status_origin == Origin::Scim => {
                     hits.inactive.push(candidate);
                 }
-                Status::Deleted => {}
+                Status::Invited | Status::Deleted => {}
             }
         }
         hits

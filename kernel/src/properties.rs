@@ -481,7 +481,7 @@ proptest! {
         let actor = if operator { Actor::Operator { account: None } } else { Actor::Scim { connection: "okta".into() } };
         let request = Request { actor, action };
         let in_force = with(|_| {});
-        let mut decide = |world: &mut World| {
+        let decide = |world: &mut World| {
             let facts = world.facts(&crate::provision::need(&request));
             let decision = crate::provision::decide(&request, &facts, Some(&in_force), &fresh(1), now());
             world.apply(&decision.plan);

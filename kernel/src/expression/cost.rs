@@ -95,6 +95,9 @@ impl Linear {
     }
 }
 
+/// Size of a number, boolean or null.
+const SCALAR: Linear = Linear::new(0, 8);
+
 /// What evaluating a node costs, and how large its result is.
 #[derive(Clone, Copy)]
 struct Bound {
@@ -126,61 +129,24 @@ fn bound(node: &Ast, depth: usize) -> Result<Bound, CompileError> {
         });
     }
     let deeper = depth + 1;
-    let scalar = Linear::new(0, 8);
     let whole = Linear::new(1, 0);
     Ok(match node {
         Ast::Identity { .. } | Ast::Field { .. } | Ast::Index { .. } => Bound {
             work: Linear::new(0, 1),
             output: whole,
         },
-        Ast::Literal { value, .. } => {
-            // Borrowed, not copied: only what is built from it costs.
-            Bound {
-                work: Linear::new(0, 1),
-                output: Linear::new(0, literal_size(value)),
-            }
-        }
+        // Borrowed, not copied: only what is built from it costs.
+        Ast::Literal { value, .. } => Bound {
+            work: Linear::new(0, 1),
+            output: Linear::new(0, literal_size(value)),
+        },
         Ast::Slice { .. } => Bound {
             work: whole,
             output: whole,
         },
-        Ast::Subexpr { lhs, rhs, .. } => {
-            let (left, right) = (bound(lhs, deeper)?, bound(rhs, deeper)?);
-            let output = right.output.after(left.output);
-            Bound {
-                work: left.work.plus(right.work.after(left.output)).plus(output),
-                output,
-            }
-        }
-        Ast::Projection { lhs, rhs, .. } => {
-            let (left, right) = (bound(lhs, deeper)?, bound(rhs, deeper)?);
-            each(left, right)
-        }
-        Ast::Flatten { node, .. } | Ast::ObjectValues { node, .. } => {
-            let inner = bound(node, deeper)?;
-            Bound {
-                work: inner.work.plus(inner.output),
-                output: inner.output,
-            }
-        }
-        Ast::Not { node, .. } => Bound {
-            work: bound(node, deeper)?.work,
-            output: scalar,
-        },
-        Ast::Comparison { lhs, rhs, .. } => {
-            let (left, right) = (bound(lhs, deeper)?, bound(rhs, deeper)?);
-            // Comparing ends where the smaller side ends, so a constant side says nothing about the work.
-            let compared = if left.output.factor == 0 {
-                right.output
-            } else {
-                left.output
-            };
-            let compared = Linear::new(compared.factor, compared.constant.min(8));
-            Bound {
-                work: left.work.plus(right.work).plus(compared),
-                output: scalar,
-            }
-        }
+        Ast::Subexpr { lhs, rhs, .. } => chained(bound(lhs, deeper)?, bound(rhs, deeper)?),
+        Ast::Projection { lhs, rhs, .. } => each(bound(lhs, deeper)?, bound(rhs, deeper)?),
+        Ast::Comparison { lhs, rhs, .. } => compared(bound(lhs, deeper)?, bound(rhs, deeper)?),
         Ast::And { lhs, rhs, .. }
         | Ast::Or { lhs, rhs, .. }
         | Ast::Condition {
@@ -194,30 +160,62 @@ fn bound(node: &Ast, depth: usize) -> Result<Bound, CompileError> {
                 output: left.output.larger(right.output),
             }
         }
-        Ast::MultiList { .. } | Ast::MultiHash { .. } => {
-            let mut sum = Bound {
-                work: Linear::default(),
-                output: scalar,
-            };
-            for child in children(node) {
-                let child = bound(child, deeper)?;
-                let copied = child.output.plus(scalar);
-                sum = Bound {
-                    work: sum.work.plus(child.work).plus(copied),
-                    output: sum.output.plus(copied),
-                };
-            }
-            sum
-        }
-        Ast::Expref { ast, .. } => {
-            let inner = bound(ast, deeper)?;
+        Ast::Flatten { node, .. } | Ast::ObjectValues { node, .. } => {
+            let inner = bound(node, deeper)?;
             Bound {
-                work: Linear::new(0, 64),
+                work: inner.work.plus(inner.output),
                 output: inner.output,
             }
         }
+        Ast::Not { node, .. } => Bound {
+            work: bound(node, deeper)?.work,
+            output: SCALAR,
+        },
+        Ast::MultiList { .. } | Ast::MultiHash { .. } => collected(node, deeper)?,
+        Ast::Expref { ast, .. } => Bound {
+            work: Linear::new(0, 64),
+            output: bound(ast, deeper)?.output,
+        },
         Ast::Function { name, args, offset } => function(name, args, *offset, deeper)?,
     })
+}
+
+fn chained(left: Bound, right: Bound) -> Bound {
+    let output = right.output.after(left.output);
+    Bound {
+        work: left.work.plus(right.work.after(left.output)).plus(output),
+        output,
+    }
+}
+
+/// Comparing ends where the smaller side ends, so a constant side says nothing about the work.
+fn compared(left: Bound, right: Bound) -> Bound {
+    let size = if left.output.factor == 0 {
+        right.output
+    } else {
+        left.output
+    };
+    let size = Linear::new(size.factor, size.constant.min(8));
+    Bound {
+        work: left.work.plus(right.work).plus(size),
+        output: SCALAR,
+    }
+}
+
+fn collected(node: &Ast, depth: usize) -> Result<Bound, CompileError> {
+    let mut sum = Bound {
+        work: Linear::default(),
+        output: SCALAR,
+    };
+    for child in children(node) {
+        let child = bound(child, depth)?;
+        let copied = child.output.plus(SCALAR);
+        sum = Bound {
+            work: sum.work.plus(child.work).plus(copied),
+            output: sum.output.plus(copied),
+        };
+    }
+    Ok(sum)
 }
 
 fn each(list: Bound, body: Bound) -> Bound {

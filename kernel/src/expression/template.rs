@@ -1,6 +1,6 @@
 //! Binds `{{orgId}}` in a syntax tree. Never touches an expression's text.
 
-use jpx_core::ast::{Ast, KeyValuePair};
+use jpx_core::ast::Ast;
 use serde_json::{Map, Value};
 
 use super::children;
@@ -48,94 +48,44 @@ pub(super) fn mentions_in_value(value: &Value) -> bool {
 
 /// Returns the tree with the placeholder replaced by `organization` in every literal and field name.
 pub(super) fn bind(node: &Ast, organization: &str) -> Ast {
-    let one = |node: &Ast| Box::new(bind(node, organization));
-    let many = |nodes: &[Ast]| nodes.iter().map(|node| bind(node, organization)).collect();
-    let text = |text: &str| text.replace(PLACEHOLDER, organization);
+    let mut bound = node.clone();
+    replace(&mut bound, organization);
+    bound
+}
+
+fn replace(node: &mut Ast, organization: &str) {
     match node {
-        Ast::Field { offset, name } => Ast::Field {
-            offset: *offset,
-            name: text(name),
-        },
-        Ast::Literal { offset, value } => Ast::Literal {
-            offset: *offset,
-            value: bind_value(value, organization),
-        },
-        Ast::Comparison {
-            offset,
-            comparator,
-            lhs,
-            rhs,
-        } => Ast::Comparison {
-            offset: *offset,
-            comparator: comparator.clone(),
-            lhs: one(lhs),
-            rhs: one(rhs),
-        },
-        Ast::Condition {
-            offset,
-            predicate,
-            then,
-        } => Ast::Condition {
-            offset: *offset,
-            predicate: one(predicate),
-            then: one(then),
-        },
-        Ast::Expref { offset, ast } => Ast::Expref {
-            offset: *offset,
-            ast: one(ast),
-        },
-        Ast::Flatten { offset, node } => Ast::Flatten {
-            offset: *offset,
-            node: one(node),
-        },
-        Ast::Function { offset, name, args } => Ast::Function {
-            offset: *offset,
-            name: name.clone(),
-            args: many(args),
-        },
-        Ast::MultiList { offset, elements } => Ast::MultiList {
-            offset: *offset,
-            elements: many(elements),
-        },
-        Ast::MultiHash { offset, elements } => Ast::MultiHash {
-            offset: *offset,
-            elements: elements
-                .iter()
-                .map(|pair| KeyValuePair {
-                    key: text(&pair.key),
-                    value: bind(&pair.value, organization),
-                })
-                .collect(),
-        },
-        Ast::Not { offset, node } => Ast::Not {
-            offset: *offset,
-            node: one(node),
-        },
-        Ast::Projection { offset, lhs, rhs } => Ast::Projection {
-            offset: *offset,
-            lhs: one(lhs),
-            rhs: one(rhs),
-        },
-        Ast::ObjectValues { offset, node } => Ast::ObjectValues {
-            offset: *offset,
-            node: one(node),
-        },
-        Ast::And { offset, lhs, rhs } => Ast::And {
-            offset: *offset,
-            lhs: one(lhs),
-            rhs: one(rhs),
-        },
-        Ast::Or { offset, lhs, rhs } => Ast::Or {
-            offset: *offset,
-            lhs: one(lhs),
-            rhs: one(rhs),
-        },
-        Ast::Subexpr { offset, lhs, rhs } => Ast::Subexpr {
-            offset: *offset,
-            lhs: one(lhs),
-            rhs: one(rhs),
-        },
-        Ast::Identity { .. } | Ast::Index { .. } | Ast::Slice { .. } => node.clone(),
+        Ast::Field { name, .. } => *name = name.replace(PLACEHOLDER, organization),
+        Ast::Literal { value, .. } => *value = bind_value(value, organization),
+        Ast::MultiHash { elements, .. } => {
+            for pair in elements {
+                pair.key = pair.key.replace(PLACEHOLDER, organization);
+                replace(&mut pair.value, organization);
+            }
+        }
+        Ast::Comparison { lhs, rhs, .. }
+        | Ast::Projection { lhs, rhs, .. }
+        | Ast::And { lhs, rhs, .. }
+        | Ast::Or { lhs, rhs, .. }
+        | Ast::Subexpr { lhs, rhs, .. }
+        | Ast::Condition {
+            predicate: lhs,
+            then: rhs,
+            ..
+        } => {
+            replace(lhs, organization);
+            replace(rhs, organization);
+        }
+        Ast::Expref { ast: inner, .. }
+        | Ast::Flatten { node: inner, .. }
+        | Ast::Not { node: inner, .. }
+        | Ast::ObjectValues { node: inner, .. } => replace(inner, organization),
+        Ast::Function { args: nodes, .. } | Ast::MultiList { elements: nodes, .. } => {
+            for node in nodes {
+                replace(node, organization);
+            }
+        }
+        Ast::Identity { .. } | Ast::Index { .. } | Ast::Slice { .. } => {}
     }
 }
 

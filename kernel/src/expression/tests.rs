@@ -54,7 +54,7 @@ fn r147_an_expression_that_doubles_its_input_again_and_again_is_refused() {
 #[test]
 fn r147_claims_too_large_or_too_deep_give_an_error_and_no_result() {
     let mut deep = json!(1);
-    for _ in 0..MAX_DEPTH + 1 {
+    for _ in 0..=MAX_DEPTH {
         deep = json!([deep]);
     }
     assert!(evaluate("@", &deep).unwrap_err().message.contains("deeper"));

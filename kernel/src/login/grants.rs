@@ -4,7 +4,7 @@
 use crate::directory::{Grant, LicenseGrant, Membership, RolesPerMember, Source};
 use crate::facts::OrganizationFacts;
 use crate::id::RoleId;
-use crate::mapping::{Placement, owner_role_ids};
+use crate::mapping::{Given, Placement, owner_role_ids};
 use crate::plan::MembershipEdit;
 
 /// How edits are made.
@@ -68,7 +68,7 @@ impl Rules<'_> {
         };
         let nothing = Placement {
             roles: Vec::new(),
-            workspaces: Default::default(),
+            workspaces: Given::default(),
             license: None,
         };
         let mut edits = Vec::new();

@@ -47,7 +47,7 @@ impl Attempt<'_> {
             Denial::NoOrganization.code(),
             text,
         );
-        self.end_sessions_if_out(person);
+        Self::end_sessions_if_out(person);
         Err(Denial::NoOrganization)
     }
 
@@ -236,7 +236,7 @@ impl Attempt<'_> {
                 active: update(person, held, &rules, &placement, steps),
                 matched: true,
             }),
-            (Err(Skip::Refuse(denial)), _, None) => Err(denial),
+            (Err(Skip::Refuse(denial)), _, None) | (Err(Skip::Refuse(denial)), None, Some(_)) => Err(denial),
             (Err(Skip::NoMatch), None, _) => Ok(Outcome {
                 active: false,
                 matched: false,
@@ -249,7 +249,6 @@ impl Attempt<'_> {
                     matched: false,
                 })
             }
-            (Err(Skip::Refuse(denial)), None, Some(_)) => Err(denial),
             (Err(Skip::NoMatch), Some(held), None) => Ok(Outcome {
                 active: self.lose(person, held, &rules, steps),
                 matched: false,
@@ -332,7 +331,7 @@ impl Attempt<'_> {
     }
 
     /// Ends the sessions of somebody whom this plan leaves without any active membership.
-    fn end_sessions_if_out(&self, person: &mut Person<'_>) {
+    fn end_sessions_if_out(person: &mut Person<'_>) {
         let ended = |id: &OrganizationId| {
             person.changes.iter().any(|change| match change {
                 Change::RemoveMembership { organization, .. } => organization == id,

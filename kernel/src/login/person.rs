@@ -5,7 +5,9 @@ use super::Attempt;
 use crate::connection::{ExistingAccount, OnInactiveMatch, Provisioning};
 use crate::denial::Denial;
 use crate::directory::{Account, AccountKind, Authentication, Origin, Status};
+use crate::email::Email;
 use crate::facts::AccountFacts;
+use crate::id::AccountId;
 use crate::lifecycle;
 use crate::matching::{self, EmailTrouble, Match};
 use crate::plan::{Change, ProfilePatch};
@@ -59,7 +61,7 @@ impl<'a> Attempt<'a> {
             Match::Ambiguous => Err(Denial::AmbiguousMatch.into()),
             Match::Taken => Err(Denial::EmailTaken.into()),
             Match::Nobody => match connection.provisioning {
-                Provisioning::Jit => Ok(self.create(steps)?),
+                Provisioning::Jit => Ok(self.create(None, steps)?),
                 Provisioning::Manual => {
                     let text =
                         "accounts of this connection are made by hand, and none was made for this person";
@@ -95,7 +97,7 @@ impl<'a> Attempt<'a> {
     ) -> Result<Person<'a>, Refusal<'a>> {
         let mut person = Person::untouched(known);
         if by_link {
-            self.activate(&mut person, steps)?;
+            Self::activate(&mut person, steps)?;
             return Ok(person);
         }
         match (
@@ -103,7 +105,7 @@ impl<'a> Attempt<'a> {
             self.in_force.connection().settings.existing_account,
         ) {
             (Authentication::Sso { .. }, _) => {
-                self.activate(&mut person, steps)?;
+                Self::activate(&mut person, steps)?;
                 person.changes.push(Change::Link {
                     account: known.account.id.clone(),
                     link: self.link(),
@@ -117,7 +119,7 @@ impl<'a> Attempt<'a> {
             (Authentication::Standard, ExistingAccount::Additional) => {
                 let text = "the standard account stays as it is; an additional SSO account is made";
                 steps.add(Stage::Lifecycle, StepOutcome::Passed, "additional_account", text);
-                Ok(self.create(steps)?)
+                Ok(self.create(None, steps)?)
             }
             (Authentication::Standard, ExistingAccount::Refuse) => {
                 let text = "a standard account matches, and the connection may not link it";
@@ -167,7 +169,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// First sign-in of an invited account, or return of one that only a rule had taken out.
-    fn activate(&self, person: &mut Person<'a>, steps: &mut Steps) -> Result<(), Refusal<'a>> {
+    fn activate(person: &mut Person<'a>, steps: &mut Steps) -> Result<(), Refusal<'a>> {
         let from = person.account.status;
         if from == Status::Active {
             return Ok(());
@@ -212,7 +214,7 @@ impl<'a> Attempt<'a> {
                 if may_return && matching::is_bound(known, &self.in_force.connection().id) =>
             {
                 let mut person = Person::untouched(known);
-                self.activate(&mut person, steps)?;
+                Self::activate(&mut person, steps)?;
                 if !by_link {
                     person.changes.push(Change::Link {
                         account: account.id.clone(),
@@ -225,7 +227,7 @@ impl<'a> Attempt<'a> {
                 let mut released = self.release(known, by_link);
                 let text = "the inactive account stays as it is and gives up its address; a new one is made";
                 steps.add(Stage::Lifecycle, StepOutcome::Warned, "new_beside_inactive", text);
-                let mut person = self.create(steps)?;
+                let mut person = self.create(Some(&account.id), steps)?;
                 // Released first, so that address and identity are free when the new account takes them.
                 released.append(&mut person.changes);
                 person.changes = released;
@@ -275,7 +277,9 @@ impl<'a> Attempt<'a> {
     }
 
     /// Makes a new account, just in time.
-    fn create(&self, steps: &mut Steps) -> Result<Person<'a>, Denial> {
+    ///
+    /// `released` is an account that gives up its address in the same plan.
+    fn create(&self, released: Option<&AccountId>, steps: &mut Steps) -> Result<Person<'a>, Denial> {
         let connection = self.in_force.connection();
         let claims = &self.incoming.normalized;
         let email = match matching::usable_email(self.incoming, connection) {
@@ -296,6 +300,19 @@ impl<'a> Attempt<'a> {
                 return Err(denial);
             }
         };
+        if email
+            .as_ref()
+            .is_some_and(|email| self.is_address_held(email, released))
+        {
+            let text = "the address already belongs to another account of this connection";
+            steps.add(
+                Stage::Lifecycle,
+                StepOutcome::Refused,
+                Denial::EmailTaken.code(),
+                text,
+            );
+            return Err(Denial::EmailTaken);
+        }
         let account = Account {
             id: self.fresh.account.clone(),
             kind: AccountKind::User,
@@ -338,6 +355,19 @@ impl<'a> Attempt<'a> {
             account,
             known: None,
             changes,
+        })
+    }
+
+    fn is_address_held(&self, email: &Email, released: Option<&AccountId>) -> bool {
+        self.facts.candidates.iter().any(|candidate| {
+            matching::is_bound(candidate, &self.in_force.connection().id)
+                && candidate.account.status != Status::Deleted
+                && Some(&candidate.account.id) != released
+                && candidate
+                    .account
+                    .email
+                    .as_ref()
+                    .is_some_and(|held| held.key() == email.key())
         })
     }
 

@@ -21,19 +21,19 @@ impl Attempt<'_> {
         let (mut set, mut before) = (ProfilePatch::default(), ProfilePatch::default());
         let account = &mut person.account;
         refresh(
-            &claims.given_name,
+            claims.given_name.as_ref(),
             &mut account.given_name,
             &mut set.given_name,
             &mut before.given_name,
         );
         refresh(
-            &claims.family_name,
+            claims.family_name.as_ref(),
             &mut account.family_name,
             &mut set.family_name,
             &mut before.family_name,
         );
         refresh(
-            &claims.display_name,
+            claims.display_name.as_ref(),
             &mut account.display_name,
             &mut set.display_name,
             &mut before.display_name,
@@ -142,12 +142,12 @@ enum Kept {
     reason = "the shape of a patch: absent, null and value are three things"
 )]
 fn refresh(
-    claim: &Option<String>,
+    claim: Option<&String>,
     held: &mut Option<String>,
     set: &mut Option<Option<String>>,
     before: &mut Option<Option<String>>,
 ) {
-    if let Some(claimed) = claim.as_ref().filter(|claimed| !claimed.trim().is_empty())
+    if let Some(claimed) = claim.filter(|claimed| !claimed.trim().is_empty())
         && held.as_ref() != Some(claimed)
     {
         *before = Some(held.replace(claimed.clone()));

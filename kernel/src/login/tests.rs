@@ -97,6 +97,42 @@ fn c06_the_setting_decides_only_about_people_whom_nobody_took_out() {
     }
 }
 
+type EmailCase = (
+    EmailUpdate,
+    &'static str,
+    Option<Authentication>,
+    &'static str,
+    bool,
+    bool,
+);
+
+/// Setting, asserted address, who else holds it, address afterwards, alert, refused.
+fn email_cases() -> Vec<EmailCase> {
+    use EmailUpdate::{Always, IfOwnDomainAndFree, Never};
+    let (old, new, far) = (
+        "ann@acme.example",
+        "ann.new@acme.example",
+        "ann@elsewhere.example",
+    );
+    vec![
+        (IfOwnDomainAndFree, new, None, new, false, false),
+        (IfOwnDomainAndFree, far, None, old, true, false),
+        (IfOwnDomainAndFree, new, Some(sso("okta")), old, true, false),
+        (
+            IfOwnDomainAndFree,
+            new,
+            Some(Authentication::Standard),
+            new,
+            false,
+            false,
+        ),
+        (Always, far, None, far, false, false),
+        (Always, new, Some(sso("okta")), old, false, true),
+        (Never, new, None, old, false, false),
+        (IfOwnDomainAndFree, "ANN@acme.example", None, old, false, false),
+    ]
+}
+
 #[test]
 fn r34_c14_the_address_follows_the_assertion_by_setting() {
     let other = |authentication| {
@@ -104,74 +140,7 @@ fn r34_c14_the_address_follows_the_assertion_by_setting() {
         other.email = Some(email("ann.new@acme.example"));
         known(other, &[], vec![])
     };
-    // setting, asserted, somebody else holds it, kept address, alert, refused
-    let cases = [
-        (
-            EmailUpdate::IfOwnDomainAndFree,
-            "ann.new@acme.example",
-            None,
-            "ann.new@acme.example",
-            false,
-            false,
-        ),
-        (
-            EmailUpdate::IfOwnDomainAndFree,
-            "ann@elsewhere.example",
-            None,
-            "ann@acme.example",
-            true,
-            false,
-        ),
-        (
-            EmailUpdate::IfOwnDomainAndFree,
-            "ann.new@acme.example",
-            Some(sso("okta")),
-            "ann@acme.example",
-            true,
-            false,
-        ),
-        (
-            EmailUpdate::IfOwnDomainAndFree,
-            "ann.new@acme.example",
-            Some(Authentication::Standard),
-            "ann.new@acme.example",
-            false,
-            false,
-        ),
-        (
-            EmailUpdate::Always,
-            "ann@elsewhere.example",
-            None,
-            "ann@elsewhere.example",
-            false,
-            false,
-        ),
-        (
-            EmailUpdate::Always,
-            "ann.new@acme.example",
-            Some(sso("okta")),
-            "ann@acme.example",
-            false,
-            true,
-        ),
-        (
-            EmailUpdate::Never,
-            "ann.new@acme.example",
-            None,
-            "ann@acme.example",
-            false,
-            false,
-        ),
-        (
-            EmailUpdate::IfOwnDomainAndFree,
-            "ANN@acme.example",
-            None,
-            "ann@acme.example",
-            false,
-            false,
-        ),
-    ];
-    for (setting, asserted, holder, kept, alert, refused) in cases {
+    for (setting, asserted, holder, kept, alert, refused) in email_cases() {
         let mut world = member_world();
         world.accounts.extend(holder.map(other));
         let mut incoming = ann(&[]);

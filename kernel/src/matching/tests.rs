@@ -5,6 +5,8 @@ use crate::facts::{AccountFacts, Facts};
 use crate::fixtures::*;
 use crate::plan::{Change, Decision, Verdict};
 
+type Mark = fn(&mut Account);
+
 fn standard() -> AccountFacts {
     known(
         account("std", Authentication::Standard),
@@ -105,7 +107,7 @@ fn an_sso_account_of_another_connection_is_never_matched_by_any_rule() {
 
 #[test]
 fn emergency_admins_and_operators_are_never_linked_by_a_rule() {
-    let marks: [fn(&mut Account); 2] = [
+    let marks: [Mark; 2] = [
         |account| account.operator = true,
         |account| account.emergency_admin = true,
     ];
@@ -243,15 +245,15 @@ fn r124_a_new_subject_with_the_address_of_a_linked_account_is_refused_and_named(
 
 #[test]
 fn c12_each_selectable_step_matches_only_where_it_is_chosen() {
-    let cases: [(MatchStep, fn(&mut Account)); 3] = [
+    let cases: [(MatchStep, Mark); 3] = [
         (MatchStep::VerifiedEmail, |account| {
-            account.email = Some(email("ANN@acme.example"))
+            account.email = Some(email("ANN@acme.example"));
         }),
         (MatchStep::ExternalId, |account| {
-            account.external_id = Some("ann-1".to_owned())
+            account.external_id = Some("ann-1".to_owned());
         }),
         (MatchStep::UserName, |account| {
-            account.user_name = Some("ann-1".to_owned())
+            account.user_name = Some("ann-1".to_owned());
         }),
     ];
     for (step, change) in cases {

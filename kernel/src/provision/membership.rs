@@ -356,7 +356,7 @@ impl Draft<'_> {
     /// Unpins everything. In a membership that a connection's rules made, grants by hand become the rules' own, so that
     /// the next sign-in decides about them; owner roles stay as they are.
     fn return_to_automatic(&mut self) {
-        let rule = match &self.now.source {
+        let automatic = match &self.now.source {
             Source::Rule { .. } => Some(self.now.source.clone()),
             Source::Manual | Source::Scim { .. } | Source::Invitation | Source::Import => None,
         };
@@ -368,8 +368,8 @@ impl Draft<'_> {
             .filter(|grant| grant.pinned && !owners.contains(&&grant.id))
         {
             grant.pinned = false;
-            if let Some(rule) = &rule {
-                grant.source = rule.clone();
+            if let Some(automatic) = &automatic {
+                grant.source = automatic.clone();
             }
             let (role, source) = (grant.id.clone(), grant.source.clone());
             self.edits.push(MembershipEdit::GrantRole {
@@ -380,8 +380,8 @@ impl Draft<'_> {
         }
         for grant in self.now.workspaces.iter_mut().filter(|grant| grant.pinned) {
             grant.pinned = false;
-            if let Some(rule) = &rule {
-                grant.source = rule.clone();
+            if let Some(automatic) = &automatic {
+                grant.source = automatic.clone();
             }
             let (workspace, source) = (grant.id.clone(), grant.source.clone());
             self.edits.push(MembershipEdit::GrantWorkspace {
@@ -393,8 +393,8 @@ impl Draft<'_> {
         if let Some(held) = self.now.license.as_mut().filter(|held| held.pinned) {
             let from = Some(held.clone());
             held.pinned = false;
-            if let Some(rule) = &rule {
-                held.source = rule.clone();
+            if let Some(automatic) = &automatic {
+                held.source = automatic.clone();
             }
             self.edits.push(MembershipEdit::SetLicense {
                 from,
