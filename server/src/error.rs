@@ -340,7 +340,7 @@ fn wants_page(request: &Request) -> bool {
     if PROGRAM_PREFIXES.iter().any(|prefix| path.starts_with(prefix)) {
         return false;
     }
-    if path.starts_with("/oauth2/") && !PERSON_ENDPOINTS.contains(&path) {
+    if path.starts_with("/oauth2/") && !PERSON_ENDPOINTS.iter().any(|place| path.starts_with(place)) {
         return false;
     }
     request.headers().get(header::ACCEPT).is_some_and(|accept| {

@@ -5,7 +5,7 @@ use axum::routing::{get, post};
 
 use crate::app::App;
 use crate::error;
-use crate::http::{account, layers, login, ops, sso};
+use crate::http::{account, layers, login, openid, ops, sso};
 
 /// Builds the routes with all layers around them.
 pub fn router(app: App) -> Router {
@@ -46,7 +46,27 @@ pub fn router(app: App) -> Router {
             "/sso/{connection}/oidc/backchannel-logout",
             post(sso::oidc_backchannel_logout),
         )
-        // OpenID provider for the app: added by the provider routes below.
+        // OpenID provider for the app
+        .route(
+            "/.well-known/openid-configuration",
+            get(openid::discovery).options(openid::preflight),
+        )
+        .route(
+            "/oauth2/authorize",
+            get(openid::authorize_get).post(openid::authorize_post),
+        )
+        .route("/oauth2/authorize/continue/{id}", get(openid::authorize_continue))
+        .route("/oauth2/token", post(openid::token).options(openid::preflight))
+        .route(
+            "/oauth2/userinfo",
+            get(openid::userinfo)
+                .post(openid::userinfo)
+                .options(openid::preflight),
+        )
+        .route("/oauth2/jwks", get(openid::jwks).options(openid::preflight))
+        .route("/oauth2/introspect", post(openid::introspect))
+        .route("/oauth2/revoke", post(openid::revoke).options(openid::preflight))
+        .route("/oauth2/logout", get(openid::logout_get).post(openid::logout_post))
         .fallback(error::not_found)
         .method_not_allowed_fallback(error::method_not_allowed);
     layers::wrap(routes, &app).with_state(app)

@@ -5,6 +5,7 @@ pub mod account;
 pub mod browser;
 pub mod layers;
 pub mod login;
+pub mod openid;
 pub mod ops;
 pub mod page;
 pub mod request;

@@ -5,6 +5,7 @@ mod declarative;
 mod directory;
 mod documents;
 mod jobs;
+mod openid;
 mod ops;
 mod saml;
 mod saml_idp;
