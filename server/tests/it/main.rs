@@ -5,6 +5,8 @@ mod declarative;
 mod directory;
 mod documents;
 mod jobs;
+mod oidc;
+mod oidc_idp;
 mod openid;
 mod ops;
 mod saml;
