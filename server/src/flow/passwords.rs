@@ -3,6 +3,7 @@
 //! Owns the cost and the bound on memory (a hash takes 19 MiB, so a flood of attempts must queue, not allocate).
 //! Never stores or logs a password.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
@@ -30,12 +31,14 @@ fn hasher() -> Argon2<'static> {
 #[derive(Clone, Debug)]
 pub struct Passwords {
     slots: Arc<Semaphore>,
+    verified: Arc<AtomicU64>,
 }
 
 impl Default for Passwords {
     fn default() -> Self {
         Self {
             slots: Arc::new(Semaphore::new(AT_ONCE)),
+            verified: Arc::new(AtomicU64::new(0)),
         }
     }
 }
@@ -61,6 +64,7 @@ impl Passwords {
     /// # Errors
     /// 500 when the work cannot be run.
     pub async fn verify(&self, password: SecretString, stored: Option<String>) -> Result<bool> {
+        self.verified.fetch_add(1, Ordering::Relaxed);
         self.run(move || {
             let is_real = stored.is_some();
             let hash = stored.as_deref().or_else(|| decoy()).unwrap_or_default();
@@ -70,6 +74,11 @@ impl Passwords {
                 && is_real
         })
         .await
+    }
+
+    /// Returns how many verifications this node has run: every password attempt costs exactly one.
+    pub fn verifications(&self) -> u64 {
+        self.verified.load(Ordering::Relaxed)
     }
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {

@@ -32,7 +32,12 @@ async fn refused(app: &TestApp, page: &Page) -> String {
 }
 
 fn assert_signed_in(page: &Page) {
-    assert_eq!((page.status, page.location().as_deref()), (StatusCode::SEE_OTHER, Some("/account")), "{}", page.body);
+    assert_eq!(
+        (page.status, page.location().as_deref()),
+        (StatusCode::SEE_OTHER, Some("/account")),
+        "{}",
+        page.body
+    );
 }
 
 #[tokio::test]
@@ -56,10 +61,16 @@ async fn answers_may_come_as_a_form_and_clients_authenticate_by_form() {
     let app = TestApp::start().await;
     directory::organization(&app.app).await;
     let idp = OidcIdp::start(app.app.world.now()).await;
-    idp.connect(&app.app, "post", |oidc| oidc.client_authentication = ClientAuthentication::ClientSecretPost).await;
+    idp.connect(&app.app, "post", |oidc| {
+        oidc.client_authentication = ClientAuthentication::ClientSecretPost
+    })
+    .await;
     let mut browser = app.browser();
     let answer = idp.authorize(&browser.get("/sso/post/login").await, &ben());
-    let fields: Vec<(&str, &str)> = answer.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let fields: Vec<(&str, &str)> = answer
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
     assert_signed_in(&browser.post("/sso/post/oidc/callback", &fields).await);
 }
 
@@ -73,11 +84,16 @@ async fn userinfo_is_merged_and_must_be_about_the_same_person() {
     idp.provider().userinfo = json!({ "sub": "somebody-else", "email": BEN, "email_verified": true });
     let page = idp.sign_in(&mut app.browser(), "more", &bare).await;
     assert_eq!(refused(&app, &page).await, "userinfo_sub_mismatch");
-    idp.provider().userinfo = json!({ "sub": "ben-1", "email": BEN, "email_verified": true, "groups": "admin" });
+    idp.provider().userinfo =
+        json!({ "sub": "ben-1", "email": BEN, "email_verified": true, "groups": "admin" });
     let mut browser = app.browser();
     assert_signed_in(&idp.sign_in(&mut browser, "more", &bare).await);
     let page = browser.get("/account").await;
-    assert!(page.body.contains("Admin"), "one group alone is still a list (R-144): {}", page.body);
+    assert!(
+        page.body.contains("Admin"),
+        "one group alone is still a list (R-144): {}",
+        page.body
+    );
 }
 
 #[tokio::test]
@@ -101,7 +117,11 @@ async fn r142_identifier_address_and_name_may_stand_elsewhere() {
     let mut other = claims.clone();
     other["sub"] = json!("another pairwise");
     assert_signed_in(&idp.sign_in(&mut app.browser(), "paths", &other).await);
-    assert_eq!(account_count(&app.app).await, 1, "the identifier path decides, not sub");
+    assert_eq!(
+        account_count(&app.app).await,
+        1,
+        "the identifier path decides, not sub"
+    );
     let mut without = claims;
     without["ids"] = json!({});
     let page = idp.sign_in(&mut app.browser(), "paths", &without).await;
@@ -145,7 +165,11 @@ async fn an_answer_belongs_to_the_browser_the_connection_and_the_request_that_as
         assert_eq!(refused(&app, &page).await, "oidc_request_not_open");
         assert_signed_in(&callback(&mut attacker, "entra", &answer).await);
         let page = callback(&mut attacker, "entra", &answer).await;
-        assert_eq!(refused(&app, &page).await, "oidc_request_not_open", "an answer is good once");
+        assert_eq!(
+            refused(&app, &page).await,
+            "oidc_request_not_open",
+            "an answer is good once"
+        );
     })
     .await;
 }
@@ -176,9 +200,15 @@ async fn mix_up_is_noticed_by_the_iss_parameter() {
     let app = TestApp::start().await;
     directory::organization(&app.app).await;
     let idp = OidcIdp::start(app.app.world.now()).await;
-    idp.provider().discovery.insert("authorization_response_iss_parameter_supported".to_owned(), json!(true));
+    idp.provider().discovery.insert(
+        "authorization_response_iss_parameter_supported".to_owned(),
+        json!(true),
+    );
     idp.connect(&app.app, "entra", |_| {}).await;
-    for (iss, code) in [(None, "callback_iss_missing"), (Some("https://evil.example"), "callback_iss_mismatch")] {
+    for (iss, code) in [
+        (None, "callback_iss_missing"),
+        (Some("https://evil.example"), "callback_iss_mismatch"),
+    ] {
         let mut browser = app.browser();
         let mut answer = idp.authorize(&browser.get("/sso/entra/login").await, &ben());
         answer.extend(iss.map(|iss| ("iss".to_owned(), iss.to_owned())));
@@ -217,7 +247,11 @@ async fn new_keys_are_fetched_when_needed_and_not_more_than_once_a_minute() {
         let page = idp.sign_in(&mut app.browser(), "entra", &ben()).await;
         assert_eq!(refused(&app, &page).await, "kid_unknown");
     }
-    assert_eq!(idp.provider().key_fetches, 2, "invented key ids do not make us hammer the provider");
+    assert_eq!(
+        idp.provider().key_fetches,
+        2,
+        "invented key ids do not make us hammer the provider"
+    );
     advance(61);
     let page = idp.sign_in(&mut app.browser(), "entra", &ben()).await;
     assert_eq!(refused(&app, &page).await, "kid_unknown");
@@ -238,7 +272,10 @@ async fn a_provider_that_is_down_or_says_no_gets_a_page() {
     let mut answer = idp.authorize(&browser.get("/sso/entra/login").await, &ben());
     answer.remove("code");
     answer.insert("error".to_owned(), "access_denied".to_owned());
-    answer.insert("error_description".to_owned(), "<script>alert(1)</script>".to_owned());
+    answer.insert(
+        "error_description".to_owned(),
+        "<script>alert(1)</script>".to_owned(),
+    );
     let page = callback(&mut browser, "entra", &answer).await;
     assert!(!page.body.contains("<script>alert"), "{}", page.body);
     assert_eq!(refused(&app, &page).await, "provider_access_denied");
@@ -249,7 +286,9 @@ async fn an_issuer_that_differs_from_the_configured_one_is_refused() {
     let app = TestApp::start().await;
     directory::organization(&app.app).await;
     let idp = OidcIdp::start(app.app.world.now()).await;
-    idp.provider().discovery.insert("issuer".to_owned(), json!("https://evil.example"));
+    idp.provider()
+        .discovery
+        .insert("issuer".to_owned(), json!("https://evil.example"));
     idp.connect(&app.app, "entra", |_| {}).await;
     let page = app.browser().get("/sso/entra/login").await;
     assert_eq!(refused(&app, &page).await, "issuer_mismatch");
@@ -263,7 +302,10 @@ async fn r168_a_suspended_person_never_gets_in() {
         assert_signed_in(&idp.sign_in(&mut browser, "entra", &ben()).await);
         let account = accounts(&app.app, BEN).await.remove(0);
         directory::set_status(&app.app, &account, Status::Suspended).await;
-        assert_eq!(browser.get("/account").await.location().as_deref(), Some("/login"));
+        assert_eq!(
+            browser.get("/account").await.location().as_deref(),
+            Some("/login")
+        );
         let page = idp.sign_in(&mut app.browser(), "entra", &ben()).await;
         assert_eq!(refused(&app, &page).await, "suspended");
     })
@@ -312,7 +354,10 @@ async fn back_channel_logout_ends_the_sessions_of_the_provider_session_or_subjec
                 claims.insert("sid".to_owned(), json!("upstream-2"));
                 change(claims);
             });
-            assert_eq!(provider.post(address, &[("logout_token", &token)]).await.status, StatusCode::BAD_REQUEST);
+            assert_eq!(
+                provider.post(address, &[("logout_token", &token)]).await.status,
+                StatusCode::BAD_REQUEST
+            );
         }
         assert_eq!(second.get("/account").await.status, StatusCode::OK);
         // By subject.
@@ -320,7 +365,10 @@ async fn back_channel_logout_ends_the_sessions_of_the_provider_session_or_subjec
             claims.remove("sid");
             claims.insert("sub".to_owned(), json!("ben-1"));
         });
-        assert_eq!(provider.post(address, &[("logout_token", &token)]).await.status, StatusCode::OK);
+        assert_eq!(
+            provider.post(address, &[("logout_token", &token)]).await.status,
+            StatusCode::OK
+        );
         assert_eq!(second.get("/account").await.status, StatusCode::SEE_OTHER);
     })
     .await;
@@ -331,19 +379,27 @@ async fn r119_signing_out_goes_on_to_the_provider_and_comes_back() {
     on_each_engine(|app| async move {
         directory::organization(&app.app).await;
         let idp = OidcIdp::start(app.app.world.now()).await;
-        idp.connect(&app.app, "entra", |oidc| oidc.upstream_logout = true).await;
+        idp.connect(&app.app, "entra", |oidc| oidc.upstream_logout = true)
+            .await;
         let mut browser = app.browser();
         idp.sign_in(&mut browser, "entra", &ben()).await;
         let form = browser.get("/logout").await.form("/logout");
         let page = browser.submit(&form, &[]).await;
         let url = url::Url::parse(&page.location().unwrap()).unwrap();
-        assert!(url.as_str().starts_with(&format!("{}/end-session?", idp.issuer)), "{url}");
+        assert!(
+            url.as_str().starts_with(&format!("{}/end-session?", idp.issuer)),
+            "{url}"
+        );
         let query: std::collections::BTreeMap<_, _> = url.query_pairs().into_owned().collect();
         assert!(query["id_token_hint"].starts_with("ey"));
         assert!(!browser.cookies.contains_key("provost_session"));
         let back = format!("{}?state={}", query["post_logout_redirect_uri"], query["state"]);
         let page = browser.get(&back).await;
-        assert!(page.status == StatusCode::OK && page.body.contains("You are signed out"), "{}", page.body);
+        assert!(
+            page.status == StatusCode::OK && page.body.contains("You are signed out"),
+            "{}",
+            page.body
+        );
     })
     .await;
 }

@@ -77,7 +77,10 @@ impl OidcIdp {
             is_down: false,
             now,
         };
-        let this = Self { issuer, state: Arc::new(Mutex::new(provider)) };
+        let this = Self {
+            issuer,
+            state: Arc::new(Mutex::new(provider)),
+        };
         let routes = Router::new()
             .route("/.well-known/openid-configuration", get(discovery))
             .route("/jwks", get(jwks))
@@ -130,7 +133,9 @@ impl OidcIdp {
     /// Follows our redirect as a person with these claims: hands out a code for the request and returns the query of
     /// the callback.
     pub fn authorize(&self, page: &Page, claims: &Value) -> BTreeMap<String, String> {
-        let location = page.location().unwrap_or_else(|| panic!("no redirect: {}", page.body));
+        let location = page
+            .location()
+            .unwrap_or_else(|| panic!("no redirect: {}", page.body));
         let url = url::Url::parse(&location).unwrap();
         let asked: BTreeMap<String, String> = url.query_pairs().into_owned().collect();
         assert_eq!(asked["response_type"], "code");
@@ -140,7 +145,10 @@ impl OidcIdp {
         let claims = claims.as_object().unwrap().clone();
         let entry = (asked["nonce"].clone(), asked["code_challenge"].clone(), claims);
         self.provider().codes.insert(code.clone(), entry);
-        BTreeMap::from([("code".to_owned(), code), ("state".to_owned(), asked["state"].clone())])
+        BTreeMap::from([
+            ("code".to_owned(), code),
+            ("state".to_owned(), asked["state"].clone()),
+        ])
     }
 
     /// Signs a person in from the first click to the callback.
@@ -153,8 +161,12 @@ impl OidcIdp {
 
 /// Opens our callback with an answer in the query.
 pub async fn callback(browser: &mut Browser, connection: &str, answer: &BTreeMap<String, String>) -> Page {
-    let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(answer).finish();
-    browser.get(&format!("/sso/{connection}/oidc/callback?{query}")).await
+    let query = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(answer)
+        .finish();
+    browser
+        .get(&format!("/sso/{connection}/oidc/callback?{query}"))
+        .await
 }
 
 async fn discovery(State(idp): State<OidcIdp>) -> impl IntoResponse {
@@ -198,13 +210,22 @@ async fn token(
 ) -> impl IntoResponse {
     let mut provider = idp.provider();
     if !is_our_client(&headers, &form) {
-        return (StatusCode::UNAUTHORIZED, Json(json!({ "error": "invalid_client" })));
+        return (
+            StatusCode::UNAUTHORIZED,
+            Json(json!({ "error": "invalid_client" })),
+        );
     }
     let found = form.get("code").and_then(|code| provider.codes.remove(code));
     let Some((nonce, challenge, claims)) = found else {
-        return (StatusCode::BAD_REQUEST, Json(json!({ "error": "invalid_grant", "error_description": "code unknown" })));
+        return (
+            StatusCode::BAD_REQUEST,
+            Json(json!({ "error": "invalid_grant", "error_description": "code unknown" })),
+        );
     };
-    assert!(pkce::verify(&form["code_verifier"], &challenge), "the verifier fits the challenge");
+    assert!(
+        pkce::verify(&form["code_verifier"], &challenge),
+        "the verifier fits the challenge"
+    );
     let now = provider.now.as_second();
     let mut token = Map::new();
     token.insert("iss".to_owned(), json!(provider.issuer));
@@ -214,14 +235,17 @@ async fn token(
     token.insert("nonce".to_owned(), json!(nonce));
     token.extend(claims);
     let id_token = sign_compact(&provider.key, "JWT", &token).unwrap();
-    let answer = json!({ "access_token": "at", "token_type": "Bearer", "expires_in": 60, "id_token": id_token });
+    let answer =
+        json!({ "access_token": "at", "token_type": "Bearer", "expires_in": 60, "id_token": id_token });
     (StatusCode::OK, Json(answer))
 }
 
 fn is_our_client(headers: &HeaderMap, form: &BTreeMap<String, String>) -> bool {
     let Some(basic) = headers.get("authorization") else {
         return form.get("client_id").is_some_and(|id| id == CLIENT_ID)
-            && form.get("client_secret").is_some_and(|secret| secret == CLIENT_SECRET);
+            && form
+                .get("client_secret")
+                .is_some_and(|secret| secret == CLIENT_SECRET);
     };
     let text = basic.to_str().unwrap().strip_prefix("Basic ").unwrap();
     let pair = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, text).unwrap();
@@ -229,7 +253,11 @@ fn is_our_client(headers: &HeaderMap, form: &BTreeMap<String, String>) -> bool {
     let (id, secret) = pair.split_once(':').unwrap();
     let decode = |text: &str| {
         let query = format!("x={text}");
-        url::form_urlencoded::parse(query.as_bytes()).next().unwrap().1.into_owned()
+        url::form_urlencoded::parse(query.as_bytes())
+            .next()
+            .unwrap()
+            .1
+            .into_owned()
     };
     decode(id) == CLIENT_ID && decode(secret) == CLIENT_SECRET
 }

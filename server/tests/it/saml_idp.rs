@@ -9,12 +9,15 @@ use jiff::{SignedDuration, Timestamp};
 use provost::app::App;
 use provost::connection_config::{ProtocolConfig, RequestBinding, SamlConfig, secret};
 use provost_kernel::connection::Protocol;
+use provost_saml::Limits;
 use provost_saml::attributes::FORMAT_PERSISTENT;
 use provost_saml::authn_request::RequestId;
 use provost_saml::issue::{ReceivedAuthnRequest, ResponseSpec, Signing, issue_response, parse_authn_request};
 use provost_saml::key::{Certificate, SigningKey, VerifyingKey};
-use provost_saml::logout::{LogoutRequest, Received};
-use provost_saml::response::{Attribute, NameId};
+use provost_saml::logout::{
+    LogoutExpected, LogoutRequest, LogoutResponse, LogoutStatus, Received, verify_logout_request,
+};
+use provost_saml::response::{Attribute, NameId, Trust};
 use provost_store::SecretMap;
 
 use crate::app::{Browser, Page};
@@ -286,4 +289,39 @@ pub fn logout_request(
         session_indexes,
     };
     request.redirect_url(Some("idp-state"), &keys.key).unwrap().into()
+}
+
+/// Answers our logout request, as found in a redirect: path and query at our address.
+pub fn logout_response(app: &App, connection: &str, location: &str) -> String {
+    let url = url::Url::parse(location).unwrap();
+    let relay_state = url
+        .query_pairs()
+        .find(|(name, _)| name == "RelayState")
+        .unwrap()
+        .1
+        .into_owned();
+    let keys = [VerifyingKey::from_certificate(&Certificate::from_base64(&SP.certificate).unwrap()).unwrap()];
+    let trust = Trust {
+        idp_entity_id: &app.config.url(&format!("/sso/{connection}/saml/metadata")),
+        keys: &keys,
+        decryption_keys: &[],
+        allow_cbc: false,
+        limits: Limits::MESSAGE,
+    };
+    let received = Received::Redirect(url.query().unwrap());
+    let request =
+        verify_logout_request(received, &trust, &LogoutExpected::new(SLO_URL), app.world.now()).unwrap();
+    assert_eq!(request.id(), relay_state);
+    let response = LogoutResponse {
+        id: &RequestId::from_random(app.world.bytes().unwrap()),
+        issue_instant: app.world.now(),
+        destination: &app.config.url(&format!("/sso/{connection}/saml/slo")),
+        issuer: ENTITY_ID,
+        in_response_to: request.id(),
+        status: LogoutStatus::Success,
+    };
+    response
+        .redirect_url(Some(&relay_state), &IDP.key)
+        .unwrap()
+        .into()
 }
