@@ -290,7 +290,7 @@ conformance! {
                         assert!(matches!(tx.consume_code("c1", at(110)).await?, CodeUse::Fresh(_)));
                         tx.insert_refresh_token(&refresh("r1"), at(110)).await?;
                         signal.notify_one();
-                        tokio::time::sleep(Duration::from_millis(100)).await;
+                        tokio::time::sleep(Duration::from_millis(700)).await;
                         Ok::<_, StoreError>(())
                     })
                 })
