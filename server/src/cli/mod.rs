@@ -1,6 +1,12 @@
 //! The command line: one file per command. Reads arguments, opens what a command needs, prints what it found.
 
+pub mod apply;
+pub mod backup;
+pub mod doctor;
+pub mod explain;
 mod open;
+pub mod operator;
+pub mod print;
 pub mod serve;
 mod settings;
 
@@ -8,6 +14,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+pub use doctor::{Finding, Level, examine};
 pub use open::{open_app, open_store};
 pub use settings::Settings;
 
@@ -26,6 +33,14 @@ enum Command {
     /// Settings come from the file, then PROVOST_* environment variables, then the flags below.
     /// `provost apply` brings organizations, connections and applications in.
     Serve(serve::Serve),
+    Apply(apply::Apply),
+    Export(apply::Export),
+    Schema(apply::Schema),
+    Operator(operator::Operator),
+    Explain(explain::Explain),
+    Doctor(doctor::Doctor),
+    Backup(backup::Backup),
+    Restore(backup::Restore),
 }
 
 impl Cli {
@@ -36,6 +51,14 @@ impl Cli {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::Serve(serve) => serve.run().await,
+            Command::Apply(apply) => apply.run().await,
+            Command::Export(export) => export.run().await,
+            Command::Schema(schema) => schema.run(),
+            Command::Operator(operator) => operator.run().await,
+            Command::Explain(explain) => explain.run().await,
+            Command::Doctor(doctor) => doctor.run().await,
+            Command::Backup(backup) => backup.run().await,
+            Command::Restore(restore) => restore.run().await,
         }
     }
 }

@@ -49,7 +49,6 @@ pub async fn apply(app: &App, document: Document, folder: &Path, mode: Mode) -> 
         connections,
         password_hashes,
         world: app.world.clone(),
-        config: Arc::clone(&app.config),
         now: app.world.now(),
         report,
     });

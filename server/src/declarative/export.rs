@@ -132,29 +132,34 @@ async fn organization(
 }
 
 async fn connection(reader: &mut Reader, record: &ConnectionRecord) -> Result<ConnectionEntry, ExportError> {
-    let Connection { id, name, scope, protocol, enabled, domains, provisioning, settings, .. } =
-        record.connection.clone();
+    let id = &record.connection.id;
+    let config = ProtocolConfig::of(id.as_str(), &record.protocol_config)?;
+    let scim = ScimConfig::of(&record.protocol_config);
+    let mut entry = connection_entry(&record.connection, config, scim);
+    if let Some(scim) = &mut entry.scim {
+        let tokens = reader.tokens(TOKEN_KIND, Some(id)).await?;
+        let live = tokens.into_iter().filter(|token| token.revoked_at.is_none());
+        scim.tokens = live.map(|token| ScimToken { label: token.label, token: None }).collect();
+    }
+    Ok(entry)
+}
+
+/// Writes a connection as an entry, without secrets and tokens.
+pub(super) fn connection_entry(
+    connection: &Connection,
+    config: ProtocolConfig,
+    scim: Option<ScimConfig>,
+) -> ConnectionEntry {
+    let Connection { id, name, scope, protocol, enabled, domains, provisioning, settings, .. } = connection.clone();
     let (scope, organization, shared_with) = match scope {
         Scope::Instance => (Some(ScopeWord::Instance), None, Vec::new()),
         Scope::Organization { organization, shared_with } => (None, Some(organization), shared_with),
     };
-    let (saml, oidc) = match ProtocolConfig::of(id.as_str(), &record.protocol_config)? {
+    let (saml, oidc) = match config {
         ProtocolConfig::Saml(config) => (Some(saml(config)), None),
         ProtocolConfig::Oidc(config) => (None, Some(oidc(config))),
     };
-    let scim = match ScimConfig::of(&record.protocol_config) {
-        None => None,
-        Some(config) => {
-            let tokens = reader.tokens(TOKEN_KIND, Some(&id)).await?;
-            let live = tokens.into_iter().filter(|token| token.revoked_at.is_none());
-            Some(ScimEntry {
-                versions: config.versions,
-                operations: config.operations,
-                tokens: live.map(|token| ScimToken { label: token.label, token: None }).collect(),
-            })
-        }
-    };
-    Ok(ConnectionEntry {
+    ConnectionEntry {
         name: (name != id.as_str()).then_some(name),
         organization: organization.map(|organization| organization.as_str().to_owned()),
         scope,
@@ -165,7 +170,7 @@ async fn connection(reader: &mut Reader, record: &ConnectionRecord) -> Result<Co
         oidc,
         domains,
         provisioning,
-        scim,
+        scim: scim.map(|scim| ScimEntry { versions: scim.versions, operations: scim.operations, tokens: Vec::new() }),
         match_chain: settings.match_chain,
         on_ambiguous: settings.on_ambiguous,
         name_comparison: settings.name_comparison,
@@ -179,10 +184,10 @@ async fn connection(reader: &mut Reader, record: &ConnectionRecord) -> Result<Co
         keep_unplaced: settings.keep_unplaced,
         all_includes_future: settings.all_includes_future,
         on_no_seat: settings.on_no_seat,
-        policy: record.connection.policy.clone(),
-        organization_policies: record.connection.organization_policies.clone(),
+        policy: connection.policy.clone(),
+        organization_policies: connection.organization_policies.clone(),
         id: id.as_str().to_owned(),
-    })
+    }
 }
 
 /// Shows metadata by its address where it has one, else as fields.

@@ -7,8 +7,6 @@ mod user;
 
 pub(super) use connection::TOKEN_KIND;
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use provost_kernel::id::{ConnectionId, OrganizationId};
 use provost_kernel::incoming::Fresh;
@@ -19,7 +17,6 @@ use serde_json::Value;
 use super::document::Document;
 use super::protocol::Resolved;
 use super::report::{ApplyError, Problem, Report};
-use crate::config::Config;
 use crate::world::World;
 
 /// Everything that writing needs, prepared outside the transaction.
@@ -32,8 +29,6 @@ pub(super) struct Prepared {
     pub(super) password_hashes: Vec<Option<String>>,
     /// Source of identifiers.
     pub(super) world: World,
-    /// Configuration.
-    pub(super) config: Arc<Config>,
     /// When.
     pub(super) now: Timestamp,
     /// Warnings found so far.

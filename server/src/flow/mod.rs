@@ -13,6 +13,7 @@ pub mod login;
 pub mod metrics;
 pub mod oidc_login;
 pub mod openid;
+pub mod operator;
 pub mod outcome;
 pub mod password;
 pub mod passwords;

@@ -70,8 +70,13 @@ impl Run<'_> {
         let what = format!("application {}", record.client_id);
         match stored {
             None => {
-                self.audit("application.created", None, None, json!({ "client_id": record.client_id, "config": after }));
-                self.report.created(what, diff::new_fields(&after));
+                self.audit("application.created", None, None, json!({ "client_id": record.client_id, "config": after.clone() }));
+                let mut shown = after;
+                if let Some(members) = shown.as_object_mut() {
+                    // Switches at their defaults say nothing.
+                    members.retain(|name, value| !value.is_boolean() || *value != Value::Bool(name == "offline_access"));
+                }
+                self.report.created(what, diff::new_fields(&shown));
             }
             Some(old) => {
                 let mut fields = diff::fields(&view(old), &after);

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::super::diff;
 use super::super::document::{ConnectionEntry, ScimToken};
+use super::super::export::connection_entry;
 use super::super::protocol::Resolved;
 use super::super::report::ApplyError;
 use super::Run;
@@ -46,7 +47,7 @@ impl Run<'_> {
                 fields.extend(secret_lines(&old.secrets, &resolved.secrets));
                 fields
             }
-            None => diff::new_fields(&after),
+            None => new_lines(resolved),
         };
         let status = stored.as_ref().map_or(STATUS, |old| old.status.as_str());
         let now = self.prepared.now;
@@ -227,6 +228,21 @@ impl Run<'_> {
             }
         }
     }
+}
+
+/// Shows a new connection as the file would: what is not a default.
+fn new_lines(resolved: &Resolved) -> Vec<String> {
+    let entry = connection_entry(&resolved.connection, resolved.config.clone(), resolved.scim.clone());
+    let mut shown = serde_json::to_value(entry).unwrap_or_default();
+    if let Some(members) = shown.as_object_mut() {
+        members.remove("id");
+        if let Some(saml) = members.get_mut("saml").and_then(Value::as_object_mut)
+            && let Some(certificates) = saml.get_mut("certificates")
+        {
+            *certificates = fingerprints(certificates);
+        }
+    }
+    diff::new_fields(&shown)
 }
 
 fn owner(connection: &Connection) -> Option<&OrganizationId> {
