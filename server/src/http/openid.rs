@@ -163,10 +163,7 @@ async fn sign_out(
         }
         (EndSession::Ask { .. }, None) => sso::signed_out(None),
         (EndSession::End { after }, Some(active)) => {
-            let response = account::end(app, headers, active, after).await;
-            // The apps hear of it at once instead of at the runner's next look.
-            app.ring_jobs();
-            response
+            account::end(app, headers, active, after).await
         }
         (EndSession::End { after }, None) => {
             Ok(browser::signed_out(&app.config, sso::signed_out(after)?))

@@ -2,6 +2,8 @@
 
 mod authorize;
 mod clients;
+mod keys;
 mod lab;
+mod logout;
 mod refresh;
 mod tokens;
