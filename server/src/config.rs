@@ -109,6 +109,11 @@ impl Config {
         self.public_url.scheme() == "https"
     }
 
+    /// Tells whether the public URL is a loopback address, so that nobody from elsewhere is served.
+    pub fn is_public_url_local(&self) -> bool {
+        load::is_loopback(&self.public_url)
+    }
+
     /// Tells whether the database is PostgreSQL.
     pub fn is_postgres(&self) -> bool {
         keys::is_postgres(secrecy::ExposeSecret::expose_secret(&self.database_url))

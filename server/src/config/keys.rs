@@ -156,7 +156,7 @@ pub const KEYS: &[Key] = &[
     secret(
         "metrics_token",
         "text, at least 16 characters",
-        "Bearer token for `/metrics`. Without it, `/metrics` answers only to loopback clients of a server that listens on a loopback address.",
+        "Bearer token for `/metrics`. Without it, `/metrics` answers only where `listen` and `public_url` are loopback addresses, and only to direct calls from this machine.",
     ),
     key(
         "log_format",

@@ -290,12 +290,7 @@ impl Values {
                 .map_err(|error| self.wrong("public_url", error.to_string()));
         };
         let url = Url::parse(text).map_err(|error| self.wrong("public_url", format!("`{text}`: {error}")))?;
-        let is_loopback = match url.host() {
-            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        };
+        let is_loopback = is_loopback(&url);
         match url.scheme() {
             "https" => {}
             "http" if is_loopback => {}
@@ -350,6 +345,16 @@ impl Values {
         tracing_subscriber::EnvFilter::try_new(text)
             .map(|_| text.to_owned())
             .map_err(|error| self.wrong("log_level", format!("`{text}`: {error}")))
+    }
+}
+
+/// Tells whether an address leads to this machine only.
+pub(super) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
     }
 }
 

@@ -29,13 +29,14 @@ pub fn install() {
     });
 }
 
-/// Tells whether a caller may read the measurements: with the token, or, when none is configured, from this machine only.
-pub fn may_read(app: &App, bearer: Option<&str>, from_loopback: bool) -> bool {
+/// Tells whether a caller may read the measurements: with the token; or, where none is configured, directly from this
+/// machine while the whole installation lives on it. Behind a proxy everyone would look like a local caller.
+pub fn may_read(app: &App, bearer: Option<&str>, is_direct_from_loopback: bool) -> bool {
     match &app.config.metrics_token {
         Some(token) => {
             bearer.is_some_and(|given| bool::from(given.as_bytes().ct_eq(token.expose_secret().as_bytes())))
         }
-        None => from_loopback && app.config.listen.ip().is_loopback(),
+        None => is_direct_from_loopback && app.config.listen.ip().is_loopback() && app.config.is_public_url_local(),
     }
 }
 

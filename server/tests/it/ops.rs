@@ -56,6 +56,17 @@ async fn metrics_need_the_token_where_one_is_set() {
 }
 
 #[tokio::test]
+async fn metrics_are_not_shown_through_a_proxy_without_a_token() {
+    let behind = TestApp::start_with(&[("public_url", "https://sso.example.com")]).await;
+    assert_eq!(behind.browser().get("/metrics").await.status, StatusCode::NOT_FOUND);
+    let app = TestApp::start().await;
+    let mut browser = app.browser();
+    assert_eq!(browser.get("/metrics").await.status, StatusCode::OK);
+    browser.headers.insert("x-forwarded-for", "203.0.113.9".parse().unwrap());
+    assert_eq!(browser.get("/metrics").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
 async fn metrics_are_not_public_without_a_token() {
     let public = [("listen", "0.0.0.0:1"), ("public_url", "https://sso.example.com")];
     let app = TestApp::start_with(&public).await;
