@@ -1,6 +1,6 @@
 // simplesamlphp as a SAML identity provider on PHP's own web server.
 // Its fixed configuration is in the folder of the same name; what a test varies goes through settings.json.
-import { writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort, run, start, waitForHttp } from '../lib/process.mjs';
@@ -22,7 +22,11 @@ export async function startSimpleSamlPhp({ users, validateRequests = false }) {
   // Another host name than the product's: for a browser these are two sites, as in real life.
   const baseUrl = `http://localhost:${port}`;
   const settings = { baseUrl, users, validateRequests, keys: ['first'], serviceProviders: {} };
-  const save = () => writeFileSync(path.join(directory, 'settings.json'), JSON.stringify(settings, null, 2));
+  // In one step: every request of the running server reads this file.
+  const save = () => {
+    writeFileSync(path.join(directory, 'settings.next'), JSON.stringify(settings, null, 2));
+    renameSync(path.join(directory, 'settings.next'), path.join(directory, 'settings.json'));
+  };
   await makeKey(directory, 'first');
   save();
 
