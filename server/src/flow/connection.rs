@@ -254,9 +254,7 @@ fn oidc_side(
         None => None,
     };
     Ok(OidcSide {
-        client_secret: secrets
-            .get(secret::OIDC_CLIENT_SECRET)
-            .map(|text| Secret::new(text)),
+        client_secret: secrets.get(secret::OIDC_CLIENT_SECRET).map(Secret::new),
         client_key,
         paths,
         algorithms,

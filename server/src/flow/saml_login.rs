@@ -21,6 +21,7 @@ use crate::flow::outcome::SignIn;
 use crate::flow::pending_login::{self, Party, PendingLogin, Purpose};
 use crate::flow::refusal::{self, Fault};
 use crate::flow::return_to::ReturnTo;
+use crate::jobs::metadata::{self, Outcome};
 use crate::pages::refusal::Reason;
 use crate::translate;
 
@@ -39,7 +40,7 @@ pub struct Posted {
 ///
 /// # Errors
 /// 404 if there is no such SAML connection.
-pub async fn metadata(app: &App, connection: &str) -> Result<String> {
+pub async fn our_metadata(app: &App, connection: &str) -> Result<String> {
     let live = connection::find(app, connection).await?;
     let side = saml_side(&live)?;
     let formats: Vec<String> = side.config.name_id_format.clone().into_iter().collect();
@@ -62,7 +63,7 @@ pub async fn metadata(app: &App, connection: &str) -> Result<String> {
 /// 404 for an unknown connection; those of the store. A refusal is not an error.
 pub async fn finish(app: &App, connection: &str, posted: Posted) -> Result<SignIn> {
     let live = connection::find(app, connection).await?;
-    let side = saml_side(&live)?;
+    saml_side(&live)?;
     let posted = Arc::new(posted);
     let request = match find_request(app, &live, &posted).await? {
         Ok(request) => request,
@@ -77,26 +78,27 @@ pub async fn finish(app: &App, connection: &str, posted: Posted) -> Result<SignI
         );
         return refuse(app, &live, fault, request.return_to).await;
     }
-    let verified = verify(app, Arc::clone(&live), &posted, &request).await?;
+    let (live, verified) = verify_with_newest_keys(app, live, &posted, &request).await?;
     let assertion = match verified {
         Ok(assertion) => assertion,
         Err(error) => return refuse(app, &live, fault_of(&error), request.return_to).await,
     };
-    let names = &saml_side(&live)?.config.attributes;
-    let incoming = match translate::saml::incoming(live.in_force.connection(), &assertion, names) {
-        Ok(incoming) => incoming,
-        Err(error) => {
-            let fault = Fault::new(Reason::NotVerified, error.code(), error.to_string());
-            return refuse(app, &live, fault, request.return_to).await;
-        }
-    };
+    let side = saml_side(&live)?;
+    let incoming =
+        match translate::saml::incoming(live.in_force.connection(), &assertion, &side.config.attributes) {
+            Ok(incoming) => incoming,
+            Err(error) => {
+                let fault = Fault::new(Reason::NotVerified, error.code(), error.to_string());
+                return refuse(app, &live, fault, request.return_to).await;
+            }
+        };
     let return_to = match (&request.id, &side.config.idp_initiated) {
         (None, Some(settings)) => landing::choose(app, settings, &posted.relay_state).await?,
         (Some(_), _) | (None, None) => request.return_to,
     };
     login::finish(
         app,
-        live,
+        Arc::clone(&live),
         Proven {
             incoming,
             return_to,
@@ -163,6 +165,32 @@ async fn find_request(
         None => Ok(Err(gone(
             "no open request of this browser and connection: answered before, expired, or begun in another browser",
         ))),
+    }
+}
+
+/// Verifies; when no known key made the signature, reads the provider's metadata again (at most once a minute) and
+/// verifies once more. Returns the connection with the keys that were used last.
+async fn verify_with_newest_keys(
+    app: &App,
+    live: Arc<LiveConnection>,
+    posted: &Arc<Posted>,
+    request: &Request,
+) -> Result<(Arc<LiveConnection>, Result<VerifiedAssertion, SamlError>)> {
+    let verified = verify(app, Arc::clone(&live), posted, request).await?;
+    if !verified.as_ref().err().is_some_and(is_about_keys) {
+        return Ok((live, verified));
+    }
+    match metadata::refresh_on_demand(app, live.id()).await {
+        Ok(Outcome::Changed) => {
+            let renewed = connection::find(app, live.id().as_str()).await?;
+            let verified = verify(app, Arc::clone(&renewed), posted, request).await?;
+            Ok((renewed, verified))
+        }
+        Ok(Outcome::Unchanged | Outcome::Skipped) => Ok((live, verified)),
+        Err(error) => {
+            tracing::warn!(connection = %live.id(), %error, "metadata was not refreshed");
+            Ok((live, verified))
+        }
     }
 }
 

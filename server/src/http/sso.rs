@@ -86,7 +86,7 @@ fn refuse(refused: &Refused) -> Result<Response> {
 
 /// `GET /sso/{connection}/saml/metadata`.
 pub async fn saml_metadata(State(app): State<App>, Path(connection): Path<String>) -> Result<Response> {
-    let xml = saml_login::metadata(&app, &connection).await?;
+    let xml = saml_login::our_metadata(&app, &connection).await?;
     Ok(([(header::CONTENT_TYPE, "application/samlmetadata+xml")], xml).into_response())
 }
 

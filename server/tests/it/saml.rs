@@ -7,7 +7,7 @@ use provost_kernel::directory::{Authentication, Status};
 
 use crate::app::{TestApp, on_each_engine};
 use crate::directory::{self, account_count, accounts, reference, trace};
-use crate::saml_idp::{self, Answer, Person, STRANGER, post, read_request, sign_in};
+use crate::saml_idp::{self, Answer, IDP, Person, STRANGER, post, read_request, sign_in};
 
 const ANN: &str = "ann@home-lab.example";
 
@@ -403,4 +403,105 @@ async fn a_transient_name_id_is_no_person() {
     .await;
     assert_eq!(refused(&app, &page).await, "claims_transient_subject");
     assert_eq!(account_count(&app.app).await, 0);
+}
+
+#[tokio::test]
+async fn r182_a_rolled_key_is_found_in_the_metadata_at_most_once_a_minute() {
+    on_each_engine(|app| async move {
+        directory::organization(&app.app).await;
+        let published = saml_idp::PublishedMetadata::start(&IDP).await;
+        let url = published.url.clone();
+        saml_idp::connect(&app.app, "okta", |saml| {
+            saml.signing_certificates = vec![STRANGER.certificate.clone()];
+            saml.metadata_url = Some(url);
+        })
+        .await;
+        // The connection knows an old key only; the metadata has the new one.
+        let page = sign_in(&app.app, &mut app.browser(), "okta", &Person::new("ann-1", ANN)).await;
+        assert_eq!(page.location().as_deref(), Some("/account"), "{}", page.body);
+        assert_eq!(published.reads(), 1);
+        // Garbage does not make us call again and again.
+        for _ in 0..5 {
+            let mut browser = app.browser();
+            let request = read_request(&browser.get("/sso/okta/login").await);
+            let mut answer = Answer::new(&app.app, "okta", Some(&request.request.id));
+            answer.keys = &STRANGER;
+            let page = post(
+                &mut browser,
+                "okta",
+                &answer.issue(&Person::new("x", ANN)),
+                &request.relay_state,
+            )
+            .await;
+            assert_eq!(refused(&app, &page).await, "saml_signature_invalid");
+        }
+        assert_eq!(published.reads(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_attribute_may_be_the_subject_and_names_of_attributes_may_be_chosen() {
+    let app = TestApp::start().await;
+    directory::organization(&app.app).await;
+    saml_idp::connect(&app.app, "okta", |saml| {
+        for (field, name) in [
+            ("subject", "employeeNumber"),
+            ("email", "workMail"),
+            ("groups", "teams"),
+        ] {
+            saml.attributes.insert(field.to_owned(), name.to_owned());
+        }
+    })
+    .await;
+    let person = |name_id: &str| {
+        Person::new(name_id, "ignored@elsewhere.example")
+            .with("employeeNumber", &["4711"])
+            .with("workMail", &[ANN])
+            .with("groups", &["admin"])
+    };
+    let mut browser = app.browser();
+    let page = sign_in(&app.app, &mut browser, "okta", &person("one")).await;
+    assert_eq!(page.location().as_deref(), Some("/account"), "{}", page.body);
+    assert_eq!(
+        sign_in(&app.app, &mut app.browser(), "okta", &person("two"))
+            .await
+            .location()
+            .as_deref(),
+        Some("/account")
+    );
+    assert_eq!(
+        (account_count(&app.app).await, accounts(&app.app, ANN).await.len()),
+        (1, 1)
+    );
+    let page = sign_in(&app.app, &mut app.browser(), "okta", &Person::new("three", ANN)).await;
+    assert_eq!(refused(&app, &page).await, "claims_subject_attribute");
+}
+
+#[tokio::test]
+async fn r27_people_join_while_others_sign_in() {
+    on_each_engine(|app| async move {
+        connected(&app).await;
+        let mut tasks = tokio::task::JoinSet::new();
+        // Twenty people at once, each from two browsers: one account each, and nobody is turned away.
+        for number in 0..40 {
+            let (inner, mut browser) = (app.app.clone(), app.browser());
+            let person = Person::new(
+                &format!("p-{}", number / 2),
+                &format!("p{}@home-lab.example", number / 2),
+            );
+            tasks.spawn(async move { sign_in(&inner, &mut browser, "okta", &person).await });
+        }
+        for page in tasks.join_all().await {
+            assert_eq!(
+                page.location().as_deref(),
+                Some("/account"),
+                "{} {}",
+                page.status,
+                page.body
+            );
+        }
+        assert_eq!(account_count(&app.app).await, 20);
+    })
+    .await;
 }

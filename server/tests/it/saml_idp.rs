@@ -1,7 +1,8 @@
 //! A SAML identity provider inside the test process: reads our requests, issues what a test wants.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,7 +13,10 @@ use provost_kernel::connection::Protocol;
 use provost_saml::Limits;
 use provost_saml::attributes::FORMAT_PERSISTENT;
 use provost_saml::authn_request::RequestId;
-use provost_saml::issue::{ReceivedAuthnRequest, ResponseSpec, Signing, issue_response, parse_authn_request};
+use provost_saml::issue::{
+    IdentityProvider, ReceivedAuthnRequest, ResponseSpec, Signing, idp_metadata, issue_response,
+    parse_authn_request,
+};
 use provost_saml::key::{Certificate, SigningKey, VerifyingKey};
 use provost_saml::logout::{
     LogoutExpected, LogoutRequest, LogoutResponse, LogoutStatus, Received, verify_logout_request,
@@ -324,4 +328,68 @@ pub fn logout_response(app: &App, connection: &str, location: &str) -> String {
         .redirect_url(Some(&relay_state), &IDP.key)
         .unwrap()
         .into()
+}
+
+/// Metadata on a port of its own.
+pub struct PublishedMetadata {
+    /// Where it is.
+    pub url: String,
+    reads: Arc<AtomicUsize>,
+}
+
+impl PublishedMetadata {
+    /// Publishes metadata with the certificate of `keys`.
+    pub async fn start(keys: &Keys) -> Self {
+        let certificates = [Certificate::from_base64(&keys.certificate).unwrap()];
+        let document = idp_metadata(&IdentityProvider {
+            entity_id: ENTITY_ID,
+            sso_url: SSO_URL,
+            slo_url: Some(SLO_URL),
+            certificates: &certificates,
+            want_authn_requests_signed: true,
+        });
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/metadata", listener.local_addr().unwrap());
+        let reads = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&reads);
+        let answer = move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            std::future::ready(document.clone())
+        };
+        let routes = axum::Router::new().route("/metadata", axum::routing::get(answer));
+        tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
+        Self { url, reads }
+    }
+
+    /// Counts how often it was read.
+    pub fn reads(&self) -> usize {
+        self.reads.load(Ordering::Relaxed)
+    }
+}
+
+/// Builds a signed logout request of the identity provider as a form field.
+pub fn logout_request_form(app: &App, connection: &str, subject: &str, keys: &Keys) -> String {
+    let destination = app.config.url(&format!("/sso/{connection}/saml/slo"));
+    let now = app.world.now();
+    let name_id = NameId {
+        value: subject.to_owned(),
+        format: Some(FORMAT_PERSISTENT.to_owned()),
+        name_qualifier: None,
+        sp_name_qualifier: None,
+    };
+    let request = LogoutRequest {
+        id: &RequestId::from_random(app.world.bytes().unwrap()),
+        issue_instant: now,
+        not_on_or_after: now.checked_add(SignedDuration::from_mins(5)).unwrap(),
+        destination: &destination,
+        issuer: ENTITY_ID,
+        name_id: &name_id,
+        session_indexes: &[],
+    };
+    let form = request.post_form(None, &keys.key).unwrap();
+    form.fields
+        .into_iter()
+        .find(|(name, _)| *name == "SAMLRequest")
+        .unwrap()
+        .1
 }

@@ -270,6 +270,46 @@ async fn single_logout_from_the_provider_ends_the_session_it_names() {
 }
 
 #[tokio::test]
+async fn logout_messages_may_be_posted() {
+    let app = TestApp::start().await;
+    directory::organization(&app.app).await;
+    saml_idp::connect(&app.app, "okta", |saml| {
+        saml.slo_redirect_url = None;
+        saml.slo_post_url = Some(saml_idp::SLO_URL.to_owned());
+    })
+    .await;
+    let ann = Person::new("ann-1", ANN);
+    let mut browser = app.browser();
+    sign_in(&app.app, &mut browser, "okta", &ann).await;
+    let unsigned = app
+        .browser()
+        .post("/sso/okta/saml/slo", &[("SAMLRequest", "PGEvPg==")])
+        .await;
+    assert_eq!(unsigned.status, StatusCode::FORBIDDEN);
+    let request = saml_idp::logout_request_form(&app.app, "okta", "ann-1", &IDP);
+    let page = app
+        .browser()
+        .post("/sso/okta/saml/slo", &[("SAMLRequest", &request)])
+        .await;
+    assert!(
+        page.form(saml_idp::SLO_URL).fields.contains_key("SAMLResponse"),
+        "{}",
+        page.body
+    );
+    assert!(!is_in(&mut browser).await);
+    // And out, by a form that posts itself.
+    sign_in(&app.app, &mut browser, "okta", &ann).await;
+    let form = browser.get("/logout").await.form("/logout");
+    let page = browser.submit(&form, &[]).await;
+    let form = page.form(saml_idp::SLO_URL);
+    assert!(
+        form.fields.contains_key("SAMLRequest") && form.fields.contains_key("RelayState"),
+        "{}",
+        page.body
+    );
+}
+
+#[tokio::test]
 async fn a_second_node_sees_the_end_of_a_session_at_once() {
     on_each_engine(|app| async move {
         let ann = connected(&app).await;
