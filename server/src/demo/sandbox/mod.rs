@@ -1,0 +1,73 @@
+//! Sandbox identity providers: one that speaks SAML, one that speaks OpenID Connect. Mounted only by the demo.
+//!
+//! Anybody may choose to be anybody here, so nothing of this is ever part of `provost serve`.
+
+mod oidc;
+mod page;
+mod saml;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use anyhow::{Context as _, Result};
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+use axum::Router;
+use axum::routing::{get, post};
+use provost_oidc::jose::{Algorithm, SigningKey};
+
+use crate::world::World;
+
+pub(super) use saml::SamlSide;
+
+/// The sandbox with its keys. Holds pending codes in memory: it lives as long as the demo.
+pub(super) struct Sandbox {
+    /// Base URL of the demo server, without a trailing slash.
+    base: String,
+    world: World,
+    oidc_key: SigningKey,
+    /// Codes waiting to be redeemed.
+    codes: Mutex<BTreeMap<String, oidc::Granted>>,
+    saml: SamlSide,
+}
+
+/// Client id of Provost at the sandbox's OpenID provider.
+pub(super) const CLIENT_ID: &str = "provost";
+
+impl Sandbox {
+    /// Makes a sandbox with new keys.
+    pub(super) fn new(base: &str, world: &World) -> Result<Self> {
+        let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)?.to_pkcs8v1()?;
+        Ok(Self {
+            base: base.to_owned(),
+            world: world.clone(),
+            oidc_key: SigningKey::from_pkcs8(Algorithm::Es256, key.as_ref()).context("sandbox key")?,
+            codes: Mutex::new(BTreeMap::new()),
+            saml: SamlSide::new(base, KeySize::Rsa2048)?,
+        })
+    }
+
+    /// Issuer of the OpenID provider.
+    pub(super) fn issuer(&self) -> String {
+        format!("{}/sandbox/oidc", self.base)
+    }
+
+    /// The SAML identity provider's metadata document.
+    pub(super) fn saml_metadata(&self) -> String {
+        self.saml.metadata()
+    }
+
+    /// The routes of both providers.
+    pub(super) fn routes(self: Arc<Self>) -> Router {
+        Router::new()
+            .route("/sandbox/oidc/.well-known/openid-configuration", get(oidc::discovery))
+            .route("/sandbox/oidc/jwks", get(oidc::jwks))
+            .route("/sandbox/oidc/authorize", get(oidc::authorize))
+            .route("/sandbox/oidc/choose", post(oidc::choose))
+            .route("/sandbox/oidc/token", post(oidc::token))
+            .route("/sandbox/saml/metadata", get(saml::metadata))
+            .route("/sandbox/saml/sso", get(saml::sso))
+            .route("/sandbox/saml/choose", post(saml::choose))
+            .with_state(self)
+    }
+}
