@@ -10,12 +10,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use anyhow::{Context as _, Result};
-use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use axum::Router;
 use axum::routing::{get, post};
 use provost_oidc::jose::{Algorithm, SigningKey};
 
+use crate::config::Config;
 use crate::world::World;
 
 pub(super) use saml::SamlSide;
@@ -24,6 +24,7 @@ pub(super) use saml::SamlSide;
 pub(super) struct Sandbox {
     /// Base URL of the demo server, without a trailing slash.
     base: String,
+    config: Arc<Config>,
     world: World,
     oidc_key: SigningKey,
     /// Codes waiting to be redeemed.
@@ -36,14 +37,16 @@ pub(super) const CLIENT_ID: &str = "provost";
 
 impl Sandbox {
     /// Makes a sandbox with new keys.
-    pub(super) fn new(base: &str, world: &World) -> Result<Self> {
+    pub(super) fn new(config: &Arc<Config>, world: &World) -> Result<Self> {
+        let base = &config.issuer();
         let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)?.to_pkcs8v1()?;
         Ok(Self {
-            base: base.to_owned(),
+            base: base.clone(),
+            config: Arc::clone(config),
             world: world.clone(),
             oidc_key: SigningKey::from_pkcs8(Algorithm::Es256, key.as_ref()).context("sandbox key")?,
             codes: Mutex::new(BTreeMap::new()),
-            saml: SamlSide::new(base, KeySize::Rsa2048)?,
+            saml: SamlSide::new(base)?,
         })
     }
 
@@ -52,9 +55,9 @@ impl Sandbox {
         format!("{}/sandbox/oidc", self.base)
     }
 
-    /// The SAML identity provider's metadata document.
-    pub(super) fn saml_metadata(&self) -> String {
-        self.saml.metadata()
+    /// Addresses and certificate of the SAML identity provider.
+    pub(super) fn saml_fields(&self) -> &SamlSide {
+        &self.saml
     }
 
     /// The routes of both providers.

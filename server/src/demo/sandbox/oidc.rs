@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use jiff::{SignedDuration, Timestamp};
 use provost_oidc::jose::sign_compact;
@@ -57,7 +57,10 @@ pub(super) async fn jwks(State(sandbox): State<Arc<Sandbox>>) -> Json<Value> {
 }
 
 /// `GET /sandbox/oidc/authorize`
-pub(super) async fn authorize(RawQuery(query): RawQuery) -> Result<Response, AppError> {
+pub(super) async fn authorize(
+    State(sandbox): State<Arc<Sandbox>>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, AppError> {
     let params = Params::parse(query.unwrap_or_default().as_bytes());
     let is_sound = params.first("client_id") == Some(CLIENT_ID)
         && params.first("response_type") == Some("code")
@@ -67,7 +70,7 @@ pub(super) async fn authorize(RawQuery(query): RawQuery) -> Result<Response, App
         return Ok((StatusCode::BAD_REQUEST, "The sandbox takes a code request of Provost with PKCE.").into_response());
     }
     let kept = KEPT.iter().filter_map(|name| Some((*name, params.first(name)?.to_owned()))).collect();
-    page::chooser(Directory::Acme, "/sandbox/oidc/choose", kept)
+    page::chooser(&sandbox.config, Directory::Acme, "/sandbox/oidc/choose", kept)
 }
 
 /// `POST /sandbox/oidc/choose`
@@ -96,11 +99,7 @@ pub(super) async fn choose(State(sandbox): State<Arc<Sandbox>>, form: Bytes) -> 
 }
 
 /// `POST /sandbox/oidc/token`
-pub(super) async fn token(
-    State(sandbox): State<Arc<Sandbox>>,
-    _headers: HeaderMap,
-    form: Bytes,
-) -> Result<Response, AppError> {
+pub(super) async fn token(State(sandbox): State<Arc<Sandbox>>, form: Bytes) -> Result<Response, AppError> {
     let params = Params::parse(&form);
     let now = sandbox.world.now();
     let granted = params

@@ -1,10 +1,12 @@
 //! The one page of the sandbox: choose whom to be.
 
 use askama::Template;
-use axum::response::{Html, IntoResponse as _, Response};
+use axum::response::Response;
 
+use crate::config::Config;
 use crate::demo::people::Directory;
 use crate::error::AppError;
+use crate::http::page;
 
 /// View model of the chooser.
 #[derive(Template)]
@@ -27,11 +29,13 @@ struct Choice {
 
 /// Renders the chooser; `kept` are the hidden fields that the choice carries on.
 pub(super) fn chooser(
+    config: &Config,
     directory: Directory,
     action: &'static str,
     kept: Vec<(&'static str, String)>,
 ) -> Result<Response, AppError> {
-    let page = Chooser {
+    let people = directory.people();
+    let chooser = Chooser {
         company: directory.company(),
         protocol: match directory {
             Directory::HomeLab => "SAML 2.0",
@@ -39,10 +43,9 @@ pub(super) fn chooser(
         },
         action,
         kept,
-        people: directory
-            .people()
+        people: people
             .map(|person| Choice { key: person.key, name: person.name(), email: person.email, about: person.about })
             .collect(),
     };
-    Ok(Html(page.render().map_err(AppError::internal)?).into_response())
+    page::show_leading_away(config, &chooser)
 }
