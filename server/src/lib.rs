@@ -13,6 +13,7 @@ pub mod config;
 pub mod connection_config;
 pub mod cookie;
 pub mod declarative;
+pub mod demo;
 pub mod error;
 pub mod flow;
 pub mod http;

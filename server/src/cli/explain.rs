@@ -55,7 +55,7 @@ impl Explain {
 }
 
 /// Finds a trace; a reference may be typed in lower case and with look-alikes of the digits 0 and 1.
-async fn by_reference(store: &Store, reference: &str) -> anyhow::Result<Vec<TraceRecord>> {
+pub(crate) async fn by_reference(store: &Store, reference: &str) -> anyhow::Result<Vec<TraceRecord>> {
     let typed = reference.trim().to_ascii_uppercase();
     let plain: String = typed
         .chars()

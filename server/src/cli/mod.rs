@@ -16,6 +16,7 @@ use clap::{Parser, Subcommand};
 
 pub use doctor::{Finding, Level, examine};
 pub use open::{open_app, open_store};
+pub use serve::stop_signal;
 pub use settings::Settings;
 
 /// Enterprise single sign-on and user provisioning for your app, in one binary.
@@ -41,6 +42,8 @@ enum Command {
     Doctor(doctor::Doctor),
     Backup(backup::Backup),
     Restore(backup::Restore),
+    /// Try everything on throw-away data: two sandbox identity providers and a sample app, no set-up.
+    Demo(crate::demo::Demo),
 }
 
 impl Cli {
@@ -59,6 +62,7 @@ impl Cli {
             Command::Doctor(doctor) => doctor.run().await,
             Command::Backup(backup) => backup.run().await,
             Command::Restore(restore) => restore.run().await,
+            Command::Demo(demo) => demo.run().await,
         }
     }
 }

@@ -65,7 +65,6 @@ impl Server {
         let config = &app.config;
         let listener = std::net::TcpListener::bind(config.listen)
             .with_context(|| format!("{} cannot be listened on", config.listen))?;
-        listener.set_nonblocking(true)?;
         let tls = match &config.tls {
             None => None,
             Some(files) => {
@@ -82,11 +81,16 @@ impl Server {
                 Some(tls)
             }
         };
-        Ok(Self {
-            address: listener.local_addr()?,
-            listener,
-            tls,
-        })
+        Ok(Self { tls, ..Self::from_listener(listener)? })
+    }
+
+    /// Takes a listener that is bound already, without TLS.
+    ///
+    /// # Errors
+    /// When the listener cannot be asked for its address.
+    pub fn from_listener(listener: std::net::TcpListener) -> anyhow::Result<Self> {
+        listener.set_nonblocking(true)?;
+        Ok(Self { address: listener.local_addr()?, listener, tls: None })
     }
 
     /// Answers until `stop` is done, then stops accepting, lets running requests and jobs end, and closes the store.
@@ -94,6 +98,20 @@ impl Server {
     /// # Errors
     /// When the listener fails.
     pub async fn run(self, app: App, stop: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
+        let routes = router(app.clone());
+        self.run_routes(app, routes, stop).await
+    }
+
+    /// As [`Self::run`], with these routes; the demo adds its sandbox.
+    ///
+    /// # Errors
+    /// When the listener fails.
+    pub async fn run_routes(
+        self,
+        app: App,
+        routes: axum::Router,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> anyhow::Result<()> {
         let handle: Handle<SocketAddr> = Handle::new();
         let grace = Duration::from_secs(app.config.shutdown_seconds);
         let stopping = handle.clone();
@@ -106,7 +124,7 @@ impl Server {
             let _ = stop_jobs.send(true);
             stopping.graceful_shutdown(Some(grace));
         });
-        let service = router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
+        let service = routes.into_make_service_with_connect_info::<SocketAddr>();
         let served = match self.tls {
             Some(tls) => {
                 if let Some(files) = app.config.tls.clone() {
@@ -135,7 +153,7 @@ impl Server {
 }
 
 /// Ends when the process gets SIGTERM or an interrupt from the keyboard.
-async fn stop_signal() {
+pub async fn stop_signal() {
     let interrupt = tokio::signal::ctrl_c();
     #[cfg(unix)]
     {

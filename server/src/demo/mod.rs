@@ -16,16 +16,17 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use axum::Router;
 use clap::Args;
 use provost_kernel::explain;
 
 use crate::app::App;
-use crate::cli::serve::Server;
-use crate::cli::{open_app, stop_signal};
+use crate::cli::serve::{Server, install_logs};
+use crate::cli::{self, open_app, stop_signal};
 use crate::config::{Config, Sources};
 use crate::declarative;
+use crate::flow;
 use crate::router::router;
 use crate::world::World;
 use sample_app::SampleApp;
@@ -76,6 +77,8 @@ impl Demo {
         let provost = listen(port, "--port")?;
         let sample = listen(app_port, "--app-port")?;
         let config = config(&folder.0, provost.local_addr()?)?;
+        install_logs(&config);
+        flow::metrics::install();
         let stage = open(config, &world, provost, sample).await?;
         if self.once { tell(&stage).await } else { keep_open(&stage).await }
     }
@@ -98,6 +101,7 @@ fn config(folder: &Path, address: SocketAddr) -> Result<Config> {
         ("public_url", public_url.as_str()),
         ("data_dir", folder),
         ("allow_private_addresses", "true"),
+        ("log_level", "warn"),
     ]);
     Ok(Config::load(&sources)?)
 }
@@ -109,7 +113,10 @@ async fn open(config: Config, world: &World, provost: TcpListener, sample: TcpLi
     let sandbox = Arc::new(Sandbox::new(&app.config, world)?);
     let secret = world.id("secret_")?;
     let file = data::file(&sandbox, &sample_url, &secret);
-    declarative::apply_text(&app, &file).await.context("the demo's own configuration")?;
+    let document = declarative::read(&file).context("the demo's own configuration")?;
+    declarative::apply(&app, document, Path::new("."), declarative::Mode::Write)
+        .await
+        .context("the demo's own configuration")?;
     let client = Arc::new(SampleApp::new(&app.config.issuer(), &sample_url, &secret, world)?);
     serve_routes(sample, client.routes())?;
     let server = Server::from_listener(provost)?;
@@ -130,10 +137,9 @@ async fn tell(stage: &Stage) -> Result<ExitCode> {
     writeln!(out, "Provost demo: two made-up companies, their identity providers and an app, over real HTTP.\n")?;
     let reference = Scene { app: &stage.sample, out: &mut out }.tell().await?;
     writeln!(out, "\n4. Why? The admin looks the reference number up (provost explain {reference}):")?;
-    let trace = crate::flow::traces::by_reference(&stage.app, &reference)
-        .await?
-        .with_context(|| format!("no trace is kept under {reference}"))?;
-    for line in explain::lines(&trace) {
+    let found = cli::explain::by_reference(&stage.app.store, &reference).await?;
+    ensure!(!found.is_empty(), "no trace is kept under {reference}");
+    for line in found.iter().flat_map(|record| explain::lines(&record.trace)) {
         writeln!(out, "  {line}")?;
     }
     writeln!(out, "\nEverything went as told. `provost demo` keeps it open for you to try.")?;

@@ -79,7 +79,10 @@ async fn home(State(app): State<Arc<SampleApp>>, headers: HeaderMap) -> Result<R
 async fn login(State(app): State<Arc<SampleApp>>, RawQuery(query): RawQuery) -> Result<Response, AppError> {
     let hint = provost_oidc::Params::parse(query.unwrap_or_default().as_bytes());
     let pending = client::Pending::new(&app.world).map_err(AppError::internal)?;
-    let target = app.client.start(&pending, hint.first("login_hint")).await.map_err(AppError::internal)?;
+    let target = match app.client.start(&pending, hint.first("login_hint")).await {
+        Ok(target) => target,
+        Err(error) => return page::failed(&error),
+    };
     let key = app.world.id("app_").map_err(AppError::internal)?;
     app.state.lock().map_err(|_| AppError::internal(Poisoned))?.pending.insert(key.clone(), pending);
     Ok(redirect(target.as_str(), Some(&key)))

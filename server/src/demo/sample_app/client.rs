@@ -154,7 +154,8 @@ impl Client {
         if let Some(authorization) = &request.authorization {
             headers.insert(AUTHORIZATION, authorization.expose().parse().context("authorization header")?);
         }
-        let fields: Vec<(&str, &str)> = request.form.iter().map(|(name, value)| (*name, value.expose())).collect();
+        let fields: Vec<(String, String)> =
+            request.form.iter().map(|(name, value)| ((*name).to_owned(), value.expose().to_owned())).collect();
         let answer = self.outbound.post_form(request.url.as_str(), headers, &fields).await?;
         Ok(TokenResponse::parse(answer.status, &answer.body)?)
     }
