@@ -33,16 +33,26 @@ pub(super) struct Page {
     pub(super) status: u16,
     /// Body as text.
     pub(super) body: String,
-    /// Methods and paths passed on the way, for the story.
-    pub(super) hops: Vec<String>,
+    /// Addresses passed on the way and how, for the story.
+    pub(super) hops: Vec<(Url, Method)>,
 }
 
 impl Browser {
     /// Opens a browser without cookies.
-    #[expect(clippy::disallowed_methods, reason = "this plays a person's browser; the server's calls go through outbound.rs")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this plays a person's browser; the server's calls go through outbound.rs"
+    )]
     pub(super) fn open() -> Result<Self> {
-        let client = reqwest::Client::builder().redirect(Policy::none()).timeout(TIME_LIMIT).no_proxy().build()?;
-        Ok(Self { client, cookies: BTreeMap::new() })
+        let client = reqwest::Client::builder()
+            .redirect(Policy::none())
+            .timeout(TIME_LIMIT)
+            .no_proxy()
+            .build()?;
+        Ok(Self {
+            client,
+            cookies: BTreeMap::new(),
+        })
     }
 
     /// Goes to an address and follows redirects and self-submitting forms.
@@ -64,7 +74,11 @@ impl Browser {
     pub(super) async fn submit_with(&mut self, page: &Page, field: (&str, &str)) -> Result<Page> {
         let form = html::forms(&page.body)
             .into_iter()
-            .find(|form| form.fields.iter().any(|(name, value)| (name.as_str(), value.as_str()) == field))
+            .find(|form| {
+                form.fields
+                    .iter()
+                    .any(|(name, value)| (name.as_str(), value.as_str()) == field)
+            })
             .with_context(|| format!("no form with {field:?} at {}", page.url.path()))?;
         self.send(&page.url, form, &[]).await
     }
@@ -85,10 +99,14 @@ impl Browser {
         let (mut method, mut url, mut fields) = (method, url, fields);
         let mut hops = Vec::new();
         for _ in 0..MOST_REDIRECTS {
-            hops.push(format!("{method} {}", url.path()));
+            hops.push((url.clone(), method.clone()));
             let response = self.request(&method, &url, &fields).await?;
             let status = response.status();
-            if let Some(location) = response.headers().get(LOCATION).filter(|_| status.is_redirection()) {
+            if let Some(location) = response
+                .headers()
+                .get(LOCATION)
+                .filter(|_| status.is_redirection())
+            {
                 url = url.join(location.to_str()?)?;
                 if !matches!(status.as_u16(), 307 | 308) {
                     method = Method::GET;
@@ -98,42 +116,67 @@ impl Browser {
             }
             let body = response.text().await?;
             let Some(form) = html::self_submitting_form(&body) else {
-                return Ok(Page { url, status: status.as_u16(), body, hops });
+                return Ok(Page {
+                    url,
+                    status: status.as_u16(),
+                    body,
+                    hops,
+                });
             };
             url = url.join(&form.action)?;
             method = Method::POST;
             fields = form.fields;
         }
-        bail!("the sign-in went round in circles: {}", hops.join(" → "))
+        let paths: Vec<&str> = hops.iter().map(|(url, _)| url.path()).collect();
+        bail!("the sign-in went round in circles: {}", paths.join(" → "))
     }
 
     async fn request(&mut self, method: &Method, url: &Url, fields: &[(String, String)]) -> Result<Response> {
         let host = url.host_str().unwrap_or_default().to_owned();
-        ensure!(matches!(host.as_str(), "127.0.0.1" | "localhost" | "[::1]"), "the demo leaves loopback: {url}");
+        ensure!(
+            matches!(host.as_str(), "127.0.0.1" | "localhost" | "[::1]"),
+            "the demo leaves loopback: {url}"
+        );
         let cookies: Vec<String> = self
             .cookies
             .iter()
             .filter(|((of, _), _)| *of == host)
             .map(|((_, name), value)| format!("{name}={value}"))
             .collect();
-        let mut request = self.client.request(method.clone(), url.clone()).header("accept", "text/html");
+        let mut request = self
+            .client
+            .request(method.clone(), url.clone())
+            .header("accept", "text/html");
         if !cookies.is_empty() {
             request = request.header(COOKIE, cookies.join("; "));
         }
         if method == Method::POST {
-            let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-            request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body);
+            let body = url::form_urlencoded::Serializer::new(String::new())
+                .extend_pairs(fields)
+                .finish();
+            request = request
+                .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .body(body);
         }
-        let response = request.send().await.with_context(|| format!("{method} {}", url.path()))?;
+        let response = request
+            .send()
+            .await
+            .with_context(|| format!("{method} {}", url.path()))?;
         self.keep_cookies(&host, &response);
         Ok(response)
     }
 
     fn keep_cookies(&mut self, host: &str, response: &Response) {
-        let set = response.headers().get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let set = response
+            .headers()
+            .get_all(SET_COOKIE)
+            .iter()
+            .filter_map(|value| value.to_str().ok());
         for line in set {
             let (pair, attributes) = line.split_once(';').unwrap_or((line, ""));
-            let Some((name, value)) = pair.split_once('=') else { continue };
+            let Some((name, value)) = pair.split_once('=') else {
+                continue;
+            };
             let key = (host.to_owned(), name.trim().to_owned());
             if value.is_empty() || attributes.to_ascii_lowercase().contains("max-age=0") {
                 self.cookies.remove(&key);

@@ -31,23 +31,35 @@ impl Form {
 
 /// Finds all forms of a page.
 pub(super) fn forms(page: &str) -> Vec<Form> {
-    elements(page, "form").into_iter().map(|(tag, inside)| form(tag, inside)).collect()
+    elements(page, "form")
+        .into_iter()
+        .map(|(tag, inside)| form(tag, inside))
+        .collect()
 }
 
 /// Finds the form of a hand-over page, which submits itself by our one script: SAML POST binding, `form_post`.
 pub(super) fn self_submitting_form(page: &str) -> Option<Form> {
-    let submits_itself = tags(page, "script").into_iter().any(|tag| attribute(tag, "src").as_deref() == Some(SUBMIT));
+    let submits_itself = tags(page, "script")
+        .into_iter()
+        .any(|tag| attribute(tag, "src").as_deref() == Some(SUBMIT));
     if !submits_itself {
         return None;
     }
-    elements(page, "form").first().map(|(tag, inside)| form(tag, inside))
+    elements(page, "form")
+        .first()
+        .map(|(tag, inside)| form(tag, inside))
 }
 
 fn form(tag: &str, inside: &str) -> Form {
     let fields = tags(inside, "input")
         .into_iter()
         .filter(|tag| attribute(tag, "type").as_deref() != Some("submit"))
-        .filter_map(|tag| Some((attribute(tag, "name")?, attribute(tag, "value").unwrap_or_default())))
+        .filter_map(|tag| {
+            Some((
+                attribute(tag, "name")?,
+                attribute(tag, "value").unwrap_or_default(),
+            ))
+        })
         .collect();
     Form {
         action: attribute(tag, "action").unwrap_or_default(),
@@ -95,7 +107,9 @@ fn tags<'page>(page: &'page str, name: &str) -> Vec<&'page str> {
         .filter_map(|(start, _)| {
             let rest = page.get(start..)?;
             let tag = rest.get(..=rest.find('>')?)?;
-            let is_whole_name = tag.get(open.len()..)?.starts_with([' ', '>', '/', '\n', '\r', '\t']);
+            let is_whole_name = tag
+                .get(open.len()..)?
+                .starts_with([' ', '>', '/', '\n', '\r', '\t']);
             is_whole_name.then_some(tag)
         })
         .collect()
@@ -113,7 +127,10 @@ fn unescape(text: &str) -> String {
     while let Some(start) = rest.find('&') {
         plain.push_str(rest.get(..start).unwrap_or_default());
         let tail = rest.get(start..).unwrap_or_default();
-        let entity = tail.find(';').filter(|end| *end <= 8).and_then(|end| Some((tail.get(1..end)?, tail.get(end + 1..)?)));
+        let entity = tail
+            .find(';')
+            .filter(|end| *end <= 8)
+            .and_then(|end| Some((tail.get(1..end)?, tail.get(end + 1..)?)));
         match entity.and_then(|(name, after)| Some((named(name)?, after))) {
             Some((character, after)) => {
                 plain.push(character);
@@ -163,12 +180,16 @@ mod tests {
     #[test]
     fn only_a_hand_over_page_submits_itself() {
         assert!(self_submitting_form(r#"<form action="/x"><input name="a"></form>"#).is_none());
-        let page = r#"<form action="/x"><input name="a"></form><script src="/assets/submit.js" defer></script>"#;
+        let page =
+            r#"<form action="/x"><input name="a"></form><script src="/assets/submit.js" defer></script>"#;
         assert_eq!(self_submitting_form(page).expect("a form").action, "/x");
     }
 
     #[test]
     fn text_loses_its_tags() {
-        assert_eq!(text_of("<h1>You <b>may</b>\n in &amp; out</h1>", "h1").as_deref(), Some("You may in & out"));
+        assert_eq!(
+            text_of("<h1>You <b>may</b>\n in &amp; out</h1>", "h1").as_deref(),
+            Some("You may in & out")
+        );
     }
 }

@@ -73,14 +73,22 @@ impl Demo {
         let world = World::new();
         let folder = Folder(std::env::temp_dir().join(format!("provost-demo-{}", world.id("")?)));
         // A story told once needs no known ports, and must not collide with a server that is running.
-        let (port, app_port) = if self.once { (0, 0) } else { (self.port, self.app_port) };
+        let (port, app_port) = if self.once {
+            (0, 0)
+        } else {
+            (self.port, self.app_port)
+        };
         let provost = listen(port, "--port")?;
         let sample = listen(app_port, "--app-port")?;
         let config = config(&folder.0, provost.local_addr()?)?;
         install_logs(&config);
         flow::metrics::install();
         let stage = open(config, &world, provost, sample).await?;
-        if self.once { tell(&stage).await } else { keep_open(&stage).await }
+        if self.once {
+            tell(&stage).await
+        } else {
+            keep_open(&stage).await
+        }
     }
 }
 
@@ -93,7 +101,9 @@ fn listen(port: u16, flag: &str) -> Result<TcpListener> {
 }
 
 fn config(folder: &Path, address: SocketAddr) -> Result<Config> {
-    let folder = folder.to_str().context("the folder for temporary files has a name that is not Unicode")?;
+    let folder = folder
+        .to_str()
+        .context("the folder for temporary files has a name that is not Unicode")?;
     let listen = address.to_string();
     let public_url = format!("http://{address}");
     let sources = Sources::from_flags([
@@ -123,7 +133,11 @@ async fn open(config: Config, world: &World, provost: TcpListener, sample: TcpLi
     let provost_url = app.config.issuer();
     let routes = router(app.clone()).merge(sandbox.routes());
     tokio::spawn(server.run_routes(app.clone(), routes, std::future::pending()));
-    Ok(Stage { app, provost: provost_url, sample: sample_url })
+    Ok(Stage {
+        app,
+        provost: provost_url,
+        sample: sample_url,
+    })
 }
 
 fn serve_routes(listener: TcpListener, routes: Router) -> Result<()> {
@@ -134,24 +148,45 @@ fn serve_routes(listener: TcpListener, routes: Router) -> Result<()> {
 
 async fn tell(stage: &Stage) -> Result<ExitCode> {
     let mut out = std::io::stdout();
-    writeln!(out, "Provost demo: two made-up companies, their identity providers and an app, over real HTTP.\n")?;
-    let reference = Scene { app: &stage.sample, out: &mut out }.tell().await?;
-    writeln!(out, "\n4. Why? The admin looks the reference number up (provost explain {reference}):")?;
+    writeln!(
+        out,
+        "Provost demo: two made-up companies, their identity providers and an app, over real HTTP.\n"
+    )?;
+    let reference = Scene {
+        app: &stage.sample,
+        out: &mut out,
+    }
+    .tell()
+    .await?;
+    writeln!(
+        out,
+        "\n4. Why? The admin looks the reference number up (provost explain {reference}):"
+    )?;
     let found = cli::explain::by_reference(&stage.app.store, &reference).await?;
     ensure!(!found.is_empty(), "no trace is kept under {reference}");
     for line in found.iter().flat_map(|record| explain::lines(&record.trace)) {
         writeln!(out, "  {line}")?;
     }
-    writeln!(out, "\nEverything went as told. `provost demo` keeps it open for you to try.")?;
+    writeln!(
+        out,
+        "\nEverything went as told. `provost demo` keeps it open for you to try."
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 
 async fn keep_open(stage: &Stage) -> Result<ExitCode> {
     let mut out = std::io::stdout();
-    writeln!(out, "Provost demo: throw-away data, gone when you press Ctrl-C.\n")?;
+    writeln!(
+        out,
+        "Provost demo: throw-away data, gone when you press Ctrl-C.\n"
+    )?;
     writeln!(out, "  Sample app   {}   (start here: Sign in)", stage.sample)?;
     writeln!(out, "  Provost      {}/login", stage.provost)?;
-    writeln!(out, "  Discovery    {}/.well-known/openid-configuration\n", stage.provost)?;
+    writeln!(
+        out,
+        "  Discovery    {}/.well-known/openid-configuration\n",
+        stage.provost
+    )?;
     for directory in [people::Directory::HomeLab, people::Directory::Acme] {
         writeln!(out, "  People of {}:", directory.company())?;
         for person in directory.people() {

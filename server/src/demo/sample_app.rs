@@ -52,7 +52,11 @@ impl SampleApp {
     /// Makes the app as a client of the provider at `issuer`; `base` is the app's own address.
     pub(super) fn new(issuer: &str, base: &str, secret: &str, world: &World) -> Result<Self> {
         let client = Client::new(issuer, base, secret).context("the sample app's client")?;
-        Ok(Self { client, world: world.clone(), state: Mutex::new(Sessions::default()) })
+        Ok(Self {
+            client,
+            world: world.clone(),
+            state: Mutex::new(Sessions::default()),
+        })
     }
 
     /// The app's routes.
@@ -84,7 +88,11 @@ async fn login(State(app): State<Arc<SampleApp>>, RawQuery(query): RawQuery) -> 
         Err(error) => return page::failed(&error),
     };
     let key = app.world.id("app_").map_err(AppError::internal)?;
-    app.state.lock().map_err(|_| AppError::internal(Poisoned))?.pending.insert(key.clone(), pending);
+    app.state
+        .lock()
+        .map_err(|_| AppError::internal(Poisoned))?
+        .pending
+        .insert(key.clone(), pending);
     Ok(redirect(target.as_str(), Some(&key)))
 }
 
@@ -100,13 +108,21 @@ async fn callback(
     let Some(pending) = pending else {
         return Ok(redirect("/", None));
     };
-    let signed_in = match app.client.finish(&pending, query.unwrap_or_default().as_bytes(), app.world.now()).await {
+    let signed_in = match app
+        .client
+        .finish(&pending, query.unwrap_or_default().as_bytes(), app.world.now())
+        .await
+    {
         Ok(signed_in) => signed_in,
         Err(error) => return page::failed(&error),
     };
     // A new key at each sign-in: a planted cookie must never become somebody's session.
     let key = app.world.id("app_").map_err(AppError::internal)?;
-    app.state.lock().map_err(|_| AppError::internal(Poisoned))?.people.insert(key.clone(), signed_in);
+    app.state
+        .lock()
+        .map_err(|_| AppError::internal(Poisoned))?
+        .people
+        .insert(key.clone(), signed_in);
     Ok(redirect("/", Some(&key)))
 }
 
@@ -117,7 +133,11 @@ async fn logout(State(app): State<Arc<SampleApp>>, headers: HeaderMap) -> Result
     };
     match person {
         Some(person) => {
-            let target = app.client.logout_url(&person.id_token).await.map_err(AppError::internal)?;
+            let target = app
+                .client
+                .logout_url(&person.id_token)
+                .await
+                .map_err(AppError::internal)?;
             Ok(redirect(target.as_str(), None))
         }
         None => Ok(redirect("/", None)),
@@ -135,7 +155,10 @@ fn redirect(to: &str, cookie: Option<&str>) -> Response {
 }
 
 fn cookie(headers: &HeaderMap) -> Option<String> {
-    let lines = headers.get_all("cookie").iter().filter_map(|value| value.to_str().ok());
+    let lines = headers
+        .get_all("cookie")
+        .iter()
+        .filter_map(|value| value.to_str().ok());
     lines
         .flat_map(|line| line.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))

@@ -28,11 +28,15 @@ struct Expected {
 impl Scene<'_> {
     /// Signs a person in who did not exist before, and again: the same account.
     async fn arrives(&mut self, email: &str, person: &str, expected: &Expected) -> Result<Value> {
-        let claims = self.sign_in(email, person).await?;
+        let page = self.walk(email, person).await?;
+        let claims = claims_shown(&page)?;
         let found = claims
             .get("organizations")
             .and_then(Value::as_array)
-            .and_then(|list| list.iter().find(|one| one.get("id").and_then(Value::as_str) == Some(expected.organization)))
+            .and_then(|list| {
+                list.iter()
+                    .find(|one| one.get("id").and_then(Value::as_str) == Some(expected.organization))
+            })
             .with_context(|| format!("{email} is not in {}: {claims}", expected.organization))?;
         same(found, "roles", expected.roles)?;
         same(found, "workspaces", expected.workspaces)?;
@@ -45,58 +49,131 @@ impl Scene<'_> {
             expected.workspaces.join(", "),
             text(found, "license"),
         )?;
-        let again = self.sign_in(email, person).await?;
-        ensure!(again.get("sub") == claims.get("sub"), "the second sign-in of {email} made another account");
-        writeln!(self.out, "  → a second sign-in from another browser: the same account {}", text(&claims, "sub"))?;
+        let again = claims_shown(&self.walk_silently(email, person).await?)?;
+        ensure!(
+            again.get("sub") == claims.get("sub"),
+            "the second sign-in of {email} made another account"
+        );
+        writeln!(
+            self.out,
+            "  → a second sign-in from another browser: the same account {}",
+            text(&claims, "sub")
+        )?;
         Ok(claims)
     }
 
-    /// Walks from the app through Provost and the identity provider back to the app.
-    async fn sign_in(&mut self, email: &str, person: &str) -> Result<Value> {
-        let page = self.walk(email, person).await?;
-        ensure!(page.status == 200, "the app answered {} at {}: {}", page.status, page.url, visible(&page));
-        let claims = html::text_of(&page.body, "pre").with_context(|| format!("not signed in: {}", visible(&page)))?;
-        serde_json::from_str(&claims).context("the app shows claims that are not JSON")
+    /// Walks from the app through Provost and the identity provider back to the app, and tells every step.
+    async fn walk(&mut self, email: &str, person: &str) -> Result<Page> {
+        let page = self.walk_silently(email, person).await?;
+        for (url, method) in &page.hops {
+            let place = if self.app.ends_with(url.authority()) {
+                "app"
+            } else if url.path().starts_with("/sandbox/") {
+                "identity provider"
+            } else {
+                "provost"
+            };
+            writeln!(self.out, "  {place:>17}  {method:<4} {}", shortened(url.path()))?;
+        }
+        Ok(page)
     }
 
-    async fn walk(&mut self, email: &str, person: &str) -> Result<Page> {
+    async fn walk_silently(&self, email: &str, person: &str) -> Result<Page> {
         let mut browser = Browser::open()?;
         let asked = browser.visit(&format!("{}/login", self.app)).await?;
-        ensure!(asked.status == 200, "Provost's sign-in page answered {}: {}", asked.status, visible(&asked));
+        ensure!(
+            asked.status == 200,
+            "Provost's sign-in page answered {}: {}",
+            asked.status,
+            visible(&asked)
+        );
         let chooser = browser.submit(&asked, &[("email", email)]).await?;
-        ensure!(chooser.url.path().starts_with("/sandbox/"), "{email} was not sent to its identity provider: {}", visible(&chooser));
+        ensure!(
+            chooser.url.path().starts_with("/sandbox/"),
+            "{email} was not sent to its identity provider: {}",
+            visible(&chooser)
+        );
         // The chooser has one form per person; the one with this person's key is submitted.
-        let page = browser.submit_with(&chooser, ("person", person)).await?;
-        let hops: Vec<&str> = asked.hops.iter().chain(&chooser.hops).chain(&page.hops).map(String::as_str).collect();
-        writeln!(self.out, "  {}", hops.join("\n  "))?;
+        let mut page = browser.submit_with(&chooser, ("person", person)).await?;
+        page.hops = [asked.hops, chooser.hops, page.hops].concat();
         Ok(page)
     }
 
     /// Tries to sign in as somebody whom no rule admits; returns the reference number of the refusal.
     async fn is_refused(&mut self, email: &str, person: &str) -> Result<String> {
         let page = self.walk(email, person).await?;
-        ensure!(page.status == 403, "{email} should have been refused, but: {} {}", page.status, visible(&page));
+        ensure!(
+            page.status == 403,
+            "{email} should have been refused, but: {} {}",
+            page.status,
+            visible(&page)
+        );
         let reference = html::text_of(&page.body, "code").context("the refusal shows no reference number")?;
-        writeln!(self.out, "  → refused, and told so: “{}”, reference {reference}", html::text_of(&page.body, "h1").unwrap_or_default())?;
+        writeln!(
+            self.out,
+            "  → refused, and told so: “{}”, reference {reference}",
+            html::text_of(&page.body, "h1").unwrap_or_default()
+        )?;
         Ok(reference)
     }
 
     /// Tells the whole story; returns the reference number of the refusal, for the explanation.
     pub(super) async fn tell(&mut self) -> Result<String> {
-        writeln!(self.out, "1. Ann of Home Lab signs in through SAML. Nobody has heard of her before.")?;
-        let ann = Expected { organization: "home-lab", roles: &["Admin"], workspaces: &["main", "lab"] };
+        writeln!(
+            self.out,
+            "1. Ann of Home Lab signs in through SAML. Nobody has heard of her before."
+        )?;
+        let ann = Expected {
+            organization: "home-lab",
+            roles: &["admin"],
+            workspaces: &["main", "lab"],
+        };
         self.arrives("ann@home-lab.example", "ann", &ann).await?;
         writeln!(self.out, "\n2. Dora of Acme signs in through OpenID Connect.")?;
-        let dora = Expected { organization: "acme", roles: &["Engineer", "Lead"], workspaces: &["forge", "yard"] };
+        let dora = Expected {
+            organization: "acme",
+            roles: &["engineer", "lead"],
+            workspaces: &["forge", "yard"],
+        };
         self.arrives("dora@acme.example", "dora", &dora).await?;
-        writeln!(self.out, "\n3. Cleo of Home Lab signs in through SAML, but no rule gives her a role.")?;
+        writeln!(
+            self.out,
+            "\n3. Cleo of Home Lab signs in through SAML, but no rule gives her a role."
+        )?;
         self.is_refused("cleo@home-lab.example", "cleo").await
     }
 }
 
+/// Reads the claims that the app shows to somebody signed in.
+fn claims_shown(page: &Page) -> Result<Value> {
+    ensure!(
+        page.status == 200,
+        "the app answered {} at {}: {}",
+        page.status,
+        page.url,
+        visible(page)
+    );
+    let claims =
+        html::text_of(&page.body, "pre").with_context(|| format!("not signed in: {}", visible(page)))?;
+    serde_json::from_str(&claims).context("the app shows claims that are not JSON")
+}
+
+/// Shortens identifiers in a path, which say nothing to a reader.
+fn shortened(path: &str) -> String {
+    let parts = path
+        .split('/')
+        .map(|part| if part.len() > 24 { "…" } else { part });
+    parts.collect::<Vec<_>>().join("/")
+}
+
 fn same(found: &Value, name: &str, expected: &[&str]) -> Result<()> {
-    let mut values: Vec<&str> =
-        found.get(name).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let mut values: Vec<&str> = found
+        .get(name)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
     let mut wanted = expected.to_vec();
     values.sort_unstable();
     wanted.sort_unstable();
@@ -107,7 +184,11 @@ fn same(found: &Value, name: &str, expected: &[&str]) -> Result<()> {
 }
 
 fn text(value: &Value, name: &str) -> String {
-    value.get(name).and_then(Value::as_str).unwrap_or("none").to_owned()
+    value
+        .get(name)
+        .and_then(Value::as_str)
+        .unwrap_or("none")
+        .to_owned()
 }
 
 /// Returns what a person would read on a page, for error messages.

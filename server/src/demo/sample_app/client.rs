@@ -114,7 +114,10 @@ impl Client {
             code: None,
         };
         let verified = id_token::verify(token, &self.keys(&provider).await?, &expected, now)?;
-        Ok(SignedIn { claims: verified.claims().as_map().clone(), id_token: token.to_owned() })
+        Ok(SignedIn {
+            claims: verified.claims().as_map().clone(),
+            id_token: token.to_owned(),
+        })
     }
 
     /// Returns where to send the browser to sign out of Provost too.
@@ -132,8 +135,11 @@ impl Client {
     async fn provider(&self) -> Result<ProviderMetadata> {
         let url = discovery::well_known_url(&self.issuer, Transport::HttpLoopbackToo)?;
         let body = self.fetch(url.as_str()).await?;
-        let expected =
-            discovery::Expected { issuer: &self.issuer, tenant: None, transport: Transport::HttpLoopbackToo };
+        let expected = discovery::Expected {
+            issuer: &self.issuer,
+            tenant: None,
+            transport: Transport::HttpLoopbackToo,
+        };
         Ok(discovery::parse(&body, &expected)?)
     }
 
@@ -152,11 +158,20 @@ impl Client {
     async fn redeem(&self, request: &TokenRequest) -> Result<TokenResponse> {
         let mut headers = HeaderMap::new();
         if let Some(authorization) = &request.authorization {
-            headers.insert(AUTHORIZATION, authorization.expose().parse().context("authorization header")?);
+            headers.insert(
+                AUTHORIZATION,
+                authorization.expose().parse().context("authorization header")?,
+            );
         }
-        let fields: Vec<(String, String)> =
-            request.form.iter().map(|(name, value)| ((*name).to_owned(), value.expose().to_owned())).collect();
-        let answer = self.outbound.post_form(request.url.as_str(), headers, &fields).await?;
+        let fields: Vec<(String, String)> = request
+            .form
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.expose().to_owned()))
+            .collect();
+        let answer = self
+            .outbound
+            .post_form(request.url.as_str(), headers, &fields)
+            .await?;
         Ok(TokenResponse::parse(answer.status, &answer.body)?)
     }
 }

@@ -25,7 +25,10 @@ struct PersonView {
 /// Renders the page.
 pub(super) fn home(person: Option<&SignedIn>) -> Result<Response, AppError> {
     let person = person.map(view).transpose()?;
-    let page = Home { person, hint: "ann@home-lab.example" };
+    let page = Home {
+        person,
+        hint: "ann@home-lab.example",
+    };
     Ok(Html(page.render().map_err(AppError::internal)?).into_response())
 }
 
@@ -44,17 +47,45 @@ pub(super) fn failed(error: &anyhow::Error) -> Result<Response, AppError> {
 }
 
 fn view(person: &SignedIn) -> Result<PersonView, AppError> {
-    let text = |name: &str| person.claims.get(name).and_then(Value::as_str).unwrap_or("–").to_owned();
-    let mut facts = vec![("E-mail", text("email")), ("Account", text("sub")), ("Signed in through", text("connection"))];
+    let text = |name: &str| {
+        person
+            .claims
+            .get(name)
+            .and_then(Value::as_str)
+            .unwrap_or("–")
+            .to_owned()
+    };
+    let mut facts = vec![
+        ("E-mail", text("email")),
+        ("Account", text("sub")),
+        ("Signed in through", text("connection")),
+    ];
     let organizations = person.claims.get("organizations").and_then(Value::as_array);
     for organization in organizations.into_iter().flatten() {
         let list = |name: &str| {
             let items = organization.get(name).and_then(Value::as_array);
-            items.into_iter().flatten().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
+            items
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .collect::<Vec<_>>()
+                .join(", ")
         };
-        let id = organization.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
-        facts.extend([("Organization", id), ("Roles", list("roles")), ("Workspaces", list("workspaces"))]);
+        let id = organization
+            .get("id")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned();
+        facts.extend([
+            ("Organization", id),
+            ("Roles", list("roles")),
+            ("Workspaces", list("workspaces")),
+        ]);
     }
     let claims = serde_json::to_string_pretty(&person.claims).map_err(AppError::internal)?;
-    Ok(PersonView { name: text("name"), facts, claims })
+    Ok(PersonView {
+        name: text("name"),
+        facts,
+        claims,
+    })
 }

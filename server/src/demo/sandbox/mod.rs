@@ -63,7 +63,10 @@ impl Sandbox {
     /// The routes of both providers.
     pub(super) fn routes(self: Arc<Self>) -> Router {
         Router::new()
-            .route("/sandbox/oidc/.well-known/openid-configuration", get(oidc::discovery))
+            .route(
+                "/sandbox/oidc/.well-known/openid-configuration",
+                get(oidc::discovery),
+            )
             .route("/sandbox/oidc/jwks", get(oidc::jwks))
             .route("/sandbox/oidc/authorize", get(oidc::authorize))
             .route("/sandbox/oidc/choose", post(oidc::choose))

@@ -67,9 +67,16 @@ pub(super) async fn authorize(
         && params.first("code_challenge_method") == Some("S256")
         && KEPT.iter().all(|name| params.first(name).is_some());
     if !is_sound {
-        return Ok((StatusCode::BAD_REQUEST, "The sandbox takes a code request of Provost with PKCE.").into_response());
+        return Ok((
+            StatusCode::BAD_REQUEST,
+            "The sandbox takes a code request of Provost with PKCE.",
+        )
+            .into_response());
     }
-    let kept = KEPT.iter().filter_map(|name| Some((*name, params.first(name)?.to_owned()))).collect();
+    let kept = KEPT
+        .iter()
+        .filter_map(|name| Some((*name, params.first(name)?.to_owned())))
+        .collect();
     page::chooser(&sandbox.config, Directory::Acme, "/sandbox/oidc/choose", kept)
 }
 
@@ -79,7 +86,12 @@ pub(super) async fn choose(State(sandbox): State<Arc<Sandbox>>, form: Bytes) -> 
     let read = |name: &str| params.first(name).map(str::to_owned);
     let Some((person, redirect_uri, nonce, challenge)) = (|| {
         let person = Directory::Acme.person(params.first("person")?)?;
-        Some((person, read("redirect_uri")?, read("nonce")?, read("code_challenge")?))
+        Some((
+            person,
+            read("redirect_uri")?,
+            read("nonce")?,
+            read("code_challenge")?,
+        ))
     })() else {
         return Ok(StatusCode::BAD_REQUEST.into_response());
     };
@@ -89,8 +101,18 @@ pub(super) async fn choose(State(sandbox): State<Arc<Sandbox>>, form: Bytes) -> 
     }
     let code = sandbox.world.id("code_").map_err(AppError::internal)?;
     let until = sandbox.world.now() + CODE_LIFE;
-    let granted = Granted { person, redirect_uri, nonce, challenge, until };
-    sandbox.codes.lock().map_err(|_| AppError::internal(Poisoned))?.insert(code.clone(), granted);
+    let granted = Granted {
+        person,
+        redirect_uri,
+        nonce,
+        challenge,
+        until,
+    };
+    sandbox
+        .codes
+        .lock()
+        .map_err(|_| AppError::internal(Poisoned))?
+        .insert(code.clone(), granted);
     back.query_pairs_mut()
         .append_pair("code", &code)
         .append_pair("state", params.first("state").unwrap_or_default())
@@ -107,11 +129,16 @@ pub(super) async fn token(State(sandbox): State<Arc<Sandbox>>, form: Bytes) -> R
         .and_then(|code| sandbox.codes.lock().ok()?.remove(code))
         .filter(|granted| granted.until > now)
         .filter(|granted| params.first("redirect_uri") == Some(granted.redirect_uri.as_str()))
-        .filter(|granted| params.first("code_verifier").is_some_and(|given| pkce::verify(given, &granted.challenge)));
+        .filter(|granted| {
+            params
+                .first("code_verifier")
+                .is_some_and(|given| pkce::verify(given, &granted.challenge))
+        });
     let Some(granted) = granted else {
         return Ok((StatusCode::BAD_REQUEST, Json(json!({ "error": "invalid_grant" }))).into_response());
     };
-    let id_token = sign_compact(&sandbox.oidc_key, "JWT", &id_claims(&sandbox, &granted, now)).map_err(AppError::internal)?;
+    let id_token = sign_compact(&sandbox.oidc_key, "JWT", &id_claims(&sandbox, &granted, now))
+        .map_err(AppError::internal)?;
     Ok(Json(json!({
         "access_token": sandbox.world.id("at_").map_err(AppError::internal)?,
         "token_type": "Bearer",

@@ -44,7 +44,12 @@ pub(super) fn chooser(
         action,
         kept,
         people: people
-            .map(|person| Choice { key: person.key, name: person.name(), email: person.email, about: person.about })
+            .map(|person| Choice {
+                key: person.key,
+                name: person.name(),
+                email: person.email,
+                about: person.about,
+            })
             .collect(),
     };
     page::show_leading_away(config, &chooser)

@@ -50,7 +50,9 @@ impl SamlSide {
     pub(super) fn new(base: &str) -> Result<Self> {
         let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
         let mut params = rcgen::CertificateParams::new(Vec::<String>::new())?;
-        params.distinguished_name.push(rcgen::DnType::CommonName, "Provost sandbox identity provider");
+        params
+            .distinguished_name
+            .push(rcgen::DnType::CommonName, "Provost sandbox identity provider");
         let certificate = params.self_signed(&pair)?;
         let parsed = Certificate::from_der(certificate.der()).context("sandbox certificate")?;
         Ok(Self {
@@ -77,10 +79,17 @@ pub(super) async fn metadata(State(sandbox): State<Arc<Sandbox>>) -> Response {
 }
 
 /// `GET /sandbox/saml/sso`: an AuthnRequest by the Redirect binding.
-pub(super) async fn sso(State(sandbox): State<Arc<Sandbox>>, RawQuery(query): RawQuery) -> Result<Response, AppError> {
+pub(super) async fn sso(
+    State(sandbox): State<Arc<Sandbox>>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, AppError> {
     let query = query.unwrap_or_default();
     let Ok(request) = parse_authn_request(Received::Redirect(&query), None) else {
-        return Ok((StatusCode::BAD_REQUEST, "The sandbox takes an AuthnRequest of Provost.").into_response());
+        return Ok((
+            StatusCode::BAD_REQUEST,
+            "The sandbox takes an AuthnRequest of Provost.",
+        )
+            .into_response());
     };
     let acs = request.acs_url.unwrap_or_default();
     if !acs.starts_with(&format!("{}/sso/", sandbox.base)) {
@@ -100,13 +109,19 @@ pub(super) async fn choose(State(sandbox): State<Arc<Sandbox>>, form: Bytes) -> 
     let params = Params::parse(&form);
     let chosen = (|| {
         let person = Directory::HomeLab.person(params.first("person")?)?;
-        let acs = params.first("acs").filter(|acs| acs.starts_with(&format!("{}/sso/", sandbox.base)))?;
+        let acs = params
+            .first("acs")
+            .filter(|acs| acs.starts_with(&format!("{}/sso/", sandbox.base)))?;
         Some((person, acs, params.first("audience")?, params.first("request")?))
     })();
     let Some((person, acs_url, audience, request)) = chosen else {
         return Ok(StatusCode::BAD_REQUEST.into_response());
     };
-    let id = || Ok::<_, AppError>(RequestId::from_random(sandbox.world.bytes::<16>().map_err(AppError::internal)?));
+    let id = || {
+        Ok::<_, AppError>(RequestId::from_random(
+            sandbox.world.bytes::<16>().map_err(AppError::internal)?,
+        ))
+    };
     let now = sandbox.world.now();
     let (response_id, assertion_id) = (id()?, id()?);
     let spec = ResponseSpec {
@@ -138,17 +153,32 @@ pub(super) async fn choose(State(sandbox): State<Arc<Sandbox>>, form: Bytes) -> 
     };
     let xml = issue_response(&spec, &signing, None).map_err(AppError::internal)?;
     let form = response_form(acs_url, &xml, params.first("relay_state")).map_err(AppError::internal)?;
-    let fields = form.fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    depart(Departure::Form { action: form.action, fields })
+    let fields = form
+        .fields
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect();
+    depart(Departure::Form {
+        action: form.action,
+        fields,
+    })
 }
 
 fn attributes(person: &Person) -> Vec<Attribute> {
-    let attribute = |name: String, values: Vec<String>| Attribute { name, name_format: None, friendly_name: None, values };
+    let attribute = |name: String, values: Vec<String>| Attribute {
+        name,
+        name_format: None,
+        friendly_name: None,
+        values,
+    };
     let one = |name: &str, value: &str| attribute(format!("{CLAIMS}{name}"), vec![value.to_owned()]);
     vec![
         one("emailaddress", person.email),
         one("givenname", person.given),
         one("surname", person.family),
-        attribute("groups".to_owned(), person.groups.iter().map(|&group| group.to_owned()).collect()),
+        attribute(
+            "groups".to_owned(),
+            person.groups.iter().map(|&group| group.to_owned()).collect(),
+        ),
     ]
 }
