@@ -1,11 +1,13 @@
 //! Black-box tests over the router, named after URLs and behavior. One binary, so that linking is paid once.
 
 mod app;
+mod cli;
 mod declarative;
 mod directory;
 mod documents;
 mod jobs;
 mod login;
+mod metadata;
 mod oidc;
 mod oidc_idp;
 mod openid;

@@ -1,0 +1,280 @@
+//! The binary itself: commands, exit codes, start, TLS, shutdown.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::app::Folder;
+use crate::documents;
+
+/// An installation in a folder of its own.
+struct Installation {
+    folder: Folder,
+    port: u16,
+}
+
+impl Installation {
+    fn new(settings: &str) -> Self {
+        let folder = Folder::new("provost-cli");
+        // Closed again at once; nobody else on this machine is told the number.
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        folder.file("provost.toml", format!("listen = \"127.0.0.1:{port}\"\nsqlite_synchronous = \"normal\"\n{settings}"));
+        folder.file("idp.xml", documents::idp_metadata("https://idp.example/saml"));
+        folder.file("provost.yaml", documents::CONTRACT);
+        Self { folder, port }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_provost"));
+        command.args(arguments).current_dir(&self.folder.0).env_clear();
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    fn good(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{arguments:?}: {text}{}", String::from_utf8_lossy(&output.stderr));
+        text
+    }
+
+    fn bad(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert!(!output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stdout));
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    }
+
+    fn serve(&self) -> Server {
+        let log = std::fs::File::create(self.folder.0.join("log")).unwrap();
+        let child = self.command(&["serve"]).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        let server = Server { child, log: self.folder.0.join("log") };
+        let start = Instant::now();
+        while !server.log().contains("provost is ready") {
+            assert!(start.elapsed() < Duration::from_secs(60), "{}", server.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        server
+    }
+}
+
+/// A running server.
+struct Server {
+    child: Child,
+    log: std::path::PathBuf,
+}
+
+impl Server {
+    fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+
+    fn wait(&mut self) -> bool {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.success();
+            }
+            assert!(start.elapsed() < Duration::from_secs(30), "{}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+async fn get(url: &str, trust: Option<&[u8]>) -> Result<(u16, Vec<u8>), String> {
+    let outbound = provost::outbound::Outbound::new(true, trust).map_err(|error| error.to_string())?;
+    let answer = outbound.get(url, axum::http::HeaderMap::new()).await.map_err(|error| error.to_string())?;
+    Ok((answer.status, answer.body))
+}
+
+#[test]
+fn the_commands_explain_themselves() {
+    let here = Installation::new("");
+    assert!(here.good(&["--version"]).starts_with("provost "));
+    let help = here.good(&["--help"]);
+    for command in ["serve", "apply", "export", "operator", "explain", "doctor", "backup", "restore", "schema"] {
+        assert!(help.contains(command), "{command} in {help}");
+    }
+    let schema: serde_json::Value = serde_json::from_str(&here.good(&["schema"])).unwrap();
+    assert!(schema["properties"]["organizations"].is_object());
+}
+
+#[test]
+fn apply_export_explain_and_operator_work_from_the_command_line() {
+    let here = Installation::new("");
+    let dry = here.good(&["apply", "provost.yaml", "--dry-run"]);
+    assert!(dry.contains("+ connection home-okta") && dry.contains("nothing was changed"), "{dry}");
+    assert!(here.good(&["apply", "provost.yaml"]).contains("+ connection home-okta"));
+    assert!(here.good(&["apply", "provost.yaml"]).contains("no changes"));
+    let exported = here.good(&["export"]);
+    here.folder.file("exported.yaml", &exported);
+    assert!(here.good(&["apply", "exported.yaml"]).contains("no changes"), "{exported}");
+    let explained = here.good(&["explain", "--account", "olga@home-lab.example"]);
+    assert!(explained.contains("admitted"), "{explained}");
+    let reference = explained.split_whitespace().next().unwrap().to_ascii_lowercase();
+    assert!(here.good(&["explain", &reference]).contains("admitted"));
+    assert!(here.bad(&["explain", "ZZZZ-ZZZZ-ZZZZ"]).contains("nothing is kept about"));
+    let made = here.good(&["operator", "add", "--email", "petra@provost.example"]);
+    assert!(made.contains("operator made") && made.contains("/password/pvp_"), "{made}");
+    let again = here.good(&["operator", "add", "--email", "petra@provost.example"]);
+    assert!(again.contains("was an operator already") && again.contains("/password/pvp_"), "{again}");
+    assert!(here.bad(&["operator", "add", "--email", "nobody"]).contains("nobody"));
+}
+
+#[test]
+fn a_broken_file_is_named_with_its_line() {
+    let here = Installation::new("");
+    here.folder.file("broken.yaml", "organizations:\n  - idd: x\n");
+    let error = here.bad(&["apply", "broken.yaml"]);
+    assert!(error.contains("broken.yaml") && error.contains("line 2") && error.contains("did you mean `id`?"), "{error}");
+    assert!(here.bad(&["apply", "nowhere.yaml"]).contains("nowhere.yaml"));
+}
+
+#[test]
+fn a_wrong_configuration_stops_every_command() {
+    let here = Installation::new("listne = \"x\"\n");
+    for command in ["serve", "export", "doctor"] {
+        let output = here.run(&[command]);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success());
+        assert!(text.contains("unknown key `listne`") && text.contains("did you mean `listen`?"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn serve_starts_answers_and_stops_in_good_order() {
+    let here = Installation::new("log_format = \"json\"\n");
+    let mut server = here.serve();
+    let url = format!("http://127.0.0.1:{}", here.port);
+    assert_eq!(get(&format!("{url}/healthz"), None).await.unwrap(), (200, b"ok\n".to_vec()));
+    let (status, body) = get(&format!("{url}/readyz"), None).await.unwrap();
+    assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
+    get(&format!("{url}/login?code=hunter2&state=hunter3"), None).await.unwrap();
+    server.signal("TERM");
+    assert!(server.wait(), "exit code 0: {}", server.log());
+    let log = server.log();
+    assert!(log.contains("stopping") && log.contains("\"stopped\""), "{log}");
+    assert!(!log.contains("hunter"), "no query strings in logs: {log}");
+    for line in log.lines() {
+        serde_json::from_str::<serde_json::Value>(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    }
+    assert!(get(&format!("{url}/healthz"), None).await.is_err());
+}
+
+#[tokio::test]
+async fn a_request_that_runs_at_shutdown_is_answered() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let here = Installation::new("");
+    let mut server = here.serve();
+    let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", here.port)).await.unwrap();
+    // Half a request: it is running when the signal comes.
+    stream.write_all(b"POST /login HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: 7\r\n\r\nem").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    server.signal("TERM");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(server.child.try_wait().unwrap().is_none(), "still finishing");
+    stream.write_all(b"ail=x").await.unwrap();
+    let mut answer = String::new();
+    let _ = tokio::time::timeout(Duration::from_secs(10), stream.read_to_string(&mut answer)).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 "), "{answer}");
+    assert!(server.wait(), "{}", server.log());
+}
+
+#[tokio::test]
+async fn tls_is_served_from_certificate_files_that_may_be_renewed() {
+    let here = Installation::new("tls_certificate = \"cert.pem\"\ntls_key = \"key.pem\"\n");
+    let first = certificate(&here.folder);
+    let server = here.serve();
+    let url = format!("https://127.0.0.1:{}/healthz", here.port);
+    assert_eq!(get(&url, Some(first.as_bytes())).await.unwrap().0, 200);
+    assert!(get(&url, None).await.is_err(), "an unknown authority is not trusted");
+    let second = certificate(&here.folder);
+    server.signal("HUP");
+    let start = Instant::now();
+    while get(&url, Some(second.as_bytes())).await.is_err() {
+        assert!(start.elapsed() < Duration::from_secs(10), "{}", server.log());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(get(&url, Some(first.as_bytes())).await.is_err());
+    let doctor = here.good(&["doctor"]);
+    assert!(doctor.contains("TLS: cert.pem: certificate of"), "{doctor}");
+}
+
+/// Writes a new certificate for 127.0.0.1 and its key; returns it as PEM.
+fn certificate(folder: &Folder) -> String {
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+    let certificate = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap().self_signed(&key).unwrap();
+    folder.file("key.pem", key.serialize_pem());
+    folder.file("cert.pem", certificate.pem());
+    certificate.pem()
+}
+
+#[test]
+fn unusable_certificates_are_named() {
+    let here = Installation::new("tls_certificate = \"cert.pem\"\ntls_key = \"key.pem\"\n");
+    here.folder.file("cert.pem", "nothing");
+    here.folder.file("key.pem", "nothing");
+    assert!(here.bad(&["serve"]).contains("cert.pem"));
+    assert!(!here.run(&["doctor"]).status.success());
+}
+
+#[test]
+fn a_backup_restores_into_an_empty_installation_with_the_same_key() {
+    let old = Installation::new("");
+    old.good(&["apply", "provost.yaml"]);
+    let file = old.folder.0.join("backup.jsonl");
+    let file = file.to_str().unwrap();
+    assert!(old.good(&["backup", file]).contains("rows"));
+    assert!(old.bad(&["backup", file]).contains("no backup in"), "never overwritten");
+    let new = Installation::new("");
+    assert!(new.bad(&["restore", file]).contains("data key"), "without the key nothing could be opened");
+    std::fs::create_dir_all(new.folder.0.join("data")).unwrap();
+    std::fs::copy(old.folder.0.join("data/data.key"), new.folder.0.join("data/data.key")).unwrap();
+    assert!(new.good(&["restore", file]).contains("rows restored"));
+    assert_eq!(new.good(&["export"]), old.good(&["export"]));
+    std::fs::copy(old.folder.0.join("idp.xml"), new.folder.0.join("idp.xml")).unwrap();
+    assert!(new.good(&["apply", "provost.yaml"]).contains("no changes"), "secrets came along");
+    assert!(new.bad(&["restore", file]).contains("was not restored"), "only into an empty database");
+    let other = Installation::new("");
+    other.good(&["export"]);
+    assert!(other.bad(&["restore", file]).contains("was not restored"), "another key is noticed");
+}
+
+#[test]
+fn the_doctor_finds_what_must_be_mended() {
+    let here = Installation::new("");
+    let before = here.good(&["doctor"]);
+    assert!(before.contains("ok    database"), "{before}");
+    assert!(before.contains("is the server running?"), "{before}");
+    let server = here.serve();
+    let running = here.good(&["doctor"]);
+    assert!(running.contains("healthz answers"), "{running}");
+    drop(server);
+    let key = here.folder.0.join("data/data.key");
+    make_readable(&key);
+    assert!(here.good(&["doctor"]).contains("can be read by others"));
+    std::fs::write(&key, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n").unwrap();
+    let output = here.run(&["doctor"]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(!output.status.success() && text.contains("BAD   database"), "{text}");
+}
+
+fn make_readable(path: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644)).unwrap();
+}
