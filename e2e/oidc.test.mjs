@@ -39,12 +39,6 @@ onEachEngine('OpenID Connect with oidc-provider', oidcWorld, (scenario) => {
     assert.notDeepEqual(claims?.organizations?.[0]?.roles, ['admin']);
   });
 
-  scenario('the provider turns its keys and sign-in goes on', async ({ world, browser }) => {
-    await world.provider.turnKeys('second');
-    const page = await signInThrough(world, browser(), 'post-ps256');
-    assert.equal(page.json?.app, 'portal-app', page.words);
-  });
-
   scenario('a logout token from the provider ends the session and reaches the app', async ({ world, browser }) => {
     const visitor = browser();
     const page = await signInThrough(world, visitor, 'key-es256');
@@ -74,5 +68,16 @@ onEachEngine('OpenID Connect with oidc-provider', oidcWorld, (scenario) => {
     assert.equal(bye.title, 'Goodbye', `${bye.url} ${bye.words}`);
     const again = await visitor.open(world.app.loginUrl({ connection: 'basic-rs256' }));
     assert.equal(again.json?.app, 'portal-app', 'the provider still knows her, so no form is shown');
+  });
+
+  // Last, because the provider forgets its sessions.
+  scenario('the provider turns its keys and sign-in recovers by itself', async ({ world, browser, engine, t }) => {
+    if (engine !== 'sqlite') return t.skip('takes a minute and does not touch the database: once is enough');
+    await world.provider.turnKeys('second');
+    // Keys are fetched at most once a minute, so that tokens with invented key ids cannot make us hammer a provider.
+    await eventually('a sign-in with the new keys', async () => {
+      const page = await signInThrough(world, browser(), 'basic-rs256');
+      return page.headers.get('content-type')?.includes('json') && page.json.app === 'portal-app';
+    }, { timeoutMs: 75_000, everyMs: 4_000 });
   });
 });

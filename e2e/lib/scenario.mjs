@@ -25,6 +25,7 @@ export function onEachEngine(name, setUp, scenarios) {
           await body({ world, browser, t, engine });
         } catch (error) {
           for (const each of browsers) t.diagnostic(`browser:\n${each.story()}`);
+          for (const failure of world?.provider?.failures ?? []) t.diagnostic(`provider: ${failure.error_description} ${failure.error_detail ?? failure.stack}`);
           t.diagnostic(world?.installation?.tail() ?? 'no server');
           throw error;
         }

@@ -15,7 +15,7 @@ export async function startOpenidApp({ clientId, clientSecret, scope = 'openid e
   const server = createServer((request, response) => {
     route(app, request, response).catch((error) => {
       app.lastError = error;
-      response.writeHead(500, { 'content-type': 'text/plain' }).end(`${error.code ?? ''} ${error.message} ${JSON.stringify(error.cause ?? '')}`);
+      response.writeHead(500, { 'content-type': 'text/plain' }).end(`${error.error ?? error.code ?? ''}: ${error.error_description ?? error.message}`);
     });
   });
   server.listen(0, '127.0.0.1');

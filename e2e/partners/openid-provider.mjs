@@ -30,6 +30,7 @@ export async function startOpenidProvider({ users, clients, algorithms = Object.
     provider = new Provider(issuer, configuration({ users, clients, keys, features }));
     provider.on('server_error', (_, error) => failures.push(error));
     provider.on('backchannel.error', (_, error) => failures.push(error));
+    provider.on('grant.error', (_, error) => failures.push(error));
     handle = withLoginPage(provider, users);
   };
   configure();
@@ -73,7 +74,7 @@ function configuration({ users, clients, keys, features }) {
       return grant;
     },
     claims: {
-      openid: ['sub'],
+      openid: ['sub', 'amr'],
       email: ['email', 'email_verified'],
       profile: ['name', 'given_name', 'family_name', 'preferred_username', 'updated_at'],
       groups: ['groups'],

@@ -1,5 +1,5 @@
 // A world with one OpenID provider and many connections to it: each is one way of authenticating and signing.
-import { exportJWK, exportPKCS8, generateKeyPair } from 'jose';
+import { calculateJwkThumbprint, exportJWK, exportPKCS8, generateKeyPair } from 'jose';
 import { newInstallation } from '../lib/provost.mjs';
 import { startOpenidApp } from '../partners/openid-app.mjs';
 import { startOpenidProvider } from '../partners/openid-provider.mjs';
@@ -12,7 +12,7 @@ export const WAYS = {
   'key-es256': { method: 'private_key_jwt', algorithm: 'ES256' },
   'public-eddsa': { method: 'none', algorithm: 'EdDSA' },
   // RFC 6749 2.3.1: id and secret are form-encoded inside HTTP Basic; half of all clients get this wrong.
-  'odd-secret': { method: 'client_secret_basic', algorithm: 'RS256', secret: 'p%ss: w/rd+&=é~-_.!*\'()0123456789' },
+  'odd-secret': { method: 'client_secret_basic', algorithm: 'RS256', secret: 'p%ss: w/rd+&=~-_.!*\'()0123456789' },
 };
 
 /** Connections with a purpose of their own. */
@@ -41,7 +41,9 @@ export async function oidcWorld(engine) {
   const installation = await newInstallation(engine);
   const app = await startOpenidApp({ clientId: 'portal-app', clientSecret: 'portal-app-secret-0123456789abcdef' });
   const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true });
-  const clientKey = { pem: await exportPKCS8(privateKey), jwk: { ...(await exportJWK(publicKey)), use: 'sig', alg: 'ES256' } };
+  const jwk = await exportJWK(publicKey);
+  // Our key id is the thumbprint (RFC 7638); a provider that compares key ids needs it.
+  const clientKey = { pem: await exportPKCS8(privateKey), jwk: { ...jwk, kid: await calculateJwkThumbprint(jwk), use: 'sig', alg: 'ES256' } };
   const provider = await startOpenidProvider({
     users: Object.assign({}, ...ids.map(peopleOf)),
     clients: ids.map((id) => upstreamClient(installation, id, ALL[id], clientKey)),
