@@ -64,7 +64,7 @@ export class Browser {
 
   async #send(page, form, values) {
     const { method, url, body } = form.toRequest(values);
-    return this.#request({ method, url, body, from: page.url });
+    return this.#request({ method, url, body, from: page.url, headers: method === 'POST' ? { origin: originFor(page, url) } : {} });
   }
 
   async #request({ method, url, body, headers = {}, from }) {
@@ -105,6 +105,13 @@ function exchange(url, method, body, headers) {
     request.on('error', (error) => reject(new Error(`${method} ${url.origin}${url.pathname}: ${error.message}`, { cause: error })));
     request.end(body);
   });
+}
+
+/** What a browser says about where a posted form came from (Fetch 3.2): a page's Referrer-Policy can silence it. */
+function originFor(page, target) {
+  const policy = page.headers.get('referrer-policy') ?? 'strict-origin-when-cross-origin';
+  const silent = policy === 'no-referrer' || (policy === 'same-origin' && page.url.origin !== target.origin);
+  return silent ? 'null' : page.url.origin;
 }
 
 function siteRelation(from, to) {

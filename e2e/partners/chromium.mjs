@@ -24,7 +24,7 @@ export async function startChromium() {
       const page = await context.newPage();
       page.complaints = [];
       page.on('pageerror', (error) => page.complaints.push(String(error)));
-      page.on('console', (message) => message.type() === 'error' && page.complaints.push(message.text()));
+      page.on('console', (message) => message.type() === 'error' && page.complaints.push(`${message.text()} ${message.location().url}`));
       return page;
     },
     stop: () => browser.close(),

@@ -117,7 +117,7 @@ async fn every_answer_carries_the_security_headers() {
                 "{policy}"
             );
             assert_eq!(page.header("x-content-type-options"), Some("nosniff"));
-            assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
+            assert_eq!(page.header("referrer-policy"), Some("same-origin"));
             assert_eq!(
                 page.header("strict-transport-security").is_some(),
                 has_hsts,
