@@ -23,7 +23,7 @@ export async function startChromium() {
       const context = await browser.newContext({ colorScheme, viewport: { width, height: 800 }, reducedMotion: 'reduce' });
       const page = await context.newPage();
       page.complaints = [];
-      page.on('pageerror', (error) => page.complaints.push(String(error)));
+      page.on('pageerror', (error) => page.complaints.push(`${error} ${page.url()}`));
       page.on('console', (message) => message.type() === 'error' && page.complaints.push(`${message.text()} ${message.location().url}`));
       return page;
     },
