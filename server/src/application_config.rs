@@ -212,7 +212,7 @@ mod tests {
 
     use super::{ApplicationConfig, ApplicationError};
 
-    fn config(more: serde_json::Value) -> ApplicationConfig {
+    fn config(more: &serde_json::Value) -> ApplicationConfig {
         let mut value = json!({ "redirect_uris": ["https://app.example/cb"] });
         value
             .as_object_mut()
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn an_app_with_a_secret_needs_nothing_else() {
-        let client = config(json!({})).client("app", true).unwrap();
+        let client = config(&json!({})).client("app", true).unwrap();
         assert_eq!(
             client.auth_methods,
             [AuthMethod::ClientSecretBasic, AuthMethod::ClientSecretPost]
@@ -235,10 +235,10 @@ mod tests {
     #[test]
     fn each_way_to_authenticate_needs_its_credential() {
         assert_eq!(
-            config(json!({})).client("app", false).unwrap_err(),
+            config(&json!({})).client("app", false).unwrap_err(),
             ApplicationError::NoCredential
         );
-        let public = config(json!({ "token_endpoint_auth_method": "none" }));
+        let public = config(&json!({ "token_endpoint_auth_method": "none" }));
         assert_eq!(
             public.client("app", false).unwrap().auth_methods,
             [AuthMethod::None]
@@ -247,14 +247,14 @@ mod tests {
             public.client("app", true).unwrap_err(),
             ApplicationError::SecretOfPublicApp
         );
-        let keyless = config(json!({ "token_endpoint_auth_method": "private_key_jwt" }));
+        let keyless = config(&json!({ "token_endpoint_auth_method": "private_key_jwt" }));
         assert_eq!(
             keyless.client("app", true).unwrap_err(),
             ApplicationError::NoCredential
         );
-        let empty = config(json!({ "jwks": { "keys": [] } }));
+        let empty = config(&json!({ "jwks": { "keys": [] } }));
         assert_eq!(empty.client("app", false).unwrap_err(), ApplicationError::Jwks);
-        let lax = config(json!({ "token_endpoint_auth_method": "none", "allow_without_pkce": true }));
+        let lax = config(&json!({ "token_endpoint_auth_method": "none", "allow_without_pkce": true }));
         assert_eq!(
             lax.client("app", false).unwrap_err(),
             ApplicationError::PublicWithoutPkce
@@ -276,7 +276,7 @@ mod tests {
                 ApplicationError::Uri(uri.to_owned())
             );
         }
-        let native = config(json!({ "backchannel_logout_uri": "com.example.app:/logout" }));
+        let native = config(&json!({ "backchannel_logout_uri": "com.example.app:/logout" }));
         assert!(native.client("app", true).is_err());
         let none: ApplicationConfig = serde_json::from_value(json!({})).unwrap();
         assert_eq!(
@@ -287,7 +287,7 @@ mod tests {
 
     #[test]
     fn a_registration_is_read_back_as_it_was_written() {
-        let written = config(json!({ "name": "App", "offline_access": false }));
+        let written = config(&json!({ "name": "App", "offline_access": false }));
         assert!(!written.offline_access);
         let text = serde_json::to_string(&written).unwrap();
         assert_eq!(serde_json::from_str::<ApplicationConfig>(&text).unwrap(), written);

@@ -84,6 +84,16 @@ impl Tx {
         .map(drop)
     }
 
+    /// Makes other uses of a family of refresh tokens wait until this transaction ends, so that uses of one token are
+    /// judged one after the other. Everybody locks the same row first, so nobody waits in a circle.
+    ///
+    /// # Errors
+    /// `engine`.
+    pub async fn lock_token_family(&mut self, family: &str) -> Result<()> {
+        let sql = "SELECT digest FROM refresh_tokens WHERE family = $1 AND generation = 1{lock}";
+        self.row(sql, binds![family]).await.map(drop)
+    }
+
     /// Replaces what the token endpoint keeps with a refresh token.
     ///
     /// # Errors

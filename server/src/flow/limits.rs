@@ -12,6 +12,8 @@ pub enum Limited {
     Start,
     /// Presenting an answer of a provider, by client address.
     Answer,
+    /// Requests of apps that are kept while their person signs in, by client address.
+    Authorize,
     /// Password attempts, by client address.
     PasswordByClient,
     /// Password attempts, by client address and account address together: an attacker elsewhere cannot use it up.
@@ -26,6 +28,7 @@ impl Limited {
             Self::Start => ("start", 60, 120),
             // Whole offices sit behind one address at nine in the morning.
             Self::Answer => ("answer", 60, 600),
+            Self::Authorize => ("authorize", 60, 600),
             Self::PasswordByClient => ("password", 300, 50),
             Self::PasswordByBoth => ("password_both", 900, 10),
         }

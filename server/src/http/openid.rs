@@ -3,6 +3,7 @@
 //! Reads requests, calls `flow::openid` and writes answers in the forms of RFC 6749, 6750, 7009 and 7662.
 //! Never decides anything.
 
+use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -14,10 +15,12 @@ use serde_json::Value;
 use crate::app::App;
 use crate::error::{AppError, Result};
 use crate::flow::departure::Departure;
+use crate::flow::limits::{self, Limited};
 use crate::flow::openid::Failure;
 use crate::flow::openid::end_session::{self, EndSession};
 use crate::flow::openid::{authorize, introspect, keys, revoke, token, userinfo};
 use crate::flow::session::{ActiveSession, current_session};
+use crate::http::request::ClientAddress;
 use crate::http::{account, browser, page, sso};
 use crate::pages::sign_in::LogoutPage;
 
@@ -37,16 +40,26 @@ pub async fn jwks(State(app): State<App>) -> Result<Response> {
 /// An app sends a person, by a link or redirect.
 pub async fn authorize_get(
     State(app): State<App>,
+    Extension(client): Extension<ClientAddress>,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Result<Response> {
     let active = current_session(&app, &headers).await?;
+    if active.is_none() {
+        limits::count(&app, Limited::Authorize, &client.limit_key()).await?;
+    }
     let session = active.as_ref().map(|active| &active.session);
     hand_over(authorize::begin(&app, query.as_deref().unwrap_or_default(), session).await?)
 }
 
 /// An app sends a person, by a form.
-pub async fn authorize_post(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<Response> {
+pub async fn authorize_post(
+    State(app): State<App>,
+    Extension(client): Extension<ClientAddress>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response> {
+    limits::count(&app, Limited::Authorize, &client.limit_key()).await?;
     let form = form(&headers, &body).map_err(authorize::problem)?;
     hand_over(authorize::begin_posted(&app, form).await?)
 }
@@ -162,12 +175,8 @@ async fn sign_out(
             page::show_leading_away(&app.config, &form)
         }
         (EndSession::Ask { .. }, None) => sso::signed_out(None),
-        (EndSession::End { after }, Some(active)) => {
-            account::end(app, headers, active, after).await
-        }
-        (EndSession::End { after }, None) => {
-            Ok(browser::signed_out(&app.config, sso::signed_out(after)?))
-        }
+        (EndSession::End { after }, Some(active)) => account::end(app, headers, active, after).await,
+        (EndSession::End { after }, None) => Ok(browser::signed_out(&app.config, sso::signed_out(after)?)),
     }
 }
 
@@ -176,7 +185,10 @@ async fn sign_out(
 pub async fn preflight() -> Response {
     let headers = [
         (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),
-        (header::ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type"),
+        (
+            header::ACCESS_CONTROL_ALLOW_HEADERS,
+            "authorization, content-type",
+        ),
         (header::ACCESS_CONTROL_MAX_AGE, "86400"),
     ];
     with_cors((StatusCode::NO_CONTENT, headers).into_response())
@@ -184,7 +196,10 @@ pub async fn preflight() -> Response {
 
 /// Reads a form body. Everything else is refused, as other kinds could be sent by any site without asking.
 fn form<'a>(headers: &HeaderMap, body: &'a Bytes) -> Result<&'a str, OAuthError> {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
     if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
         return Err(OAuthError::ParameterInvalid);
@@ -194,16 +209,24 @@ fn form<'a>(headers: &HeaderMap, body: &'a Bytes) -> Result<&'a str, OAuthError>
 
 fn authorization(headers: &HeaderMap) -> Option<&str> {
     // A header that is no text is presented all the same: it must not turn a request into one without.
-    headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or("?"))
+    headers
+        .get(header::AUTHORIZATION)
+        .map(|value| value.to_str().unwrap_or("?"))
 }
 
 fn json(status: StatusCode, body: &Value) -> Response {
-    let headers = [(header::CONTENT_TYPE, "application/json"), (header::PRAGMA, "no-cache")];
+    let headers = [
+        (header::CONTENT_TYPE, "application/json"),
+        (header::PRAGMA, "no-cache"),
+    ];
     (status, headers, body.to_string()).into_response()
 }
 
 fn published(document: &Value) -> Response {
-    let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, PUBLIC_CACHE)];
+    let headers = [
+        (header::CONTENT_TYPE, "application/json"),
+        (header::CACHE_CONTROL, PUBLIC_CACHE),
+    ];
     with_cors((headers, document.to_string()).into_response())
 }
 
@@ -219,7 +242,11 @@ fn refuse(failure: Failure, headers: &HeaderMap) -> Response {
         let challenge = HeaderValue::from_static("Basic realm=\"provost\"");
         response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
     }
-    tracing::debug!(code = error.code(), status = status.as_u16(), "app request refused");
+    tracing::debug!(
+        code = error.code(),
+        status = status.as_u16(),
+        "app request refused"
+    );
     response
 }
 

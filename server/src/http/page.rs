@@ -56,7 +56,7 @@ pub fn depart(departure: Departure) -> Result<Response> {
                 .map_err(AppError::internal)?
                 .origin()
                 .ascii_serialization();
-            let text = "Your company’s sign-in opens. If nothing happens, continue by hand.".to_owned();
+            let text = "You are being taken on. If nothing happens, continue by hand.".to_owned();
             let mut response = show(&HandOverPage { text, action, fields })?;
             // The one page with a script: ours, from a file, and it only submits the form.
             set_policy(

@@ -49,7 +49,11 @@ pub fn subject(
         given_name: account.given_name.clone(),
         family_name: account.family_name.clone(),
         organization: admission.organization.as_ref().map(|id| id.as_str().to_owned()),
-        organizations: admission.memberships.iter().map(|membership| claim(membership, directory)).collect(),
+        organizations: admission
+            .memberships
+            .iter()
+            .map(|membership| claim(membership, directory))
+            .collect(),
         account_kind: match account.kind {
             AccountKind::User => "user",
             AccountKind::Reader => "reader",
@@ -66,27 +70,45 @@ pub fn subject(
 
 fn name_of(account: &Account) -> Option<String> {
     let joined = || {
-        let parts: Vec<&str> =
-            [&account.given_name, &account.family_name].into_iter().flatten().map(String::as_str).collect();
+        let parts: Vec<&str> = [&account.given_name, &account.family_name]
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+            .collect();
         (!parts.is_empty()).then(|| parts.join(" "))
     };
     account.display_name.clone().or_else(joined)
 }
 
 fn claim(membership: &Membership, directory: &[OrganizationFacts]) -> OrganizationClaim {
-    let facts = directory.iter().find(|facts| facts.organization.id == membership.organization);
-    let mut workspaces: Vec<String> =
-        membership.workspaces.iter().map(|grant| grant.id.as_str().to_owned()).collect();
+    let facts = directory
+        .iter()
+        .find(|facts| facts.organization.id == membership.organization);
+    let mut workspaces: Vec<String> = membership
+        .workspaces
+        .iter()
+        .map(|grant| grant.id.as_str().to_owned())
+        .collect();
     if membership.all_workspaces.is_some() {
         // The ids of today: apps check against ids, and "all" would be one more case for each of them to forget.
         workspaces = facts
-            .map(|facts| facts.workspaces.iter().map(|workspace| workspace.id.as_str().to_owned()).collect())
+            .map(|facts| {
+                facts
+                    .workspaces
+                    .iter()
+                    .map(|workspace| workspace.id.as_str().to_owned())
+                    .collect()
+            })
             .unwrap_or_default();
     }
     OrganizationClaim {
         id: membership.organization.as_str().to_owned(),
         name: facts.map(|facts| facts.organization.name.clone()),
-        roles: membership.roles.iter().map(|grant| grant.id.as_str().to_owned()).collect(),
+        roles: membership
+            .roles
+            .iter()
+            .map(|grant| grant.id.as_str().to_owned())
+            .collect(),
         workspaces,
         // Waiting for a seat is not having one (C-23).
         license: membership

@@ -86,7 +86,10 @@ pub fn admit<'a>(
         (None, [only]) => Some(only.organization.clone()),
         (None, _) => None,
     };
-    Ok(Admission { memberships, organization })
+    Ok(Admission {
+        memberships,
+        organization,
+    })
 }
 
 #[cfg(test)]
@@ -130,38 +133,72 @@ mod tests {
     }
 
     fn seen(result: Result<super::Admission<'_>, Refusal>) -> Vec<String> {
-        result.unwrap().memberships.iter().map(|m| m.organization.as_str().to_owned()).collect()
+        result
+            .unwrap()
+            .memberships
+            .iter()
+            .map(|m| m.organization.as_str().to_owned())
+            .collect()
     }
 
     #[test]
     fn a_session_through_a_connection_shows_only_what_it_reaches() {
         let all = [member("a", true), member("b", true), member("c", true)];
         let own = connection("a", &["c"]);
-        assert_eq!(seen(admit(&all, Proof::Connection(&own), &Allowed::All, None)), ["a", "c"]);
-        assert_eq!(seen(admit(&all, Proof::Password, &Allowed::All, None)), ["a", "b", "c"]);
-        assert_eq!(admit(&all, Proof::Gone, &Allowed::All, None).err(), Some(Refusal::NoOrganization));
+        assert_eq!(
+            seen(admit(&all, Proof::Connection(&own), &Allowed::All, None)),
+            ["a", "c"]
+        );
+        assert_eq!(
+            seen(admit(&all, Proof::Password, &Allowed::All, None)),
+            ["a", "b", "c"]
+        );
+        assert_eq!(
+            admit(&all, Proof::Gone, &Allowed::All, None).err(),
+            Some(Refusal::NoOrganization)
+        );
     }
 
     #[test]
     fn an_app_sees_only_its_organizations_and_suspended_memberships_never() {
         let all = [member("a", true), member("b", false), member("c", true)];
         let only = |ids: &[&str]| Allowed::Only(ids.iter().map(|id| (*id).into()).collect());
-        assert_eq!(seen(admit(&all, Proof::Password, &only(&["a", "b"]), None)), ["a"]);
-        assert_eq!(admit(&all, Proof::Password, &only(&["b"]), None).err(), Some(Refusal::NoOrganization));
-        assert_eq!(admit(&[], Proof::Password, &Allowed::All, None).err(), Some(Refusal::NoOrganization));
+        assert_eq!(
+            seen(admit(&all, Proof::Password, &only(&["a", "b"]), None)),
+            ["a"]
+        );
+        assert_eq!(
+            admit(&all, Proof::Password, &only(&["b"]), None).err(),
+            Some(Refusal::NoOrganization)
+        );
+        assert_eq!(
+            admit(&[], Proof::Password, &Allowed::All, None).err(),
+            Some(Refusal::NoOrganization)
+        );
     }
 
     #[test]
     fn the_organization_is_the_wanted_one_or_the_only_one() {
         let all = [member("a", true), member("b", true), member("c", false)];
         let pick = |wanted: Option<&str>| {
-            admit(&all, Proof::Password, &Allowed::All, wanted.map(Into::into).as_ref()).map(|a| a.organization)
+            admit(
+                &all,
+                Proof::Password,
+                &Allowed::All,
+                wanted.map(Into::into).as_ref(),
+            )
+            .map(|a| a.organization)
         };
         assert_eq!(pick(None), Ok(None));
         assert_eq!(pick(Some("b")), Ok(Some("b".into())));
         assert_eq!(pick(Some("c")), Err(Refusal::OtherOrganization));
         assert_eq!(pick(Some("z")), Err(Refusal::OtherOrganization));
         let one = [member("a", true)];
-        assert_eq!(admit(&one, Proof::Password, &Allowed::All, None).unwrap().organization, Some("a".into()));
+        assert_eq!(
+            admit(&one, Proof::Password, &Allowed::All, None)
+                .unwrap()
+                .organization,
+            Some("a".into())
+        );
     }
 }

@@ -44,12 +44,18 @@ pub async fn find(app: &App, client_id: &str) -> Result<Option<Arc<Application>>
         return Ok(None);
     }
     let key = client_id.to_owned();
-    let revision = app.store.read(|reader| Box::pin(reader.revision("applications"))).await?;
+    let revision = app
+        .store
+        .read(|reader| Box::pin(reader.revision("applications")))
+        .await?;
     if let Some(known) = app.applications.peek(&key, revision).await {
         return Ok(Some(known));
     }
     let wanted = key.clone();
-    let record = app.store.read(|reader| Box::pin(async move { reader.application(&wanted).await })).await?;
+    let record = app
+        .store
+        .read(|reader| Box::pin(async move { reader.application(&wanted).await }))
+        .await?;
     let Some(record) = record else { return Ok(None) };
     let ready = ready(record).map_err(AppError::internal)?;
     Ok(Some(app.applications.put(key, revision, ready).await))
@@ -64,13 +70,28 @@ struct Unusable {
 }
 
 fn ready(record: ApplicationRecord) -> Result<Application, Unusable> {
-    let ApplicationRecord { client_id, secret_digest, config, organizations, .. } = record;
-    let unusable = |what: String| Unusable { client_id: client_id.clone(), what };
+    let ApplicationRecord {
+        client_id,
+        secret_digest,
+        config,
+        organizations,
+        ..
+    } = record;
+    let unusable = |what: String| Unusable {
+        client_id: client_id.clone(),
+        what,
+    };
     let config: ApplicationConfig =
         serde_json::from_value(config).map_err(|error| unusable(error.to_string()))?;
-    let client =
-        config.client(&client_id, secret_digest.is_some()).map_err(|error| unusable(error.to_string()))?;
+    let client = config
+        .client(&client_id, secret_digest.is_some())
+        .map_err(|error| unusable(error.to_string()))?;
     let name = config.name.unwrap_or_else(|| client_id.clone());
     let allowed = organizations.map_or(Allowed::All, Allowed::Only);
-    Ok(Application { client, name, secret_digest, allowed })
+    Ok(Application {
+        client,
+        name,
+        secret_digest,
+        allowed,
+    })
 }

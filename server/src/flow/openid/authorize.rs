@@ -12,6 +12,7 @@ use provost_oidc::op::response::ReturnTo;
 use provost_oidc::op::{AuthorizeRequest, Delivery, authorize, tokens};
 use provost_oidc::{OAuthError, Params};
 use provost_store::{SessionRecord, WaitingRequest};
+use secrecy::ExposeSecret as _;
 
 use crate::app::App;
 use crate::error::{AppError, Result};
@@ -104,7 +105,9 @@ pub async fn resume(app: &App, id: &str, session: Option<&SessionRecord>) -> Res
                 return refuse(app, &asked.request.return_to, error);
             }
             let wanted = id.to_owned();
-            app.store.write(move |tx| Box::pin(async move { tx.count_return(&wanted).await })).await?;
+            app.store
+                .write(move |tx| Box::pin(async move { tx.count_return(&wanted).await }))
+                .await?;
             Ok(Departure::Redirect(sign_in_path(&asked.request, id)))
         }
         Step::Refuse(error) => refuse(app, &asked.request.return_to, error),
@@ -117,8 +120,12 @@ pub async fn resume(app: &App, id: &str, session: Option<&SessionRecord>) -> Res
 /// # Errors
 /// Those of the store.
 pub async fn hints(app: &App, id: &str) -> Result<Option<SignInHints>> {
-    let Some(waiting) = waiting(app, id).await? else { return Ok(None) };
-    let Read::Good(asked) = read(app, &waiting.parameters, waiting.asked_at).await? else { return Ok(None) };
+    let Some(waiting) = waiting(app, id).await? else {
+        return Ok(None);
+    };
+    let Read::Good(asked) = read(app, &waiting.parameters, waiting.asked_at).await? else {
+        return Ok(None);
+    };
     let request = &asked.request;
     Ok(Some(SignInHints {
         client_id: request.client_id.clone(),
@@ -153,7 +160,10 @@ fn gone() -> AppError {
 
 async fn waiting(app: &App, id: &str) -> Result<Option<WaitingRequest>> {
     let (id, now) = (id.to_owned(), app.world.now());
-    Ok(app.store.read(|reader| Box::pin(async move { reader.waiting_request(&id, now).await })).await?)
+    Ok(app
+        .store
+        .read(|reader| Box::pin(async move { reader.waiting_request(&id, now).await }))
+        .await?)
 }
 
 async fn read(app: &App, parameters: &str, at: Timestamp) -> Result<Read> {
@@ -185,16 +195,23 @@ async fn read(app: &App, parameters: &str, at: Timestamp) -> Result<Read> {
         connection: request.connection.as_deref().map(ConnectionId::new),
         account,
     };
-    Ok(Read::Good(Box::new(Asked { request, application, wish, at })))
+    Ok(Read::Good(Box::new(Asked {
+        request,
+        application,
+        wish,
+        at,
+    })))
 }
 
 /// An ID token that was made for another app says nothing here.
 async fn hinted_account(app: &App, token: &str, client_id: &str) -> Result<Result<String, OAuthError>> {
     let ring = keys::ring(app).await?;
-    Ok(match tokens::verify_id_token_hint(token, ring.public(), &app.config.issuer()) {
-        Ok(hint) if hint.client_id == client_id => Ok(hint.sub),
-        Ok(_) | Err(_) => Err(OAuthError::ParameterInvalid),
-    })
+    Ok(
+        match tokens::verify_id_token_hint(token, ring.public(), &app.config.issuer()) {
+            Ok(hint) if hint.client_id == client_id => Ok(hint.sub),
+            Ok(_) | Err(_) => Err(OAuthError::ParameterInvalid),
+        },
+    )
 }
 
 /// A connection or organization that does not exist would end on a page that says only "not found".
@@ -204,8 +221,7 @@ async fn unknown_target(app: &App, request: &AuthorizeRequest) -> Result<Option<
     if connection.is_none() && organization.is_none() {
         return Ok(None);
     }
-    Ok(app
-        .store
+    app.store
         .read(|reader| {
             Box::pin(async move {
                 if let Some(id) = &connection
@@ -221,13 +237,12 @@ async fn unknown_target(app: &App, request: &AuthorizeRequest) -> Result<Option<
                 Ok(None)
             })
         })
-        .await?)
+        .await
 }
 
 async fn keep(app: &App, asked: &Asked, parameters: &str, returns: i64) -> Result<String> {
-    let id = app.world.id("par_")?;
-    // The prefix and time of an id can be guessed; these bytes cannot.
-    let id = format!("{id}{}", hex(&app.world.bytes::<8>()?));
+    let token = app.world.token("par_")?;
+    let id = token.secret.expose_secret().to_owned();
     let request = WaitingRequest {
         id: id.clone(),
         client_id: asked.request.client_id.clone(),
@@ -236,12 +251,10 @@ async fn keep(app: &App, asked: &Asked, parameters: &str, returns: i64) -> Resul
         expires_at: asked.at.saturating_add(LIFETIME).unwrap_or(Timestamp::MAX),
         returns,
     };
-    app.store.write(move |tx| Box::pin(async move { tx.put_waiting_request(&request).await })).await?;
+    app.store
+        .write(move |tx| Box::pin(async move { tx.put_waiting_request(&request).await }))
+        .await?;
     Ok(id)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn sign_in_path(request: &AuthorizeRequest, id: &str) -> String {
@@ -255,7 +268,9 @@ fn sign_in_path(request: &AuthorizeRequest, id: &str) -> String {
 
 /// Writes an id as one segment of a path, whatever an app sent as id.
 fn segment(id: &str) -> String {
-    url::form_urlencoded::byte_serialize(id.as_bytes()).collect::<String>().replace('+', "%20")
+    url::form_urlencoded::byte_serialize(id.as_bytes())
+        .collect::<String>()
+        .replace('+', "%20")
 }
 
 fn facts(session: &SessionRecord) -> SessionFacts {
@@ -273,7 +288,9 @@ async fn answer(
     session: Option<&SessionRecord>,
     waiting: Option<&str>,
 ) -> Result<Departure> {
-    let Some(session) = session else { return refuse(app, &asked.request.return_to, OAuthError::LoginRequired) };
+    let Some(session) = session else {
+        return refuse(app, &asked.request.return_to, OAuthError::LoginRequired);
+    };
     let (own, allowed) = (session.clone(), asked.application.allowed.clone());
     let organization = asked.request.organization.clone().map(OrganizationId::new);
     let wanted = organization.clone();
@@ -287,7 +304,9 @@ async fn answer(
         Ok(_) => {
             let code = code::issue(app, &asked.request, session, waiting).await?;
             let issuer = app.config.issuer();
-            Ok(departure(asked.request.return_to.success(&issuer, &code).map_err(problem)?))
+            Ok(departure(
+                asked.request.return_to.success(&issuer, &code).map_err(problem)?,
+            ))
         }
         Err(Unseen::Over) => refuse(app, &asked.request.return_to, OAuthError::LoginRequired),
         Err(Unseen::Refused(refusal)) => deny(app, asked, session, refusal, organization).await,
@@ -307,12 +326,16 @@ async fn deny(
         Refusal::NoOrganization => (
             OAuthError::AccessDenied,
             "no_organization_for_app",
-            format!("no live membership of this person is in reach of the session and of the app {client_id}"),
+            format!(
+                "no live membership of this person is in reach of the session and of the app {client_id}"
+            ),
         ),
         Refusal::OtherOrganization => (
             OAuthError::OrganizationNotAllowed,
             "organization_not_allowed",
-            format!("the app {client_id} asked for an organization that this session or the app does not reach"),
+            format!(
+                "the app {client_id} asked for an organization that this session or the app does not reach"
+            ),
         ),
     };
     let reference = app.world.reference()?;
@@ -331,15 +354,22 @@ async fn deny(
         }],
     };
     tracing::info!(code, reference, client_id, "app refused");
-    app.store.write(move |tx| Box::pin(async move { tx.insert_trace(&trace, code).await })).await?;
+    app.store
+        .write(move |tx| Box::pin(async move { tx.insert_trace(&trace, code).await }))
+        .await?;
     let issuer = app.config.issuer();
-    let delivery = asked.request.return_to.refusal_with_reference(&issuer, error, &reference);
+    let delivery = asked
+        .request
+        .return_to
+        .refusal_with_reference(&issuer, error, &reference);
     Ok(departure(delivery.map_err(problem)?))
 }
 
 fn refuse(app: &App, return_to: &ReturnTo, error: OAuthError) -> Result<Departure> {
     tracing::debug!(code = error.code(), "authorization request refused");
-    Ok(departure(return_to.refusal(&app.config.issuer(), error).map_err(problem)?))
+    Ok(departure(
+        return_to.refusal(&app.config.issuer(), error).map_err(problem)?,
+    ))
 }
 
 fn departure(delivery: Delivery) -> Departure {

@@ -34,7 +34,11 @@ pub async fn authenticate(app: &App, presented: &PresentedClient) -> Result<Arc<
             }
         }
         PresentedClient::Assertion { client_id, assertion } => {
-            let keys = application.client.jwks.as_ref().ok_or(OAuthError::AssertionSignature)?;
+            let keys = application
+                .client
+                .jwks
+                .as_ref()
+                .ok_or(OAuthError::AssertionSignature)?;
             let (issuer, now) = (app.config.issuer(), app.world.now());
             let verified = verify_assertion(assertion, client_id, keys, &issuer, CLOCK_SKEW, now)?;
             let proof = OneTimeProof {
@@ -68,13 +72,17 @@ pub async fn authenticate_confidential(
 /// telling how far they agree.
 fn is_genuine(secret: &PresentedSecret, digest: Option<&str>) -> bool {
     digest.is_some_and(|digest| {
-        secret.candidates().any(|one| bool::from(digest_of(one.expose()).as_bytes().ct_eq(digest.as_bytes())))
+        secret
+            .candidates()
+            .any(|one| bool::from(digest_of(one.expose()).as_bytes().ct_eq(digest.as_bytes())))
     })
 }
 
 async fn spend(app: &App, proof: OneTimeProof) -> Result<(), Failure> {
-    let spent =
-        app.store.write(move |tx| Box::pin(async move { tx.spend(None, &proof).await })).await;
+    let spent = app
+        .store
+        .write(move |tx| Box::pin(async move { tx.spend(None, &proof).await }))
+        .await;
     match spent {
         Ok(()) => Ok(()),
         Err(StoreError::ProofSpent) => Err(OAuthError::AssertionReplayed.into()),

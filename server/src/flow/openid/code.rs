@@ -107,7 +107,9 @@ pub async fn redeem(app: &App, application: &Application, presented: Presented) 
     let (client_id, allowed) = (application.client.client_id.clone(), application.allowed.clone());
     let outcome: Result<Granted, OAuthError> = app
         .store
-        .write(move |tx| Box::pin(async move { redeem_in(tx, &client_id, allowed, presented, seed, now).await }))
+        .write(move |tx| {
+            Box::pin(async move { redeem_in(tx, &client_id, allowed, presented, seed, now).await })
+        })
         .await?;
     Ok(outcome?)
 }
@@ -140,14 +142,26 @@ async fn redeem_in(
         CodeDecision::Issue => {}
         CodeDecision::Refuse(error) => return Ok(Err(error)),
         CodeDecision::RefuseAndRevoke(error) => {
+            tx.lock_token_family(&row.family).await?;
             tx.revoke_token_family(&row.family, now).await?;
-            tracing::warn!(client_id, family = row.family, "a code was used twice; its tokens were revoked");
+            tracing::warn!(
+                client_id,
+                family = row.family,
+                "a code was used twice; its tokens were revoked"
+            );
             return Ok(Err(error));
         }
     }
     let organization = data.organization.clone().map(OrganizationId::new);
-    let ask = Ask { session: row.session.clone(), allowed, organization, offline: false };
-    let Ok(subject) = view::load(tx, &ask, now).await? else { return Ok(Err(OAuthError::CodeExpired)) };
+    let ask = Ask {
+        session: row.session.clone(),
+        allowed,
+        organization,
+        offline: false,
+    };
+    let Ok(subject) = view::load(tx, &ask, now).await? else {
+        return Ok(Err(OAuthError::CodeExpired));
+    };
     let refresh_token = if data.scopes.iter().any(|scope| scope == "offline_access") {
         let (token, first) = seed.first(client_id, &row.family, &ask, &row.account, &data.scopes, now);
         tx.insert_refresh_token(&first, now).await?;
@@ -155,5 +169,11 @@ async fn redeem_in(
     } else {
         None
     };
-    Ok(Ok(Granted { subject, scopes: data.scopes, nonce: data.nonce, family: row.family, refresh_token }))
+    Ok(Ok(Granted {
+        subject,
+        scopes: data.scopes,
+        nonce: data.nonce,
+        family: row.family,
+        refresh_token,
+    }))
 }

@@ -3,10 +3,10 @@
 //! Owns the checks and whether the person is asked first: a link on any site must not sign people out. Never sends
 //! a browser to an address that is not registered.
 
+use provost_kernel::id::SessionId;
 use provost_oidc::op::end_session::{parse, validate};
 use provost_oidc::op::tokens::{VerifiedHint, verify_id_token_hint};
 use provost_oidc::{OAuthError, Params};
-use provost_kernel::id::SessionId;
 use provost_store::SessionRecord;
 
 use crate::app::App;
@@ -49,7 +49,10 @@ pub async fn decide(
         Some(token) => Some(verified(app, token).await?),
         None => None,
     };
-    let named = hint.as_ref().map(|hint| hint.client_id.clone()).or_else(|| request.client_id.clone());
+    let named = hint
+        .as_ref()
+        .map(|hint| hint.client_id.clone())
+        .or_else(|| request.client_id.clone());
     let application = match named {
         Some(client_id) => applications::find(app, &client_id).await?,
         None => None,
@@ -67,22 +70,31 @@ pub async fn decide(
     if let (None, Some(hint)) = (session, &hint) {
         end_hinted(app, hint).await?;
     }
-    Ok(EndSession::End { after: decision.redirect.map(String::from) })
+    Ok(EndSession::End {
+        after: decision.redirect.map(String::from),
+    })
 }
 
 async fn verified(app: &App, token: &str) -> Result<VerifiedHint> {
     let ring = keys::ring(app).await?;
-    verify_id_token_hint(token, ring.public(), &app.config.issuer()).map_err(|_| problem(OAuthError::LogoutHintInvalid))
+    verify_id_token_hint(token, ring.public(), &app.config.issuer())
+        .map_err(|_| problem(OAuthError::LogoutHintInvalid))
 }
 
 /// A browser that did not bring its cookie: the ID token names the session, and only its app and person have it.
 async fn end_hinted(app: &App, hint: &VerifiedHint) -> Result<()> {
-    let Some(sid) = hint.sid.clone() else { return Ok(()) };
+    let Some(sid) = hint.sid.clone() else {
+        return Ok(());
+    };
     let (id, sub, now) = (SessionId::new(sid), hint.sub.clone(), app.world.now());
     app.store
         .write(move |tx| {
             Box::pin(async move {
-                if tx.session(&id).await?.is_some_and(|session| session.account.as_str() == sub) {
+                if tx
+                    .session(&id)
+                    .await?
+                    .is_some_and(|session| session.account.as_str() == sub)
+                {
                     tx.revoke_session(&id, "signed_out", now).await?;
                 }
                 Ok::<_, provost_store::StoreError>(())

@@ -35,7 +35,11 @@ pub async fn read(app: &App, params: &Params, authorization: Option<&str>) -> Re
         return Ok(inactive());
     }
     match userinfo::live(app, &verified, application.allowed.clone()).await? {
-        Some(_) => Ok(access_token(&verified, &app.config.issuer(), &application.client.client_id)),
+        Some(_) => Ok(access_token(
+            &verified,
+            &app.config.issuer(),
+            &application.client.client_id,
+        )),
         None => Ok(inactive()),
     }
 }
@@ -47,7 +51,9 @@ async fn of_refresh_token(app: &App, application: &Application, digest: String) 
         .store
         .read(|reader| {
             Box::pin(async move {
-                let Some(row) = reader.refresh_token(&digest).await? else { return Ok::<_, StoreError>(None) };
+                let Some(row) = reader.refresh_token(&digest).await? else {
+                    return Ok::<_, StoreError>(None);
+                };
                 let is_good = row.client_id == client_id
                     && row.used_at.is_none()
                     && row.revoked_at.is_none()
@@ -56,8 +62,17 @@ async fn of_refresh_token(app: &App, application: &Application, digest: String) 
                 if !is_good {
                     return Ok(None);
                 }
-                let organization = row.data.get("organization").and_then(Value::as_str).map(OrganizationId::new);
-                let ask = Ask { session: row.session.clone(), allowed, organization, offline: true };
+                let organization = row
+                    .data
+                    .get("organization")
+                    .and_then(Value::as_str)
+                    .map(OrganizationId::new);
+                let ask = Ask {
+                    session: row.session.clone(),
+                    allowed,
+                    organization,
+                    offline: true,
+                };
                 Ok(view::load(reader, &ask, now).await?.ok().map(|_| row))
             })
         })
@@ -65,6 +80,12 @@ async fn of_refresh_token(app: &App, application: &Application, digest: String) 
     Ok(found.map_or_else(inactive, |row| {
         let scopes: Vec<String> = row.scope.split(' ').map(str::to_owned).collect();
         let end = row.expires_at.min(row.absolute_expires_at);
-        refresh_token(&app.config.issuer(), &row.client_id, row.account.as_str(), &scopes, end)
+        refresh_token(
+            &app.config.issuer(),
+            &row.client_id,
+            row.account.as_str(),
+            &scopes,
+            end,
+        )
     }))
 }

@@ -54,8 +54,11 @@ impl Ring {
 /// What a node keeps of the keys. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct KeyRing {
-    slot: Arc<Mutex<Option<(Timestamp, Arc<Ring>)>>>,
+    slot: Arc<Mutex<Option<Seen>>>,
 }
+
+/// A ring and when the store was last asked whether it is still the newest.
+type Seen = (Timestamp, Arc<Ring>);
 
 /// Returns the keys in force; makes them at the first start.
 ///
@@ -69,7 +72,10 @@ pub async fn ring(app: &App) -> Result<Arc<Ring>> {
     {
         return Ok(Arc::clone(ring));
     }
-    let revision = app.store.read(|reader| Box::pin(reader.revision("signing_keys"))).await?;
+    let revision = app
+        .store
+        .read(|reader| Box::pin(reader.revision("signing_keys")))
+        .await?;
     let ring = match slot.take() {
         Some((_, ring)) if ring.revision == revision => ring,
         _ => Arc::new(load(app).await?),
@@ -80,7 +86,10 @@ pub async fn ring(app: &App) -> Result<Arc<Ring>> {
 
 /// Describes the provider.
 pub fn discovery(app: &App) -> Value {
-    let features = Features { id_token_algorithms: generate::ALGORITHMS.to_vec(), ..Features::default() };
+    let features = Features {
+        id_token_algorithms: generate::ALGORITHMS.to_vec(),
+        ..Features::default()
+    };
     discovery_document(&app.config.issuer(), &features)
 }
 
@@ -122,11 +131,16 @@ pub async fn rotate(app: &App) -> Result<bool> {
                                 tx.insert_signing_key(key, now).await?;
                             }
                         }
-                        Action::Promote(kid) => drop(tx.set_signing_key_state(&kid, KeyState::Current, None).await?),
-                        Action::Retire(kid, end) => {
-                            tx.set_signing_key_state(&kid, KeyState::Retiring, Some(end)).await?;
+                        Action::Promote(kid) => {
+                            tx.set_signing_key_state(&kid, KeyState::Current, None).await?;
                         }
-                        Action::Remove(kid) => drop(tx.delete_signing_key(&kid).await?),
+                        Action::Retire(kid, end) => {
+                            tx.set_signing_key_state(&kid, KeyState::Retiring, Some(end))
+                                .await?;
+                        }
+                        Action::Remove(kid) => {
+                            tx.delete_signing_key(&kid).await?;
+                        }
                     }
                 }
                 Ok::<_, AppError>(())
@@ -165,7 +179,9 @@ async fn load(app: &App) -> Result<Ring> {
     let (revision, mut stored) = read(app).await?;
     let has_current = |stored: &[StoredKey]| {
         generate::ALGORITHMS.iter().all(|algorithm| {
-            stored.iter().any(|key| key.state == KeyState::Current && key.algorithm == algorithm.name())
+            stored
+                .iter()
+                .any(|key| key.state == KeyState::Current && key.algorithm == algorithm.name())
         })
     };
     let mut revision = revision;
@@ -195,14 +211,23 @@ fn assemble(revision: i64, stored: &[StoredKey]) -> Result<Ring> {
     let mut signers = Vec::new();
     for algorithm in generate::ALGORITHMS {
         let in_force = |key: &&KeyFacts| key.algorithm == algorithm && key.state == KeyState::Current;
-        let Some(chosen) = rotation::oldest(facts.iter().filter(in_force)) else { continue };
-        let Some(key) = stored.iter().find(|key| key.kid == chosen.kid) else { continue };
+        let Some(chosen) = rotation::oldest(facts.iter().filter(in_force)) else {
+            continue;
+        };
+        let Some(key) = stored.iter().find(|key| key.kid == chosen.kid) else {
+            continue;
+        };
         signers.push(SigningKey::from_pkcs8(algorithm, &key.private_key).map_err(AppError::internal)?);
     }
     let keys: Vec<&Value> = stored.iter().map(|key| &key.public_jwk).collect();
     let public = JwkSet::parse(json!({ "keys": keys }).to_string().as_bytes()).map_err(AppError::internal)?;
     let document = jwks_document(&public.keys().iter().collect::<Vec<&Jwk>>());
-    Ok(Ring { revision, signers, public, document })
+    Ok(Ring {
+        revision,
+        signers,
+        public,
+        document,
+    })
 }
 
 fn facts(stored: &[StoredKey]) -> Vec<KeyFacts> {

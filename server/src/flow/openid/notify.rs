@@ -40,8 +40,10 @@ pub async fn sweep(app: &App) -> Result<usize> {
     let since = now.saturating_sub(NEWS).unwrap_or(Timestamp::MIN);
     let mut found = 0;
     loop {
-        let untold =
-            app.store.read(|reader| Box::pin(async move { reader.untold_clients(since, BATCH).await })).await?;
+        let untold = app
+            .store
+            .read(|reader| Box::pin(async move { reader.untold_clients(since, BATCH).await }))
+            .await?;
         if untold.is_empty() {
             break;
         }
@@ -56,7 +58,12 @@ pub async fn sweep(app: &App) -> Result<usize> {
 
 async fn queue(app: &App, untold: Vec<UntoldClient>, now: Timestamp) -> Result<()> {
     let mut jobs = Vec::new();
-    for UntoldClient { session, account, client_id } in untold {
+    for UntoldClient {
+        session,
+        account,
+        client_id,
+    } in untold
+    {
         let wants = applications::find(app, &client_id)
             .await?
             .is_some_and(|application| application.client.backchannel_logout_uri.is_some());
@@ -67,7 +74,12 @@ async fn queue(app: &App, untold: Vec<UntoldClient>, now: Timestamp) -> Result<(
                 account: account.as_str().to_owned(),
                 client_id: client_id.clone(),
             };
-            Some(new_job(&app.world, BACKCHANNEL_LOGOUT, Some(key), serde_json::json!(notice))?)
+            Some(new_job(
+                &app.world,
+                BACKCHANNEL_LOGOUT,
+                Some(key),
+                serde_json::json!(notice),
+            )?)
         } else {
             None
         };
@@ -103,16 +115,28 @@ struct NotTaken {
 /// Whatever kept the app from taking it.
 pub async fn deliver(app: &App, payload: &Value) -> anyhow::Result<()> {
     let notice: Notice = serde_json::from_value(payload.clone())?;
-    let Some(application) = applications::find(app, &notice.client_id).await? else { return Ok(()) };
-    let Some(uri) = application.client.backchannel_logout_uri.as_deref() else { return Ok(()) };
+    let Some(application) = applications::find(app, &notice.client_id).await? else {
+        return Ok(());
+    };
+    let Some(uri) = application.client.backchannel_logout_uri.as_deref() else {
+        return Ok(());
+    };
     let ring = keys::ring(app).await?;
     let token = make_token(app, &ring, &application, &notice)?;
     let fields = [("logout_token".to_owned(), token)];
     let answer = app.outbound.post_form(uri, HeaderMap::new(), &fields).await?;
     if !answer.is_success() {
-        return Err(NotTaken { client_id: notice.client_id, status: answer.status }.into());
+        return Err(NotTaken {
+            client_id: notice.client_id,
+            status: answer.status,
+        }
+        .into());
     }
-    tracing::debug!(client_id = notice.client_id, session = notice.session, "app was told that a session ended");
+    tracing::debug!(
+        client_id = notice.client_id,
+        session = notice.session,
+        "app was told that a session ended"
+    );
     Ok(())
 }
 

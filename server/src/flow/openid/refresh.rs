@@ -56,7 +56,10 @@ pub struct Seed {
 /// # Errors
 /// When the operating system has no random bytes.
 pub fn seed(app: &App) -> Result<Seed, AppError> {
-    Ok(Seed { token: app.world.token(PREFIX)?, salt: URL_SAFE_NO_PAD.encode(app.world.bytes::<32>()?) })
+    Ok(Seed {
+        token: app.world.token(PREFIX)?,
+        salt: URL_SAFE_NO_PAD.encode(app.world.bytes::<32>()?),
+    })
 }
 
 impl Seed {
@@ -71,7 +74,11 @@ impl Seed {
         now: Timestamp,
     ) -> (Secret, RefreshToken) {
         let organization = ask.organization.as_ref().map(|id| id.as_str().to_owned());
-        let data = RefreshData { salt: self.salt, organization, repeated: false };
+        let data = RefreshData {
+            salt: self.salt,
+            organization,
+            repeated: false,
+        };
         let row = RefreshToken {
             digest: self.token.digest,
             family: family.to_owned(),
@@ -110,14 +117,14 @@ pub async fn exchange(
         .store
         .write(move |tx| {
             Box::pin(async move {
-                let ask = Exchange { client_id, allowed, token, scope, now };
-                // A parallel use of the same token on another node may win between look and write: look again then.
-                match ask.run(tx).await? {
-                    Some(outcome) => Ok(outcome),
-                    None => Ok::<_, StoreError>(
-                        ask.run(tx).await?.unwrap_or(Err(OAuthError::RefreshTokenUnknown)),
-                    ),
-                }
+                let ask = Exchange {
+                    client_id,
+                    allowed,
+                    token,
+                    scope,
+                    now,
+                };
+                ask.run(tx).await
             })
         })
         .await?;
@@ -135,14 +142,23 @@ struct Exchange {
 type Outcome = Result<Granted, OAuthError>;
 
 impl Exchange {
-    /// Tries once; none if somebody else used the token meanwhile. A refusal is a value: what was revoked must be kept.
-    async fn run(&self, tx: &mut Tx) -> Result<Option<Outcome>, StoreError> {
-        let Some(row) = tx.refresh_token(&digest_of(self.token.expose())).await? else {
-            return Ok(Some(Err(OAuthError::RefreshTokenUnknown)));
+    /// A refusal is a value: what was revoked must be kept.
+    async fn run(&self, tx: &mut Tx) -> Result<Outcome, StoreError> {
+        let digest = digest_of(self.token.expose());
+        let Some(found) = tx.refresh_token(&digest).await? else {
+            return Ok(Err(OAuthError::RefreshTokenUnknown));
+        };
+        tx.lock_token_family(&found.family).await?;
+        // Read again: a parallel use may have ended while this one waited.
+        let Some(row) = tx.refresh_token(&digest).await? else {
+            return Ok(Err(OAuthError::RefreshTokenUnknown));
         };
         let data = read_data(&row)?;
         let successor_used = match &row.replaced_by {
-            Some(digest) => tx.refresh_token(digest).await?.is_some_and(|next| next.used_at.is_some()),
+            Some(digest) => tx
+                .refresh_token(digest)
+                .await?
+                .is_some_and(|next| next.used_at.is_some()),
             None => false,
         };
         let facts = RefreshFacts {
@@ -155,35 +171,61 @@ impl Exchange {
             family_expires: row.absolute_expires_at,
         };
         match decide(&facts, &self.client_id, self.now) {
-            RefreshDecision::Refuse(error) => Ok(Some(Err(error))),
+            RefreshDecision::Refuse(error) => Ok(Err(error)),
             RefreshDecision::RevokeFamily(error) => {
-                tracing::warn!(client_id = self.client_id, family = row.family, "a refresh token was used twice");
-                self.end_family(tx, &row, error).await.map(Some)
+                tracing::warn!(
+                    client_id = self.client_id,
+                    family = row.family,
+                    "a refresh token was used twice"
+                );
+                self.end_family(tx, &row, error).await
             }
             RefreshDecision::RepeatAnswer => {
-                let marked = RefreshData { repeated: true, ..data.clone() };
-                tx.set_refresh_token_data(&row.digest, &serde_json::json!(marked)).await?;
-                self.grant(tx, &row, &data).await.map(Some)
+                let marked = RefreshData {
+                    repeated: true,
+                    ..data.clone()
+                };
+                tx.set_refresh_token_data(&row.digest, &serde_json::json!(marked))
+                    .await?;
+                self.grant(tx, &row, &data).await
             }
             RefreshDecision::Rotate => self.rotate(tx, &row, &data).await,
         }
     }
 
-    async fn rotate(&self, tx: &mut Tx, row: &RefreshToken, data: &RefreshData) -> Result<Option<Outcome>, StoreError> {
+    async fn rotate(
+        &self,
+        tx: &mut Tx,
+        row: &RefreshToken,
+        data: &RefreshData,
+    ) -> Result<Outcome, StoreError> {
         let granted = match self.grant(tx, row, data).await? {
             Ok(granted) => granted,
-            Err(error) => return Ok(Some(Err(error))),
+            Err(error) => return Ok(Err(error)),
         };
-        let next = granted.refresh_token.as_ref().map(|token| digest_of(token.expose())).unwrap_or_default();
+        let next = granted
+            .refresh_token
+            .as_ref()
+            .map(|token| digest_of(token.expose()))
+            .unwrap_or_default();
         let expires = after(self.now, IDLE);
-        match tx.rotate_refresh_token(&row.digest, &self.client_id, &next, expires, self.now).await? {
-            Rotation::Rotated(_) => Ok(Some(Ok(granted))),
-            Rotation::Reused(_) | Rotation::Invalid => Ok(None),
+        match tx
+            .rotate_refresh_token(&row.digest, &self.client_id, &next, expires, self.now)
+            .await?
+        {
+            Rotation::Rotated(_) => Ok(Ok(granted)),
+            // Revoked since it was read: the lock keeps out other uses, not a sign-out.
+            Rotation::Reused(_) | Rotation::Invalid => Ok(Err(OAuthError::RefreshTokenRevoked)),
         }
     }
 
     /// Reads the person afresh; one who may not enter any more ends the family.
-    async fn grant(&self, tx: &mut Tx, row: &RefreshToken, data: &RefreshData) -> Result<Outcome, StoreError> {
+    async fn grant(
+        &self,
+        tx: &mut Tx,
+        row: &RefreshToken,
+        data: &RefreshData,
+    ) -> Result<Outcome, StoreError> {
         let granted: Vec<String> = row.scope.split(' ').map(str::to_owned).collect();
         let scopes = match narrow_scopes(&granted, self.scope.as_deref()) {
             Ok(scopes) => scopes,
@@ -200,10 +242,21 @@ impl Exchange {
             Err(_) => return self.end_family(tx, row, OAuthError::RefreshTokenRevoked).await,
         };
         let token = successor(&self.token, &data.salt);
-        Ok(Ok(Granted { subject, scopes, nonce: None, family: row.family.clone(), refresh_token: Some(token) }))
+        Ok(Ok(Granted {
+            subject,
+            scopes,
+            nonce: None,
+            family: row.family.clone(),
+            refresh_token: Some(token),
+        }))
     }
 
-    async fn end_family(&self, tx: &mut Tx, row: &RefreshToken, error: OAuthError) -> Result<Outcome, StoreError> {
+    async fn end_family(
+        &self,
+        tx: &mut Tx,
+        row: &RefreshToken,
+        error: OAuthError,
+    ) -> Result<Outcome, StoreError> {
         tx.revoke_token_family(&row.family, self.now).await?;
         Ok(Err(error))
     }

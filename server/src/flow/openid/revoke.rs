@@ -4,8 +4,8 @@
 //! app. Never tells whether the token existed.
 
 use provost_oidc::Params;
-use provost_oidc::op::revocation::{Found, Revocation, decide, token};
 use provost_oidc::op::PresentedClient;
+use provost_oidc::op::revocation::{Found, Revocation, decide, token};
 
 use crate::app::App;
 use crate::flow::openid::refresh::PREFIX;
@@ -32,7 +32,12 @@ pub async fn end(app: &App, params: &Params, authorization: Option<&str>) -> Res
             let family = found.map(|(_, family, _)| family).unwrap_or_default();
             let now = app.world.now();
             app.store
-                .write(move |tx| Box::pin(async move { tx.revoke_token_family(&family, now).await }))
+                .write(move |tx| {
+                    Box::pin(async move {
+                        tx.lock_token_family(&family).await?;
+                        tx.revoke_token_family(&family, now).await
+                    })
+                })
                 .await?;
             Ok(())
         }
@@ -43,7 +48,10 @@ pub async fn end(app: &App, params: &Params, authorization: Option<&str>) -> Res
 async fn find(app: &App, token: &str) -> Result<Option<(String, String, bool)>, Failure> {
     if token.starts_with(PREFIX) {
         let digest = digest_of(token);
-        let row = app.store.read(|reader| Box::pin(async move { reader.refresh_token(&digest).await })).await?;
+        let row = app
+            .store
+            .read(|reader| Box::pin(async move { reader.refresh_token(&digest).await }))
+            .await?;
         return Ok(row.map(|row| (row.client_id, row.family, true)));
     }
     match userinfo::verify(app, token).await {

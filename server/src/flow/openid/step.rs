@@ -64,12 +64,21 @@ pub fn step(wish: &Wish, session: Option<&SessionFacts>, asked_at: Timestamp, no
     if wish.anew && !fresh {
         return demand(wish, true);
     }
-    let right_person = wish.account.as_ref().is_none_or(|account| account == &session.account);
+    let right_person = wish
+        .account
+        .as_ref()
+        .is_none_or(|account| account == &session.account);
     let right_connection = wish.connection.is_none() || wish.connection == session.connection;
     if !right_person || !right_connection {
-        return if fresh { Step::Refuse(OAuthError::AccessDenied) } else { demand(wish, true) };
+        return if fresh {
+            Step::Refuse(OAuthError::AccessDenied)
+        } else {
+            demand(wish, true)
+        };
     }
-    let recent = wish.max_age.is_none_or(|seconds| is_recent(seconds, session, fresh, asked_at, now));
+    let recent = wish
+        .max_age
+        .is_none_or(|seconds| is_recent(seconds, session, fresh, asked_at, now));
     match (recent, fresh) {
         (true, _) => Step::Answer,
         (false, false) => demand(wish, true),
@@ -79,7 +88,11 @@ pub fn step(wish: &Wish, session: Option<&SessionFacts>, asked_at: Timestamp, no
 }
 
 fn demand(wish: &Wish, force: bool) -> Step {
-    if wish.silent { Step::Refuse(OAuthError::LoginRequired) } else { Step::SignIn { force } }
+    if wish.silent {
+        Step::Refuse(OAuthError::LoginRequired)
+    } else {
+        Step::SignIn { force }
+    }
 }
 
 fn is_recent(seconds: i64, session: &SessionFacts, fresh: bool, asked_at: Timestamp, now: Timestamp) -> bool {
@@ -118,51 +131,119 @@ mod tests {
     #[test]
     fn r06_an_existing_session_answers_without_a_page() {
         for silent in [true, false] {
-            let wish = Wish { silent, ..Wish::default() };
-            assert_eq!(step(&wish, Some(&session(-500, -500)), at(0), at(0)), Step::Answer);
+            let wish = Wish {
+                silent,
+                ..Wish::default()
+            };
+            assert_eq!(
+                step(&wish, Some(&session(-500, -500)), at(0), at(0)),
+                Step::Answer
+            );
         }
     }
 
     #[test]
     fn without_a_session_the_person_signs_in_unless_the_app_wants_silence() {
-        assert_eq!(step(&Wish::default(), None, at(0), at(0)), Step::SignIn { force: false });
-        assert_eq!(step(&Wish { silent: true, ..Wish::default() }, None, at(0), at(0)), LOGIN_REQUIRED);
+        assert_eq!(
+            step(&Wish::default(), None, at(0), at(0)),
+            Step::SignIn { force: false }
+        );
+        assert_eq!(
+            step(
+                &Wish {
+                    silent: true,
+                    ..Wish::default()
+                },
+                None,
+                at(0),
+                at(0)
+            ),
+            LOGIN_REQUIRED
+        );
     }
 
     #[test]
     fn prompt_login_is_satisfied_by_a_session_begun_after_the_request_only() {
-        let wish = Wish { anew: true, ..Wish::default() };
+        let wish = Wish {
+            anew: true,
+            ..Wish::default()
+        };
         assert_eq!(step(&wish, None, at(0), at(0)), Step::SignIn { force: true });
-        assert_eq!(step(&wish, Some(&session(-1, -1)), at(0), at(5)), Step::SignIn { force: true });
+        assert_eq!(
+            step(&wish, Some(&session(-1, -1)), at(0), at(5)),
+            Step::SignIn { force: true }
+        );
         assert_eq!(step(&wish, Some(&session(3, 3)), at(0), at(5)), Step::Answer);
     }
 
     #[test]
     fn max_age_counts_from_the_authentication() {
-        let wish = Wish { max_age: Some(100), ..Wish::default() };
-        assert_eq!(step(&wish, Some(&session(-100, -100)), at(0), at(0)), Step::Answer);
-        assert_eq!(step(&wish, Some(&session(-50, -101)), at(0), at(0)), Step::SignIn { force: true });
+        let wish = Wish {
+            max_age: Some(100),
+            ..Wish::default()
+        };
+        assert_eq!(
+            step(&wish, Some(&session(-100, -100)), at(0), at(0)),
+            Step::Answer
+        );
+        assert_eq!(
+            step(&wish, Some(&session(-50, -101)), at(0), at(0)),
+            Step::SignIn { force: true }
+        );
         let silent = Wish { silent: true, ..wish };
-        assert_eq!(step(&silent, Some(&session(-50, -101)), at(0), at(0)), LOGIN_REQUIRED);
+        assert_eq!(
+            step(&silent, Some(&session(-50, -101)), at(0), at(0)),
+            LOGIN_REQUIRED
+        );
     }
 
     #[test]
     fn max_age_zero_is_satisfiable_and_a_stale_proof_ends_in_an_error_instead_of_a_loop() {
-        let wish = Wish { max_age: Some(0), ..Wish::default() };
-        assert_eq!(step(&wish, Some(&session(-10, -10)), at(0), at(0)), Step::SignIn { force: true });
+        let wish = Wish {
+            max_age: Some(0),
+            ..Wish::default()
+        };
+        assert_eq!(
+            step(&wish, Some(&session(-10, -10)), at(0), at(0)),
+            Step::SignIn { force: true }
+        );
         assert_eq!(step(&wish, Some(&session(9, 9)), at(0), at(10)), Step::Answer);
-        assert_eq!(step(&wish, Some(&session(9, -30)), at(0), at(10)), Step::Answer, "clocks differ");
-        assert_eq!(step(&wish, Some(&session(9, -3600)), at(0), at(10)), LOGIN_REQUIRED);
+        assert_eq!(
+            step(&wish, Some(&session(9, -30)), at(0), at(10)),
+            Step::Answer,
+            "clocks differ"
+        );
+        assert_eq!(
+            step(&wish, Some(&session(9, -3600)), at(0), at(10)),
+            LOGIN_REQUIRED
+        );
     }
 
     #[test]
     fn another_connection_or_person_means_signing_in_again_once() {
-        let wish = Wish { connection: Some("entra".into()), ..Wish::default() };
-        assert_eq!(step(&wish, Some(&session(-9, -9)), at(0), at(0)), Step::SignIn { force: true });
-        assert_eq!(step(&wish, Some(&session(5, 5)), at(0), at(6)), Step::Refuse(OAuthError::AccessDenied));
-        let wish = Wish { account: Some("acc_2".to_owned()), silent: true, ..Wish::default() };
+        let wish = Wish {
+            connection: Some("entra".into()),
+            ..Wish::default()
+        };
+        assert_eq!(
+            step(&wish, Some(&session(-9, -9)), at(0), at(0)),
+            Step::SignIn { force: true }
+        );
+        assert_eq!(
+            step(&wish, Some(&session(5, 5)), at(0), at(6)),
+            Step::Refuse(OAuthError::AccessDenied)
+        );
+        let wish = Wish {
+            account: Some("acc_2".to_owned()),
+            silent: true,
+            ..Wish::default()
+        };
         assert_eq!(step(&wish, Some(&session(-9, -9)), at(0), at(0)), LOGIN_REQUIRED);
-        let wish = Wish { connection: Some("okta".into()), account: Some("acc_1".to_owned()), ..Wish::default() };
+        let wish = Wish {
+            connection: Some("okta".into()),
+            account: Some("acc_1".to_owned()),
+            ..Wish::default()
+        };
         assert_eq!(step(&wish, Some(&session(-9, -9)), at(0), at(0)), Step::Answer);
     }
 }

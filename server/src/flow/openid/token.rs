@@ -5,9 +5,11 @@
 
 use provost_oidc::Params;
 use provost_oidc::jose::Algorithm;
-use provost_oidc::op::token::{parse, response_json};
-use provost_oidc::op::tokens::{ACCESS_TOKEN_LIFETIME, AccessTokenInput, IdTokenInput, access_token, id_token};
 use provost_oidc::op::TokenGrant;
+use provost_oidc::op::token::{parse, response_json};
+use provost_oidc::op::tokens::{
+    ACCESS_TOKEN_LIFETIME, AccessTokenInput, IdTokenInput, access_token, id_token,
+};
 use serde_json::Value;
 
 use crate::app::App;
@@ -23,8 +25,16 @@ pub async fn exchange(app: &App, params: &Params, authorization: Option<&str>) -
     let request = parse(params, authorization)?;
     let application = client::authenticate(app, &request.client).await?;
     let granted = match request.grant {
-        TokenGrant::AuthorizationCode { code, redirect_uri, code_verifier } => {
-            let presented = Presented { code, redirect_uri, verifier: code_verifier };
+        TokenGrant::AuthorizationCode {
+            code,
+            redirect_uri,
+            code_verifier,
+        } => {
+            let presented = Presented {
+                code,
+                redirect_uri,
+                verifier: code_verifier,
+            };
             code::redeem(app, &application, presented).await?
         }
         TokenGrant::RefreshToken { refresh_token, scope } => {

@@ -47,7 +47,9 @@ pub async fn read(app: &App, authorization: Option<&str>) -> Result<Value, Failu
     token.require_scope("openid")?;
     // Whatever ended the access, the app learns only that the token is of no use any more.
     let over = Failure::Token(OidcError::Expired);
-    let Some(application) = applications::find(app, &token.client_id).await? else { return Err(over) };
+    let Some(application) = applications::find(app, &token.client_id).await? else {
+        return Err(over);
+    };
     match live(app, &token, application.allowed.clone()).await? {
         Some(subject) if subject.sub == token.sub => Ok(claims::userinfo(&subject, &token.scopes)),
         Some(_) | None => Err(over),
@@ -73,7 +75,9 @@ pub async fn live(
     token: &VerifiedAccessToken,
     allowed: Allowed,
 ) -> Result<Option<provost_oidc::op::Subject>, AppError> {
-    let Some(session) = token.sid.clone() else { return Ok(None) };
+    let Some(session) = token.sid.clone() else {
+        return Ok(None);
+    };
     let ask = Ask {
         session: SessionId::new(session),
         allowed,

@@ -41,8 +41,14 @@ pub enum Unseen {
 ///
 /// # Errors
 /// Those of the store.
-pub async fn load(reader: &mut Reader, ask: &Ask, now: Timestamp) -> Result<Result<Subject, Unseen>, StoreError> {
-    let Some(session) = reader.session(&ask.session).await? else { return Ok(Err(Unseen::Over)) };
+pub async fn load(
+    reader: &mut Reader,
+    ask: &Ask,
+    now: Timestamp,
+) -> Result<Result<Subject, Unseen>, StoreError> {
+    let Some(session) = reader.session(&ask.session).await? else {
+        return Ok(Err(Unseen::Over));
+    };
     if !is_good(&session, ask.offline, now) {
         return Ok(Err(Unseen::Over));
     }
@@ -63,7 +69,10 @@ pub async fn of_session(
         Some(id) => reader.connection(id).await?.map(|record| record.connection),
         None => None,
     };
-    let need = Need { accounts: vec![session.account.clone()], ..Need::default() };
+    let need = Need {
+        accounts: vec![session.account.clone()],
+        ..Need::default()
+    };
     let facts = reader.facts(&need).await?;
     Ok(see(session, &facts, connection.as_ref(), allowed, organization))
 }
@@ -97,5 +106,11 @@ fn see(
         class: session.class.as_deref(),
         ends_at: session.ends_at,
     };
-    Ok(subject(&person.account, &admission, &facts.organizations, connection, &part))
+    Ok(subject(
+        &person.account,
+        &admission,
+        &facts.organizations,
+        connection,
+        &part,
+    ))
 }

@@ -1,8 +1,8 @@
 use jiff::Timestamp;
 use provost_kernel::connection::{Connection, Protocol, Provisioning, Scope, Settings};
 use provost_kernel::directory::{
-    Account, AccountKind, Authentication, Grant, LicenseGrant, Membership, Organization, Origin, Source, Status,
-    Workspace,
+    Account, AccountKind, Authentication, Grant, LicenseGrant, Membership, Organization, Origin, Source,
+    Status, Workspace,
 };
 use provost_kernel::email::Email;
 use provost_kernel::facts::OrganizationFacts;
@@ -15,7 +15,9 @@ fn account() -> Account {
     Account {
         id: "acc_1".into(),
         kind: AccountKind::Reader,
-        authentication: Authentication::Sso { connection: "okta".into() },
+        authentication: Authentication::Sso {
+            connection: "okta".into(),
+        },
         status: Status::Active,
         status_origin: Origin::Login,
         email: Email::parse("Ada@Lab.example").ok(),
@@ -38,8 +40,16 @@ fn membership() -> Membership {
         active: true,
         source: Source::Manual,
         pinned: false,
-        roles: vec![Grant { id: "admin".into(), source: Source::Manual, pinned: false }],
-        workspaces: vec![Grant { id: "main".into(), source: Source::Manual, pinned: false }],
+        roles: vec![Grant {
+            id: "admin".into(),
+            source: Source::Manual,
+            pinned: false,
+        }],
+        workspaces: vec![Grant {
+            id: "main".into(),
+            source: Source::Manual,
+            pinned: false,
+        }],
         all_workspaces: None,
         license: Some(LicenseGrant {
             license: "standard".into(),
@@ -52,7 +62,11 @@ fn membership() -> Membership {
 }
 
 fn directory() -> Vec<OrganizationFacts> {
-    let workspace = |id: &str| Workspace { id: id.into(), name: id.to_uppercase(), default: false };
+    let workspace = |id: &str| Workspace {
+        id: id.into(),
+        name: id.to_uppercase(),
+        default: false,
+    };
     vec![OrganizationFacts {
         organization: Organization {
             id: "lab".into(),
@@ -98,7 +112,13 @@ fn session() -> SessionPart<'static> {
 fn a_person_is_told_by_ids_with_names_beside() {
     let memberships = [membership()];
     let admission = admit(&memberships, Proof::Password, &Allowed::All, None).unwrap();
-    let told = subject(&account(), &admission, &directory(), Some(&connection("lab.example")), &session());
+    let told = subject(
+        &account(),
+        &admission,
+        &directory(),
+        Some(&connection("lab.example")),
+        &session(),
+    );
     assert_eq!(told.sub, "acc_1");
     assert_eq!(told.name.as_deref(), Some("Ada Byron"));
     assert_eq!(told.organization.as_deref(), Some("lab"));

@@ -12,7 +12,12 @@ use super::lab::{Lab, answer, text, token_header, userinfo};
 use crate::app::{Browser, TestApp, on_each_engine};
 
 fn kids(jwks: &Value) -> BTreeSet<String> {
-    jwks["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+    jwks["keys"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|key| key["kid"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 async fn published(app: &App) -> BTreeSet<String> {
@@ -70,7 +75,10 @@ async fn the_key_set_has_a_key_for_each_algorithm_and_nothing_private() {
         }
         algorithms.sort_unstable();
         assert_eq!(algorithms, ["ES256", "EdDSA", "RS256"]);
-        assert_eq!(published(&test.app).await, published(&test.second_node().await).await);
+        assert_eq!(
+            published(&test.app).await,
+            published(&test.second_node().await).await
+        );
     })
     .await;
 }
@@ -85,7 +93,10 @@ async fn two_nodes_that_start_at_once_agree() {
         assert_eq!(published(&test.app).await, published(&other).await);
         let signer = async |app: &App| {
             let ring = keys::ring(app).await.unwrap();
-            ring.signer(provost_oidc::jose::Algorithm::Es256).unwrap().kid().to_owned()
+            ring.signer(provost_oidc::jose::Algorithm::Es256)
+                .unwrap()
+                .kid()
+                .to_owned()
         };
         assert_eq!(signer(&test.app).await, signer(&other).await);
     })
@@ -108,10 +119,15 @@ async fn a_rotation_publishes_first_signs_later_and_keeps_old_tokens_good() {
         assert!(both.is_superset(&first));
         let mut browser = lab.sign_in(&ada, Some("okta")).await;
         let before = lab.tokens(&rp, &mut browser).await;
-        let old_kid = token_header(text(&before, "id_token"))["kid"].as_str().unwrap().to_owned();
+        let old_kid = token_header(text(&before, "id_token"))["kid"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         assert!(first.contains(&old_kid), "published, not yet signing");
         // The change of keys falls into the life of a session.
-        lab.app().world.advance(SignedDuration::from_hours(24) - SignedDuration::from_mins(2));
+        lab.app()
+            .world
+            .advance(SignedDuration::from_hours(24) - SignedDuration::from_mins(2));
         keys::rotate(lab.app()).await.unwrap();
         let mut browser = lab.sign_in(&ada, Some("okta")).await;
         let before = lab.tokens(&rp, &mut browser).await;
@@ -119,17 +135,29 @@ async fn a_rotation_publishes_first_signs_later_and_keeps_old_tokens_good() {
         assert!(keys::rotate(lab.app()).await.unwrap());
         assert_eq!(published(lab.app()).await, both);
         let after = lab.tokens(&rp, &mut browser).await;
-        let new_kid = token_header(text(&after, "id_token"))["kid"].as_str().unwrap().to_owned();
+        let new_kid = token_header(text(&after, "id_token"))["kid"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         assert!(!first.contains(&new_kid) && both.contains(&new_kid));
-        assert_eq!(lab.userinfo(text(&before, "access_token")).await.status, 200, "signed with the old key");
+        assert_eq!(
+            lab.userinfo(text(&before, "access_token")).await.status,
+            200,
+            "signed with the old key"
+        );
         lab.verify(&rp, text(&after, "id_token")).await;
         lab.verify(&rp, text(&before, "id_token")).await;
         let hinted = rp.authorize(&[("id_token_hint", text(&before, "id_token"))]);
         assert!(answer(&browser.get(&hinted).await).contains_key("code"));
-        lab.app().world.advance(SignedDuration::from_secs(lab.app().config.session_seconds + 3600));
+        lab.app()
+            .world
+            .advance(SignedDuration::from_secs(lab.app().config.session_seconds + 3600));
         keys::rotate(lab.app()).await.unwrap();
         let last = published(lab.app()).await;
-        assert!(last.is_disjoint(&first), "retired keys go when their tokens are of no use");
+        assert!(
+            last.is_disjoint(&first),
+            "retired keys go when their tokens are of no use"
+        );
     })
     .await;
 }
@@ -150,7 +178,11 @@ async fn a_second_node_follows_new_keys_and_revocations() {
         let mut browser = lab.sign_in(&ada, Some("okta")).await;
         let tokens = lab.tokens(&lab.rp(), &mut browser).await;
         let access = text(&tokens, "access_token");
-        assert_eq!(userinfo(program(&other), access).await.status, 200, "a token of the new key");
+        assert_eq!(
+            userinfo(program(&other), access).await.status,
+            200,
+            "a token of the new key"
+        );
         assert_eq!(published(&other).await, published(lab.app()).await);
         lab.deactivate(&ada).await;
         assert_eq!(userinfo(program(&other), access).await.status, 401);

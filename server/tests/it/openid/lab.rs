@@ -10,8 +10,8 @@ use provost::app::App;
 use provost::cookie::Cookie;
 use provost_kernel::connection::{Connection, Protocol, Provisioning, Scope, Settings};
 use provost_kernel::directory::{
-    Account, AccountKind, Authentication, Grant, License, LicenseGrant, Membership, Organization, Origin, Role,
-    RolesPerMember, Source, Status, Workspace,
+    Account, AccountKind, Authentication, Grant, License, LicenseGrant, Membership, Organization, Origin,
+    Role, RolesPerMember, Source, Status, Workspace,
 };
 use provost_kernel::email::Email;
 use provost_kernel::id::{AccountId, ConnectionId, OrganizationId, SessionId, TraceId};
@@ -45,7 +45,13 @@ impl Lab {
         connection(&test.app, "okta", "lab", true).await;
         let lab = Self { test };
         lab.register("app", json!({}), Some(SECRET), None).await;
-        lab.register("second", json!({ "redirect_uris": ["https://second.example/cb"] }), Some(SECRET), None).await;
+        lab.register(
+            "second",
+            json!({ "redirect_uris": ["https://second.example/cb"] }),
+            Some(SECRET),
+            None,
+        )
+        .await;
         lab
     }
 
@@ -63,7 +69,10 @@ impl Lab {
         organizations: Option<&[&str]>,
     ) {
         let mut whole = json!({ "redirect_uris": [CALLBACK] });
-        whole.as_object_mut().unwrap().extend(config.as_object().unwrap().clone());
+        whole
+            .as_object_mut()
+            .unwrap()
+            .extend(config.as_object().unwrap().clone());
         let record = ApplicationRecord {
             client_id: client_id.to_owned(),
             secret_digest: secret.map(provost::world::digest_of),
@@ -86,8 +95,16 @@ impl Lab {
             active: true,
             source: source.clone(),
             pinned: false,
-            roles: vec![Grant { id: "admin".into(), source: source.clone(), pinned: false }],
-            workspaces: vec![Grant { id: "main".into(), source: source.clone(), pinned: false }],
+            roles: vec![Grant {
+                id: "admin".into(),
+                source: source.clone(),
+                pinned: false,
+            }],
+            workspaces: vec![Grant {
+                id: "main".into(),
+                source: source.clone(),
+                pinned: false,
+            }],
             all_workspaces: (organization == "lab").then(|| source.clone()),
             license: (organization == "lab").then(|| LicenseGrant {
                 license: "standard".into(),
@@ -97,9 +114,12 @@ impl Lab {
             }),
             version: 1,
         };
-        let rule = Source::Rule { connection: "okta".into() };
+        let rule = Source::Rule {
+            connection: "okta".into(),
+        };
         let memberships = vec![member("lab", rule), member("other", Source::Manual)];
-        self.person("acc_ada", "ada@lab.example", Some("okta"), memberships).await
+        self.person("acc_ada", "ada@lab.example", Some("okta"), memberships)
+            .await
     }
 
     /// Makes Bob: a password account, member of "lab" and of "other".
@@ -115,7 +135,13 @@ impl Lab {
             license: None,
             version: 1,
         };
-        self.person("acc_bob", "bob@elsewhere.example", None, vec![member("lab"), member("other")]).await
+        self.person(
+            "acc_bob",
+            "bob@elsewhere.example",
+            None,
+            vec![member("lab"), member("other")],
+        )
+        .await
     }
 
     /// Makes an active account.
@@ -148,11 +174,21 @@ impl Lab {
             version: 1,
             created_at: now,
         };
-        let mut changes = vec![Change::CreateAccount { account: Box::new(account) }];
-        changes.extend(
-            memberships.into_iter().map(|membership| Change::AddMembership { account: id.clone(), membership }),
-        );
-        self.apply(&id, Plan { changes, ..Plan::default() }).await;
+        let mut changes = vec![Change::CreateAccount {
+            account: Box::new(account),
+        }];
+        changes.extend(memberships.into_iter().map(|membership| Change::AddMembership {
+            account: id.clone(),
+            membership,
+        }));
+        self.apply(
+            &id,
+            Plan {
+                changes,
+                ..Plan::default()
+            },
+        )
+        .await;
         id
     }
 
@@ -171,19 +207,33 @@ impl Lab {
             to: Status::Deactivated,
             origin: Origin::Scim,
         };
-        let revoke = Change::RevokeSessions { account: account.clone(), reason: "deactivated".to_owned() };
-        self.apply(account, Plan { changes: vec![status, revoke], ..Plan::default() }).await;
+        let revoke = Change::RevokeSessions {
+            account: account.clone(),
+            reason: "deactivated".to_owned(),
+        };
+        self.apply(
+            account,
+            Plan {
+                changes: vec![status, revoke],
+                ..Plan::default()
+            },
+        )
+        .await;
     }
 
     async fn version_of(&self, account: &AccountId) -> i64 {
         let wanted = account.clone();
-        let read = self.app().store.read(|reader| Box::pin(async move { reader.account(&wanted).await }));
+        let read = self
+            .app()
+            .store
+            .read(|reader| Box::pin(async move { reader.account(&wanted).await }));
         read.await.unwrap().unwrap().version
     }
 
     /// Opens a session for a person and a browser that holds its cookie.
     pub async fn sign_in(&self, account: &AccountId, connection: Option<&str>) -> Browser {
-        self.sign_in_from(account, connection, self.app().world.now()).await
+        self.sign_in_from(account, connection, self.app().world.now())
+            .await
     }
 
     /// The same, for a person who proved herself at another time.
@@ -194,7 +244,8 @@ impl Lab {
         authenticated_at: Timestamp,
     ) -> Browser {
         let mut browser = self.test.browser();
-        self.sign_browser_in(&mut browser, account, connection, authenticated_at).await;
+        self.sign_browser_in(&mut browser, account, connection, authenticated_at)
+            .await;
         browser
     }
 
@@ -220,9 +271,18 @@ impl Lab {
             ends_at: self.app().world.now() + SignedDuration::from_hours(12),
             idle_seconds: 7200,
         };
-        self.apply(account, Plan { session: Some(session), ..Plan::default() }).await;
+        self.apply(
+            account,
+            Plan {
+                session: Some(session),
+                ..Plan::default()
+            },
+        )
+        .await;
         let name = Cookie::Session.name(&self.app().config);
-        browser.cookies.insert(name, token.secret.expose_secret().to_owned());
+        browser
+            .cookies
+            .insert(name, token.secret.expose_secret().to_owned());
     }
 
     /// Returns the app "app".
@@ -236,7 +296,9 @@ impl Lab {
             client_id: client_id.to_owned(),
             redirect_uri: redirect_uri.to_owned(),
             scope: "openid profile email organization".to_owned(),
-            verifier: pkce::verifier(&self.app().world.bytes().unwrap()).expose().to_owned(),
+            verifier: pkce::verifier(&self.app().world.bytes().unwrap())
+                .expose()
+                .to_owned(),
         }
     }
 
@@ -250,7 +312,9 @@ impl Lab {
     /// Sends a token request of an app that authenticates with HTTP Basic.
     pub async fn token(&self, client_id: &str, fields: &[(&str, &str)]) -> Page {
         let mut program = self.program();
-        program.headers.insert(header::AUTHORIZATION, basic(client_id, SECRET).parse().unwrap());
+        program
+            .headers
+            .insert(header::AUTHORIZATION, basic(client_id, SECRET).parse().unwrap());
         program.post("/oauth2/token", fields).await
     }
 
@@ -275,7 +339,9 @@ impl Lab {
     /// Asks about a token.
     pub async fn introspect(&self, client_id: &str, token: &str) -> Value {
         let mut program = self.program();
-        program.headers.insert(header::AUTHORIZATION, basic(client_id, SECRET).parse().unwrap());
+        program
+            .headers
+            .insert(header::AUTHORIZATION, basic(client_id, SECRET).parse().unwrap());
         let page = program.post("/oauth2/introspect", &[("token", token)]).await;
         assert_eq!(page.status, 200, "{}", page.body);
         page.json()
@@ -301,7 +367,10 @@ impl Lab {
 
 /// Calls userinfo with an access token.
 pub async fn userinfo(mut program: Browser, access_token: &str) -> Page {
-    program.headers.insert(header::AUTHORIZATION, format!("Bearer {access_token}").parse().unwrap());
+    program.headers.insert(
+        header::AUTHORIZATION,
+        format!("Bearer {access_token}").parse().unwrap(),
+    );
     program.get("/oauth2/userinfo").await
 }
 
@@ -344,13 +413,18 @@ impl Rp {
                 all.insert(name, value);
             }
         }
-        url::form_urlencoded::Serializer::new(String::new()).extend_pairs(all).finish()
+        url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(all)
+            .finish()
     }
 
     /// Gets a code for the person of a browser with a session.
     pub async fn code(&self, browser: &mut Browser) -> String {
         let page = browser.get(&self.authorize(&[])).await;
-        answer(&page).get("code").unwrap_or_else(|| panic!("no code: {page:?}")).clone()
+        answer(&page)
+            .get("code")
+            .unwrap_or_else(|| panic!("no code: {page:?}"))
+            .clone()
     }
 
     /// The form that redeems a code.
@@ -392,12 +466,16 @@ fn part(token: &str, at: usize) -> Value {
 
 /// One text of a JSON answer.
 pub fn text<'a>(value: &'a Value, name: &str) -> &'a str {
-    value[name].as_str().unwrap_or_else(|| panic!("no {name} in {value}"))
+    value[name]
+        .as_str()
+        .unwrap_or_else(|| panic!("no {name} in {value}"))
 }
 
 /// Sends a request without a body.
 pub async fn options(mut browser: Browser, path: &str) -> Page {
-    browser.send(Method::OPTIONS, path, None, axum::body::Body::empty()).await
+    browser
+        .send(Method::OPTIONS, path, None, axum::body::Body::empty())
+        .await
 }
 
 /// Writes a plan about a person.
@@ -450,7 +528,14 @@ async fn organizations(app: &App) {
                         default: false,
                     });
                     tx.set_workspaces(&id, &workspaces).await?;
-                    tx.set_licenses(&id, &[License { id: "standard".into(), seats: Some(5) }]).await?;
+                    tx.set_licenses(
+                        &id,
+                        &[License {
+                            id: "standard".into(),
+                            seats: Some(5),
+                        }],
+                    )
+                    .await?;
                 }
                 Ok::<_, StoreError>(())
             })
@@ -465,7 +550,10 @@ pub async fn connection(app: &App, id: &str, organization: &str, enabled: bool) 
     let connection = Connection {
         id: id.into(),
         name: id.to_owned(),
-        scope: Scope::Organization { organization: organization.into(), shared_with: Vec::new() },
+        scope: Scope::Organization {
+            organization: organization.into(),
+            shared_with: Vec::new(),
+        },
         protocol: Protocol::Saml,
         enabled,
         domains: vec!["lab.example".to_owned()],
@@ -478,7 +566,8 @@ pub async fn connection(app: &App, id: &str, organization: &str, enabled: bool) 
     app.store
         .write(move |tx| {
             Box::pin(async move {
-                tx.put_connection(&connection, &json!({}), &SecretMap::default(), "live", now).await
+                tx.put_connection(&connection, &json!({}), &SecretMap::default(), "live", now)
+                    .await
             })
         })
         .await

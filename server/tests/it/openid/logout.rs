@@ -21,12 +21,20 @@ const AFTER: &str = "https://app.example/bye";
 
 async fn lab(test: TestApp) -> Lab {
     let lab = Lab::new(test).await;
-    lab.register("app", json!({ "post_logout_redirect_uris": [AFTER] }), Some(SECRET), None).await;
+    lab.register(
+        "app",
+        json!({ "post_logout_redirect_uris": [AFTER] }),
+        Some(SECRET),
+        None,
+    )
+    .await;
     lab
 }
 
 fn logout(fields: &[(&str, &str)]) -> String {
-    let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    let query = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(fields)
+        .finish();
     format!("/oauth2/logout?{query}")
 }
 
@@ -45,11 +53,19 @@ async fn an_app_signs_its_person_out_and_gets_her_back() {
         // An expired hint is good: it says who, not that anything is still open.
         lab.app().world.advance(SignedDuration::from_mins(20));
         let page = browser
-            .get(&logout(&[("id_token_hint", hint), ("post_logout_redirect_uri", AFTER), ("state", "x&y")]))
+            .get(&logout(&[
+                ("id_token_hint", hint),
+                ("post_logout_redirect_uri", AFTER),
+                ("state", "x&y"),
+            ]))
             .await;
         assert_eq!(page.status, 303);
         assert_eq!(page.location().unwrap(), format!("{AFTER}?state=x%26y"));
-        assert!(browser.cookies.keys().all(|name| !name.contains("session")), "{:?}", browser.cookies);
+        assert!(
+            browser.cookies.keys().all(|name| !name.contains("session")),
+            "{:?}",
+            browser.cookies
+        );
         assert!(!is_signed_in(&lab, &mut browser).await);
         assert_eq!(lab.userinfo(text(&tokens, "access_token")).await.status, 401);
     })
@@ -78,11 +94,19 @@ async fn a_link_on_any_site_signs_nobody_out() {
             assert!(is_signed_in(&lab, &mut browser).await);
         }
         let mut elsewhere = browser.clone();
-        elsewhere.headers.insert(header::ORIGIN, "https://evil.example".parse().unwrap());
+        elsewhere
+            .headers
+            .insert(header::ORIGIN, "https://evil.example".parse().unwrap());
         assert_eq!(elsewhere.submit(&form, &[]).await.status, 403);
         assert!(is_signed_in(&lab, &mut browser).await);
     }
-    let form = browser.get(&logout(&[("client_id", "app"), ("post_logout_redirect_uri", AFTER)])).await.form("/oauth2");
+    let form = browser
+        .get(&logout(&[
+            ("client_id", "app"),
+            ("post_logout_redirect_uri", AFTER),
+        ]))
+        .await
+        .form("/oauth2");
     let page = browser.submit(&form, &[]).await;
     assert_eq!(page.location().as_deref(), Some(AFTER));
     assert!(!is_signed_in(&lab, &mut browser).await);
@@ -96,15 +120,42 @@ async fn a_logout_leads_nowhere_that_is_not_registered() {
     let tokens = lab.tokens(&lab.rp(), &mut browser).await;
     let hint = text(&tokens, "id_token");
     for (fields, why) in [
-        (vec![("id_token_hint", hint), ("post_logout_redirect_uri", "https://evil.example/")], "foreign"),
-        (vec![("id_token_hint", hint), ("post_logout_redirect_uri", "https://app.example/bye/")], "near"),
-        (vec![("id_token_hint", hint), ("post_logout_redirect_uri", CALLBACK)], "registered for something else"),
+        (
+            vec![
+                ("id_token_hint", hint),
+                ("post_logout_redirect_uri", "https://evil.example/"),
+            ],
+            "foreign",
+        ),
+        (
+            vec![
+                ("id_token_hint", hint),
+                ("post_logout_redirect_uri", "https://app.example/bye/"),
+            ],
+            "near",
+        ),
+        (
+            vec![("id_token_hint", hint), ("post_logout_redirect_uri", CALLBACK)],
+            "registered for something else",
+        ),
         (vec![("post_logout_redirect_uri", AFTER)], "of no app"),
-        (vec![("client_id", "second"), ("post_logout_redirect_uri", AFTER)], "of another app"),
-        (vec![("client_id", "nobody"), ("post_logout_redirect_uri", AFTER)], "of an unknown app"),
-        (vec![("id_token_hint", hint), ("client_id", "second")], "hint of another app"),
+        (
+            vec![("client_id", "second"), ("post_logout_redirect_uri", AFTER)],
+            "of another app",
+        ),
+        (
+            vec![("client_id", "nobody"), ("post_logout_redirect_uri", AFTER)],
+            "of an unknown app",
+        ),
+        (
+            vec![("id_token_hint", hint), ("client_id", "second")],
+            "hint of another app",
+        ),
         (vec![("id_token_hint", "garbage")], "no hint at all"),
-        (vec![("id_token_hint", text(&tokens, "access_token"))], "another kind of token"),
+        (
+            vec![("id_token_hint", text(&tokens, "access_token"))],
+            "another kind of token",
+        ),
     ] {
         let page = browser.get(&logout(&fields)).await;
         assert_eq!((page.status.as_u16(), page.location()), (400, None), "{why}");
@@ -118,9 +169,15 @@ async fn a_logout_without_the_cookie_ends_the_session_that_the_hint_names() {
     let mut browser = lab.sign_in(&lab.ada().await, None).await;
     let tokens = lab.tokens(&lab.rp(), &mut browser).await;
     let mut fresh = lab.test.browser();
-    let fields = [("id_token_hint", text(&tokens, "id_token")), ("post_logout_redirect_uri", AFTER)];
+    let fields = [
+        ("id_token_hint", text(&tokens, "id_token")),
+        ("post_logout_redirect_uri", AFTER),
+    ];
     let page = fresh.post("/oauth2/logout", &fields).await;
-    assert_eq!((page.status.as_u16(), page.location().as_deref()), (303, Some(AFTER)));
+    assert_eq!(
+        (page.status.as_u16(), page.location().as_deref()),
+        (303, Some(AFTER))
+    );
     assert!(!is_signed_in(&lab, &mut browser).await);
     let page = fresh.get("/oauth2/logout").await;
     assert_eq!(page.status, 200, "signed out already");
@@ -142,20 +199,30 @@ struct Inbox {
 impl Listener {
     async fn start(refusals: u32) -> Self {
         let (sender, tokens) = mpsc::unbounded_channel();
-        let inbox = Inbox { tokens: sender, refusals: Arc::new(AtomicU32::new(refusals)) };
+        let inbox = Inbox {
+            tokens: sender,
+            refusals: Arc::new(AtomicU32::new(refusals)),
+        };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let uri = format!("http://{}/backchannel", listener.local_addr().unwrap());
-        let routes = axum::Router::new().route("/backchannel", post(receive)).with_state(inbox);
+        let routes = axum::Router::new()
+            .route("/backchannel", post(receive))
+            .with_state(inbox);
         let server = tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
         Self { uri, tokens, server }
     }
 
     async fn next(&mut self) -> String {
-        tokio::time::timeout(Duration::from_secs(20), self.tokens.recv()).await.expect("a logout token").unwrap()
+        tokio::time::timeout(Duration::from_secs(20), self.tokens.recv())
+            .await
+            .expect("a logout token")
+            .unwrap()
     }
 
     async fn is_quiet(&mut self) -> bool {
-        tokio::time::timeout(Duration::from_millis(1500), self.tokens.recv()).await.is_err()
+        tokio::time::timeout(Duration::from_millis(1500), self.tokens.recv())
+            .await
+            .is_err()
     }
 }
 
@@ -192,7 +259,10 @@ async fn verify(lab: &Lab, client_id: &str, token: &str) -> (String, String) {
     };
     let keys = JwkSet::parse(jwks.as_bytes()).unwrap();
     let verified = logout_token::verify(token, &keys, &expected, lab.app().world.now()).unwrap();
-    (verified.subject().unwrap().to_owned(), verified.session_id().unwrap().to_owned())
+    (
+        verified.subject().unwrap().to_owned(),
+        verified.session_id().unwrap().to_owned(),
+    )
 }
 
 async fn with_listener(lab: &Lab, client_id: &str, listener: &Listener) {
@@ -209,19 +279,28 @@ async fn every_app_of_a_session_is_told_once_that_it_ended_with_retries() {
         with_listener(&lab, "two", &two).await;
         let (stop, stopped) = watch::channel(false);
         let other = lab.test.second_node().await;
-        let runners = [Runner::start(lab.app().clone(), stopped.clone()), Runner::start(other, stopped)];
+        let runners = [
+            Runner::start(lab.app().clone(), stopped.clone()),
+            Runner::start(other, stopped),
+        ];
         let mut browser = lab.sign_in(&lab.ada().await, None).await;
         let tokens = lab.tokens(&lab.rp(), &mut browser).await;
         lab.tokens(&lab.rp_named("two", CALLBACK), &mut browser).await;
         // An app without an address for it is in the same session.
-        lab.tokens(&lab.rp_named("second", "https://second.example/cb"), &mut browser).await;
-        browser.get(&logout(&[("id_token_hint", text(&tokens, "id_token"))])).await;
+        lab.tokens(&lab.rp_named("second", "https://second.example/cb"), &mut browser)
+            .await;
+        browser
+            .get(&logout(&[("id_token_hint", text(&tokens, "id_token"))]))
+            .await;
         let session = session_of(&tokens).as_str().to_owned();
         let told = verify(&lab, "app", &one.next().await).await;
         assert_eq!(told, ("acc_ada".to_owned(), session.clone()));
         let told = verify(&lab, "two", &two.next().await).await;
         assert_eq!(told, ("acc_ada".to_owned(), session));
-        assert!(one.is_quiet().await && two.is_quiet().await, "told once, though two nodes run jobs");
+        assert!(
+            one.is_quiet().await && two.is_quiet().await,
+            "told once, though two nodes run jobs"
+        );
         stop.send(true).unwrap();
         for runner in runners {
             runner.await.unwrap();
@@ -242,7 +321,11 @@ async fn r167_apps_hear_of_a_deactivation_for_each_session() {
         let mut sessions = Vec::new();
         for _ in 0..2 {
             let mut browser = lab.sign_in(&ada, Some("okta")).await;
-            sessions.push(session_of(&lab.tokens(&lab.rp(), &mut browser).await).as_str().to_owned());
+            sessions.push(
+                session_of(&lab.tokens(&lab.rp(), &mut browser).await)
+                    .as_str()
+                    .to_owned(),
+            );
         }
         lab.deactivate(&ada).await;
         let mut told = Vec::new();
@@ -275,6 +358,9 @@ async fn a_back_channel_address_inside_the_network_is_not_called_unless_allowed(
         Ok(()) => panic!("the call was made"),
         Err(error) => json!(error.to_string()),
     };
-    assert!(refused.as_str().unwrap().contains("may not be called"), "{refused}");
+    assert!(
+        refused.as_str().unwrap().contains("may not be called"),
+        "{refused}"
+    );
     assert!(listener.is_quiet().await);
 }

@@ -18,11 +18,14 @@ pub const ALGORITHMS: [Algorithm; 3] = [Algorithm::Es256, Algorithm::Rs256, Algo
 pub fn generate(algorithm: Algorithm) -> Result<Zeroizing<Vec<u8>>, Unspecified> {
     let random = SystemRandom::new();
     let der = match algorithm {
-        Algorithm::Es256 => {
-            EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random)?.as_ref().to_vec()
-        }
+        Algorithm::Es256 => EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random)?
+            .as_ref()
+            .to_vec(),
         Algorithm::EdDsa => Ed25519KeyPair::generate_pkcs8(&random)?.as_ref().to_vec(),
-        Algorithm::Rs256 => RsaKeyPair::generate(KeySize::Rsa2048)?.as_der()?.as_ref().to_vec(),
+        Algorithm::Rs256 => RsaKeyPair::generate(KeySize::Rsa2048)?
+            .as_der()?
+            .as_ref()
+            .to_vec(),
         Algorithm::Rs384
         | Algorithm::Rs512
         | Algorithm::Ps256
@@ -44,7 +47,12 @@ mod tests {
         for algorithm in ALGORITHMS {
             let der = generate(algorithm).unwrap();
             let key = SigningKey::from_pkcs8(algorithm, &der).unwrap();
-            assert_ne!(key.kid(), SigningKey::from_pkcs8(algorithm, &generate(algorithm).unwrap()).unwrap().kid());
+            assert_ne!(
+                key.kid(),
+                SigningKey::from_pkcs8(algorithm, &generate(algorithm).unwrap())
+                    .unwrap()
+                    .kid()
+            );
         }
         assert!(generate(Algorithm::Es384).is_err());
     }

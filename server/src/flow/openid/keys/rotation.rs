@@ -64,9 +64,17 @@ pub fn plan(keys: &[KeyFacts], algorithms: &[Algorithm], policy: Policy, now: Ti
     actions
 }
 
-fn plan_one(keys: &[KeyFacts], algorithm: Algorithm, policy: Policy, now: Timestamp, actions: &mut Vec<Action>) {
-    let in_state =
-        |state: State| keys.iter().filter(move |key| key.algorithm == algorithm && key.state == state);
+fn plan_one(
+    keys: &[KeyFacts],
+    algorithm: Algorithm,
+    policy: Policy,
+    now: Timestamp,
+    actions: &mut Vec<Action>,
+) {
+    let in_state = |state: State| {
+        keys.iter()
+            .filter(move |key| key.algorithm == algorithm && key.state == state)
+    };
     let next = oldest(in_state(State::Next));
     let Some(current) = oldest(in_state(State::Current)) else {
         // The first start: nobody has our key set yet, so nothing must be published in advance.
@@ -108,7 +116,10 @@ mod tests {
     const ES: Algorithm = Algorithm::Es256;
 
     fn policy() -> Policy {
-        Policy { sign_for: SignedDuration::from_hours(90 * 24), publish_for: SignedDuration::from_hours(48) }
+        Policy {
+            sign_for: SignedDuration::from_hours(90 * 24),
+            publish_for: SignedDuration::from_hours(48),
+        }
     }
 
     fn day(days: i64) -> Timestamp {
@@ -116,7 +127,13 @@ mod tests {
     }
 
     fn key(kid: &str, state: State, not_before: Timestamp) -> KeyFacts {
-        KeyFacts { kid: kid.to_owned(), algorithm: ES, state, not_before, not_after: None }
+        KeyFacts {
+            kid: kid.to_owned(),
+            algorithm: ES,
+            state,
+            not_before,
+            not_after: None,
+        }
     }
 
     #[test]
@@ -135,17 +152,29 @@ mod tests {
     fn a_key_is_published_a_day_before_it_signs() {
         let young = [key("a", State::Current, day(0))];
         assert_eq!(plan(&young, &[ES], policy(), day(88)), []);
-        assert_eq!(plan(&young, &[ES], policy(), day(89)), [Action::Create(ES, State::Next, day(90))]);
+        assert_eq!(
+            plan(&young, &[ES], policy(), day(89)),
+            [Action::Create(ES, State::Next, day(90))]
+        );
         let both = [key("a", State::Current, day(0)), key("b", State::Next, day(90))];
         assert_eq!(plan(&both, &[ES], policy(), day(89)), []);
         let over = plan(&both, &[ES], policy(), day(90));
-        assert_eq!(over, [Action::Retire("a".to_owned(), day(92)), Action::Promote("b".to_owned())]);
+        assert_eq!(
+            over,
+            [
+                Action::Retire("a".to_owned(), day(92)),
+                Action::Promote("b".to_owned())
+            ]
+        );
     }
 
     #[test]
     fn a_late_start_still_publishes_before_use() {
         let old = [key("a", State::Current, day(0))];
-        assert_eq!(plan(&old, &[ES], policy(), day(400)), [Action::Create(ES, State::Next, day(401))]);
+        assert_eq!(
+            plan(&old, &[ES], policy(), day(400)),
+            [Action::Create(ES, State::Next, day(401))]
+        );
         let both = [key("a", State::Current, day(0)), key("b", State::Next, day(401))];
         assert_eq!(plan(&both, &[ES], policy(), day(400)), []);
         assert_eq!(plan(&both, &[ES], policy(), day(401)).len(), 2);
@@ -157,13 +186,19 @@ mod tests {
         old.not_after = Some(day(92));
         let keys = [old, key("b", State::Current, day(90))];
         assert_eq!(plan(&keys, &[ES], policy(), day(91)), []);
-        assert_eq!(plan(&keys, &[ES], policy(), day(92)), [Action::Remove("a".to_owned())]);
+        assert_eq!(
+            plan(&keys, &[ES], policy(), day(92)),
+            [Action::Remove("a".to_owned())]
+        );
     }
 
     #[test]
     fn two_current_keys_of_two_nodes_are_retired_together() {
-        let keys =
-            [key("a", State::Current, day(0)), key("z", State::Current, day(0)), key("b", State::Next, day(90))];
+        let keys = [
+            key("a", State::Current, day(0)),
+            key("z", State::Current, day(0)),
+            key("b", State::Next, day(90)),
+        ];
         let moved = plan(&keys, &[ES], policy(), day(90));
         assert_eq!(moved.len(), 3);
         assert_eq!(moved.last(), Some(&Action::Promote("b".to_owned())));
