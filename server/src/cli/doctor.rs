@@ -1,5 +1,6 @@
 //! `provost doctor`: looks at everything that usually goes wrong and says what to do.
 
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -74,7 +75,7 @@ impl Doctor {
                 Level::Warning => "look",
                 Level::Bad => "BAD ",
             };
-            text.push_str(&format!("{mark}  {}: {}\n", finding.what, finding.text));
+            writeln!(text, "{mark}  {}: {}", finding.what, finding.text)?;
         }
         out(&text)?;
         let is_bad = findings.iter().any(|finding| finding.level == Level::Bad);

@@ -178,7 +178,7 @@ async fn reload_certificates(tls: RustlsConfig, files: crate::config::TlsFiles) 
             match tls.reload_from_pem_file(&files.certificate, &files.key).await {
                 Ok(()) => tracing::info!("certificates were read again"),
                 Err(error) => {
-                    tracing::error!(%error, "certificates could not be read again; the old ones stay")
+                    tracing::error!(%error, "certificates could not be read again; the old ones stay");
                 }
             }
         }

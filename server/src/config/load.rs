@@ -231,7 +231,7 @@ impl Values {
 
     fn number<T>(&self, key: &'static str, least: T, most: T) -> Result<T, ConfigError>
     where
-        T: FromStr + PartialOrd + std::fmt::Display,
+        T: FromStr + PartialOrd + std::fmt::Display + Copy,
     {
         let wanted = format!("a whole number from {least} to {most}");
         let number: T = self.parse(key, &wanted)?;

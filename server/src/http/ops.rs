@@ -70,7 +70,7 @@ pub async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Result<Respo
         Some("woff2") => "font/woff2",
         _ => "application/octet-stream",
     };
-    let tag = format!("\"{}\"", hex_prefix(&file.metadata.sha256_hash()));
+    let tag = format!("\"{}\"", short(&file.metadata.sha256_hash()));
     let common = [
         (header::CONTENT_TYPE, kind.to_owned()),
         (header::CACHE_CONTROL, "public, max-age=3600".to_owned()),
@@ -85,6 +85,6 @@ pub async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Result<Respo
     Ok((common, file.data.into_owned()).into_response())
 }
 
-fn hex_prefix(hash: &[u8; 32]) -> String {
-    hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+fn short(hash: &[u8; 32]) -> String {
+    u64::from_be_bytes(hash.first_chunk().copied().unwrap_or_default()).to_string()
 }

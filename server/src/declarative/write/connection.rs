@@ -123,9 +123,9 @@ impl Run<'_> {
     }
 
     /// Warns about role names that an organization does not have, or that no rule may give.
-    async fn check_roles(&mut self, path: &str, organization: &OrganizationId, rule: &RoleRule) -> Result<(), ApplyError> {
+    async fn check_roles(&mut self, path: &str, organization: &OrganizationId, source: &RoleRule) -> Result<(), ApplyError> {
         let roles = self.tx.roles(organization).await?;
-        let names: Vec<&str> = match rule {
+        let names: Vec<&str> = match source {
             RoleRule::Fixed(name) => vec![name.as_str()],
             RoleRule::Groups(rows) => rows.iter().flat_map(|row| row.roles.iter().map(String::as_str)).collect(),
             RoleRule::Expression(_) => Vec::new(),

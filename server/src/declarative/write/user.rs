@@ -1,6 +1,5 @@
 //! Users: every effect on a person is a decision of the kernel, with the file as actor.
 
-use provost_kernel::connection::Connection;
 use provost_kernel::directory::{Account, Authentication, Role, Status};
 use provost_kernel::email::Email;
 use provost_kernel::explain;
@@ -26,10 +25,7 @@ impl Run<'_> {
             Some(id) => Authentication::Sso { connection: ConnectionId::new(id) },
         };
         let Some(memberships) = self.desired(&path, &entry.memberships).await? else { return Ok(()) };
-        let in_force = match self.in_force(&path, &authentication).await? {
-            Ok(in_force) => in_force,
-            Err(()) => return Ok(()),
-        };
+        let Some(in_force) = self.in_force(&path, &authentication).await? else { return Ok(()) };
         let found = self.tx.accounts_by_email(&email).await?;
         let existing = found
             .into_iter()
@@ -117,25 +113,23 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Compiles the connection that the account is bound to.
+    /// Compiles the connection that the account is bound to, if it is bound to one; none where that is impossible.
+    #[expect(clippy::option_option, reason = "no connection and an impossible one are two different things")]
     async fn in_force(
         &mut self,
         path: &str,
         authentication: &Authentication,
-    ) -> Result<Result<Option<InForce>, ()>, ApplyError> {
-        let Authentication::Sso { connection } = authentication else { return Ok(Ok(None)) };
+    ) -> Result<Option<Option<InForce>>, ApplyError> {
+        let Authentication::Sso { connection } = authentication else { return Ok(Some(None)) };
         let Some(record) = self.tx.connection(connection).await? else {
             self.add(path, format!("names connection {connection}, which does not exist"));
-            return Ok(Err(()));
+            return Ok(None);
         };
-        let compiled: Connection = record.connection;
-        Ok(match InForce::compile(compiled) {
-            Ok(in_force) => Ok(Some(in_force)),
-            Err(_) => {
-                self.add(path, format!("the policies of connection {connection} do not compile"));
-                Err(())
-            }
-        })
+        if let Ok(in_force) = InForce::compile(record.connection) {
+            return Ok(Some(Some(in_force)));
+        }
+        self.add(path, format!("the policies of connection {connection} do not compile"));
+        Ok(None)
     }
 
     /// Turns membership entries into wishes; names of roles become identifiers.
