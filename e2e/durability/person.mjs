@@ -28,7 +28,28 @@ export class Person {
 
   /** Signs in through the app and the identity provider, on `node`; returns the code that the app gets. */
   async signIn(node = this.world) {
-    const state = randomBytes(8).toString('hex');
+    return this.arrive(await this.depart(node), node);
+  }
+
+  /** Goes as far as the identity provider's answer; returns the address that brings it to us. */
+  async depart(node = this.world) {
+    const answer = await this.follow(this.#start(node), node, (url) => url.pathname.endsWith('/oidc/callback'));
+    if (answer.status !== 302) throw new Unexpected(`sign-in of ${this.name} stopped at ${answer.status} ${answer.url} ${summary(answer)}`);
+    return answer.url;
+  }
+
+  /** Goes on from the identity provider's answer to the app. */
+  async arrive(callback, node = this.world) {
+    const end = await this.follow(callback, node);
+    const code = end.url.searchParams.get('code');
+    if (!end.url.href.startsWith(APP.redirectUri) || !code) throw new Unexpected(`sign-in of ${this.name} ended at ${end.status} ${end.url} ${summary(end)}`);
+    if (end.url.searchParams.get('state') !== this.state) throw new Unexpected('the state came back changed');
+    this.code = code;
+    return code;
+  }
+
+  #start(node) {
+    this.state = randomBytes(8).toString('hex');
     this.verifier = randomBytes(32).toString('base64url');
     const start = new URL('/oauth2/authorize', node.origin);
     start.search = new URLSearchParams({
@@ -36,25 +57,20 @@ export class Person {
       redirect_uri: APP.redirectUri,
       response_type: 'code',
       scope: 'openid email offline_access',
-      state,
+      state: this.state,
       code_challenge: createHash('sha256').update(this.verifier).digest('base64url'),
       code_challenge_method: 'S256',
       connection: 'acme',
       login_hint: this.email,
     });
-    const end = await this.follow(start, node);
-    const code = end.url.searchParams.get('code');
-    if (!end.url.href.startsWith(APP.redirectUri) || !code) throw new Unexpected(`sign-in of ${this.name} ended at ${end.status} ${end.url} ${summary(end)}`);
-    if (end.url.searchParams.get('state') !== state) throw new Unexpected('the state came back changed');
-    this.code = code;
-    return code;
+    return start;
   }
 
-  /** Follows redirects until one leads to the app, or a page is shown. */
-  async follow(start, node = this.world) {
+  /** Follows redirects until one leads to the app or where `isEnd` says, or a page is shown. */
+  async follow(start, node = this.world, isEnd = () => false) {
     let url = start;
     for (let hop = 0; hop < MAX_HOPS; hop++) {
-      if (url.href.startsWith(APP.redirectUri)) return { status: 302, url };
+      if (url.href.startsWith(APP.redirectUri) || isEnd(url)) return { status: 302, url };
       const answer = await this.send('GET', url, { node });
       if (answer.status < 300 || answer.status >= 400) return { ...answer, url };
       url = new URL(answer.headers.location, url);
