@@ -52,16 +52,14 @@ pub fn depart(departure: Departure) -> Result<Response> {
     match departure {
         Departure::Redirect(url) => see_other(&url),
         Departure::Form { action, fields } => {
-            let origin = url::Url::parse(&action)
-                .map_err(AppError::internal)?
-                .origin()
-                .ascii_serialization();
+            // The receiver may send the browser on, and browsers apply `form-action` to those redirects too.
+            let targets = if action.starts_with("https:") { "https:" } else { "https: http:" };
             let text = "You are being taken on. If nothing happens, continue by hand.".to_owned();
             let mut response = show(&HandOverPage { text, action, fields })?;
             // The one page with a script: ours, from a file, and it only submits the form.
             set_policy(
                 &mut response,
-                &format!("{POLICY}; script-src 'self'; form-action 'self' {origin}"),
+                &format!("{POLICY}; script-src 'self'; form-action 'self' {targets}"),
             )?;
             Ok(response)
         }

@@ -71,7 +71,7 @@ async fn requests_go_out_signed_by_redirect_and_by_post() {
     assert_eq!(page.status, StatusCode::OK);
     let policy = page.header("content-security-policy").unwrap();
     assert!(
-        policy.contains("script-src 'self'") && policy.contains("form-action 'self' https://idp.example"),
+        policy.contains("script-src 'self'") && policy.contains("form-action 'self' https:"),
         "{policy}"
     );
     let request = read_request(&page);
