@@ -102,7 +102,7 @@ const PEOPLE: &[Person] = &[
         email: "cleo@home-lab.example",
         groups: &["contractors"],
         teams: &[],
-        about: "In no group that a rule names: is refused, with a reference number",
+        about: "In no group that gives a role: is refused, with a reference number",
     },
     Person {
         key: "dora",
