@@ -133,7 +133,10 @@ pub async fn submit(
     };
     let served = discovery::by_email(&app, &email).await?;
     match served.as_slice() {
-        [] => page::show(&password_page(&browser, &return_to, email.to_string(), None)),
+        [] => page::show_leading_away(
+            &app.config,
+            &password_page(&browser, &return_to, email.to_string(), None),
+        ),
         [only] => {
             let start = Start {
                 connection: only.id.to_string(),
@@ -183,7 +186,8 @@ pub async fn show_password(
 ) -> Result<Response> {
     let browser = Browser::of(&app, &headers)?;
     let return_to = ReturnTo::parse(&query.return_to);
-    let response = page::show(&password_page(&browser, &return_to, query.email, None))?;
+    let form = password_page(&browser, &return_to, query.email, None);
+    let response = page::show_leading_away(&app.config, &form)?;
     Ok(browser.remember(&app.config, response))
 }
 
@@ -209,7 +213,8 @@ pub async fn submit_password(
     // One text for every cause, so that nothing is learned about the account.
     let problem = "E-mail or password is not right, or this account signs in through its company.".to_owned();
     let email = form.email.chars().take(254).collect();
-    let response = page::show(&password_page(&browser, &return_to, email, Some(problem)))?;
+    let form = password_page(&browser, &return_to, email, Some(problem));
+    let response = page::show_leading_away(&app.config, &form)?;
     Ok(with_status(response, StatusCode::UNPROCESSABLE_ENTITY))
 }
 

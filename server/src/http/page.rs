@@ -27,8 +27,8 @@ pub fn show_with<T: Template>(status: StatusCode, page: &T) -> Result<Response> 
     Ok((status, [referrer], Html(page.render()?)).into_response())
 }
 
-/// Renders a page whose form may end at an identity provider: browsers apply `form-action` to redirects too, and
-/// which provider it will be is known only after the form was sent.
+/// Renders a page whose form may end at an identity provider or an app: browsers apply `form-action` to redirects too,
+/// and where they lead is known only after the form was sent.
 ///
 /// # Errors
 /// 500 when the template fails.

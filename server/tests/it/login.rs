@@ -69,6 +69,21 @@ async fn subdomains_and_unknown_domains_get_the_password_form() {
 }
 
 #[tokio::test]
+async fn the_password_form_may_end_at_an_app() {
+    // Browsers apply `form-action` to the redirects behind a form too, and an app lives elsewhere.
+    let app = TestApp::start().await;
+    directory::organization(&app.app).await;
+    let mut browser = app.browser();
+    let shown = browser.get("/login/password").await;
+    let after_email = submit_email(&mut browser, "ann@elsewhere.example").await;
+    let after_mistake = submit_password(&mut browser, "ann@elsewhere.example", "not the password").await;
+    for page in [shown, after_email, after_mistake] {
+        let policy = page.header("content-security-policy").unwrap();
+        assert!(policy.contains("form-action 'self' https:"), "{policy}");
+    }
+}
+
+#[tokio::test]
 async fn r116_several_providers_are_offered_as_buttons_with_their_labels() {
     let app = TestApp::start().await;
     directory::organization(&app.app).await;
