@@ -1,0 +1,327 @@
+//! What was measured, as tables for people. Never judges by exit code: a benchmark reports.
+
+use std::fmt::Write as _;
+
+/// Goal: milliseconds to verify a Response.
+const GOAL_VERIFY: f64 = 0.5;
+/// Goal: sign-ins per second and core on PostgreSQL.
+const GOAL_POSTGRES: f64 = 400.0;
+/// Goal: sign-ins per second and core on SQLite with synchronous=FULL.
+const GOAL_SQLITE: f64 = 300.0;
+/// Goal: milliseconds to start.
+const GOAL_STARTUP: f64 = 200.0;
+/// Goal: MB when idle.
+const GOAL_IDLE: f64 = 40.0;
+
+/// Sign-ins under load.
+#[derive(Clone, Debug)]
+pub struct Load {
+    /// Database.
+    pub engine: String,
+    /// People and key.
+    pub case: String,
+    /// Sign-ins at once.
+    pub workers: usize,
+    /// Sign-ins per second.
+    pub per_second: f64,
+    /// Processor time of the server for one sign-in, in milliseconds.
+    pub server_milliseconds: f64,
+    /// Processor time of PostgreSQL for one sign-in, in milliseconds.
+    pub postgres_milliseconds: f64,
+    /// Median time of one sign-in, in milliseconds.
+    pub p50: f64,
+    /// 95th percentile, in milliseconds.
+    pub p95: f64,
+    /// 99th percentile, in milliseconds.
+    pub p99: f64,
+    /// Requests of one sign-in.
+    pub requests: f64,
+    /// Sign-ins that were counted.
+    pub sign_ins: usize,
+}
+
+/// One measured thing.
+#[derive(Clone, Debug)]
+pub enum Entry {
+    /// Verification of one Response.
+    Saml {
+        /// Library and form.
+        name: String,
+        /// Version of the library.
+        version: String,
+        /// Milliseconds for one.
+        milliseconds: f64,
+    },
+    /// Sign-ins under load.
+    Load(Load),
+    /// Start-up.
+    Startup {
+        /// Database.
+        engine: String,
+        /// Runs.
+        runs: usize,
+        /// Median in milliseconds.
+        median: f64,
+        /// 95th percentile in milliseconds.
+        p95: f64,
+    },
+    /// Memory.
+    Memory {
+        /// When.
+        what: String,
+        /// MB (10^6 bytes).
+        megabytes: f64,
+    },
+}
+
+impl Entry {
+    /// Makes an entry for a library.
+    pub fn saml(name: String, version: String, milliseconds: f64) -> Self {
+        Self::Saml {
+            name,
+            version,
+            milliseconds,
+        }
+    }
+}
+
+/// Everything measured in one run of the program.
+#[derive(Clone, Debug, Default)]
+pub struct Results {
+    entries: Vec<Entry>,
+    notes: Vec<String>,
+}
+
+impl Results {
+    /// Adds what was measured.
+    pub fn add(&mut self, entry: Entry) {
+        self.entries.push(entry);
+    }
+
+    /// Adds a remark that belongs below the tables.
+    pub fn note(&mut self, note: String) {
+        self.notes.push(note);
+    }
+
+    /// Renders the tables as Markdown.
+    pub fn render(&self) -> String {
+        let mut out = String::new();
+        self.render_saml(&mut out);
+        self.render_loads(&mut out);
+        self.render_startup(&mut out);
+        for note in &self.notes {
+            line(&mut out, &format!("Note: {note}"));
+        }
+        out
+    }
+
+    fn render_saml(&self, out: &mut String) {
+        let rows: Vec<(&String, &String, f64)> = self
+            .entries
+            .iter()
+            .filter_map(|entry| match entry {
+                Entry::Saml {
+                    name,
+                    version,
+                    milliseconds,
+                } => Some((name, version, *milliseconds)),
+                Entry::Load(_) | Entry::Startup { .. } | Entry::Memory { .. } => None,
+            })
+            .collect();
+        // The form that all of them verify is ours first.
+        let Some((_, _, ours)) = rows.first() else {
+            return;
+        };
+        let mut table = Table::new(&["verify one SAML Response", "version", "ms", "times ours", "goal"]);
+        for (name, version, milliseconds) in &rows {
+            let goal = if name.starts_with("provost") {
+                goal_at_most(*milliseconds, GOAL_VERIFY)
+            } else {
+                String::new()
+            };
+            table.row(vec![
+                (*name).clone(),
+                (*version).clone(),
+                format!("{milliseconds:.3}"),
+                format!("{:.1}", milliseconds / ours),
+                goal,
+            ]);
+        }
+        table.render(out);
+    }
+
+    fn render_loads(&self, out: &mut String) {
+        let mut table = Table::new(&[
+            "whole SSO sign-ins",
+            "at once",
+            "per s",
+            "goal",
+            "p50 ms",
+            "p95 ms",
+            "p99 ms",
+            "server CPU ms",
+            "database CPU ms",
+            "per core-s",
+            "requests",
+            "counted",
+        ]);
+        for entry in &self.entries {
+            let Entry::Load(load) = entry else { continue };
+            let goal = if load.engine.starts_with("PostgreSQL") {
+                GOAL_POSTGRES
+            } else {
+                GOAL_SQLITE
+            };
+            table.row(vec![
+                format!("{}: {}", load.engine, load.case),
+                load.workers.to_string(),
+                format!("{:.0}", load.per_second),
+                goal_at_least(load.per_second, goal),
+                format!("{:.1}", load.p50),
+                format!("{:.1}", load.p95),
+                format!("{:.1}", load.p99),
+                format!("{:.2}", load.server_milliseconds),
+                format!("{:.2}", load.postgres_milliseconds),
+                format!("{:.0}", 1000.0 / load.server_milliseconds.max(0.001)),
+                format!("{:.1}", load.requests),
+                load.sign_ins.to_string(),
+            ]);
+        }
+        table.render(out);
+    }
+
+    fn render_startup(&self, out: &mut String) {
+        let mut times = Table::new(&[
+            "exec to first 200 at /readyz",
+            "runs",
+            "median ms",
+            "p95 ms",
+            "goal",
+        ]);
+        let mut memory = Table::new(&["resident memory of the server", "MB", "goal"]);
+        for entry in &self.entries {
+            match entry {
+                Entry::Startup {
+                    engine,
+                    runs,
+                    median,
+                    p95,
+                } => times.row(vec![
+                    engine.clone(),
+                    runs.to_string(),
+                    format!("{median:.0}"),
+                    format!("{p95:.0}"),
+                    goal_at_most(*median, GOAL_STARTUP),
+                ]),
+                Entry::Memory { what, megabytes } => {
+                    let is_idle = what.starts_with("idle");
+                    let goal = if is_idle {
+                        goal_at_most(*megabytes, GOAL_IDLE)
+                    } else {
+                        String::new()
+                    };
+                    memory.row(vec![what.clone(), format!("{megabytes:.1}"), goal]);
+                }
+                Entry::Saml { .. } | Entry::Load(_) => {}
+            }
+        }
+        times.render(out);
+        memory.render(out);
+    }
+}
+
+fn goal_at_most(value: f64, goal: f64) -> String {
+    format!("{} (≤ {goal})", if value <= goal { "met" } else { "missed" })
+}
+
+fn goal_at_least(value: f64, goal: f64) -> String {
+    format!("{} (≥ {goal})", if value >= goal { "met" } else { "missed" })
+}
+
+/// A Markdown table with aligned columns.
+struct Table {
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    fn new(head: &[&str]) -> Self {
+        Self {
+            rows: vec![head.iter().map(|cell| (*cell).to_owned()).collect()],
+        }
+    }
+
+    fn row(&mut self, cells: Vec<String>) {
+        self.rows.push(cells);
+    }
+
+    fn render(&self, out: &mut String) {
+        let [head, body @ ..] = self.rows.as_slice() else {
+            return;
+        };
+        if body.is_empty() {
+            return;
+        }
+        let width = |column: usize| {
+            let cells = self.rows.iter().filter_map(|row| row.get(column));
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..head.len()).map(width).collect();
+        let render = |row: &[String]| {
+            let cells = row.iter().zip(&widths).enumerate();
+            let padded: Vec<String> = cells
+                .map(|(index, (cell, width))| match index {
+                    0 => format!("{cell:<width$}"),
+                    _ => format!("{cell:>width$}"),
+                })
+                .collect();
+            format!("| {} |", padded.join(" | "))
+        };
+        line(out, &render(head));
+        let rule: Vec<String> = widths
+            .iter()
+            .enumerate()
+            .map(|(index, width)| match index {
+                0 => "-".repeat(*width),
+                _ => "-".repeat(width.saturating_sub(1)) + ":",
+            })
+            .collect();
+        line(out, &format!("| {} |", rule.join(" | ")));
+        for row in body {
+            line(out, &render(row));
+        }
+        line(out, "");
+    }
+}
+
+fn line(out: &mut String, text: &str) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(out, "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Entry, Results};
+
+    #[test]
+    fn ratios_are_to_our_first_form_and_goals_are_judged() {
+        let mut results = Results::default();
+        results.add(Entry::saml("provost".to_owned(), "0.1.0".to_owned(), 0.2));
+        results.add(Entry::saml("peer".to_owned(), "9".to_owned(), 3.0));
+        results.note("one peer was left out".to_owned());
+        let text = results.render();
+        assert!(
+            text.contains("| provost                  |   0.1.0 | 0.200 |        1.0 | met (≤ 0.5) |"),
+            "{text}"
+        );
+        assert!(
+            text.contains("|       9 | 3.000 |       15.0 |             |"),
+            "{text}"
+        );
+        assert!(text.ends_with("Note: one peer was left out\n"), "{text}");
+    }
+
+    #[test]
+    fn what_was_not_measured_has_no_table() {
+        assert_eq!(Results::default().render(), "");
+    }
+}
