@@ -132,7 +132,13 @@ impl Results {
         let Some((_, _, ours)) = rows.first() else {
             return;
         };
-        let mut table = Table::new(&["verify one SAML Response", "version", "ms", "times ours", "goal"]);
+        let mut table = Table::new(&[
+            "verify one SAML Response",
+            "version",
+            "CPU ms",
+            "times ours",
+            "goal",
+        ]);
         for (name, version, milliseconds) in &rows {
             let goal = if name.starts_with("provost") {
                 goal_at_most(*milliseconds, GOAL_VERIFY)

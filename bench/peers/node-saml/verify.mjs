@@ -1,4 +1,5 @@
 // Verifies the sign-in in DIRECTORY over and over for SECONDS and prints one line of JSON, as every peer here does.
+// The time is processor time, which other work on the machine disturbs least.
 // usage: node verify.mjs DIRECTORY SECONDS
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -32,11 +33,13 @@ let rounds = 0;
 async function verifyFor(milliseconds) {
   rounds = 0;
   const start = performance.now();
+  const before = process.cpuUsage();
   do {
     ({ profile: { nameID: subject } } = await saml.validatePostResponseAsync({ SAMLResponse }));
     rounds += 1;
   } while (performance.now() - start < milliseconds);
-  return (performance.now() - start) / rounds;
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1000 / rounds;
 }
 
 await verifyFor(Number(seconds) * 300);

@@ -1,5 +1,7 @@
 """Verifies the sign-in in DIRECTORY over and over for SECONDS and prints one line of JSON, as every peer here does.
 
+The time is processor time, which other work on the machine disturbs least.
+
 usage: python verify.py DIRECTORY SECONDS
 """
 
@@ -44,13 +46,13 @@ request = {
 
 
 def verify_for(duration):
-    start, rounds = time.perf_counter(), 0
+    start, before, rounds = time.perf_counter(), time.process_time(), 0
     while True:
         answer = OneLogin_Saml2_Response(settings, response)
         answer.is_valid(request, context["request_id"], raise_exceptions=True)
         rounds += 1
-        spent = time.perf_counter() - start
-        if spent >= duration:
+        if time.perf_counter() - start >= duration:
+            spent = time.process_time() - before
             return answer.get_nameid(), rounds, spent * 1000 / rounds
 
 
