@@ -19,3 +19,5 @@ mod records;
 mod sessions;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod waiting;

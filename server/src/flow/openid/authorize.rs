@@ -302,7 +302,9 @@ async fn answer(
         .await?;
     match seen {
         Ok(_) => {
-            let code = code::issue(app, &asked.request, session, waiting).await?;
+            let Some(code) = code::issue(app, &asked.request, session, waiting).await? else {
+                return refuse(app, &asked.request.return_to, OAuthError::LoginRequired);
+            };
             let issuer = app.config.issuer();
             Ok(departure(
                 asked.request.return_to.success(&issuer, &code).map_err(problem)?,

@@ -13,11 +13,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::error::{AppError, Result};
-use crate::flow::openid::Failure;
 use crate::flow::openid::admission::Allowed;
 use crate::flow::openid::applications::Application;
 use crate::flow::openid::refresh::{self, Seed};
 use crate::flow::openid::view::{self, Ask};
+use crate::flow::openid::{Failure, is_session_revoked};
 use crate::world::digest_of;
 
 /// What is kept with a code beside what the store has columns for.
@@ -44,7 +44,8 @@ pub struct Granted {
     pub refresh_token: Option<Secret>,
 }
 
-/// Makes a code for the person of a session; `waiting` is the kept request that it answers.
+/// Makes a code for the person of a session; `waiting` is the kept request that it answers. None if the session was
+/// revoked in this very moment.
 ///
 /// # Errors
 /// Those of the store.
@@ -53,7 +54,7 @@ pub async fn issue(
     request: &AuthorizeRequest,
     session: &SessionRecord,
     waiting: Option<&str>,
-) -> Result<Secret> {
+) -> Result<Option<Secret>> {
     let now = app.world.now();
     let token = app.world.token("pvc_")?;
     let data = CodeData {
@@ -73,7 +74,8 @@ pub async fn issue(
         expires_at: now.saturating_add(LIFETIME).unwrap_or(Timestamp::MAX),
     };
     let waiting = waiting.map(str::to_owned);
-    app.store
+    let kept: Result<(), StoreError> = app
+        .store
         .write(move |tx| {
             Box::pin(async move {
                 if let Some(id) = waiting {
@@ -83,8 +85,12 @@ pub async fn issue(
                 tx.put_code(&row, now).await
             })
         })
-        .await?;
-    Ok(Secret::new(token.secret.expose_secret()))
+        .await;
+    match kept {
+        Ok(()) => Ok(Some(Secret::new(token.secret.expose_secret()))),
+        Err(error) if is_session_revoked(&error) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// A code as an app presents it.

@@ -53,8 +53,17 @@ impl From<AppError> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
+        if is_session_revoked(&error) {
+            // Signed out in the very moment between look and write: no different from a moment earlier.
+            return Self::Refused(OAuthError::RefreshTokenRevoked);
+        }
         Self::App(error.into())
     }
+}
+
+/// Tells whether the store refused to issue something because the session had just been revoked.
+fn is_session_revoked(error: &StoreError) -> bool {
+    matches!(error, StoreError::Conflict(what) if what == "session_revoked")
 }
 
 impl From<NoRandomness> for Failure {
