@@ -1,6 +1,7 @@
 //! Black-box tests over the router, named after URLs and behavior. One binary, so that linking is paid once.
 
 mod app;
+mod app_requests;
 mod cli;
 mod declarative;
 mod directory;

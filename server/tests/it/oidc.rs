@@ -403,3 +403,26 @@ async fn r119_signing_out_goes_on_to_the_provider_and_comes_back() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn only_the_configured_tenant_of_a_shared_provider_gets_in() {
+    let app = TestApp::start().await;
+    directory::organization(&app.app).await;
+    let idp = OidcIdp::start(app.app.world.now()).await;
+    idp.connect(&app.app, "entra", |oidc| {
+        oidc.tenant = Some("tenant-1".to_owned())
+    })
+    .await;
+    for tenant in [json!("tenant-2"), json!(null), json!(["tenant-1"])] {
+        let mut claims = ben();
+        claims["tid"] = tenant;
+        let page = idp.sign_in(&mut app.browser(), "entra", &claims).await;
+        assert_eq!(refused(&app, &page).await, "claims_tenant_mismatch");
+    }
+    let mut claims = ben();
+    claims["tid"] = json!("tenant-1");
+    // Entra never sends email_verified; its own word for it counts.
+    claims.as_object_mut().unwrap().remove("email_verified");
+    claims["xms_edov"] = json!(true);
+    assert_signed_in(&idp.sign_in(&mut app.browser(), "entra", &claims).await);
+}

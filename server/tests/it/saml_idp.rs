@@ -148,6 +148,8 @@ pub struct Answer<'k> {
     pub in_response_to: Option<String>,
     /// When it is issued.
     pub at: Timestamp,
+    /// When the person authenticated, if not just then.
+    pub authenticated_at: Option<Timestamp>,
     /// Session index.
     pub session_index: String,
     /// End of the session.
@@ -165,6 +167,7 @@ impl Answer<'static> {
             audience: app.config.url(&format!("/sso/{connection}/saml/metadata")),
             in_response_to: in_response_to.map(str::to_owned),
             at: app.world.now(),
+            authenticated_at: None,
             session_index: app.world.id("idx_").unwrap(),
             session_ends: None,
             format: FORMAT_PERSISTENT.to_owned(),
@@ -208,7 +211,7 @@ impl Answer<'_> {
             name_id: &name_id,
             session_index: &self.session_index,
             session_not_on_or_after: self.session_ends,
-            authn_instant: self.at,
+            authn_instant: self.authenticated_at.unwrap_or(self.at),
             authn_context: "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport",
             attributes: &attributes,
         };
