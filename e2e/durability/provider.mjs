@@ -9,7 +9,8 @@ export async function startInstantProvider({ clientId, lag = 0 }) {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const key = { privateKey, jwk: { ...createPublicKey(privateKey).export({ format: 'jwk' }), kid: 'instant', use: 'sig', alg: 'ES256' } };
   const codes = new Map();
-  const provider = { lag };
+  /** `asked` counts requests to the token endpoint. */
+  const provider = { lag, asked: 0 };
   const routes = {
     '/.well-known/openid-configuration': () => json(discovery(provider.issuer)),
     '/jwks': () => json({ keys: [key.jwk] }),
@@ -58,6 +59,7 @@ function authorize(provider, codes, query) {
 }
 
 async function token(provider, codes, key, clientId, form) {
+  provider.asked += 1;
   const granted = codes.get(form.get('code'));
   codes.delete(form.get('code'));
   if (provider.lag > 0) await new Promise((resolve) => setTimeout(resolve, provider.lag));
