@@ -159,6 +159,14 @@ impl Pools {
         }
     }
 
+    /// Returns how many connections are open, and how many of them are idle.
+    pub(crate) fn usage(&self) -> (u32, usize) {
+        match self {
+            Self::Sqlite(pool) => (pool.size(), pool.num_idle()),
+            Self::Postgres(pool) => (pool.size(), pool.num_idle()),
+        }
+    }
+
     pub(crate) async fn close(&self) {
         match self {
             Self::Sqlite(pool) => pool.close().await,

@@ -22,6 +22,17 @@ pub struct NewJob {
     pub run_at: Timestamp,
 }
 
+/// How much work waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct JobBacklog {
+    /// Jobs that are due or running.
+    pub due: u32,
+    /// Since when the oldest of them has been due.
+    pub oldest: Option<Timestamp>,
+    /// Jobs that were given up.
+    pub dead: u32,
+}
+
 /// A job as it is kept.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JobRecord {
@@ -132,6 +143,24 @@ impl Reader {
             .await?
             .map(record)
             .transpose()
+    }
+
+    /// Measures how much work waits.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn job_backlog(&mut self, now: Timestamp) -> Result<JobBacklog> {
+        let sql = "SELECT COUNT(*), MIN(run_at) FROM jobs WHERE run_at <= $1 AND done_at IS NULL AND dead_at IS NULL";
+        let mut backlog = JobBacklog::default();
+        if let Some(mut row) = self.row(sql, binds![now]).await? {
+            backlog.due = row.count("jobs.due")?;
+            backlog.oldest = row.opt_time("jobs.run_at")?;
+        }
+        let sql = "SELECT COUNT(*) FROM jobs WHERE dead_at IS NOT NULL";
+        if let Some(mut row) = self.row(sql, binds![]).await? {
+            backlog.dead = row.count("jobs.dead")?;
+        }
+        Ok(backlog)
     }
 
     /// Lists jobs that were given up, oldest first.

@@ -45,7 +45,7 @@ pub use engine::Synchronous;
 pub use error::{Result, StoreError};
 pub use feed::{AuditRow, Event, NewEvent};
 pub use invitations::Invitation;
-pub use jobs::{JobRecord, NewJob};
+pub use jobs::{JobBacklog, JobRecord, NewJob};
 pub use login_requests::LoginRequest;
 pub use maintenance::Retention;
 pub use organizations::{DomainRecord, OrganizationRecord};

@@ -164,6 +164,11 @@ impl Store {
             .await
     }
 
+    /// Returns how many pooled connections are open, and how many of them are idle, for measurements.
+    pub fn connections(&self) -> (u32, usize) {
+        self.inner.pools.usage()
+    }
+
     /// Names the engine: `sqlite` or `postgres`.
     pub fn engine_name(&self) -> &'static str {
         match self.inner.pools {

@@ -4,7 +4,7 @@
 
 use provost_kernel::email::{Email, is_host_name};
 use provost_kernel::id::OrganizationId;
-use provost_store::ConnectionSummary;
+pub use provost_store::ConnectionSummary;
 
 use crate::app::App;
 use crate::error::{AppError, Result};

@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use provost_store::{JobBacklog, StoreError};
 use secrecy::ExposeSecret as _;
 use subtle::ConstantTimeEq as _;
 
@@ -40,13 +41,36 @@ pub fn may_read(app: &App, bearer: Option<&str>, is_direct_from_loopback: bool) 
     }
 }
 
-/// Renders all measurements.
-pub async fn render(_app: &App) -> String {
+/// Renders all measurements. Gauges are measured now; those of the database are left as they were if it does not answer.
+pub async fn render(app: &App) -> String {
+    let (open, idle) = app.store.connections();
+    metrics::gauge!("provost_database_connections", "state" => "open").set(f64::from(open));
+    metrics::gauge!("provost_database_connections", "state" => "idle").set(as_float(idle));
+    let now = app.world.now();
+    let measured: Result<(JobBacklog, i64), StoreError> = app
+        .store
+        .read(|reader| {
+            Box::pin(async move { Ok((reader.job_backlog(now).await?, reader.last_event().await?)) })
+        })
+        .await;
+    if let Ok((backlog, last_event)) = measured {
+        let lag = backlog.oldest.map_or(0.0, |oldest| now.duration_since(oldest).as_secs_f64().max(0.0));
+        metrics::gauge!("provost_jobs_waiting").set(f64::from(backlog.due));
+        metrics::gauge!("provost_jobs_lag_seconds").set(lag);
+        metrics::gauge!("provost_jobs_given_up").set(f64::from(backlog.dead));
+        metrics::gauge!("provost_events_last").set(as_float(usize::try_from(last_event).unwrap_or_default()));
+    }
     HANDLE
         .get()
         .and_then(Option::as_ref)
         .map(PrometheusHandle::render)
         .unwrap_or_default()
+}
+
+/// Turns a count into what gauges hold; exact up to 2^53.
+#[expect(clippy::cast_precision_loss, reason = "counts never come near 2^53")]
+const fn as_float(count: usize) -> f64 {
+    count as f64
 }
 
 fn describe() {
@@ -57,10 +81,14 @@ fn describe() {
     metrics::describe_histogram!("provost_http_request_seconds", "Time to answer, by route.");
     metrics::describe_counter!(
         "provost_sign_ins_total",
-        "Sign-ins by method (saml, oidc, password) and outcome code."
+        "Sign-ins by outcome and code."
     );
     metrics::describe_counter!("provost_jobs_total", "Jobs run, by kind and outcome.");
-    metrics::describe_gauge!("provost_jobs_waiting", "Jobs due or running.");
+    metrics::describe_gauge!("provost_jobs_waiting", "Jobs due or running, on all nodes.");
+    metrics::describe_gauge!("provost_jobs_lag_seconds", "How long the oldest waiting job has been due, logout calls to apps included.");
+    metrics::describe_gauge!("provost_jobs_given_up", "Jobs that failed too often.");
+    metrics::describe_gauge!("provost_events_last", "Position of the newest event of the feed; a consumer's cursor behind it is its lag.");
+    metrics::describe_gauge!("provost_database_connections", "Pooled connections by state.");
     metrics::describe_gauge!("provost_build_info", "Always 1; the version is in the label.");
     metrics::gauge!("provost_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
 }

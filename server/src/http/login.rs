@@ -5,14 +5,13 @@ use axum::extract::{Form, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use provost_kernel::email::Email;
-use provost_store::ConnectionSummary;
 use secrecy::SecretString;
 use serde::Deserialize;
 use url::form_urlencoded;
 
 use crate::app::App;
 use crate::error::Result;
-use crate::flow::discovery;
+use crate::flow::discovery::{self, ConnectionSummary};
 use crate::flow::hints;
 use crate::flow::limits::{self, Limited};
 use crate::flow::password::{self, Attempt};

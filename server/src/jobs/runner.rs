@@ -20,7 +20,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// How long a claim lasts; then another node may take the job.
 const LEASE: SignedDuration = SignedDuration::from_secs(90);
 /// How long one job may take; shorter than the lease, so that no two nodes run it at once.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// The runner of one node.
 pub struct Runner {

@@ -4,6 +4,7 @@
 //! be made. `PROVOST_TEST_REQUIRE_POSTGRES=1` turns its absence into a failure.
 #![allow(
     dead_code,
+    clippy::unused_async,
     clippy::allow_attributes,
     reason = "each test module uses its own part of this"
 )]

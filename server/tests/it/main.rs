@@ -1,18 +1,37 @@
 //! Black-box tests over the router, named after URLs and behavior. One binary, so that linking is paid once.
+//! The modules are marked as tests one by one, because the lints that spare tests look for that mark.
 
+#![expect(unreachable_pub, reason = "the modules of a test binary have no outside")]
+
+#[cfg(test)]
 mod app;
+#[cfg(test)]
 mod app_requests;
+#[cfg(test)]
 mod cli;
+#[cfg(test)]
 mod declarative;
+#[cfg(test)]
 mod directory;
+#[cfg(test)]
 mod documents;
+#[cfg(test)]
 mod jobs;
+#[cfg(test)]
 mod login;
+#[cfg(test)]
 mod metadata;
+#[cfg(test)]
 mod oidc;
+#[cfg(test)]
 mod oidc_idp;
+#[cfg(test)]
 mod openid;
+#[cfg(test)]
 mod ops;
+#[cfg(test)]
 mod saml;
+#[cfg(test)]
 mod saml_idp;
+#[cfg(test)]
 mod sessions;

@@ -38,6 +38,9 @@ async fn metrics_count_requests_by_route() {
     assert!(page.body.contains("route=\"unmatched\""));
     assert!(page.body.contains("provost_http_request_seconds_bucket"));
     assert!(!page.body.contains("hunter2") && !page.body.contains("nowhere"));
+    for gauge in ["provost_jobs_waiting", "provost_jobs_lag_seconds", "provost_events_last", "provost_database_connections"] {
+        assert!(page.body.lines().any(|line| line.starts_with(gauge)), "{gauge} in {}", page.body);
+    }
 }
 
 #[tokio::test]

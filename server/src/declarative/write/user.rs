@@ -114,7 +114,6 @@ impl Run<'_> {
     }
 
     /// Compiles the connection that the account is bound to, if it is bound to one; none where that is impossible.
-    #[expect(clippy::option_option, reason = "no connection and an impossible one are two different things")]
     async fn in_force(
         &mut self,
         path: &str,
