@@ -198,7 +198,14 @@ pub enum ScimOperation {
 impl ScimOperation {
     /// Returns every operation.
     pub fn all() -> Vec<Self> {
-        vec![Self::Read, Self::Create, Self::Update, Self::Deactivate, Self::Delete, Self::Groups]
+        vec![
+            Self::Read,
+            Self::Create,
+            Self::Update,
+            Self::Deactivate,
+            Self::Delete,
+            Self::Groups,
+        ]
     }
 }
 
@@ -218,7 +225,10 @@ impl ProtocolConfig {
     /// # Errors
     /// [`StoredConfigError`] when they were written by a later version.
     pub fn of(connection: &str, stored: &Value) -> Result<Self, StoredConfigError> {
-        Self::deserialize(stored).map_err(|source| StoredConfigError { connection: connection.to_owned(), source })
+        Self::deserialize(stored).map_err(|source| StoredConfigError {
+            connection: connection.to_owned(),
+            source,
+        })
     }
 
     /// Returns the form that the store keeps, with the directory's settings beside it.

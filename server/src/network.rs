@@ -72,7 +72,10 @@ pub fn is_public(address: IpAddr) -> bool {
 }
 
 /// Special-purpose blocks of RFC 6890 and its registry, IPv4.
-#[expect(clippy::ip_constant, reason = "the table reads best when every row has one form")]
+#[expect(
+    clippy::ip_constant,
+    reason = "the table reads best when every row has one form"
+)]
 const SPECIAL_V4: &[(Ipv4Addr, u8)] = &[
     (Ipv4Addr::new(0, 0, 0, 0), 8),
     (Ipv4Addr::new(10, 0, 0, 0), 8),

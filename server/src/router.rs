@@ -66,7 +66,10 @@ pub fn router(app: App) -> Router {
         .route("/oauth2/jwks", get(openid::jwks).options(openid::preflight))
         .route("/oauth2/introspect", post(openid::introspect))
         .route("/oauth2/revoke", post(openid::revoke).options(openid::preflight))
-        .route("/oauth2/logout", get(openid::logout_get).post(openid::logout_post))
+        .route(
+            "/oauth2/logout",
+            get(openid::logout_get).post(openid::logout_post),
+        )
         .fallback(error::not_found)
         .method_not_allowed_fallback(error::method_not_allowed);
     layers::wrap(routes, &app).with_state(app)

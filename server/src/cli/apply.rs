@@ -51,7 +51,9 @@ impl Apply {
 fn read(file: &Path) -> anyhow::Result<(String, PathBuf)> {
     if file == Path::new("-") {
         let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).context("standard input cannot be read")?;
+        std::io::stdin()
+            .read_to_string(&mut text)
+            .context("standard input cannot be read")?;
         return Ok((text, PathBuf::from(".")));
     }
     let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
@@ -97,7 +99,10 @@ impl Schema {
     /// # Errors
     /// When standard output cannot be written.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        out(&format!("{}\n", serde_json::to_string_pretty(&declarative::schema())?))?;
+        out(&format!(
+            "{}\n",
+            serde_json::to_string_pretty(&declarative::schema())?
+        ))?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -35,7 +35,12 @@ impl Backup {
         drop(busy);
         store.close().await;
         let summary = written.with_context(|| format!("no backup in {}", self.file.display()))?;
-        out(&format!("{} rows (schema {}) in {}\n", summary.rows, summary.schema, self.file.display()))?;
+        out(&format!(
+            "{} rows (schema {}) in {}\n",
+            summary.rows,
+            summary.schema,
+            self.file.display()
+        ))?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -58,7 +63,10 @@ impl Restore {
         let config = self.settings.load()?;
         if data_key::load(&config)?.is_none() {
             // A new key could open none of the secrets in the backup.
-            bail!("put the data key of the backup at {} first", data_key::path(&config).display());
+            bail!(
+                "put the data key of the backup at {} first",
+                data_key::path(&config).display()
+            );
         }
         let store = open_store(&config, &World::new()).await?;
         let busy = Busy::new("restoring");
@@ -66,7 +74,11 @@ impl Restore {
         drop(busy);
         store.close().await;
         let summary = restored.with_context(|| format!("{} was not restored", self.file.display()))?;
-        out(&format!("{} rows restored from {}\n", summary.rows, self.file.display()))?;
+        out(&format!(
+            "{} rows restored from {}\n",
+            summary.rows,
+            self.file.display()
+        ))?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -79,20 +79,36 @@ impl Doctor {
         }
         out(&text)?;
         let is_bad = findings.iter().any(|finding| finding.level == Level::Bad);
-        Ok(if is_bad { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+        Ok(if is_bad {
+            ExitCode::FAILURE
+        } else {
+            ExitCode::SUCCESS
+        })
     }
 }
 
 fn good(what: &'static str, text: impl Into<String>) -> Finding {
-    Finding { level: Level::Good, what, text: text.into() }
+    Finding {
+        level: Level::Good,
+        what,
+        text: text.into(),
+    }
 }
 
 fn look(what: &'static str, text: impl Into<String>) -> Finding {
-    Finding { level: Level::Warning, what, text: text.into() }
+    Finding {
+        level: Level::Warning,
+        what,
+        text: text.into(),
+    }
 }
 
 fn bad(what: &'static str, text: impl Into<String>) -> Finding {
-    Finding { level: Level::Bad, what, text: text.into() }
+    Finding {
+        level: Level::Bad,
+        what,
+        text: text.into(),
+    }
 }
 
 /// Looks at everything; changes nothing but the schema of an older database, as a start would.
@@ -116,7 +132,10 @@ pub async fn examine(config: &Config, world: &World) -> Vec<Finding> {
 fn clock(now: Timestamp) -> Finding {
     const EARLIEST: i64 = 1_790_000_000;
     if now.as_second() < EARLIEST {
-        return bad("clock", format!("shows {now}, which cannot be: set the machine's time"));
+        return bad(
+            "clock",
+            format!("shows {now}, which cannot be: set the machine's time"),
+        );
     }
     good("clock", now.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
 }
@@ -132,9 +151,15 @@ fn data_key_findings(config: &Config) -> Vec<Finding> {
             findings
         }
         Ok(None) if config.is_postgres() => {
-            vec![bad("data key", "PostgreSQL needs one: set data_key_file or PROVOST_DATA_KEY")]
+            vec![bad(
+                "data key",
+                "PostgreSQL needs one: set data_key_file or PROVOST_DATA_KEY",
+            )]
         }
-        Ok(None) => vec![good("data key", format!("will be made at {} at the first start", path.display()))],
+        Ok(None) => vec![good(
+            "data key",
+            format!("will be made at {} at the first start", path.display()),
+        )],
         Err(error) => vec![bad("data key", error.to_string())],
     }
 }
@@ -146,7 +171,13 @@ fn permissions(what: &'static str, path: &std::path::Path) -> Option<Finding> {
     let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o777;
     (mode & 0o077 != 0).then(|| {
         let wanted = if path.is_dir() { "700" } else { "600" };
-        look(what, format!("{} can be read by others (mode {mode:o}): chmod {wanted}", path.display()))
+        look(
+            what,
+            format!(
+                "{} can be read by others (mode {mode:o}): chmod {wanted}",
+                path.display()
+            ),
+        )
     })
 }
 
@@ -157,11 +188,18 @@ fn permissions(_what: &'static str, _path: &std::path::Path) -> Option<Finding> 
 
 fn tls(config: &Config, now: Timestamp) -> Vec<Finding> {
     let Some(files) = &config.tls else {
-        let text = if config.is_https() { "by a proxy in front" } else { "none: plain http on a loopback address" };
+        let text = if config.is_https() {
+            "by a proxy in front"
+        } else {
+            "none: plain http on a loopback address"
+        };
         return vec![good("TLS", text)];
     };
     if let Err(error) = std::fs::File::open(&files.key) {
-        return vec![bad("TLS", format!("{} cannot be read: {error}", files.key.display()))];
+        return vec![bad(
+            "TLS",
+            format!("{} cannot be read: {error}", files.key.display()),
+        )];
     }
     let chain: Result<Vec<_>, _> = match CertificateDer::pem_file_iter(&files.certificate) {
         Ok(certificates) => certificates.collect(),
@@ -169,7 +207,10 @@ fn tls(config: &Config, now: Timestamp) -> Vec<Finding> {
     };
     match chain {
         Ok(chain) if chain.is_empty() => {
-            vec![bad("TLS", format!("{} holds no certificate", files.certificate.display()))]
+            vec![bad(
+                "TLS",
+                format!("{} holds no certificate", files.certificate.display()),
+            )]
         }
         Ok(chain) => chain
             .iter()
@@ -182,23 +223,35 @@ fn tls(config: &Config, now: Timestamp) -> Vec<Finding> {
 
 fn lifetime(what: &'static str, name: &str, certificate: &Certificate, now: Timestamp) -> Finding {
     let days = certificate.not_after().duration_since(now).as_hours() / 24;
-    let text = format!("{name}: certificate of {} lasts {days} more days", certificate.subject());
+    let text = format!(
+        "{name}: certificate of {} lasts {days} more days",
+        certificate.subject()
+    );
     match days {
-        ..0 => bad(what, format!("{name}: certificate of {} has ended", certificate.subject())),
+        ..0 => bad(
+            what,
+            format!("{name}: certificate of {} has ended", certificate.subject()),
+        ),
         0..30 => look(what, text),
         _ => good(what, text),
     }
 }
 
 async fn database(store: &Store) -> Vec<Finding> {
-    let mut findings =
-        vec![good("database", format!("{}, schema {}", store.engine_name(), Store::schema_version()))];
+    let mut findings = vec![good(
+        "database",
+        format!("{}, schema {}", store.engine_name(), Store::schema_version()),
+    )];
     let written: Result<(), StoreError> = store.write(|_tx| Box::pin(async { Ok(()) })).await;
     if let Err(error) = written {
-        findings.push(bad("database", format!("cannot be written: {}", crate::error::chain(&error))));
+        findings.push(bad(
+            "database",
+            format!("cannot be written: {}", crate::error::chain(&error)),
+        ));
     }
-    let dead: Result<usize, StoreError> =
-        store.read(|reader| Box::pin(async move { Ok(reader.dead_jobs(100).await?.len()) })).await;
+    let dead: Result<usize, StoreError> = store
+        .read(|reader| Box::pin(async move { Ok(reader.dead_jobs(100).await?.len()) }))
+        .await;
     match dead {
         Ok(0) => {}
         Ok(count) => findings.push(look("jobs", format!("{count} were given up; see the log"))),
@@ -219,8 +272,9 @@ async fn connections(store: &Store) -> Result<Vec<ConnectionRecord>, StoreError>
     let mut after: Option<ConnectionId> = None;
     loop {
         let from = after.clone();
-        let page =
-            store.read(move |reader| Box::pin(async move { reader.connections(from.as_ref(), 200).await })).await;
+        let page = store
+            .read(move |reader| Box::pin(async move { reader.connections(from.as_ref(), 200).await }))
+            .await;
         let page: Vec<ConnectionRecord> = page?;
         let Some(last) = page.last() else { return Ok(all) };
         after = Some(last.connection.id.clone());
@@ -236,9 +290,15 @@ fn certificates(record: &ConnectionRecord, now: Timestamp) -> Vec<Finding> {
         Ok(ProtocolConfig::Oidc(_)) => return Vec::new(),
         Err(error) => return vec![bad("connections", crate::error::chain(&error))],
     };
-    let theirs = config.signing_certificates.iter().filter_map(|text| Certificate::from_base64(text).ok());
+    let theirs = config
+        .signing_certificates
+        .iter()
+        .filter_map(|text| Certificate::from_base64(text).ok());
     let Some(longest) = theirs.max_by_key(Certificate::not_after) else {
-        return vec![bad("connections", format!("{id} has no certificate: nobody can sign in through it"))];
+        return vec![bad(
+            "connections",
+            format!("{id} has no certificate: nobody can sign in through it"),
+        )];
     };
     let name = format!("{id} (identity provider)");
     // The protocol trusts the key, not the date: an ended certificate still works, but someone should know.
@@ -263,11 +323,17 @@ async fn public_url(config: &Config, now: Timestamp) -> Finding {
             let date = theirs.and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
             let apart = date.map_or(0, |date| (date.timestamp().as_second() - now.as_second()).abs());
             if apart > 30 {
-                return look("public URL", format!("{url} answers, but its clock is {apart} seconds off"));
+                return look(
+                    "public URL",
+                    format!("{url} answers, but its clock is {apart} seconds off"),
+                );
             }
             good("public URL", format!("{url} answers"))
         }
-        Ok(answer) => look("public URL", format!("{url} answers, but not as Provost (status {})", answer.status)),
+        Ok(answer) => look(
+            "public URL",
+            format!("{url} answers, but not as Provost (status {})", answer.status),
+        ),
         Err(error) => look("public URL", format!("{error}; is the server running?")),
     }
 }

@@ -45,7 +45,10 @@ impl Explain {
         store.close().await;
         let found = found?;
         if found.is_empty() {
-            bail!("nothing is kept about {}", self.reference.or(self.account).unwrap_or_default());
+            bail!(
+                "nothing is kept about {}",
+                self.reference.or(self.account).unwrap_or_default()
+            );
         }
         for record in &found {
             out(&render(record))?;
@@ -67,11 +70,16 @@ pub(crate) async fn by_reference(store: &Store, reference: &str) -> anyhow::Resu
         .filter(char::is_ascii_alphanumeric)
         .collect();
     let letters: Vec<char> = plain.chars().collect();
-    let grouped = letters.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-");
+    let grouped = letters
+        .chunks(4)
+        .map(|group| group.iter().collect::<String>())
+        .collect::<Vec<_>>()
+        .join("-");
     for id in [reference.trim().to_owned(), grouped] {
         let id = TraceId::new(id);
-        let found: Result<_, StoreError> =
-            store.read(move |reader| Box::pin(async move { reader.trace(&id).await })).await;
+        let found: Result<_, StoreError> = store
+            .read(move |reader| Box::pin(async move { reader.trace(&id).await }))
+            .await;
         if let Some(record) = found? {
             return Ok(vec![record]);
         }
@@ -86,14 +94,20 @@ async fn by_account(store: &Store, account: &str, last: u32) -> anyhow::Result<V
         .read(move |reader| {
             Box::pin(async move {
                 let ids = match email {
-                    Some(email) => {
-                        reader.accounts_by_email(&email).await?.into_iter().map(|account| account.id).collect()
-                    }
+                    Some(email) => reader
+                        .accounts_by_email(&email)
+                        .await?
+                        .into_iter()
+                        .map(|account| account.id)
+                        .collect(),
                     None => vec![id],
                 };
                 let mut traces = Vec::new();
                 for id in ids {
-                    let filter = TraceFilter { account: Some(id), ..TraceFilter::default() };
+                    let filter = TraceFilter {
+                        account: Some(id),
+                        ..TraceFilter::default()
+                    };
                     traces.extend(reader.traces(&filter, last).await?);
                 }
                 traces.sort_by_key(|record| std::cmp::Reverse(record.trace.at));
@@ -109,7 +123,13 @@ async fn by_account(store: &Store, account: &str, last: u32) -> anyhow::Result<V
 fn render(record: &TraceRecord) -> String {
     let trace = &record.trace;
     let mut text = String::new();
-    let _ = write!(text, "{}  {}  {}", trace.id, trace.at.strftime("%Y-%m-%d %H:%M:%S UTC"), trace.kind);
+    let _ = write!(
+        text,
+        "{}  {}  {}",
+        trace.id,
+        trace.at.strftime("%Y-%m-%d %H:%M:%S UTC"),
+        trace.kind
+    );
     if let Some(connection) = &trace.connection {
         let _ = write!(text, "  connection {connection}");
     }

@@ -48,7 +48,11 @@ impl Operator {
         let made = flow::operator::add(&app, &email).await;
         app.store.close().await;
         let made = made?;
-        let what = if made.is_new { "operator made" } else { "was an operator already" };
+        let what = if made.is_new {
+            "operator made"
+        } else {
+            "was an operator already"
+        };
         out(&format!(
             "{email}: {what}\nSet the password with this link, once, within three days:\n  {}\n",
             made.link.expose_secret()

@@ -17,6 +17,9 @@ use crate::flow;
 use crate::jobs::Runner;
 use crate::router::router;
 
+/// How long a new connection may take to say what it wants; idle connections must not pile up.
+const FIRST_REQUEST: Duration = Duration::from_secs(15);
+
 /// Run the server.
 #[derive(Args, Clone, Debug)]
 pub struct Serve {
@@ -81,7 +84,10 @@ impl Server {
                 Some(tls)
             }
         };
-        Ok(Self { tls, ..Self::from_listener(listener)? })
+        Ok(Self {
+            tls,
+            ..Self::from_listener(listener)?
+        })
     }
 
     /// Takes a listener that is bound already, without TLS.
@@ -90,7 +96,11 @@ impl Server {
     /// When the listener cannot be asked for its address.
     pub fn from_listener(listener: std::net::TcpListener) -> anyhow::Result<Self> {
         listener.set_nonblocking(true)?;
-        Ok(Self { address: listener.local_addr()?, listener, tls: None })
+        Ok(Self {
+            address: listener.local_addr()?,
+            listener,
+            tls: None,
+        })
     }
 
     /// Answers until `stop` is done, then stops accepting, lets running requests and jobs end, and closes the store.
@@ -131,12 +141,14 @@ impl Server {
                     tokio::spawn(reload_certificates(tls.clone(), files));
                 }
                 axum_server::from_tcp_rustls(self.listener, tls)?
+                    .first_request_timeout(FIRST_REQUEST)
                     .handle(handle)
                     .serve(service)
                     .await
             }
             None => {
                 axum_server::from_tcp(self.listener)?
+                    .first_request_timeout(FIRST_REQUEST)
                     .handle(handle)
                     .serve(service)
                     .await

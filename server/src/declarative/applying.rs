@@ -37,7 +37,12 @@ pub async fn apply(app: &App, document: Document, folder: &Path, mode: Mode) -> 
     let mut connections = Vec::with_capacity(document.connections.len());
     for entry in &document.connections {
         let stored = stored_connection(app, &entry.id).await?;
-        let mut context = Context { app, folder, problems: &mut problems, report: &mut report };
+        let mut context = Context {
+            app,
+            folder,
+            problems: &mut problems,
+            report: &mut report,
+        };
         connections.extend(protocol::resolve(&mut context, entry, stored.as_ref()).await);
     }
     if !problems.is_empty() {
@@ -73,7 +78,9 @@ pub async fn apply(app: &App, document: Document, folder: &Path, mode: Mode) -> 
 
 async fn stored_connection(app: &App, id: &str) -> Result<Option<ConnectionRecord>, StoreError> {
     let id = ConnectionId::new(id);
-    app.store.read(move |reader| Box::pin(async move { reader.connection(&id).await })).await
+    app.store
+        .read(move |reader| Box::pin(async move { reader.connection(&id).await }))
+        .await
 }
 
 /// Hashes plain passwords of accounts that have none yet; hashing is slow and must not happen inside the transaction.

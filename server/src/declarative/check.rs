@@ -11,10 +11,22 @@ use super::report::{Problem, Report};
 
 /// Lists everything that is wrong with the document by itself.
 pub(super) fn document(document: &Document, report: &mut Report) -> Vec<Problem> {
-    let mut found = Found { problems: Vec::new(), report };
-    found.unique("organizations", document.organizations.iter().map(|entry| entry.id.as_str()));
-    found.unique("connections", document.connections.iter().map(|entry| entry.id.as_str()));
-    found.unique("applications", document.applications.iter().map(|entry| entry.client_id.as_str()));
+    let mut found = Found {
+        problems: Vec::new(),
+        report,
+    };
+    found.unique(
+        "organizations",
+        document.organizations.iter().map(|entry| entry.id.as_str()),
+    );
+    found.unique(
+        "connections",
+        document.connections.iter().map(|entry| entry.id.as_str()),
+    );
+    found.unique(
+        "applications",
+        document.applications.iter().map(|entry| entry.client_id.as_str()),
+    );
     for organization in &document.organizations {
         found.organization(organization);
     }
@@ -26,7 +38,11 @@ pub(super) fn document(document: &Document, report: &mut Report) -> Vec<Problem>
         if application.client_id.is_empty() || application.client_id.len() > 200 {
             found.add(&path, "client_id must have 1 to 200 characters");
         }
-        if application.client_secret.as_ref().is_some_and(|secret| secret.expose().len() < 16) {
+        if application
+            .client_secret
+            .as_ref()
+            .is_some_and(|secret| secret.expose().len() < 16)
+        {
             found.report.warn(
                 format!("{path}.client_secret"),
                 "is short: use at least 22 random characters, such as from `openssl rand -base64 32`",
@@ -34,7 +50,10 @@ pub(super) fn document(document: &Document, report: &mut Report) -> Vec<Problem>
         }
         if let Err(error) = application.config().client(&application.client_id, true) {
             // Whether there is a secret is known only beside what is stored; that part is judged there.
-            if !matches!(error, crate::application_config::ApplicationError::SecretOfPublicApp) {
+            if !matches!(
+                error,
+                crate::application_config::ApplicationError::SecretOfPublicApp
+            ) {
                 found.add(&path, &error.to_string());
             }
         }
@@ -49,7 +68,9 @@ pub(super) fn document(document: &Document, report: &mut Report) -> Vec<Problem>
 
 fn key_of_user(user: &UserEntry) -> String {
     let email = user.email.to_ascii_lowercase();
-    user.connection.as_ref().map_or_else(|| email.clone(), |connection| format!("{email} at {connection}"))
+    user.connection
+        .as_ref()
+        .map_or_else(|| email.clone(), |connection| format!("{email} at {connection}"))
 }
 
 /// The path of a user in messages.
@@ -83,10 +104,34 @@ impl Found<'_> {
             self.domain(&format!("{path}.domains[{}]", domain.name), &domain.name);
         }
         let parts = [
-            ("domains", organization.domains.iter().map(|entry| entry.name.to_ascii_lowercase()).collect::<Vec<_>>()),
-            ("roles", organization.roles.iter().map(|entry| entry.id.clone()).collect()),
-            ("workspaces", organization.workspaces.iter().map(|entry| entry.id.clone()).collect()),
-            ("licenses", organization.licenses.iter().map(|entry| entry.id.clone()).collect()),
+            (
+                "domains",
+                organization
+                    .domains
+                    .iter()
+                    .map(|entry| entry.name.to_ascii_lowercase())
+                    .collect::<Vec<_>>(),
+            ),
+            (
+                "roles",
+                organization.roles.iter().map(|entry| entry.id.clone()).collect(),
+            ),
+            (
+                "workspaces",
+                organization
+                    .workspaces
+                    .iter()
+                    .map(|entry| entry.id.clone())
+                    .collect(),
+            ),
+            (
+                "licenses",
+                organization
+                    .licenses
+                    .iter()
+                    .map(|entry| entry.id.clone())
+                    .collect(),
+            ),
         ];
         for (part, names) in &parts {
             self.unique(&format!("{path}.{part}"), names.iter().map(String::as_str));
@@ -94,12 +139,18 @@ impl Found<'_> {
         for (part, names) in parts.iter().skip(1) {
             for name in names {
                 if name.is_empty() || name.len() > 128 || name.chars().any(char::is_control) {
-                    self.add(&format!("{path}.{part}[{name}]"), "id must have 1 to 128 characters, none of them a control character");
+                    self.add(
+                        &format!("{path}.{part}[{name}]"),
+                        "id must have 1 to 128 characters, none of them a control character",
+                    );
                 }
             }
         }
-        let names: Vec<&str> =
-            organization.roles.iter().map(|role| role.name.as_deref().unwrap_or(&role.id)).collect();
+        let names: Vec<&str> = organization
+            .roles
+            .iter()
+            .map(|role| role.name.as_deref().unwrap_or(&role.id))
+            .collect();
         self.unique(&format!("{path}.roles.name"), names.into_iter());
     }
 
@@ -120,23 +171,44 @@ impl Found<'_> {
             (Some(ScopeWord::Instance), None) | (Some(ScopeWord::Organization) | None, Some(_)) => {}
         }
         match connection.protocol {
-            Protocol::Saml if connection.saml.is_none() => self.add(&path, "protocol is saml, so `saml:` is needed"),
-            Protocol::Oidc if connection.oidc.is_none() => self.add(&path, "protocol is oidc, so `oidc:` is needed"),
-            Protocol::Saml if connection.oidc.is_some() => self.add(&path, "protocol is saml, so `oidc:` has no use"),
-            Protocol::Oidc if connection.saml.is_some() => self.add(&path, "protocol is oidc, so `saml:` has no use"),
+            Protocol::Saml if connection.saml.is_none() => {
+                self.add(&path, "protocol is saml, so `saml:` is needed")
+            }
+            Protocol::Oidc if connection.oidc.is_none() => {
+                self.add(&path, "protocol is oidc, so `oidc:` is needed")
+            }
+            Protocol::Saml if connection.oidc.is_some() => {
+                self.add(&path, "protocol is saml, so `oidc:` has no use")
+            }
+            Protocol::Oidc if connection.saml.is_some() => {
+                self.add(&path, "protocol is oidc, so `saml:` has no use")
+            }
             Protocol::Saml | Protocol::Oidc => {}
         }
         for domain in &connection.domains {
             self.domain(&format!("{path}.domains[{domain}]"), domain);
         }
         if connection.match_chain.is_empty() {
-            self.add(&format!("{path}.match"), "is empty: nobody could ever be recognized");
+            self.add(
+                &format!("{path}.match"),
+                "is empty: nobody could ever be recognized",
+            );
         }
         if let Some(scim) = &connection.scim {
-            self.unique(&format!("{path}.scim.tokens"), scim.tokens.iter().map(|token| token.label.as_str()));
+            self.unique(
+                &format!("{path}.scim.tokens"),
+                scim.tokens.iter().map(|token| token.label.as_str()),
+            );
             for token in &scim.tokens {
-                if token.token.as_ref().is_some_and(|token| token.expose().len() < 24) {
-                    self.add(&format!("{path}.scim.tokens[{}]", token.label), "token needs at least 24 characters");
+                if token
+                    .token
+                    .as_ref()
+                    .is_some_and(|token| token.expose().len() < 24)
+                {
+                    self.add(
+                        &format!("{path}.scim.tokens[{}]", token.label),
+                        "token needs at least 24 characters",
+                    );
                 }
             }
         }
@@ -148,18 +220,34 @@ impl Found<'_> {
             self.add(&format!("{path}.email"), &error.to_string());
         }
         if user.connection.is_some() && (user.password.is_some() || user.password_hash.is_some()) {
-            self.add(&path, "signs in through a connection, so it cannot have a password (R-02)");
+            self.add(
+                &path,
+                "signs in through a connection, so it cannot have a password (R-02)",
+            );
         }
         if user.password.is_some() && user.password_hash.is_some() {
             self.add(&path, "has password and password_hash; one of the two");
         }
         if user.password.is_some() {
-            self.report.warn(format!("{path}.password"), "a password in a file is for development only");
+            self.report.warn(
+                format!("{path}.password"),
+                "a password in a file is for development only",
+            );
         }
-        if user.password_hash.as_ref().is_some_and(|hash| !hash.expose().starts_with("$argon2id$")) {
-            self.add(&format!("{path}.password_hash"), "must be an argon2id hash in PHC form ($argon2id$…)");
+        if user
+            .password_hash
+            .as_ref()
+            .is_some_and(|hash| !hash.expose().starts_with("$argon2id$"))
+        {
+            self.add(
+                &format!("{path}.password_hash"),
+                "must be an argon2id hash in PHC form ($argon2id$…)",
+            );
         }
-        self.unique(&format!("{path}.memberships"), user.memberships.iter().map(|entry| entry.organization.as_str()));
+        self.unique(
+            &format!("{path}.memberships"),
+            user.memberships.iter().map(|entry| entry.organization.as_str()),
+        );
     }
 
     fn identifier(&mut self, path: &str, id: &str, extra: &str) {
@@ -167,7 +255,9 @@ impl Found<'_> {
         let fits = !id.is_empty()
             && id.len() <= 64
             && id.starts_with(is_letter)
-            && id.chars().all(|letter| is_letter(letter) || extra.contains(letter));
+            && id
+                .chars()
+                .all(|letter| is_letter(letter) || extra.contains(letter));
         if !fits {
             self.add(path, &format!("must be 1 to 64 ASCII letters, digits or one of {extra}, beginning with a letter or digit"));
         }
@@ -178,7 +268,10 @@ impl Found<'_> {
         if !is_host_name(&domain) {
             self.add(path, "is not a host name with a dot, such as example.com");
         } else if is_public_mail_domain(&domain) {
-            self.add(path, "belongs to a public mail provider; no organization may have it (R-114)");
+            self.add(
+                path,
+                "belongs to a public mail provider; no organization may have it (R-114)",
+            );
         }
     }
 }

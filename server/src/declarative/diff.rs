@@ -16,7 +16,9 @@ pub(super) fn fields(before: &Value, after: &Value) -> Vec<String> {
 
 /// Lists the fields of a new thing that are not empty: `path: value`.
 pub(super) fn new_fields(after: &Value) -> Vec<String> {
-    let Value::Object(members) = after else { return vec![shown(after)] };
+    let Value::Object(members) = after else {
+        return vec![shown(after)];
+    };
     members
         .iter()
         .filter(|(_, value)| !is_empty(value))
@@ -32,8 +34,15 @@ fn compare(path: &str, before: &Value, after: &Value, lines: &mut Vec<String>) {
         (Value::Object(old), Value::Object(new)) => {
             let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
             for name in names {
-                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                let (old, new) = (old.get(name).unwrap_or(&Value::Null), new.get(name).unwrap_or(&Value::Null));
+                let path = if path.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{path}.{name}")
+                };
+                let (old, new) = (
+                    old.get(name).unwrap_or(&Value::Null),
+                    new.get(name).unwrap_or(&Value::Null),
+                );
                 compare(&path, old, new, lines);
             }
         }
@@ -55,7 +64,9 @@ fn keyed(entries: &[Value]) -> Option<Map<String, Value>> {
     let mut map = Map::new();
     for entry in entries {
         let members = entry.as_object()?;
-        let key = ["id", "organization", "name"].iter().find_map(|name| members.get(*name)?.as_str())?;
+        let key = ["id", "organization", "name"]
+            .iter()
+            .find_map(|name| members.get(*name)?.as_str())?;
         let mut rest = members.clone();
         rest.remove("id");
         if map.insert(key.to_owned(), Value::Object(rest)).is_some() {
@@ -94,10 +105,16 @@ mod tests {
 
     #[test]
     fn changes_name_the_thing_and_the_field() {
-        let before = json!({"name": "A", "roles": [{"id": "a", "name": "Admin"}, {"id": "m", "name": "Member"}]});
-        let after = json!({"name": "B", "roles": [{"id": "a", "name": "Chief"}, {"id": "m", "name": "Member"}]});
-        assert_eq!(fields(&before, &after), ["name: A → B", "roles.a.name: Admin → Chief"]);
-        let swapped = json!({"name": "A", "roles": [{"id": "m", "name": "Member"}, {"id": "a", "name": "Admin"}]});
+        let before =
+            json!({"name": "A", "roles": [{"id": "a", "name": "Admin"}, {"id": "m", "name": "Member"}]});
+        let after =
+            json!({"name": "B", "roles": [{"id": "a", "name": "Chief"}, {"id": "m", "name": "Member"}]});
+        assert_eq!(
+            fields(&before, &after),
+            ["name: A → B", "roles.a.name: Admin → Chief"]
+        );
+        let swapped =
+            json!({"name": "A", "roles": [{"id": "m", "name": "Member"}, {"id": "a", "name": "Admin"}]});
         assert_eq!(fields(&before, &swapped), ["roles: order changed"]);
         assert!(fields(&before, &before).is_empty());
     }

@@ -64,13 +64,19 @@ pub enum AllWord {
 }
 
 /// Tells whether a flag has its default.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde's skip_serializing_if passes a reference"
+)]
 pub(super) const fn is_false(value: &bool) -> bool {
     !*value
 }
 
 /// Tells whether a flag has its default.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde's skip_serializing_if passes a reference"
+)]
 pub(super) const fn is_true(value: &bool) -> bool {
     *value
 }

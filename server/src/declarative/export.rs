@@ -9,9 +9,9 @@ use provost_kernel::id::{AccountId, ConnectionId, OrganizationId};
 use provost_store::{ApplicationRecord, ConnectionRecord, Reader, StoreError};
 
 use super::document::{
-    AllWord, ApplicationEntry, ConnectionEntry, Document, DomainEntry, LicenseEntry, MembershipEntry, OidcEntry,
-    OrganizationEntry, Organizations, RoleEntry, SamlEntry, ScimEntry, ScimToken, ScopeWord, UserEntry,
-    WorkspaceEntry, WorkspacesEntry,
+    AllWord, ApplicationEntry, ConnectionEntry, Document, DomainEntry, LicenseEntry, MembershipEntry,
+    OidcEntry, OrganizationEntry, Organizations, RoleEntry, SamlEntry, ScimEntry, ScimToken, ScopeWord,
+    UserEntry, WorkspaceEntry, WorkspacesEntry,
 };
 use super::write::TOKEN_KIND;
 use crate::app::App;
@@ -40,7 +40,9 @@ const PAGE: u32 = 200;
 /// # Errors
 /// [`ExportError`].
 pub async fn export(app: &App) -> Result<Document, ExportError> {
-    app.store.snapshot(|reader| Box::pin(async move { document(reader).await })).await
+    app.store
+        .snapshot(|reader| Box::pin(async move { document(reader).await }))
+        .await
 }
 
 /// Renders a document as YAML with a note about what is missing.
@@ -100,7 +102,10 @@ async fn organization(
         name: unless(&record.organization.name, id.as_str()),
         domains: domains
             .into_iter()
-            .map(|domain| DomainEntry { name: domain.name, verified: domain.verified_at.is_some() })
+            .map(|domain| DomainEntry {
+                name: domain.name,
+                verified: domain.verified_at.is_some(),
+            })
             .collect(),
         roles: roles
             .into_iter()
@@ -125,7 +130,10 @@ async fn organization(
             .collect(),
         licenses: licenses
             .into_iter()
-            .map(|(license, _)| LicenseEntry { id: license.id.as_str().to_owned(), seats: license.seats })
+            .map(|(license, _)| LicenseEntry {
+                id: license.id.as_str().to_owned(),
+                seats: license.seats,
+            })
             .collect(),
         roles_per_member: record.organization.roles_per_member,
     })
@@ -139,7 +147,12 @@ async fn connection(reader: &mut Reader, record: &ConnectionRecord) -> Result<Co
     if let Some(scim) = &mut entry.scim {
         let tokens = reader.tokens(TOKEN_KIND, Some(id)).await?;
         let live = tokens.into_iter().filter(|token| token.revoked_at.is_none());
-        scim.tokens = live.map(|token| ScimToken { label: token.label, token: None }).collect();
+        scim.tokens = live
+            .map(|token| ScimToken {
+                label: token.label,
+                token: None,
+            })
+            .collect();
     }
     Ok(entry)
 }
@@ -150,10 +163,23 @@ pub(super) fn connection_entry(
     config: ProtocolConfig,
     scim: Option<ScimConfig>,
 ) -> ConnectionEntry {
-    let Connection { id, name, scope, protocol, enabled, domains, provisioning, settings, .. } = connection.clone();
+    let Connection {
+        id,
+        name,
+        scope,
+        protocol,
+        enabled,
+        domains,
+        provisioning,
+        settings,
+        ..
+    } = connection.clone();
     let (scope, organization, shared_with) = match scope {
         Scope::Instance => (Some(ScopeWord::Instance), None, Vec::new()),
-        Scope::Organization { organization, shared_with } => (None, Some(organization), shared_with),
+        Scope::Organization {
+            organization,
+            shared_with,
+        } => (None, Some(organization), shared_with),
     };
     let (saml, oidc) = match config {
         ProtocolConfig::Saml(config) => (Some(saml(config)), None),
@@ -163,14 +189,21 @@ pub(super) fn connection_entry(
         name: (name != id.as_str()).then_some(name),
         organization: organization.map(|organization| organization.as_str().to_owned()),
         scope,
-        shared_with: shared_with.iter().map(|organization| organization.as_str().to_owned()).collect(),
+        shared_with: shared_with
+            .iter()
+            .map(|organization| organization.as_str().to_owned())
+            .collect(),
         protocol,
         enabled,
         saml,
         oidc,
         domains,
         provisioning,
-        scim: scim.map(|scim| ScimEntry { versions: scim.versions, operations: scim.operations, tokens: Vec::new() }),
+        scim: scim.map(|scim| ScimEntry {
+            versions: scim.versions,
+            operations: scim.operations,
+            tokens: Vec::new(),
+        }),
         match_chain: settings.match_chain,
         on_ambiguous: settings.on_ambiguous,
         name_comparison: settings.name_comparison,
@@ -203,7 +236,11 @@ fn saml(config: SamlConfig) -> SamlEntry {
         slo_url: field(config.slo_redirect_url),
         slo_post_url: field(config.slo_post_url),
         slo_response_url: field(config.slo_response_url),
-        certificates: if is_fetched { Vec::new() } else { config.signing_certificates },
+        certificates: if is_fetched {
+            Vec::new()
+        } else {
+            config.signing_certificates
+        },
         sp_entity_id: config.sp_entity_id,
         request_binding: config.request_binding,
         sign_requests: Some(config.sign_requests),
@@ -243,7 +280,11 @@ fn application(record: &ApplicationRecord) -> Result<ApplicationEntry, ExportErr
         None => Organizations::Word(AllWord::All),
         Some(ids) => Organizations::Listed(ids.iter().map(|id| id.as_str().to_owned()).collect()),
     };
-    Ok(ApplicationEntry::new(record.client_id.clone(), config, organizations))
+    Ok(ApplicationEntry::new(
+        record.client_id.clone(),
+        config,
+        organizations,
+    ))
 }
 
 /// Accounts that hands made: those that sign-ins and directories made come back by themselves.
@@ -260,7 +301,10 @@ async fn users(reader: &mut Reader) -> Result<Vec<UserEntry>, ExportError> {
 
 fn user(facts: &AccountFacts) -> Option<UserEntry> {
     let account = &facts.account;
-    let from_file = facts.memberships.iter().any(|membership| is_of_file(&membership.source));
+    let from_file = facts
+        .memberships
+        .iter()
+        .any(|membership| is_of_file(&membership.source));
     let is_by_hand = account.authentication == Authentication::Standard || from_file;
     if !is_by_hand || account.status == Status::Deleted {
         return None;
@@ -309,7 +353,11 @@ fn membership(membership: &provost_kernel::directory::Membership) -> Option<Memb
             .filter(|grant| is_of_file(&grant.source))
             .map(|grant| grant.id.as_str().to_owned())
             .collect(),
-        workspaces: Some(if all { WorkspacesEntry::Word(AllWord::All) } else { WorkspacesEntry::Ids(granted) }),
+        workspaces: Some(if all {
+            WorkspacesEntry::Word(AllWord::All)
+        } else {
+            WorkspacesEntry::Ids(granted)
+        }),
         license: membership
             .license
             .as_ref()

@@ -56,7 +56,10 @@ pub(super) async fn resolve(
     stored: Option<&ConnectionRecord>,
 ) -> Option<Resolved> {
     let path = format!("connections[{}]", entry.id);
-    let old = match stored.map(|record| ProtocolConfig::of(&entry.id, &record.protocol_config)).transpose() {
+    let old = match stored
+        .map(|record| ProtocolConfig::of(&entry.id, &record.protocol_config))
+        .transpose()
+    {
         Ok(old) => old,
         Err(error) => {
             context.add(path, crate::error::chain(&error));
@@ -70,20 +73,28 @@ pub(super) async fn resolve(
                 Some(ProtocolConfig::Saml(old)) => Some(old),
                 Some(ProtocolConfig::Oidc(_)) | None => None,
             };
-            saml::resolve(context, &format!("{path}.saml"), wanted, old, &mut secrets).await.map(ProtocolConfig::Saml)
+            saml::resolve(context, &format!("{path}.saml"), wanted, old, &mut secrets)
+                .await
+                .map(ProtocolConfig::Saml)
         }
         (None, Some(wanted)) => {
             let old = match &old {
                 Some(ProtocolConfig::Oidc(old)) => Some(old),
                 Some(ProtocolConfig::Saml(_)) | None => None,
             };
-            oidc::resolve(context, &format!("{path}.oidc"), wanted, old, &mut secrets).map(ProtocolConfig::Oidc)
+            oidc::resolve(context, &format!("{path}.oidc"), wanted, old, &mut secrets)
+                .map(ProtocolConfig::Oidc)
         }
         // The document's own check has said so already.
         (None, None) | (Some(_), Some(_)) => None,
     }?;
     let scim = entry.scim.as_ref().map(scim_config);
-    Some(Resolved { connection: connection(entry), config, scim, secrets })
+    Some(Resolved {
+        connection: connection(entry),
+        config,
+        scim,
+        secrets,
+    })
 }
 
 /// Builds what decisions see of a connection.
@@ -101,7 +112,11 @@ fn connection(entry: &ConnectionEntry) -> Connection {
         scope,
         protocol: entry.protocol,
         enabled: entry.enabled,
-        domains: entry.domains.iter().map(|domain| domain.to_ascii_lowercase()).collect(),
+        domains: entry
+            .domains
+            .iter()
+            .map(|domain| domain.to_ascii_lowercase())
+            .collect(),
         provisioning: entry.provisioning,
         settings: entry.settings(),
         policy: entry.policy.clone(),
@@ -111,7 +126,10 @@ fn connection(entry: &ConnectionEntry) -> Connection {
 }
 
 fn scim_config(entry: &ScimEntry) -> ScimConfig {
-    ScimConfig { versions: entry.versions.clone(), operations: entry.operations.clone() }
+    ScimConfig {
+        versions: entry.versions.clone(),
+        operations: entry.operations.clone(),
+    }
 }
 
 /// Checks an address that browsers or this server will be sent to.

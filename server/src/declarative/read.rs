@@ -20,12 +20,19 @@ const LARGEST: usize = 64 * 1024 * 1024;
 /// # Errors
 /// [`ReadError`] with line and column, and a suggestion for a mistyped name.
 pub fn read(text: &str) -> Result<Document, ReadError> {
-    let plain = |reason: &str| ReadError { place: String::new(), reason: reason.to_owned(), hint: String::new() };
+    let plain = |reason: &str| ReadError {
+        place: String::new(),
+        reason: reason.to_owned(),
+        hint: String::new(),
+    };
     if text.len() > LARGEST {
         return Err(plain("the file is larger than 64 MiB"));
     }
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
+    if text
+        .lines()
+        .all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'))
+    {
         return Err(plain("the file is empty"));
     }
     let yaml = serde_norway::Deserializer::from_str(text);
@@ -39,8 +46,14 @@ fn explain(error: &serde_norway::Error) -> ReadError {
         .unwrap_or_default();
     let text = error.to_string();
     // The library puts the position at the end; it already stands in front.
-    let reason = text.rfind(" at line ").and_then(|end| text.get(..end)).unwrap_or(&text).to_owned();
-    let hint = suggestion(&reason).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+    let reason = text
+        .rfind(" at line ")
+        .and_then(|end| text.get(..end))
+        .unwrap_or(&text)
+        .to_owned();
+    let hint = suggestion(&reason)
+        .map(|near| format!("; did you mean `{near}`?"))
+        .unwrap_or_default();
     ReadError { place, reason, hint }
 }
 

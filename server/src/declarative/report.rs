@@ -14,7 +14,10 @@ pub struct Problem {
 impl Problem {
     /// Creates a problem.
     pub fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { path: path.into(), message: message.into() }
+        Self {
+            path: path.into(),
+            message: message.into(),
+        }
     }
 }
 
@@ -46,7 +49,10 @@ pub enum ApplyError {
 
 fn listed(problems: &[Problem]) -> String {
     let count = problems.len();
-    let mut text = format!("{count} problem{}, nothing was applied:", if count == 1 { "" } else { "s" });
+    let mut text = format!(
+        "{count} problem{}, nothing was applied:",
+        if count == 1 { "" } else { "s" }
+    );
     for problem in problems {
         text.push_str("\n  - ");
         text.push_str(&problem.to_string());
@@ -88,19 +94,31 @@ pub enum ChangeKind {
 impl Report {
     /// Adds a creation.
     pub(super) fn created(&mut self, what: impl Into<String>, fields: Vec<String>) {
-        self.changes.push(Change { kind: ChangeKind::Created, what: what.into(), fields });
+        self.changes.push(Change {
+            kind: ChangeKind::Created,
+            what: what.into(),
+            fields,
+        });
     }
 
     /// Adds a change, unless no field changed.
     pub(super) fn changed(&mut self, what: impl Into<String>, fields: Vec<String>) {
         if !fields.is_empty() {
-            self.changes.push(Change { kind: ChangeKind::Changed, what: what.into(), fields });
+            self.changes.push(Change {
+                kind: ChangeKind::Changed,
+                what: what.into(),
+                fields,
+            });
         }
     }
 
     /// Adds a deletion.
     pub(super) fn deleted(&mut self, what: impl Into<String>) {
-        self.changes.push(Change { kind: ChangeKind::Deleted, what: what.into(), fields: Vec::new() });
+        self.changes.push(Change {
+            kind: ChangeKind::Deleted,
+            what: what.into(),
+            fields: Vec::new(),
+        });
     }
 
     /// Adds a warning.

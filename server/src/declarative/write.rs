@@ -48,7 +48,12 @@ struct Run<'a> {
 /// # Errors
 /// [`ApplyError::Problems`] with all that is wrong, or the store's error; the caller's transaction is rolled back.
 pub(super) async fn everything(tx: &mut Tx, prepared: &Prepared) -> Result<Report, ApplyError> {
-    let mut run = Run { tx, prepared, report: prepared.report.clone(), problems: Vec::new() };
+    let mut run = Run {
+        tx,
+        prepared,
+        report: prepared.report.clone(),
+        problems: Vec::new(),
+    };
     for entry in &prepared.document.organizations {
         run.organization(entry).await?;
     }
@@ -84,7 +89,13 @@ impl Run<'_> {
     }
 
     /// Notes an audit event. `data` holds names of fields or whole values that are no secrets.
-    fn audit(&mut self, kind: &str, organization: Option<&OrganizationId>, connection: Option<&ConnectionId>, data: Value) {
+    fn audit(
+        &mut self,
+        kind: &str,
+        organization: Option<&OrganizationId>,
+        connection: Option<&ConnectionId>,
+        data: Value,
+    ) {
         self.tx.record(NewEvent {
             at: self.prepared.now,
             kind: kind.to_owned(),

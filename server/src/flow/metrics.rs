@@ -37,7 +37,11 @@ pub fn may_read(app: &App, bearer: Option<&str>, is_direct_from_loopback: bool) 
         Some(token) => {
             bearer.is_some_and(|given| bool::from(given.as_bytes().ct_eq(token.expose_secret().as_bytes())))
         }
-        None => is_direct_from_loopback && app.config.listen.ip().is_loopback() && app.config.is_public_url_local(),
+        None => {
+            is_direct_from_loopback
+                && app.config.listen.ip().is_loopback()
+                && app.config.is_public_url_local()
+        }
     }
 }
 
@@ -54,7 +58,9 @@ pub async fn render(app: &App) -> String {
         })
         .await;
     if let Ok((backlog, last_event)) = measured {
-        let lag = backlog.oldest.map_or(0.0, |oldest| now.duration_since(oldest).as_secs_f64().max(0.0));
+        let lag = backlog
+            .oldest
+            .map_or(0.0, |oldest| now.duration_since(oldest).as_secs_f64().max(0.0));
         metrics::gauge!("provost_jobs_waiting").set(f64::from(backlog.due));
         metrics::gauge!("provost_jobs_lag_seconds").set(lag);
         metrics::gauge!("provost_jobs_given_up").set(f64::from(backlog.dead));
@@ -79,15 +85,18 @@ fn describe() {
         "Requests by method, route and status."
     );
     metrics::describe_histogram!("provost_http_request_seconds", "Time to answer, by route.");
-    metrics::describe_counter!(
-        "provost_sign_ins_total",
-        "Sign-ins by outcome and code."
-    );
+    metrics::describe_counter!("provost_sign_ins_total", "Sign-ins by outcome and code.");
     metrics::describe_counter!("provost_jobs_total", "Jobs run, by kind and outcome.");
     metrics::describe_gauge!("provost_jobs_waiting", "Jobs due or running, on all nodes.");
-    metrics::describe_gauge!("provost_jobs_lag_seconds", "How long the oldest waiting job has been due, logout calls to apps included.");
+    metrics::describe_gauge!(
+        "provost_jobs_lag_seconds",
+        "How long the oldest waiting job has been due, logout calls to apps included."
+    );
     metrics::describe_gauge!("provost_jobs_given_up", "Jobs that failed too often.");
-    metrics::describe_gauge!("provost_events_last", "Position of the newest event of the feed; a consumer's cursor behind it is its lag.");
+    metrics::describe_gauge!(
+        "provost_events_last",
+        "Position of the newest event of the feed; a consumer's cursor behind it is its lag."
+    );
     metrics::describe_gauge!("provost_database_connections", "Pooled connections by state.");
     metrics::describe_gauge!("provost_build_info", "Always 1; the version is in the label.");
     metrics::gauge!("provost_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);

@@ -57,14 +57,28 @@ pub async fn add(app: &App, email: &Email) -> Result<Made, OperatorError> {
                 let account = match existing {
                     Some(account) if account.operator => return Ok((account.id, false)),
                     Some(account) => account.id,
-                    None => decide(tx, Action::CreateAccount(Box::new(new_account(email))), &first, now).await?,
+                    None => {
+                        decide(
+                            tx,
+                            Action::CreateAccount(Box::new(new_account(email))),
+                            &first,
+                            now,
+                        )
+                        .await?
+                    }
                 };
-                let action = Action::MakeOperator { account, operator: true };
+                let action = Action::MakeOperator {
+                    account,
+                    operator: true,
+                };
                 Ok::<_, OperatorError>((decide(tx, action, &second, now).await?, true))
             })
         })
         .await?;
-    Ok(Made { link: set_password::link(app, &account).await?, is_new })
+    Ok(Made {
+        link: set_password::link(app, &account).await?,
+        is_new,
+    })
 }
 
 fn new_account(email: Email) -> NewAccount {
@@ -84,9 +98,17 @@ fn new_account(email: Email) -> NewAccount {
     }
 }
 
-async fn decide(tx: &mut Tx, action: Action, fresh: &Fresh, now: jiff::Timestamp) -> Result<AccountId, OperatorError> {
+async fn decide(
+    tx: &mut Tx,
+    action: Action,
+    fresh: &Fresh,
+    now: jiff::Timestamp,
+) -> Result<AccountId, OperatorError> {
     let actor = Actor::Operator { account: None };
-    let request = Request { actor: actor.clone(), action };
+    let request = Request {
+        actor: actor.clone(),
+        action,
+    };
     let facts = tx.facts(&provision::need(&request)).await?;
     let decision = provision::decide(&request, &facts, None, fresh, now);
     match &decision.verdict {

@@ -27,7 +27,13 @@ pub async fn readyz(State(app): State<App>) -> Response {
 }
 
 /// What proxies add: such a request does not come from this machine itself.
-const FORWARDING_HEADERS: &[&str] = &["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip"];
+const FORWARDING_HEADERS: &[&str] = &[
+    "forwarded",
+    "via",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-real-ip",
+];
 
 /// Shows the measurements in Prometheus' text format, to those who may see them.
 pub async fn metrics(
@@ -36,8 +42,7 @@ pub async fn metrics(
     headers: HeaderMap,
 ) -> Result<Response> {
     let is_forwarded = FORWARDING_HEADERS.iter().any(|name| headers.contains_key(*name));
-    let from_loopback =
-        !is_forwarded && client.is_some_and(|client| client.0.0.to_canonical().is_loopback());
+    let from_loopback = !is_forwarded && client.is_some_and(|client| client.0.0.to_canonical().is_loopback());
     let bearer = headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok())

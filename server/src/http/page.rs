@@ -53,7 +53,11 @@ pub fn depart(departure: Departure) -> Result<Response> {
         Departure::Redirect(url) => see_other(&url),
         Departure::Form { action, fields } => {
             // The receiver may send the browser on, and browsers apply `form-action` to those redirects too.
-            let targets = if action.starts_with("https:") { "https:" } else { "https: http:" };
+            let targets = if action.starts_with("https:") {
+                "https:"
+            } else {
+                "https: http:"
+            };
             let text = "You are being taken on. If nothing happens, continue by hand.".to_owned();
             let mut response = show(&HandOverPage { text, action, fields })?;
             // The one page with a script: ours, from a file, and it only submits the form.

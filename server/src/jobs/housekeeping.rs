@@ -25,8 +25,10 @@ pub(super) async fn run(app: &App) -> anyhow::Result<()> {
     };
     let mut removed = 0;
     for _ in 0..PORTIONS {
-        let portion: Result<u64, StoreError> =
-            app.store.write(move |tx| Box::pin(async move { tx.purge(&retention, PORTION, now).await })).await;
+        let portion: Result<u64, StoreError> = app
+            .store
+            .write(move |tx| Box::pin(async move { tx.purge(&retention, PORTION, now).await }))
+            .await;
         let portion = portion?;
         removed += portion;
         if portion == 0 {

@@ -61,8 +61,10 @@ pub(super) async fn run(app: &App) -> anyhow::Result<()> {
     let mut failed = Vec::new();
     loop {
         let from = after.clone();
-        let page: Result<Vec<ConnectionRecord>, StoreError> =
-            app.store.read(move |reader| Box::pin(async move { reader.connections(from.as_ref(), PAGE).await })).await;
+        let page: Result<Vec<ConnectionRecord>, StoreError> = app
+            .store
+            .read(move |reader| Box::pin(async move { reader.connections(from.as_ref(), PAGE).await }))
+            .await;
         let page = page?;
         let Some(last) = page.last() else { break };
         after = Some(last.connection.id.clone());
@@ -73,7 +75,11 @@ pub(super) async fn run(app: &App) -> anyhow::Result<()> {
             }
         }
     }
-    anyhow::ensure!(failed.is_empty(), "metadata was not refreshed for: {}", failed.join(", "));
+    anyhow::ensure!(
+        failed.is_empty(),
+        "metadata was not refreshed for: {}",
+        failed.join(", ")
+    );
     Ok(())
 }
 
@@ -84,15 +90,21 @@ pub(super) async fn run(app: &App) -> anyhow::Result<()> {
 /// [`RefreshError`]; the sign-in then ends with its own error.
 pub async fn refresh_on_demand(app: &App, connection: &ConnectionId) -> Result<Outcome, RefreshError> {
     let id = connection.clone();
-    let found: Result<_, StoreError> =
-        app.store.read(move |reader| Box::pin(async move { reader.connection(&id).await })).await;
-    let Some(record) = found? else { return Ok(Outcome::Skipped) };
+    let found: Result<_, StoreError> = app
+        .store
+        .read(move |reader| Box::pin(async move { reader.connection(&id).await }))
+        .await;
+    let Some(record) = found? else {
+        return Ok(Outcome::Skipped);
+    };
     if saml(&record)?.is_none_or(|config| config.metadata_url.is_none()) {
         return Ok(Outcome::Skipped);
     }
     let (key, now) = (format!("metadata:{connection}"), app.world.now());
-    let limit: Result<_, StoreError> =
-        app.store.write(move |tx| Box::pin(async move { tx.hit(&key, ON_DEMAND_SECONDS, 1, now).await })).await;
+    let limit: Result<_, StoreError> = app
+        .store
+        .write(move |tx| Box::pin(async move { tx.hit(&key, ON_DEMAND_SECONDS, 1, now).await }))
+        .await;
     if !limit?.allowed {
         return Ok(Outcome::Skipped);
     }
@@ -101,21 +113,32 @@ pub async fn refresh_on_demand(app: &App, connection: &ConnectionId) -> Result<O
 
 /// Reads the metadata of one connection and keeps what changed.
 async fn refresh(app: &App, record: &ConnectionRecord) -> Result<Outcome, RefreshError> {
-    let Some(old) = saml(record)? else { return Ok(Outcome::Skipped) };
-    let Some(url) = old.metadata_url.clone() else { return Ok(Outcome::Skipped) };
+    let Some(old) = saml(record)? else {
+        return Ok(Outcome::Skipped);
+    };
+    let Some(url) = old.metadata_url.clone() else {
+        return Ok(Outcome::Skipped);
+    };
     let answer = app
         .outbound
         .get(&url, reqwest::header::HeaderMap::new())
         .await
         .map_err(|error| RefreshError::Unreachable(error.to_string()))?;
     if !answer.is_success() {
-        return Err(RefreshError::Unreachable(format!("{url} answered with status {}", answer.status)));
+        return Err(RefreshError::Unreachable(format!(
+            "{url} answered with status {}",
+            answer.status
+        )));
     }
     let now = app.world.now();
     let metadata = IdpMetadata::parse_entity(&answer.body, Some(&old.idp_entity_id))?;
     let new = declarative::refreshed(&old, &metadata, now)
         .ok_or_else(|| RefreshError::Refused(old.idp_entity_id.clone()))?;
-    if (SamlConfig { metadata_read_at: old.metadata_read_at, ..new.clone() }) == old {
+    if (SamlConfig {
+        metadata_read_at: old.metadata_read_at,
+        ..new.clone()
+    }) == old
+    {
         return Ok(Outcome::Unchanged);
     }
     keep(app, record, &old, new, now).await
@@ -140,7 +163,8 @@ async fn keep(
                 if current.is_none_or(|current| current.connection.version != record.connection.version) {
                     return Ok(false);
                 }
-                tx.put_connection(&record.connection, &stored, &record.secrets, &record.status, now).await?;
+                tx.put_connection(&record.connection, &stored, &record.secrets, &record.status, now)
+                    .await?;
                 tx.record(event);
                 Ok(true)
             })
@@ -189,4 +213,3 @@ fn saml(record: &ConnectionRecord) -> Result<Option<SamlConfig>, RefreshError> {
         ProtocolConfig::Oidc(_) => Ok(None),
     }
 }
-

@@ -66,7 +66,9 @@ pub const KINDS: &[Kind] = &[
         name: BACKCHANNEL_LOGOUT,
         work: |app, payload| Box::pin(notify::deliver(app, payload)),
         // Dense at first, as every second counts; then for an app that is down, about a day in all.
-        retries: &[1, 2, 3, 5, 10, 20, 60, 120, 300, 600, 1800, 3600, 7200, 14_400, 28_800, 28_800],
+        retries: &[
+            1, 2, 3, 5, 10, 20, 60, 120, 300, 600, 1800, 3600, 7200, 14_400, 28_800, 28_800,
+        ],
         every: None,
     },
     Kind {
@@ -94,7 +96,12 @@ pub async fn enqueue_in_tx(tx: &mut Tx, job: NewJob, now: Timestamp) -> Result<b
 ///
 /// # Errors
 /// [`NoRandomness`].
-pub fn new_job(world: &World, kind: &'static str, key: Option<String>, payload: Value) -> Result<NewJob, NoRandomness> {
+pub fn new_job(
+    world: &World,
+    kind: &'static str,
+    key: Option<String>,
+    payload: Value,
+) -> Result<NewJob, NoRandomness> {
     Ok(NewJob {
         id: world.id("job_")?,
         kind: kind.to_owned(),

@@ -45,7 +45,11 @@ impl Runner {
                 tracing::warn!(code = error.code(), "apps of ended sessions could not be found");
             }
             let free = PARALLEL.saturating_sub(running.len());
-            let claimed = if free == 0 { Vec::new() } else { self.claim(free).await };
+            let claimed = if free == 0 {
+                Vec::new()
+            } else {
+                self.claim(free).await
+            };
             let is_full = claimed.len() == free;
             for job in claimed {
                 running.spawn(run_one(self.app.clone(), self.worker.clone(), job));
@@ -74,14 +78,21 @@ impl Runner {
                 continue;
             }
             let key = format!("{}:{slot}", kind.name);
-            let Ok(job) = new_job(&self.app.world, kind.name, Some(key), serde_json::Value::Null) else { return };
-            let queued: Result<bool, StoreError> =
-                self.app.store.write(move |tx| Box::pin(async move { tx.enqueue(&job, now).await })).await;
+            let Ok(job) = new_job(&self.app.world, kind.name, Some(key), serde_json::Value::Null) else {
+                return;
+            };
+            let queued: Result<bool, StoreError> = self
+                .app
+                .store
+                .write(move |tx| Box::pin(async move { tx.enqueue(&job, now).await }))
+                .await;
             match queued {
                 Ok(_) => {
                     seen.insert(kind.name, slot);
                 }
-                Err(error) => tracing::warn!(kind = kind.name, code = error.code(), "a job could not be queued"),
+                Err(error) => {
+                    tracing::warn!(kind = kind.name, code = error.code(), "a job could not be queued")
+                }
             }
         }
     }
@@ -103,14 +114,19 @@ impl Runner {
 }
 
 async fn run_one(app: App, worker: String, record: JobRecord) {
-    let Some(kind) = kind(&record.job.kind) else { return };
+    let Some(kind) = kind(&record.job.kind) else {
+        return;
+    };
     let work = tokio::time::timeout(LIMIT, (kind.work)(&app, &record.job.payload)).await;
-    let outcome = work.unwrap_or_else(|_| Err(anyhow::anyhow!("took longer than {} seconds", LIMIT.as_secs())));
+    let outcome =
+        work.unwrap_or_else(|_| Err(anyhow::anyhow!("took longer than {} seconds", LIMIT.as_secs())));
     let now = app.world.now();
     let id = record.job.id.clone();
     let (written, label): (Result<bool, StoreError>, _) = match outcome {
         Ok(()) => {
-            let done = app.store.write(move |tx| Box::pin(async move { tx.complete_job(&id, &worker, now).await }));
+            let done = app
+                .store
+                .write(move |tx| Box::pin(async move { tx.complete_job(&id, &worker, now).await }));
             (done.await, "done")
         }
         Err(error) => {
@@ -123,15 +139,20 @@ async fn run_one(app: App, worker: String, record: JobRecord) {
                 "a job failed"
             );
             let text: String = format!("{error:#}").chars().take(500).collect();
-            let failed =
-                app.store.write(move |tx| Box::pin(async move { tx.fail_job(&id, &worker, &text, retry, now).await }));
+            let failed = app
+                .store
+                .write(move |tx| Box::pin(async move { tx.fail_job(&id, &worker, &text, retry, now).await }));
             (failed.await, if retry.is_some() { "failed" } else { "given_up" })
         }
     };
     metrics::counter!("provost_jobs_total", "kind" => kind.name, "outcome" => label).increment(1);
     if let Err(error) = written {
         // The lease ends by itself and the job runs again.
-        tracing::warn!(kind = kind.name, code = error.code(), "the outcome of a job could not be written");
+        tracing::warn!(
+            kind = kind.name,
+            code = error.code(),
+            "the outcome of a job could not be written"
+        );
     }
 }
 

@@ -18,8 +18,15 @@ impl Installation {
     fn new(settings: &str) -> Self {
         let folder = Folder::new("provost-cli");
         // Closed again at once; nobody else on this machine is told the number.
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        folder.file("provost.toml", format!("listen = \"127.0.0.1:{port}\"\nsqlite_synchronous = \"normal\"\n{settings}"));
+        let port = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        folder.file(
+            "provost.toml",
+            format!("listen = \"127.0.0.1:{port}\"\nsqlite_synchronous = \"normal\"\n{settings}"),
+        );
         folder.file("idp.xml", documents::idp_metadata("https://idp.example/saml"));
         folder.file("provost.yaml", documents::CONTRACT);
         Self { folder, port }
@@ -38,20 +45,36 @@ impl Installation {
     fn good(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success(), "{arguments:?}: {text}{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {text}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         text
     }
 
     fn bad(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
-        assert!(!output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stdout));
+        assert!(
+            !output.status.success(),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&output.stdout)
+        );
         String::from_utf8_lossy(&output.stderr).into_owned()
     }
 
     fn serve(&self) -> Server {
         let log = std::fs::File::create(self.folder.0.join("log")).unwrap();
-        let child = self.command(&["serve"]).stdout(Stdio::null()).stderr(log).spawn().unwrap();
-        let server = Server { child, log: self.folder.0.join("log") };
+        let child = self
+            .command(&["serve"])
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let server = Server {
+            child,
+            log: self.folder.0.join("log"),
+        };
         // A minute, for a machine under load.
         for _ in 0..3000 {
             if server.log().contains("provost is ready") {
@@ -75,7 +98,10 @@ impl Server {
     }
 
     fn signal(&self, name: &str) {
-        let status = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
+        let status = Command::new("kill")
+            .args([&format!("-{name}"), &self.child.id().to_string()])
+            .status()
+            .unwrap();
         assert!(status.success());
     }
 
@@ -99,7 +125,10 @@ impl Drop for Server {
 
 async fn get(url: &str, trust: Option<&[u8]>) -> Result<(u16, Vec<u8>), String> {
     let outbound = provost::outbound::Outbound::new(true, trust).map_err(|error| error.to_string())?;
-    let answer = outbound.get(url, axum::http::HeaderMap::new()).await.map_err(|error| error.to_string())?;
+    let answer = outbound
+        .get(url, axum::http::HeaderMap::new())
+        .await
+        .map_err(|error| error.to_string())?;
     Ok((answer.status, answer.body))
 }
 
@@ -108,7 +137,9 @@ fn the_commands_explain_themselves() {
     let here = Installation::new("");
     assert!(here.good(&["--version"]).starts_with("provost "));
     let help = here.good(&["--help"]);
-    for command in ["serve", "apply", "export", "operator", "explain", "doctor", "backup", "restore", "schema"] {
+    for command in [
+        "serve", "apply", "export", "operator", "explain", "doctor", "backup", "restore", "schema",
+    ] {
         assert!(help.contains(command), "{command} in {help}");
     }
     let schema: serde_json::Value = serde_json::from_str(&here.good(&["schema"])).unwrap();
@@ -119,22 +150,43 @@ fn the_commands_explain_themselves() {
 fn apply_export_explain_and_operator_work_from_the_command_line() {
     let here = Installation::new("");
     let dry = here.good(&["apply", "provost.yaml", "--dry-run"]);
-    assert!(dry.contains("+ connection home-okta") && dry.contains("nothing was changed"), "{dry}");
-    assert!(here.good(&["apply", "provost.yaml"]).contains("+ connection home-okta"));
+    assert!(
+        dry.contains("+ connection home-okta") && dry.contains("nothing was changed"),
+        "{dry}"
+    );
+    assert!(
+        here.good(&["apply", "provost.yaml"])
+            .contains("+ connection home-okta")
+    );
     assert!(here.good(&["apply", "provost.yaml"]).contains("no changes"));
     let exported = here.good(&["export"]);
     here.folder.file("exported.yaml", &exported);
-    assert!(here.good(&["apply", "exported.yaml"]).contains("no changes"), "{exported}");
+    assert!(
+        here.good(&["apply", "exported.yaml"]).contains("no changes"),
+        "{exported}"
+    );
     let explained = here.good(&["explain", "--account", "olga@home-lab.example"]);
     assert!(explained.contains("admitted"), "{explained}");
     let reference = explained.split_whitespace().next().unwrap().to_ascii_lowercase();
     assert!(here.good(&["explain", &reference]).contains("admitted"));
-    assert!(here.bad(&["explain", "ZZZZ-ZZZZ-ZZZZ"]).contains("nothing is kept about"));
+    assert!(
+        here.bad(&["explain", "ZZZZ-ZZZZ-ZZZZ"])
+            .contains("nothing is kept about")
+    );
     let made = here.good(&["operator", "add", "--email", "petra@provost.example"]);
-    assert!(made.contains("operator made") && made.contains("/password/pvp_"), "{made}");
+    assert!(
+        made.contains("operator made") && made.contains("/password/pvp_"),
+        "{made}"
+    );
     let again = here.good(&["operator", "add", "--email", "petra@provost.example"]);
-    assert!(again.contains("was an operator already") && again.contains("/password/pvp_"), "{again}");
-    assert!(here.bad(&["operator", "add", "--email", "nobody"]).contains("nobody"));
+    assert!(
+        again.contains("was an operator already") && again.contains("/password/pvp_"),
+        "{again}"
+    );
+    assert!(
+        here.bad(&["operator", "add", "--email", "nobody"])
+            .contains("nobody")
+    );
 }
 
 #[test]
@@ -142,7 +194,10 @@ fn a_broken_file_is_named_with_its_line() {
     let here = Installation::new("");
     here.folder.file("broken.yaml", "organizations:\n  - idd: x\n");
     let error = here.bad(&["apply", "broken.yaml"]);
-    assert!(error.contains("broken.yaml") && error.contains("line 2") && error.contains("did you mean `id`?"), "{error}");
+    assert!(
+        error.contains("broken.yaml") && error.contains("line 2") && error.contains("did you mean `id`?"),
+        "{error}"
+    );
     assert!(here.bad(&["apply", "nowhere.yaml"]).contains("nowhere.yaml"));
 }
 
@@ -151,9 +206,13 @@ fn a_wrong_configuration_stops_every_command() {
     let here = Installation::new("listne = \"x\"\n");
     for command in ["serve", "export", "doctor"] {
         let output = here.run(&[command]);
-        let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        let text =
+            String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success());
-        assert!(text.contains("unknown key `listne`") && text.contains("did you mean `listen`?"), "{text}");
+        assert!(
+            text.contains("unknown key `listne`") && text.contains("did you mean `listen`?"),
+            "{text}"
+        );
     }
 }
 
@@ -162,10 +221,15 @@ async fn serve_starts_answers_and_stops_in_good_order() {
     let here = Installation::new("log_format = \"json\"\n");
     let mut server = here.serve();
     let url = format!("http://127.0.0.1:{}", here.port);
-    assert_eq!(get(&format!("{url}/healthz"), None).await.unwrap(), (200, b"ok\n".to_vec()));
+    assert_eq!(
+        get(&format!("{url}/healthz"), None).await.unwrap(),
+        (200, b"ok\n".to_vec())
+    );
     let (status, body) = get(&format!("{url}/readyz"), None).await.unwrap();
     assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
-    get(&format!("{url}/login?code=hunter2&state=hunter3"), None).await.unwrap();
+    get(&format!("{url}/login?code=hunter2&state=hunter3"), None)
+        .await
+        .unwrap();
     server.signal("TERM");
     assert!(server.wait(), "exit code 0: {}", server.log());
     let log = server.log();
@@ -182,7 +246,9 @@ async fn a_request_that_runs_at_shutdown_is_answered() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let here = Installation::new("");
     let mut server = here.serve();
-    let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", here.port)).await.unwrap();
+    let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", here.port))
+        .await
+        .unwrap();
     // Half a request: it is running when the signal comes.
     stream.write_all(b"POST /login HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: 7\r\n\r\nem").await.unwrap();
     tokio::time::sleep(Duration::from_millis(200)).await;
@@ -191,7 +257,9 @@ async fn a_request_that_runs_at_shutdown_is_answered() {
     assert!(server.child.try_wait().unwrap().is_none(), "still finishing");
     stream.write_all(b"ail=x").await.unwrap();
     let mut answer = String::new();
-    let _ = tokio::time::timeout(Duration::from_secs(10), stream.read_to_string(&mut answer)).await.unwrap();
+    let _ = tokio::time::timeout(Duration::from_secs(10), stream.read_to_string(&mut answer))
+        .await
+        .unwrap();
     assert!(answer.starts_with("HTTP/1.1 "), "{answer}");
     assert!(server.wait(), "{}", server.log());
 }
@@ -203,7 +271,10 @@ async fn tls_is_served_from_certificate_files_that_may_be_renewed() {
     let server = here.serve();
     let url = format!("https://127.0.0.1:{}/healthz", here.port);
     assert_eq!(get(&url, Some(first.as_bytes())).await.unwrap().0, 200);
-    assert!(get(&url, None).await.is_err(), "an unknown authority is not trusted");
+    assert!(
+        get(&url, None).await.is_err(),
+        "an unknown authority is not trusted"
+    );
     let second = certificate(&here.folder);
     server.signal("HUP");
     let mut is_renewed = false;
@@ -223,7 +294,10 @@ async fn tls_is_served_from_certificate_files_that_may_be_renewed() {
 /// Writes a new certificate for 127.0.0.1 and its key; returns it as PEM.
 fn certificate(folder: &Folder) -> String {
     let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
-    let certificate = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap().self_signed(&key).unwrap();
+    let certificate = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()])
+        .unwrap()
+        .self_signed(&key)
+        .unwrap();
     folder.file("key.pem", key.serialize_pem());
     folder.file("cert.pem", certificate.pem());
     certificate.pem()
@@ -245,19 +319,38 @@ fn a_backup_restores_into_an_empty_installation_with_the_same_key() {
     let file = old.folder.0.join("backup.jsonl");
     let file = file.to_str().unwrap();
     assert!(old.good(&["backup", file]).contains("rows"));
-    assert!(old.bad(&["backup", file]).contains("no backup in"), "never overwritten");
+    assert!(
+        old.bad(&["backup", file]).contains("no backup in"),
+        "never overwritten"
+    );
     let new = Installation::new("");
-    assert!(new.bad(&["restore", file]).contains("data key"), "without the key nothing could be opened");
+    assert!(
+        new.bad(&["restore", file]).contains("data key"),
+        "without the key nothing could be opened"
+    );
     std::fs::create_dir_all(new.folder.0.join("data")).unwrap();
-    std::fs::copy(old.folder.0.join("data/data.key"), new.folder.0.join("data/data.key")).unwrap();
+    std::fs::copy(
+        old.folder.0.join("data/data.key"),
+        new.folder.0.join("data/data.key"),
+    )
+    .unwrap();
     assert!(new.good(&["restore", file]).contains("rows restored"));
     assert_eq!(new.good(&["export"]), old.good(&["export"]));
     std::fs::copy(old.folder.0.join("idp.xml"), new.folder.0.join("idp.xml")).unwrap();
-    assert!(new.good(&["apply", "provost.yaml"]).contains("no changes"), "secrets came along");
-    assert!(new.bad(&["restore", file]).contains("was not restored"), "only into an empty database");
+    assert!(
+        new.good(&["apply", "provost.yaml"]).contains("no changes"),
+        "secrets came along"
+    );
+    assert!(
+        new.bad(&["restore", file]).contains("was not restored"),
+        "only into an empty database"
+    );
     let other = Installation::new("");
     other.good(&["export"]);
-    assert!(other.bad(&["restore", file]).contains("was not restored"), "another key is noticed");
+    assert!(
+        other.bad(&["restore", file]).contains("was not restored"),
+        "another key is noticed"
+    );
 }
 
 #[test]
@@ -276,7 +369,10 @@ fn the_doctor_finds_what_must_be_mended() {
     std::fs::write(&key, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n").unwrap();
     let output = here.run(&["doctor"]);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(!output.status.success() && text.contains("BAD   database"), "{text}");
+    assert!(
+        !output.status.success() && text.contains("BAD   database"),
+        "{text}"
+    );
 }
 
 fn make_readable(path: &Path) {

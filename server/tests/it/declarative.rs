@@ -16,7 +16,10 @@ async fn apply(app: &App, text: &str, folder: &Path) -> Result<Report, ApplyErro
 }
 
 async fn problems(app: &App, text: &str, folder: &Path) -> String {
-    apply(app, text, folder).await.expect_err("must be refused").to_string()
+    apply(app, text, folder)
+        .await
+        .expect_err("must be refused")
+        .to_string()
 }
 
 fn lines(report: &Report) -> String {
@@ -29,19 +32,33 @@ async fn the_file_of_the_contract_is_applied_once_and_then_changes_nothing() {
         let folder = documents::folder();
         let report = apply(&app.app, documents::CONTRACT, &folder.0).await.unwrap();
         let text = lines(&report);
-        for created in ["organization home-lab", "connection home-okta", "application sample-app", "user olga@home-lab.example"] {
+        for created in [
+            "organization home-lab",
+            "connection home-okta",
+            "application sample-app",
+            "user olga@home-lab.example",
+        ] {
             assert!(text.contains(&format!("+ {created}")), "{created} in {text}");
         }
         let again = apply(&app.app, documents::CONTRACT, &folder.0).await.unwrap();
         assert!(again.is_empty(), "{again}");
         assert_eq!(again.to_string().lines().last(), Some("no changes"));
         let id = ConnectionId::new("home-okta");
-        let stored: Result<_, StoreError> =
-            app.app.store.read(|reader| Box::pin(async move { reader.connection(&id).await })).await;
+        let stored: Result<_, StoreError> = app
+            .app
+            .store
+            .read(|reader| Box::pin(async move { reader.connection(&id).await }))
+            .await;
         let stored = stored.unwrap().unwrap();
-        assert_eq!(stored.connection.version, 1, "nothing was written the second time");
+        assert_eq!(
+            stored.connection.version, 1,
+            "nothing was written the second time"
+        );
         assert_eq!(stored.connection.domains, ["home-lab.example"]);
-        assert_eq!(stored.protocol_config["idp_entity_id"], "https://idp.example/saml");
+        assert_eq!(
+            stored.protocol_config["idp_entity_id"],
+            "https://idp.example/saml"
+        );
     })
     .await;
 }
@@ -51,20 +68,37 @@ async fn a_dry_run_shows_the_diff_and_keeps_nothing() {
     on_each_engine(|app| async move {
         let folder = documents::folder();
         let document = declarative::read(documents::CONTRACT).unwrap();
-        let report = declarative::apply(&app.app, document, &folder.0, Mode::DryRun).await.unwrap();
+        let report = declarative::apply(&app.app, document, &folder.0, Mode::DryRun)
+            .await
+            .unwrap();
         assert!(report.to_string().contains("+ organization home-lab"), "{report}");
         let id = OrganizationId::new("home-lab");
-        let stored: Result<_, StoreError> =
-            app.app.store.read(|reader| Box::pin(async move { reader.organization(&id).await })).await;
+        let stored: Result<_, StoreError> = app
+            .app
+            .store
+            .read(|reader| Box::pin(async move { reader.organization(&id).await }))
+            .await;
         assert!(stored.unwrap().is_none());
         apply(&app.app, documents::CONTRACT, &folder.0).await.unwrap();
-        let changed = documents::CONTRACT.replace("name: Home Lab", "name: Renamed Lab").replace("seats: 50", "seats: 60");
+        let changed = documents::CONTRACT
+            .replace("name: Home Lab", "name: Renamed Lab")
+            .replace("seats: 50", "seats: 60");
         let document = declarative::read(&changed).unwrap();
-        let report = declarative::apply(&app.app, document, &folder.0, Mode::DryRun).await.unwrap();
+        let report = declarative::apply(&app.app, document, &folder.0, Mode::DryRun)
+            .await
+            .unwrap();
         let text = report.to_string();
-        assert!(text.contains("~ organization home-lab") && text.contains("name: Home Lab → Renamed Lab"), "{text}");
+        assert!(
+            text.contains("~ organization home-lab") && text.contains("name: Home Lab → Renamed Lab"),
+            "{text}"
+        );
         assert!(text.contains("licenses.standard.seats: 50 → 60"), "{text}");
-        assert!(apply(&app.app, documents::CONTRACT, &folder.0).await.unwrap().is_empty());
+        assert!(
+            apply(&app.app, documents::CONTRACT, &folder.0)
+                .await
+                .unwrap()
+                .is_empty()
+        );
     })
     .await;
 }
@@ -79,12 +113,18 @@ async fn what_is_exported_applies_as_no_change_and_holds_no_secret() {
         for secret in documents::SECRETS {
             assert!(!text.contains(secret), "{secret} in {text}");
         }
-        let report = apply(&app.app, &text, Path::new("/nowhere")).await.unwrap_or_else(|error| panic!("{error}\n{text}"));
+        let report = apply(&app.app, &text, Path::new("/nowhere"))
+            .await
+            .unwrap_or_else(|error| panic!("{error}\n{text}"));
         assert!(report.is_empty(), "{report}\n{text}");
         let read_again: Document = declarative::read(&text).unwrap();
         assert_eq!(read_again, document);
         let json = serde_json::to_string_pretty(&document).unwrap();
-        assert_eq!(declarative::read(&json).unwrap(), document, "JSON is accepted too");
+        assert_eq!(
+            declarative::read(&json).unwrap(),
+            document,
+            "JSON is accepted too"
+        );
     })
     .await;
 }
@@ -94,16 +134,33 @@ async fn secrets_are_kept_when_a_later_file_leaves_them_out_and_never_shown() {
     let app = TestApp::start().await;
     let folder = documents::folder();
     let report = apply(&app.app, documents::CONTRACT, &folder.0).await.unwrap();
-    let without = documents::CONTRACT.replace(", client_secret: \"upstream-secret-0123456789\"", "").replace(", client_secret: \"app-secret-0123456789abcdef\"", "");
+    let without = documents::CONTRACT
+        .replace(", client_secret: \"upstream-secret-0123456789\"", "")
+        .replace(", client_secret: \"app-secret-0123456789abcdef\"", "");
     assert_ne!(without, documents::CONTRACT);
     assert!(apply(&app.app, &without, &folder.0).await.unwrap().is_empty());
-    let other = documents::CONTRACT.replace("upstream-secret-0123456789", "upstream-secret-9876543210").replace("app-secret-0123456789abcdef", "app-secret-fedcba9876543210");
+    let other = documents::CONTRACT
+        .replace("upstream-secret-0123456789", "upstream-secret-9876543210")
+        .replace("app-secret-0123456789abcdef", "app-secret-fedcba9876543210");
     let changed = apply(&app.app, &other, &folder.0).await.unwrap();
     let text = changed.to_string();
-    assert!(text.contains("oidc_client_secret: (secret) → (another secret)"), "{text}");
-    assert!(text.contains("client_secret: (secret) → (another secret)"), "{text}");
-    for shown in [report.to_string(), text, format!("{:?}", declarative::read(&other).unwrap())] {
-        for secret in documents::SECRETS.iter().chain(&["upstream-secret-9876543210", "app-secret-fedcba9876543210"]) {
+    assert!(
+        text.contains("oidc_client_secret: (secret) → (another secret)"),
+        "{text}"
+    );
+    assert!(
+        text.contains("client_secret: (secret) → (another secret)"),
+        "{text}"
+    );
+    for shown in [
+        report.to_string(),
+        text,
+        format!("{:?}", declarative::read(&other).unwrap()),
+    ] {
+        for secret in documents::SECRETS
+            .iter()
+            .chain(&["upstream-secret-9876543210", "app-secret-fedcba9876543210"])
+        {
             assert!(!shown.contains(secret), "{secret} in {shown}");
         }
     }
@@ -117,10 +174,14 @@ async fn our_saml_keys_are_made_once() {
         let store = app.app.store.clone();
         async move {
             let id = ConnectionId::new("home-okta");
-            let record: Result<_, StoreError> =
-                store.read(|reader| Box::pin(async move { reader.connection(&id).await })).await;
+            let record: Result<_, StoreError> = store
+                .read(|reader| Box::pin(async move { reader.connection(&id).await }))
+                .await;
             let record = record.unwrap().unwrap();
-            (record.protocol_config["sp_signing_certificate"].clone(), record.secrets)
+            (
+                record.protocol_config["sp_signing_certificate"].clone(),
+                record.secrets,
+            )
         }
     };
     apply(&app.app, documents::CONTRACT, &folder.0).await.unwrap();
@@ -128,7 +189,9 @@ async fn our_saml_keys_are_made_once() {
     let changed = documents::CONTRACT.replace("provisioning: jit", "provisioning: manual");
     assert!(!apply(&app.app, &changed, &folder.0).await.unwrap().is_empty());
     assert_eq!(first, keys(&app).await);
-    let key = provost_saml::key::SigningKey::from_pkcs8_der(&base64_of(first.1.get("saml_signing_key").unwrap())).unwrap();
+    let key =
+        provost_saml::key::SigningKey::from_pkcs8_der(&base64_of(first.1.get("saml_signing_key").unwrap()))
+            .unwrap();
     let certificate = provost_saml::key::Certificate::from_base64(first.0.as_str().unwrap()).unwrap();
     assert!(key.matches(&certificate));
     assert!(certificate.not_after() > app.app.world.now());
@@ -143,13 +206,22 @@ fn base64_of(text: &str) -> Vec<u8> {
 async fn one_fault_keeps_everything_out() {
     on_each_engine(|app| async move {
         let folder = documents::folder();
-        let broken = documents::CONTRACT.replace("role: { expression: \"contains(groups, 'admin')", "role: { expression: \"contains(groups, 'admin'");
+        let broken = documents::CONTRACT.replace(
+            "role: { expression: \"contains(groups, 'admin')",
+            "role: { expression: \"contains(groups, 'admin'",
+        );
         assert_ne!(broken, documents::CONTRACT);
         let text = problems(&app.app, &broken, &folder.0).await;
-        assert!(text.contains("connections[home-okta].policy.role.expression"), "{text}");
+        assert!(
+            text.contains("connections[home-okta].policy.role.expression"),
+            "{text}"
+        );
         assert!(text.contains("nothing was applied"), "{text}");
-        let stored: Result<_, StoreError> =
-            app.app.store.read(|reader| Box::pin(async move { reader.organizations(None, 10).await })).await;
+        let stored: Result<_, StoreError> = app
+            .app
+            .store
+            .read(|reader| Box::pin(async move { reader.organizations(None, 10).await }))
+            .await;
         assert!(stored.unwrap().is_empty());
     })
     .await;
@@ -160,27 +232,107 @@ async fn every_fault_is_named_with_its_place() {
     let app = TestApp::start().await;
     let folder = documents::folder();
     let cases = [
-        ("id: home-lab\n", "id: \"home lab\"\n", "organizations[home lab].id"),
-        ("{ name: home-lab.example, verified: true }", "{ name: gmail.com, verified: true }", "public mail provider"),
-        ("{ name: home-lab.example, verified: true }", "{ name: home-lab.example }", "connections[home-okta].domains[home-lab.example]: is not a verified domain"),
+        (
+            "id: home-lab\n",
+            "id: \"home lab\"\n",
+            "organizations[home lab].id",
+        ),
+        (
+            "{ name: home-lab.example, verified: true }",
+            "{ name: gmail.com, verified: true }",
+            "public mail provider",
+        ),
+        (
+            "{ name: home-lab.example, verified: true }",
+            "{ name: home-lab.example }",
+            "connections[home-okta].domains[home-lab.example]: is not a verified domain",
+        ),
         ("id: home-okta", "id: home_okta", "connections[home_okta].id"),
-        ("organization: home-lab\n    protocol: saml", "organization: elsewhere\n    protocol: saml", "names organization elsewhere, which does not exist"),
-        ("metadata_file: idp.xml", "metadata_file: nowhere.xml", "connections[home-okta].saml.metadata_file"),
-        ("metadata_file: idp.xml", "metadata_file: idp.xml, sso_url: \"https://idp.example/sso\"", "says the identity provider twice"),
-        ("metadata_file: idp.xml", "clock_skew_seconds: 60", "needs metadata_file, metadata_url"),
-        ("metadata_file: idp.xml", "metadata_file: idp.xml, clock_skew_seconds: 301", "clock_skew_seconds: is larger than 300"),
-        ("metadata_file: idp.xml", "metadata_file: idp.xml, attributes: { mail: mail }", "saml.attributes.mail: is not one of"),
-        ("issuer: \"https://login.example\"", "issuer: \"http://login.example\"", "connections[home-google].oidc.issuer: must be an https address"),
-        ("scopes: [openid, profile, email, groups]", "scopes: [profile]", "oidc.scopes: must hold openid"),
-        ("scopes: [openid, profile, email, groups]", "scopes: [openid], id_token_algorithms: [HS256]", "HS256 is not accepted"),
-        ("scopes: [openid, profile, email, groups]", "scopes: [openid], email_path: \"a[\"", "oidc.email_path"),
-        (", client_secret: \"upstream-secret-0123456789\"", "", "oidc.client_secret: is needed"),
-        ("redirect_uris: [\"http://127.0.0.1:8090/callback\"]", "redirect_uris: [\"http://app.example/callback\"]", "applications[sample-app]"),
-        ("organizations: all", "organizations: [elsewhere]", "applications[sample-app].organizations"),
-        ("email: olga@home-lab.example", "email: \"olga at home\"", "users[olga at home].email"),
-        ("roles: [owner]", "roles: [ownr]", "there is no role `ownr`; did you mean `owner`?"),
-        ("connection: home-okta\n", "connection: nowhere\n", "names connection nowhere, which does not exist"),
-        ("token: \"scim-token-0123456789abcdef\"", "token: short", "token needs at least 24 characters"),
+        (
+            "organization: home-lab\n    protocol: saml",
+            "organization: elsewhere\n    protocol: saml",
+            "names organization elsewhere, which does not exist",
+        ),
+        (
+            "metadata_file: idp.xml",
+            "metadata_file: nowhere.xml",
+            "connections[home-okta].saml.metadata_file",
+        ),
+        (
+            "metadata_file: idp.xml",
+            "metadata_file: idp.xml, sso_url: \"https://idp.example/sso\"",
+            "says the identity provider twice",
+        ),
+        (
+            "metadata_file: idp.xml",
+            "clock_skew_seconds: 60",
+            "needs metadata_file, metadata_url",
+        ),
+        (
+            "metadata_file: idp.xml",
+            "metadata_file: idp.xml, clock_skew_seconds: 301",
+            "clock_skew_seconds: is larger than 300",
+        ),
+        (
+            "metadata_file: idp.xml",
+            "metadata_file: idp.xml, attributes: { mail: mail }",
+            "saml.attributes.mail: is not one of",
+        ),
+        (
+            "issuer: \"https://login.example\"",
+            "issuer: \"http://login.example\"",
+            "connections[home-google].oidc.issuer: must be an https address",
+        ),
+        (
+            "scopes: [openid, profile, email, groups]",
+            "scopes: [profile]",
+            "oidc.scopes: must hold openid",
+        ),
+        (
+            "scopes: [openid, profile, email, groups]",
+            "scopes: [openid], id_token_algorithms: [HS256]",
+            "HS256 is not accepted",
+        ),
+        (
+            "scopes: [openid, profile, email, groups]",
+            "scopes: [openid], email_path: \"a[\"",
+            "oidc.email_path",
+        ),
+        (
+            ", client_secret: \"upstream-secret-0123456789\"",
+            "",
+            "oidc.client_secret: is needed",
+        ),
+        (
+            "redirect_uris: [\"http://127.0.0.1:8090/callback\"]",
+            "redirect_uris: [\"http://app.example/callback\"]",
+            "applications[sample-app]",
+        ),
+        (
+            "organizations: all",
+            "organizations: [elsewhere]",
+            "applications[sample-app].organizations",
+        ),
+        (
+            "email: olga@home-lab.example",
+            "email: \"olga at home\"",
+            "users[olga at home].email",
+        ),
+        (
+            "roles: [owner]",
+            "roles: [ownr]",
+            "there is no role `ownr`; did you mean `owner`?",
+        ),
+        (
+            "connection: home-okta\n",
+            "connection: nowhere\n",
+            "names connection nowhere, which does not exist",
+        ),
+        (
+            "token: \"scim-token-0123456789abcdef\"",
+            "token: short",
+            "token needs at least 24 characters",
+        ),
     ];
     for (from, to, wanted) in cases {
         let text = documents::CONTRACT.replacen(from, to, 1);
@@ -193,10 +345,25 @@ async fn every_fault_is_named_with_its_place() {
 #[test]
 fn mistyped_names_are_answered_with_position_and_suggestion() {
     for (from, to, line, wanted) in [
-        ("provisioning: jit", "provisionning: jit", true, "did you mean `provisioning`?"),
-        ("provisioning: jit", "provisioning: jjt", true, "did you mean `jit`?"),
+        (
+            "provisioning: jit",
+            "provisionning: jit",
+            true,
+            "did you mean `provisioning`?",
+        ),
+        (
+            "provisioning: jit",
+            "provisioning: jjt",
+            true,
+            "did you mean `jit`?",
+        ),
         ("    policy:", "    polcy:", true, "did you mean `policy`?"),
-        ("organizations:", "organisations:", true, "did you mean `organizations`?"),
+        (
+            "organizations:",
+            "organisations:",
+            true,
+            "did you mean `organizations`?",
+        ),
         ("seats: 50", "seats: many", true, "seats"),
     ] {
         let text = documents::CONTRACT.replacen(from, to, 1);
@@ -205,9 +372,16 @@ fn mistyped_names_are_answered_with_position_and_suggestion() {
         assert!(error.contains(wanted), "{to}: {error}");
         assert_eq!(error.starts_with("line "), line, "{error}");
     }
-    let error = declarative::read("organizations: [\n").expect_err("broken").to_string();
+    let error = declarative::read("organizations: [\n")
+        .expect_err("broken")
+        .to_string();
     assert!(error.starts_with("line "), "{error}");
-    assert!(declarative::read("# nothing\n\n").unwrap_err().to_string().contains("empty"));
+    assert!(
+        declarative::read("# nothing\n\n")
+            .unwrap_err()
+            .to_string()
+            .contains("empty")
+    );
 }
 
 #[tokio::test]
@@ -216,7 +390,10 @@ async fn a_domain_belongs_to_one_organization() {
     let folder = Folder::new("declarative");
     let both = "organizations:\n  - { id: a, domains: [{ name: one.example, verified: true }] }\n  - { id: b, domains: [{ name: ONE.example, verified: true }] }\n";
     let text = problems(&app.app, both, &folder.0).await;
-    assert!(text.contains("organizations[b].domains[one.example]: is verified by organization a"), "{text}");
+    assert!(
+        text.contains("organizations[b].domains[one.example]: is verified by organization a"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
@@ -241,18 +418,30 @@ async fn metadata_by_address_is_fetched_kept_when_unreachable_and_guarded() {
     let app = TestApp::start().await;
     let folder = Folder::new("declarative");
     let server = documents::serve(idp_metadata("https://idp.example/saml")).await;
-    let text = documents::CONTRACT.replace("metadata_file: idp.xml", &format!("metadata_url: \"{}\"", server.url));
+    let text = documents::CONTRACT.replace(
+        "metadata_file: idp.xml",
+        &format!("metadata_url: \"{}\"", server.url),
+    );
     apply(&app.app, &text, &folder.0).await.unwrap();
     assert!(apply(&app.app, &text, &folder.0).await.unwrap().is_empty());
     server.stop();
     let report = apply(&app.app, &text, &folder.0).await.unwrap();
-    assert!(report.is_empty() && report.to_string().contains("the metadata read before stays"), "{report}");
+    assert!(
+        report.is_empty() && report.to_string().contains("the metadata read before stays"),
+        "{report}"
+    );
 
     let guarded = TestApp::start_with(&[("allow_private_addresses", "false")]).await;
     let server = documents::serve(idp_metadata("https://idp.example/saml")).await;
-    let text = documents::CONTRACT.replace("metadata_file: idp.xml", &format!("metadata_url: \"{}\"", server.url));
+    let text = documents::CONTRACT.replace(
+        "metadata_file: idp.xml",
+        &format!("metadata_url: \"{}\"", server.url),
+    );
     let found = problems(&guarded.app, &text, &folder.0).await;
-    assert!(found.contains("connections[home-okta].saml.metadata_url"), "{found}");
+    assert!(
+        found.contains("connections[home-okta].saml.metadata_url"),
+        "{found}"
+    );
     assert_eq!(server.hits(), 0);
 }
 
@@ -260,10 +449,16 @@ async fn metadata_by_address_is_fetched_kept_when_unreachable_and_guarded() {
 async fn warnings_name_roles_that_no_rule_can_give() {
     let app = TestApp::start().await;
     let folder = documents::folder();
-    let text = documents::CONTRACT.replace("role: { expression: \"contains(groups, 'admin') && 'Admin' || 'Member'\" }", "role: { fixed: member }");
+    let text = documents::CONTRACT.replace(
+        "role: { expression: \"contains(groups, 'admin') && 'Admin' || 'Member'\" }",
+        "role: { fixed: member }",
+    );
     assert_ne!(text, documents::CONTRACT);
     let report = apply(&app.app, &text, &folder.0).await.unwrap().to_string();
-    assert!(report.contains("no role with the exact name `member`; did you mean `Member`?"), "{report}");
+    assert!(
+        report.contains("no role with the exact name `member`; did you mean `Member`?"),
+        "{report}"
+    );
     let text = text.replace("fixed: member", "fixed: Owner");
     let report = apply(&app.app, &text, &folder.0).await.unwrap().to_string();
     assert!(report.contains("`Owner` is an owner role"), "{report}");

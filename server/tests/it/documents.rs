@@ -72,7 +72,10 @@ pub fn folder() -> Folder {
 /// Returns the metadata of an identity provider with a new certificate.
 pub fn idp_metadata(entity_id: &str) -> String {
     let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
-    let certificate = rcgen::CertificateParams::new(Vec::<String>::new()).unwrap().self_signed(&key).unwrap();
+    let certificate = rcgen::CertificateParams::new(Vec::<String>::new())
+        .unwrap()
+        .self_signed(&key)
+        .unwrap();
     let certificate = base64::engine::general_purpose::STANDARD.encode(certificate.der());
     format!(
         r#"<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" entityID="{entity_id}">
@@ -142,10 +145,18 @@ pub async fn serve(body: String) -> Host {
             let mut buffer = [0; 8192];
             let _ = stream.read(&mut buffer).await;
             let text = shared.lock().unwrap().clone();
-            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", text.len());
+            let head = format!(
+                "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                text.len()
+            );
             let _ = stream.write_all(head.as_bytes()).await;
             let _ = stream.write_all(text.as_bytes()).await;
         }
     });
-    Host { url, body, hits, task }
+    Host {
+        url,
+        body,
+        hits,
+        task,
+    }
 }

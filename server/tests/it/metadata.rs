@@ -13,16 +13,23 @@ use crate::documents::{self, idp_metadata};
 
 async fn connection(app: &App) -> ConnectionRecord {
     let id = ConnectionId::new("home-okta");
-    let record: Result<_, StoreError> =
-        app.store.read(|reader| Box::pin(async move { reader.connection(&id).await })).await;
+    let record: Result<_, StoreError> = app
+        .store
+        .read(|reader| Box::pin(async move { reader.connection(&id).await }))
+        .await;
     record.unwrap().unwrap()
 }
 
 async fn with_metadata_url(app: &TestApp, extra: &str) -> documents::Host {
     let host = documents::serve(idp_metadata("https://idp.example/saml")).await;
-    let text = documents::CONTRACT.replace("metadata_file: idp.xml", &format!("metadata_url: \"{}\"{extra}", host.url));
+    let text = documents::CONTRACT.replace(
+        "metadata_file: idp.xml",
+        &format!("metadata_url: \"{}\"{extra}", host.url),
+    );
     let document = declarative::read(&text).unwrap();
-    declarative::apply(&app.app, document, Path::new("/nowhere"), Mode::Write).await.unwrap();
+    declarative::apply(&app.app, document, Path::new("/nowhere"), Mode::Write)
+        .await
+        .unwrap();
     host
 }
 
@@ -30,7 +37,9 @@ async fn refresh(app: &TestApp) -> Result<Outcome, String> {
     let id = ConnectionId::new("home-okta");
     // Past the limit of one reading a minute.
     app.app.world.advance(jiff::SignedDuration::from_secs(61));
-    refresh_on_demand(&app.app, &id).await.map_err(|error| error.to_string())
+    refresh_on_demand(&app.app, &id)
+        .await
+        .map_err(|error| error.to_string())
 }
 
 #[tokio::test]
@@ -42,7 +51,10 @@ async fn a_rolled_certificate_is_taken_over_and_audited() {
         host.set(idp_metadata("https://idp.example/saml"));
         assert_eq!(refresh(&app).await, Ok(Outcome::Changed));
         let after = connection(&app.app).await;
-        assert_ne!(after.protocol_config["signing_certificates"], before.protocol_config["signing_certificates"]);
+        assert_ne!(
+            after.protocol_config["signing_certificates"],
+            before.protocol_config["signing_certificates"]
+        );
         assert_eq!(after.protocol_config["sign_requests"], true, "no setting falls");
         assert_eq!(after.protocol_config["scim"], before.protocol_config["scim"]);
         assert_eq!(after.secrets, before.secrets);
@@ -53,9 +65,15 @@ async fn a_rolled_certificate_is_taken_over_and_audited() {
             .read(|reader| Box::pin(async move { reader.audit(Some(&organization), None, 100).await }))
             .await;
         let rows = rows.unwrap();
-        let row = rows.iter().find(|row| row.event.kind == "connection.metadata_refreshed").expect("an audit row");
+        let row = rows
+            .iter()
+            .find(|row| row.event.kind == "connection.metadata_refreshed")
+            .expect("an audit row");
         assert_eq!(row.event.data["certificates_added"].as_array().unwrap().len(), 1);
-        assert_eq!(row.event.data["certificates_removed"].as_array().unwrap().len(), 1);
+        assert_eq!(
+            row.event.data["certificates_removed"].as_array().unwrap().len(),
+            1
+        );
     })
     .await;
 }
@@ -66,7 +84,8 @@ async fn what_is_not_this_identity_provider_changes_nothing() {
     let host = with_metadata_url(&app, "").await;
     let before = connection(&app.app).await;
     let good = idp_metadata("https://idp.example/saml");
-    let certificate = good.find("<md:KeyDescriptor").unwrap()..good.find("</md:KeyDescriptor>").unwrap() + "</md:KeyDescriptor>".len();
+    let certificate = good.find("<md:KeyDescriptor").unwrap()
+        ..good.find("</md:KeyDescriptor>").unwrap() + "</md:KeyDescriptor>".len();
     let mut without_certificate = good.clone();
     without_certificate.replace_range(certificate, "");
     let ended = good.replace("entityID=", "validUntil=\"2020-01-01T00:00:00Z\" entityID=");
@@ -96,7 +115,9 @@ async fn failed_signatures_cause_one_reading_a_minute_on_all_nodes_together() {
         let second = app.second_node().await;
         // To the beginning of a window, so that the test does not straddle two.
         let now = app.app.world.now().as_second();
-        app.app.world.advance(jiff::SignedDuration::from_secs(60 - now.rem_euclid(60) + 1));
+        app.app
+            .world
+            .advance(jiff::SignedDuration::from_secs(60 - now.rem_euclid(60) + 1));
         let start = host.hits();
         let id = ConnectionId::new("home-okta");
         for _ in 0..10 {
@@ -116,8 +137,13 @@ async fn connections_without_a_metadata_address_are_left_alone() {
     let app = TestApp::start().await;
     let folder = documents::folder();
     let document = declarative::read(documents::CONTRACT).unwrap();
-    declarative::apply(&app.app, document, &folder.0, Mode::Write).await.unwrap();
+    declarative::apply(&app.app, document, &folder.0, Mode::Write)
+        .await
+        .unwrap();
     for id in ["home-okta", "home-google", "nowhere"] {
-        assert_eq!(refresh_on_demand(&app.app, &ConnectionId::new(id)).await.unwrap(), Outcome::Skipped);
+        assert_eq!(
+            refresh_on_demand(&app.app, &ConnectionId::new(id)).await.unwrap(),
+            Outcome::Skipped
+        );
     }
 }

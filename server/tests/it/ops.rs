@@ -38,8 +38,17 @@ async fn metrics_count_requests_by_route() {
     assert!(page.body.contains("route=\"unmatched\""));
     assert!(page.body.contains("provost_http_request_seconds_bucket"));
     assert!(!page.body.contains("hunter2") && !page.body.contains("nowhere"));
-    for gauge in ["provost_jobs_waiting", "provost_jobs_lag_seconds", "provost_events_last", "provost_database_connections"] {
-        assert!(page.body.lines().any(|line| line.starts_with(gauge)), "{gauge} in {}", page.body);
+    for gauge in [
+        "provost_jobs_waiting",
+        "provost_jobs_lag_seconds",
+        "provost_events_last",
+        "provost_database_connections",
+    ] {
+        assert!(
+            page.body.lines().any(|line| line.starts_with(gauge)),
+            "{gauge} in {}",
+            page.body
+        );
     }
 }
 
@@ -61,11 +70,16 @@ async fn metrics_need_the_token_where_one_is_set() {
 #[tokio::test]
 async fn metrics_are_not_shown_through_a_proxy_without_a_token() {
     let behind = TestApp::start_with(&[("public_url", "https://sso.example.com")]).await;
-    assert_eq!(behind.browser().get("/metrics").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(
+        behind.browser().get("/metrics").await.status,
+        StatusCode::NOT_FOUND
+    );
     let app = TestApp::start().await;
     let mut browser = app.browser();
     assert_eq!(browser.get("/metrics").await.status, StatusCode::OK);
-    browser.headers.insert("x-forwarded-for", "203.0.113.9".parse().unwrap());
+    browser
+        .headers
+        .insert("x-forwarded-for", "203.0.113.9".parse().unwrap());
     assert_eq!(browser.get("/metrics").await.status, StatusCode::NOT_FOUND);
 }
 

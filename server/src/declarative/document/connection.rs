@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 
 use provost_kernel::connection::{
-    EmailUpdate, ExistingAccount, MatchStep, NameComparison, OnAmbiguous, OnInactiveMatch, OnLostMatch, OnNoRole,
-    OnNoSeat, Protocol, Provisioning, RoleSync, Settings,
+    EmailUpdate, ExistingAccount, MatchStep, NameComparison, OnAmbiguous, OnInactiveMatch, OnLostMatch,
+    OnNoRole, OnNoSeat, Protocol, Provisioning, RoleSync, Settings,
 };
 use provost_kernel::policy::{OrganizationPolicy, Policy};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{SecretText, is_default, is_false, is_true, yes};
-use crate::connection_config::{ClientAuthentication, IdpInitiated, RequestBinding, ScimOperation, ScimVersion};
+use crate::connection_config::{
+    ClientAuthentication, IdpInitiated, RequestBinding, ScimOperation, ScimVersion,
+};
 
 /// A connection to one identity provider.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -27,7 +27,9 @@ pub(super) fn generate(name: &str, now: Timestamp) -> Result<KeyAndCertificate, 
     let key = KeyPair::generate_for(&PKCS_RSA_SHA256).map_err(failed)?;
     let mut params = CertificateParams::new(Vec::<String>::new()).map_err(failed)?;
     params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, name.chars().take(64).collect::<String>());
+    params
+        .distinguished_name
+        .push(DnType::CommonName, name.chars().take(64).collect::<String>());
     let today = now.to_zoned(TimeZone::UTC);
     let month = u8::try_from(today.month()).unwrap_or(1);
     let year = i32::from(today.year());

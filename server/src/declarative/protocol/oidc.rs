@@ -43,7 +43,10 @@ pub(super) fn resolve(
     ];
     for (name, expression) in expressions {
         if let Some(Err(error)) = expression.as_deref().map(Expression::compile) {
-            context.add(format!("{path}.{name}"), format!("{} (at byte {})", error.message, error.offset));
+            context.add(
+                format!("{path}.{name}"),
+                format!("{} (at byte {})", error.message, error.offset),
+            );
         }
     }
     let clock_skew_seconds = clock_skew(context, path, entry.clock_skew_seconds);
@@ -86,7 +89,10 @@ fn credentials(
     if let Some(pem) = &entry.client_key {
         match PrivatePkcs8KeyDer::from_pem_slice(pem.expose().as_bytes()) {
             Ok(key) => secrets.set(secret::OIDC_CLIENT_KEY, STANDARD.encode(key.secret_pkcs8_der())),
-            Err(_) => context.add(format!("{path}.client_key"), "is not a PKCS#8 private key in PEM form"),
+            Err(_) => context.add(
+                format!("{path}.client_key"),
+                "is not a PKCS#8 private key in PEM form",
+            ),
         }
     }
     let (needed, field) = match entry.client_authentication {
@@ -97,6 +103,9 @@ fn credentials(
         ClientAuthentication::None => return,
     };
     if secrets.get(needed).is_none() {
-        context.add(format!("{path}.{field}"), "is needed for this client_authentication");
+        context.add(
+            format!("{path}.{field}"),
+            "is needed for this client_authentication",
+        );
     }
 }

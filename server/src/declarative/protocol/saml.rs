@@ -11,7 +11,14 @@ use crate::connection_config::{SamlConfig, secret};
 
 /// Fields that may be named in `attributes`.
 const FIELDS: &[&str] = &[
-    "email", "given_name", "family_name", "display_name", "user_name", "groups", "account_id", "permission_profile_id",
+    "email",
+    "given_name",
+    "family_name",
+    "display_name",
+    "user_name",
+    "groups",
+    "account_id",
+    "permission_profile_id",
 ];
 
 /// What is known of the identity provider.
@@ -38,8 +45,15 @@ pub(super) async fn resolve(
     let before = context.problems.len();
     let provider = provider(context, path, entry, old).await?;
     check_provider(context, path, &provider);
-    for name in entry.attributes.keys().filter(|name| !FIELDS.contains(&name.as_str())) {
-        context.add(format!("{path}.attributes.{name}"), format!("is not one of: {}", FIELDS.join(", ")));
+    for name in entry
+        .attributes
+        .keys()
+        .filter(|name| !FIELDS.contains(&name.as_str()))
+    {
+        context.add(
+            format!("{path}.attributes.{name}"),
+            format!("is not one of: {}", FIELDS.join(", ")),
+        );
     }
     let clock_skew_seconds = clock_skew(context, path, entry.clock_skew_seconds);
     if let Some(old) = old.filter(|old| old.idp_entity_id != provider.entity_id) {
@@ -85,7 +99,14 @@ pub(super) async fn resolve(
 /// Keeps the time of the earlier reading when nothing else changed, so that applying again changes nothing.
 fn keep_read_time(config: SamlConfig, old: Option<&SamlConfig>) -> SamlConfig {
     match old {
-        Some(old) if (SamlConfig { metadata_read_at: old.metadata_read_at, ..config.clone() }) == *old => old.clone(),
+        Some(old)
+            if (SamlConfig {
+                metadata_read_at: old.metadata_read_at,
+                ..config.clone()
+            }) == *old =>
+        {
+            old.clone()
+        }
         Some(_) | None => config,
     }
 }
@@ -96,7 +117,8 @@ async fn provider(
     entry: &SamlEntry,
     old: Option<&SamlConfig>,
 ) -> Option<Provider> {
-    let has_fields = entry.sso_url.is_some() || entry.sso_post_url.is_some() || !entry.certificates.is_empty();
+    let has_fields =
+        entry.sso_url.is_some() || entry.sso_post_url.is_some() || !entry.certificates.is_empty();
     match (&entry.metadata_file, &entry.metadata_url, has_fields) {
         (Some(file), None, false) => {
             let file_path = context.folder.join(file);
@@ -114,11 +136,17 @@ async fn provider(
         (None, Some(url), false) => fetched(context, &format!("{path}.metadata_url"), url, entry, old).await,
         (None, None, true) => from_fields(context, path, entry),
         (None, None, false) => {
-            context.add(path, "needs metadata_file, metadata_url, or entity_id with sso_url and certificates");
+            context.add(
+                path,
+                "needs metadata_file, metadata_url, or entity_id with sso_url and certificates",
+            );
             None
         }
         (Some(_), Some(_), _) | (_, Some(_), true) | (Some(_), _, true) => {
-            context.add(path, "says the identity provider twice: metadata_file, metadata_url or fields, one of the three");
+            context.add(
+                path,
+                "says the identity provider twice: metadata_file, metadata_url or fields, one of the three",
+            );
             None
         }
     }
@@ -131,14 +159,21 @@ async fn fetched(
     entry: &SamlEntry,
     old: Option<&SamlConfig>,
 ) -> Option<Provider> {
-    let reason = match context.app.outbound.get(url, reqwest::header::HeaderMap::new()).await {
+    let reason = match context
+        .app
+        .outbound
+        .get(url, reqwest::header::HeaderMap::new())
+        .await
+    {
         Ok(answer) if answer.is_success() => return from_metadata(context, path, &answer.body, entry),
         Ok(answer) => format!("answered with status {}", answer.status),
         Err(error) => error.to_string(),
     };
     // What was read before still holds: an identity provider that is down must not hinder other changes.
     if let Some(old) = old.filter(|old| old.metadata_url.as_deref() == Some(url)) {
-        context.report.warn(path, format!("{reason}; the metadata read before stays"));
+        context
+            .report
+            .warn(path, format!("{reason}; the metadata read before stays"));
         return Some(stored_provider(old));
     }
     context.add(path, reason);
@@ -174,14 +209,18 @@ fn from_metadata(context: &mut Context<'_>, path: &str, bytes: &[u8], entry: &Sa
     // Addresses of single logout may be given beside metadata that lacks them.
     provider.slo_redirect_url = provider.slo_redirect_url.or_else(|| entry.slo_url.clone());
     provider.slo_post_url = provider.slo_post_url.or_else(|| entry.slo_post_url.clone());
-    provider.slo_response_url = provider.slo_response_url.or_else(|| entry.slo_response_url.clone());
+    provider.slo_response_url = provider
+        .slo_response_url
+        .or_else(|| entry.slo_response_url.clone());
     Some(provider)
 }
 
 /// Returns what metadata says of the identity provider.
 fn described(metadata: &IdpMetadata) -> Provider {
     let response = |endpoint: &Option<provost_saml::metadata::Endpoint>| {
-        endpoint.as_ref().and_then(|endpoint| endpoint.response_location.clone())
+        endpoint
+            .as_ref()
+            .and_then(|endpoint| endpoint.response_location.clone())
     };
     let location = |endpoint: &Option<provost_saml::metadata::Endpoint>| {
         endpoint.as_ref().map(|endpoint| endpoint.location.clone())
@@ -193,14 +232,21 @@ fn described(metadata: &IdpMetadata) -> Provider {
         slo_redirect_url: location(&metadata.slo_redirect),
         slo_post_url: location(&metadata.slo_post),
         slo_response_url: response(&metadata.slo_redirect).or_else(|| response(&metadata.slo_post)),
-        certificates: metadata.signing_certificates.iter().map(Certificate::to_base64).collect(),
+        certificates: metadata
+            .signing_certificates
+            .iter()
+            .map(Certificate::to_base64)
+            .collect(),
         wants_signed_requests: metadata.want_authn_requests_signed,
     }
 }
 
 fn from_fields(context: &mut Context<'_>, path: &str, entry: &SamlEntry) -> Option<Provider> {
     let Some(entity_id) = entry.entity_id.clone().filter(|id| !id.is_empty()) else {
-        context.add(format!("{path}.entity_id"), "is needed where there is no metadata");
+        context.add(
+            format!("{path}.entity_id"),
+            "is needed where there is no metadata",
+        );
         return None;
     };
     let mut certificates = Vec::new();
@@ -224,7 +270,10 @@ fn from_fields(context: &mut Context<'_>, path: &str, entry: &SamlEntry) -> Opti
 
 fn check_provider(context: &mut Context<'_>, path: &str, provider: &Provider) {
     if provider.sso_redirect_url.is_none() && provider.sso_post_url.is_none() {
-        context.add(format!("{path}.sso_url"), "is missing: there is no single sign-on address");
+        context.add(
+            format!("{path}.sso_url"),
+            "is missing: there is no single sign-on address",
+        );
     }
     let urls = [
         ("sso_url", &provider.sso_redirect_url),
@@ -240,7 +289,10 @@ fn check_provider(context: &mut Context<'_>, path: &str, provider: &Provider) {
     }
     if provider.certificates.is_empty() {
         // Nothing could ever be verified: there is no way to accept unsigned answers.
-        context.add(format!("{path}.certificates"), "is missing: nothing could be verified without a certificate");
+        context.add(
+            format!("{path}.certificates"),
+            "is missing: nothing could be verified without a certificate",
+        );
     }
     let now = context.app.world.now();
     for (position, text) in provider.certificates.iter().enumerate() {
@@ -255,7 +307,10 @@ fn check_provider(context: &mut Context<'_>, path: &str, provider: &Provider) {
         if let Err(error) = VerifyingKey::from_certificate(&certificate) {
             context.add(place, error.to_string());
         } else if certificate.not_after() < now {
-            context.report.warn(place, format!("the certificate ended at {}", certificate.not_after()));
+            context.report.warn(
+                place,
+                format!("the certificate ended at {}", certificate.not_after()),
+            );
         }
     }
 }
@@ -271,9 +326,18 @@ fn our_certificates(
     let has_keys =
         secrets.get(secret::SAML_SIGNING_KEY).is_some() && secrets.get(secret::SAML_DECRYPTION_KEY).is_some();
     if let Some(old) = old.filter(|_| has_keys) {
-        return Some((old.sp_signing_certificate.clone(), old.sp_encryption_certificate.clone()));
+        return Some((
+            old.sp_signing_certificate.clone(),
+            old.sp_encryption_certificate.clone(),
+        ));
     }
-    let name = context.app.config.public_url.host_str().unwrap_or("provost").to_owned();
+    let name = context
+        .app
+        .config
+        .public_url
+        .host_str()
+        .unwrap_or("provost")
+        .to_owned();
     let made = keys::generate(&name, now).and_then(|signing| Ok((signing, keys::generate(&name, now)?)));
     match made {
         Ok((signing, encryption)) => {
@@ -295,7 +359,9 @@ pub fn refreshed(old: &SamlConfig, metadata: &IdpMetadata, now: Timestamp) -> Op
         return None;
     }
     let provider = described(metadata);
-    if provider.certificates.is_empty() || (provider.sso_redirect_url.is_none() && provider.sso_post_url.is_none()) {
+    if provider.certificates.is_empty()
+        || (provider.sso_redirect_url.is_none() && provider.sso_post_url.is_none())
+    {
         return None;
     }
     Some(SamlConfig {

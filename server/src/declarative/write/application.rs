@@ -43,7 +43,10 @@ impl Run<'_> {
         for id in organizations.iter().flatten() {
             if self.tx.organization(id).await?.is_none() {
                 unknown = true;
-                self.add(format!("{path}.organizations"), format!("names organization {id}, which does not exist"));
+                self.add(
+                    format!("{path}.organizations"),
+                    format!("names organization {id}, which does not exist"),
+                );
             }
         }
         let Ok(document) = serde_json::to_value(&config) else {
@@ -70,11 +73,18 @@ impl Run<'_> {
         let what = format!("application {}", record.client_id);
         match stored {
             None => {
-                self.audit("application.created", None, None, json!({ "client_id": record.client_id, "config": after.clone() }));
+                self.audit(
+                    "application.created",
+                    None,
+                    None,
+                    json!({ "client_id": record.client_id, "config": after.clone() }),
+                );
                 let mut shown = after;
                 if let Some(members) = shown.as_object_mut() {
                     // Switches at their defaults say nothing.
-                    members.retain(|name, value| !value.is_boolean() || *value != Value::Bool(name == "offline_access"));
+                    members.retain(|name, value| {
+                        !value.is_boolean() || *value != Value::Bool(name == "offline_access")
+                    });
                 }
                 self.report.created(what, diff::new_fields(&shown));
             }
@@ -98,12 +108,22 @@ impl Run<'_> {
 
     /// Deletes applications that the document does not mention.
     pub(super) async fn prune_applications(&mut self) -> Result<(), ApplyError> {
-        let kept: BTreeSet<&str> =
-            self.prepared.document.applications.iter().map(|entry| entry.client_id.as_str()).collect();
+        let kept: BTreeSet<&str> = self
+            .prepared
+            .document
+            .applications
+            .iter()
+            .map(|entry| entry.client_id.as_str())
+            .collect();
         for record in self.tx.applications().await? {
             if !kept.contains(record.client_id.as_str()) {
                 self.tx.delete_application(&record.client_id).await?;
-                self.audit("application.deleted", None, None, json!({ "client_id": record.client_id }));
+                self.audit(
+                    "application.deleted",
+                    None,
+                    None,
+                    json!({ "client_id": record.client_id }),
+                );
                 self.report.deleted(format!("application {}", record.client_id));
             }
         }

@@ -26,7 +26,11 @@ const STATUS: &str = "active";
 
 impl Run<'_> {
     /// Writes one connection.
-    pub(super) async fn connection(&mut self, entry: &ConnectionEntry, resolved: &Resolved) -> Result<(), ApplyError> {
+    pub(super) async fn connection(
+        &mut self,
+        entry: &ConnectionEntry,
+        resolved: &Resolved,
+    ) -> Result<(), ApplyError> {
         let path = format!("connections[{}]", entry.id);
         let before = self.problems.len();
         let wanted = &resolved.connection;
@@ -51,7 +55,9 @@ impl Run<'_> {
         };
         let status = stored.as_ref().map_or(STATUS, |old| old.status.as_str());
         let now = self.prepared.now;
-        self.tx.put_connection(wanted, &config, &resolved.secrets, status, now).await?;
+        self.tx
+            .put_connection(wanted, &config, &resolved.secrets, status, now)
+            .await?;
         let tokens = entry.scim.as_ref().map_or(&[][..], |scim| scim.tokens.as_slice());
         fields.extend(self.tokens(&path, &wanted.id, tokens).await?);
         let owner = owner(wanted).cloned();
@@ -60,7 +66,12 @@ impl Run<'_> {
             self.audit("connection.created", owner.as_ref(), Some(&wanted.id), after);
             self.report.created(what, fields);
         } else if !fields.is_empty() {
-            self.audit("connection.updated", owner.as_ref(), Some(&wanted.id), json!({ "fields": fields }));
+            self.audit(
+                "connection.updated",
+                owner.as_ref(),
+                Some(&wanted.id),
+                json!({ "fields": fields }),
+            );
             self.report.changed(what, fields);
         }
         Ok(())
@@ -68,7 +79,11 @@ impl Run<'_> {
 
     /// Checks that everything named exists and that each domain is verified by an organization in reach (R-111, C-15).
     async fn check_reach(&mut self, path: &str, connection: &Connection) -> Result<(), ApplyError> {
-        if let Scope::Organization { organization, shared_with } = &connection.scope {
+        if let Scope::Organization {
+            organization,
+            shared_with,
+        } = &connection.scope
+        {
             for id in std::iter::once(organization).chain(shared_with) {
                 if self.tx.organization(id).await?.is_none() {
                     self.add(path, format!("names organization {id}, which does not exist"));
@@ -85,8 +100,14 @@ impl Run<'_> {
             let place = format!("{path}.domains[{domain}]");
             match self.tx.verified_domain(domain).await? {
                 Some(record) if connection.reaches(&record.organization) => {}
-                Some(_) => self.add(place, "is verified by an organization that this connection does not serve"),
-                None => self.add(place, "is not a verified domain of any organization: add it there with verified: true"),
+                Some(_) => self.add(
+                    place,
+                    "is verified by an organization that this connection does not serve",
+                ),
+                None => self.add(
+                    place,
+                    "is not a verified domain of any organization: add it there with verified: true",
+                ),
             }
         }
         Ok(())
@@ -96,14 +117,22 @@ impl Run<'_> {
     async fn check_policies(&mut self, path: &str, connection: &Connection) -> Result<(), ApplyError> {
         if let Err(errors) = InForce::compile(connection.clone()) {
             for error in errors {
-                let position = if error.offset > 0 { format!(" (at byte {})", error.offset) } else { String::new() };
-                self.add(format!("{path}.{}", error.path), format!("{}{position}", error.message));
+                let position = if error.offset > 0 {
+                    format!(" (at byte {})", error.offset)
+                } else {
+                    String::new()
+                };
+                self.add(
+                    format!("{path}.{}", error.path),
+                    format!("{}{position}", error.message),
+                );
             }
             return Ok(());
         }
         let default = connection.policy.as_ref().and_then(|policy| policy.role.as_ref());
         if let (Some(rule), Some(organization)) = (default, owner(connection)) {
-            self.check_roles(&format!("{path}.policy.role"), organization, rule).await?;
+            self.check_roles(&format!("{path}.policy.role"), organization, rule)
+                .await?;
         }
         for policy in &connection.organization_policies {
             if let Some(rule) = &policy.role {
@@ -111,7 +140,10 @@ impl Run<'_> {
                 self.check_roles(&place, &policy.organization, rule).await?;
             }
         }
-        if connection.policy.as_ref().is_none_or(|policy| policy.organization.is_none())
+        if connection
+            .policy
+            .as_ref()
+            .is_none_or(|policy| policy.organization.is_none())
             && connection.scope == Scope::Instance
         {
             self.report.warn(
@@ -123,22 +155,36 @@ impl Run<'_> {
     }
 
     /// Warns about role names that an organization does not have, or that no rule may give.
-    async fn check_roles(&mut self, path: &str, organization: &OrganizationId, source: &RoleRule) -> Result<(), ApplyError> {
+    async fn check_roles(
+        &mut self,
+        path: &str,
+        organization: &OrganizationId,
+        source: &RoleRule,
+    ) -> Result<(), ApplyError> {
         let roles = self.tx.roles(organization).await?;
         let names: Vec<&str> = match source {
             RoleRule::Fixed(name) => vec![name.as_str()],
-            RoleRule::Groups(rows) => rows.iter().flat_map(|row| row.roles.iter().map(String::as_str)).collect(),
+            RoleRule::Groups(rows) => rows
+                .iter()
+                .flat_map(|row| row.roles.iter().map(String::as_str))
+                .collect(),
             RoleRule::Expression(_) => Vec::new(),
         };
         for name in names {
             match roles.iter().find(|role| role.name == name) {
                 None => {
                     let near = nearest(name, roles.iter().map(|role| role.name.as_str()));
-                    let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-                    self.report.warn(path, format!("organization {organization} has no role with the exact name `{name}`{hint}"));
+                    let hint = near
+                        .map(|near| format!("; did you mean `{near}`?"))
+                        .unwrap_or_default();
+                    self.report.warn(
+                        path,
+                        format!("organization {organization} has no role with the exact name `{name}`{hint}"),
+                    );
                 }
                 Some(role) if role.owner => {
-                    self.report.warn(path, format!("`{name}` is an owner role: no rule ever grants it"));
+                    self.report
+                        .warn(path, format!("`{name}` is an owner role: no rule ever grants it"));
                 }
                 Some(_) => {}
             }
@@ -147,7 +193,12 @@ impl Run<'_> {
     }
 
     /// Keeps new tokens; one with a known label replaces the earlier token of that label.
-    async fn tokens(&mut self, path: &str, id: &ConnectionId, wanted: &[ScimToken]) -> Result<Vec<String>, ApplyError> {
+    async fn tokens(
+        &mut self,
+        path: &str,
+        id: &ConnectionId,
+        wanted: &[ScimToken],
+    ) -> Result<Vec<String>, ApplyError> {
         let mut lines = Vec::new();
         let now = self.prepared.now;
         let live: Vec<TokenRecord> = self
@@ -161,19 +212,28 @@ impl Run<'_> {
             let known: Vec<&TokenRecord> = live.iter().filter(|record| record.label == token.label).collect();
             let Some(secret) = &token.token else {
                 if known.is_empty() {
-                    self.add(format!("{path}.scim.tokens[{}]", token.label), "token is missing, and none is stored");
+                    self.add(
+                        format!("{path}.scim.tokens[{}]", token.label),
+                        "token is missing, and none is stored",
+                    );
                 }
                 continue;
             };
             let digest = digest_of(secret.expose());
             if let Some(record) = self.tx.token_by_digest(&digest, now).await? {
                 if record.connection.as_ref() != Some(id) || record.label != token.label {
-                    self.add(format!("{path}.scim.tokens[{}]", token.label), "this token is in use elsewhere");
+                    self.add(
+                        format!("{path}.scim.tokens[{}]", token.label),
+                        "this token is in use elsewhere",
+                    );
                 }
                 continue;
             }
             if self.tx.has_token(&digest).await? {
-                self.add(format!("{path}.scim.tokens[{}]", token.label), "this token was revoked; make a new one");
+                self.add(
+                    format!("{path}.scim.tokens[{}]", token.label),
+                    "this token was revoked; make a new one",
+                );
                 continue;
             }
             for record in known {
@@ -195,7 +255,10 @@ impl Run<'_> {
             lines.push(format!("scim.tokens.{}: (new token)", token.label));
         }
         if self.prepared.document.prune {
-            for record in live.iter().filter(|record| wanted.iter().all(|token| token.label != record.label)) {
+            for record in live
+                .iter()
+                .filter(|record| wanted.iter().all(|token| token.label != record.label))
+            {
                 self.tx.revoke_token(&record.id, now).await?;
                 lines.push(format!("scim.tokens.{}: revoked", record.label));
             }
@@ -205,13 +268,22 @@ impl Run<'_> {
 
     /// Deletes connections that the document does not mention.
     pub(super) async fn prune_connections(&mut self) -> Result<(), ApplyError> {
-        let kept: BTreeSet<&str> = self.prepared.document.connections.iter().map(|entry| entry.id.as_str()).collect();
+        let kept: BTreeSet<&str> = self
+            .prepared
+            .document
+            .connections
+            .iter()
+            .map(|entry| entry.id.as_str())
+            .collect();
         let mut after: Option<ConnectionId> = None;
         loop {
             let page = self.tx.connections(after.as_ref(), 100).await?;
             let Some(last) = page.last() else { return Ok(()) };
             after = Some(last.connection.id.clone());
-            for record in page.iter().filter(|record| !kept.contains(record.connection.id.as_str())) {
+            for record in page
+                .iter()
+                .filter(|record| !kept.contains(record.connection.id.as_str()))
+            {
                 let id = &record.connection.id;
                 match self.tx.delete_connection(id).await {
                     Ok(_) => {
@@ -232,7 +304,11 @@ impl Run<'_> {
 
 /// Shows a new connection as the file would: what is not a default.
 fn new_lines(resolved: &Resolved) -> Vec<String> {
-    let entry = connection_entry(&resolved.connection, resolved.config.clone(), resolved.scim.clone());
+    let entry = connection_entry(
+        &resolved.connection,
+        resolved.config.clone(),
+        resolved.scim.clone(),
+    );
     let mut shown = serde_json::to_value(entry).unwrap_or_default();
     if let Some(members) = shown.as_object_mut() {
         members.remove("id");
@@ -256,11 +332,19 @@ fn owner(connection: &Connection) -> Option<&OrganizationId> {
 fn view(connection: &Connection, config: &Value) -> Value {
     let mut view = serde_json::to_value(connection).unwrap_or_default();
     let mut config = config.clone();
-    let protocol = config.get("protocol").and_then(Value::as_str).unwrap_or("config").to_owned();
+    let protocol = config
+        .get("protocol")
+        .and_then(Value::as_str)
+        .unwrap_or("config")
+        .to_owned();
     if let Some(members) = config.as_object_mut() {
         members.remove("protocol");
         members.remove("metadata_read_at");
-        for name in ["signing_certificates", "sp_signing_certificate", "sp_encryption_certificate"] {
+        for name in [
+            "signing_certificates",
+            "sp_signing_certificate",
+            "sp_encryption_certificate",
+        ] {
             if let Some(value) = members.get_mut(name) {
                 *value = fingerprints(value);
             }
@@ -283,7 +367,10 @@ fn fingerprints(value: &Value) -> Value {
     match value {
         Value::String(text) => Certificate::from_base64(text).map_or(Value::Null, |certificate| {
             let short: String = certificate.fingerprint_sha256().chars().take(23).collect();
-            Value::String(format!("certificate {short}… until {}", certificate.not_after().strftime("%Y-%m-%d")))
+            Value::String(format!(
+                "certificate {short}… until {}",
+                certificate.not_after().strftime("%Y-%m-%d")
+            ))
         }),
         Value::Array(entries) => Value::Array(entries.iter().map(fingerprints).collect()),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => value.clone(),

@@ -36,22 +36,28 @@ impl Run<'_> {
             roles_per_member: entry.roles_per_member,
         };
         let old = stored.as_ref();
-        let roles = merged(roles(entry), old.map(|old| old.roles.as_slice()), prune, |role| role.id.as_str().to_owned());
+        let roles = merged(roles(entry), old.map(|old| old.roles.as_slice()), prune, |role| {
+            role.id.as_str().to_owned()
+        });
         let workspaces = merged(
             workspaces(entry),
             old.map(|old| old.workspaces.as_slice()),
             prune,
             |workspace| workspace.id.as_str().to_owned(),
         );
-        let licenses = merged(licenses(entry), old.map(|old| old.licenses.as_slice()), prune, |license| {
-            license.id.as_str().to_owned()
-        });
+        let licenses = merged(
+            licenses(entry),
+            old.map(|old| old.licenses.as_slice()),
+            prune,
+            |license| license.id.as_str().to_owned(),
+        );
         let settings = old.map_or_else(|| json!({}), |old| old.settings.clone());
         let after = view(&organization, &roles, &workspaces, &licenses);
         let fields = match old {
-            Some(old) => {
-                diff::fields(&view(&old.organization, &old.roles, &old.workspaces, &old.licenses), &after)
-            }
+            Some(old) => diff::fields(
+                &view(&old.organization, &old.roles, &old.workspaces, &old.licenses),
+                &after,
+            ),
             None => diff::new_fields(&after),
         };
         if old.is_none() || !fields.is_empty() {
@@ -65,7 +71,9 @@ impl Run<'_> {
                 self.in_use(&path, outcome)?;
             }
         }
-        let domains = self.domains(&path, &id, entry, old.map_or(&[], |old| old.domains.as_slice())).await?;
+        let domains = self
+            .domains(&path, &id, entry, old.map_or(&[], |old| old.domains.as_slice()))
+            .await?;
         let mut fields = fields;
         fields.extend(domains);
         let what = format!("organization {id}");
@@ -73,7 +81,12 @@ impl Run<'_> {
             self.audit("organization.created", Some(&id), None, after);
             self.report.created(what, fields);
         } else if !fields.is_empty() {
-            self.audit("organization.updated", Some(&id), None, json!({ "fields": fields }));
+            self.audit(
+                "organization.updated",
+                Some(&id),
+                None,
+                json!({ "fields": fields }),
+            );
             self.report.changed(what, fields);
         }
         Ok(())
@@ -84,9 +97,15 @@ impl Run<'_> {
         match outcome {
             Err(StoreError::Conflict(name)) => {
                 let what = match name.as_str() {
-                    "role_in_use" => "a role that is not in the file is held by members, so it cannot be pruned",
-                    "workspace_in_use" => "a workspace that is not in the file is held by members, so it cannot be pruned",
-                    "license_in_use" => "a license that is not in the file is held by members, so it cannot be pruned",
+                    "role_in_use" => {
+                        "a role that is not in the file is held by members, so it cannot be pruned"
+                    }
+                    "workspace_in_use" => {
+                        "a workspace that is not in the file is held by members, so it cannot be pruned"
+                    }
+                    "license_in_use" => {
+                        "a license that is not in the file is held by members, so it cannot be pruned"
+                    }
                     _ => return Err(StoreError::Conflict(name).into()),
                 };
                 self.add(path, what);
@@ -97,13 +116,21 @@ impl Run<'_> {
     }
 
     async fn stored_organization(&mut self, id: &OrganizationId) -> Result<Option<Stored>, ApplyError> {
-        let Some(record) = self.tx.organization(id).await? else { return Ok(None) };
+        let Some(record) = self.tx.organization(id).await? else {
+            return Ok(None);
+        };
         Ok(Some(Stored {
             organization: record.organization,
             settings: record.settings,
             roles: self.tx.roles(id).await?,
             workspaces: self.tx.workspaces(id).await?,
-            licenses: self.tx.licenses(id).await?.into_iter().map(|(license, _)| license).collect(),
+            licenses: self
+                .tx
+                .licenses(id)
+                .await?
+                .into_iter()
+                .map(|(license, _)| license)
+                .collect(),
             domains: self.tx.domains(id).await?,
         }))
     }
@@ -125,7 +152,11 @@ impl Run<'_> {
             if stored.is_some() && (is_verified || !wanted.verified) {
                 continue;
             }
-            let owner = self.tx.verified_domain(&name).await?.map(|domain| domain.organization);
+            let owner = self
+                .tx
+                .verified_domain(&name)
+                .await?
+                .map(|domain| domain.organization);
             if let Some(owner) = owner.filter(|owner| wanted.verified && owner != id) {
                 self.add(
                     format!("{path}.domains[{name}]"),
@@ -148,8 +179,11 @@ impl Run<'_> {
             });
         }
         if self.prepared.document.prune {
-            let kept: BTreeSet<String> =
-                entry.domains.iter().map(|domain| domain.name.to_ascii_lowercase()).collect();
+            let kept: BTreeSet<String> = entry
+                .domains
+                .iter()
+                .map(|domain| domain.name.to_ascii_lowercase())
+                .collect();
             for domain in old.iter().filter(|domain| !kept.contains(&domain.name)) {
                 self.tx.delete_domain(id, &domain.name).await?;
                 lines.push(format!("domains.{}: removed", domain.name));
@@ -160,14 +194,22 @@ impl Run<'_> {
 
     /// Deletes organizations that the document does not mention.
     pub(super) async fn prune_organizations(&mut self) -> Result<(), ApplyError> {
-        let kept: BTreeSet<&str> =
-            self.prepared.document.organizations.iter().map(|entry| entry.id.as_str()).collect();
+        let kept: BTreeSet<&str> = self
+            .prepared
+            .document
+            .organizations
+            .iter()
+            .map(|entry| entry.id.as_str())
+            .collect();
         let mut after: Option<OrganizationId> = None;
         loop {
             let page = self.tx.organizations(after.as_ref(), 200).await?;
             let Some(last) = page.last() else { return Ok(()) };
             after = Some(last.organization.id.clone());
-            for record in page.iter().filter(|record| !kept.contains(record.organization.id.as_str())) {
+            for record in page
+                .iter()
+                .filter(|record| !kept.contains(record.organization.id.as_str()))
+            {
                 let id = &record.organization.id;
                 match self.tx.delete_organization(id).await {
                     Ok(_) => {
@@ -190,7 +232,13 @@ fn merged<T: Clone>(wanted: Vec<T>, stored: Option<&[T]>, prune: bool, key: impl
     let mut merged = wanted;
     if !prune {
         let known: BTreeSet<String> = merged.iter().map(&key).collect();
-        merged.extend(stored.unwrap_or_default().iter().filter(|entry| !known.contains(&key(entry))).cloned());
+        merged.extend(
+            stored
+                .unwrap_or_default()
+                .iter()
+                .filter(|entry| !known.contains(&key(entry)))
+                .cloned(),
+        );
     }
     merged
 }
@@ -225,10 +273,22 @@ fn workspaces(entry: &OrganizationEntry) -> Vec<Workspace> {
 }
 
 fn licenses(entry: &OrganizationEntry) -> Vec<License> {
-    entry.licenses.iter().map(|license| License { id: LicenseId::new(&license.id), seats: license.seats }).collect()
+    entry
+        .licenses
+        .iter()
+        .map(|license| License {
+            id: LicenseId::new(&license.id),
+            seats: license.seats,
+        })
+        .collect()
 }
 
-fn view(organization: &Organization, roles: &[Role], workspaces: &[Workspace], licenses: &[License]) -> Value {
+fn view(
+    organization: &Organization,
+    roles: &[Role],
+    workspaces: &[Workspace],
+    licenses: &[License],
+) -> Value {
     json!({
         "name": organization.name,
         "roles_per_member": organization.roles_per_member,

@@ -7,7 +7,9 @@ use provost_kernel::facts::Facts;
 use provost_kernel::id::{AccountId, ConnectionId, LicenseId, OrganizationId, RoleId, WorkspaceId};
 use provost_kernel::mapping::InForce;
 use provost_kernel::plan::{Change, Decision, ProfilePatch, Verdict};
-use provost_kernel::provision::{self, Action, Actor, DesiredMembership, NewAccount, Request, WorkspacesWanted};
+use provost_kernel::provision::{
+    self, Action, Actor, DesiredMembership, NewAccount, Request, WorkspacesWanted,
+};
 
 use super::super::check::user_path;
 use super::super::document::{MembershipEntry, UserEntry, WorkspacesEntry};
@@ -19,13 +21,21 @@ impl Run<'_> {
     /// Writes one user.
     pub(super) async fn user(&mut self, position: usize, entry: &UserEntry) -> Result<(), ApplyError> {
         let path = user_path(entry);
-        let Ok(email) = Email::parse(&entry.email) else { return Ok(()) };
+        let Ok(email) = Email::parse(&entry.email) else {
+            return Ok(());
+        };
         let authentication = match &entry.connection {
             None => Authentication::Standard,
-            Some(id) => Authentication::Sso { connection: ConnectionId::new(id) },
+            Some(id) => Authentication::Sso {
+                connection: ConnectionId::new(id),
+            },
         };
-        let Some(memberships) = self.desired(&path, &entry.memberships).await? else { return Ok(()) };
-        let Some(in_force) = self.in_force(&path, &authentication).await? else { return Ok(()) };
+        let Some(memberships) = self.desired(&path, &entry.memberships).await? else {
+            return Ok(());
+        };
+        let Some(in_force) = self.in_force(&path, &authentication).await? else {
+            return Ok(());
+        };
         let found = self.tx.accounts_by_email(&email).await?;
         let existing = found
             .into_iter()
@@ -35,8 +45,14 @@ impl Run<'_> {
         let account = match existing {
             None => {
                 let account = new_account(entry, email, authentication, memberships);
-                let Some(created) =
-                    self.decide(&path, Action::CreateAccount(Box::new(account)), in_force.as_ref(), &mut lines).await?
+                let Some(created) = self
+                    .decide(
+                        &path,
+                        Action::CreateAccount(Box::new(account)),
+                        in_force.as_ref(),
+                        &mut lines,
+                    )
+                    .await?
                 else {
                     return Ok(());
                 };
@@ -45,19 +61,25 @@ impl Run<'_> {
             Some(account) => {
                 let id = account.id.clone();
                 if let Some(set) = patch(entry, &account) {
-                    let action = Action::UpdateProfile { account: id.clone(), set: Box::new(set) };
+                    let action = Action::UpdateProfile {
+                        account: id.clone(),
+                        set: Box::new(set),
+                    };
                     self.decide(&path, action, in_force.as_ref(), &mut lines).await?;
                 }
-                let action = Action::SetMemberships { account: id.clone(), memberships };
+                let action = Action::SetMemberships {
+                    account: id.clone(),
+                    memberships,
+                };
                 self.decide(&path, action, in_force.as_ref(), &mut lines).await?;
                 id
             }
         };
         self.password(position, entry, &account, &mut lines).await?;
-        let what = entry
-            .connection
-            .as_ref()
-            .map_or_else(|| format!("user {}", entry.email), |connection| format!("user {} at {connection}", entry.email));
+        let what = entry.connection.as_ref().map_or_else(
+            || format!("user {}", entry.email),
+            |connection| format!("user {} at {connection}", entry.email),
+        );
         if is_new {
             self.report.created(what, lines);
         } else {
@@ -74,14 +96,21 @@ impl Run<'_> {
         in_force: Option<&InForce>,
         lines: &mut Vec<String>,
     ) -> Result<Option<AccountId>, ApplyError> {
-        let request = Request { actor: Actor::File, action };
+        let request = Request {
+            actor: Actor::File,
+            action,
+        };
         let facts: Facts = self.tx.facts(&provision::need(&request)).await?;
         let fresh = self.fresh()?;
         let decision = provision::decide(&request, &facts, in_force, &fresh, self.prepared.now);
         match &decision.verdict {
             Verdict::Refused(denial) => {
                 let why = explain::sentence(&decision.trace);
-                let why = if why.is_empty() { denial.code().to_owned() } else { why };
+                let why = if why.is_empty() {
+                    denial.code().to_owned()
+                } else {
+                    why
+                };
                 self.add(path, format!("{why} ({})", denial.code()));
                 Ok(None)
             }
@@ -108,8 +137,17 @@ impl Run<'_> {
             (None, Some(Some(hash))) if stored.is_none() => hash.clone(),
             _ => return Ok(()),
         };
-        self.tx.set_password_hash(account, &wanted, self.prepared.now).await?;
-        lines.push(if stored.is_some() { "password: (secret) → (another secret)" } else { "password: (set)" }.to_owned());
+        self.tx
+            .set_password_hash(account, &wanted, self.prepared.now)
+            .await?;
+        lines.push(
+            if stored.is_some() {
+                "password: (secret) → (another secret)"
+            } else {
+                "password: (set)"
+            }
+            .to_owned(),
+        );
         Ok(())
     }
 
@@ -119,15 +157,23 @@ impl Run<'_> {
         path: &str,
         authentication: &Authentication,
     ) -> Result<Option<Option<InForce>>, ApplyError> {
-        let Authentication::Sso { connection } = authentication else { return Ok(Some(None)) };
+        let Authentication::Sso { connection } = authentication else {
+            return Ok(Some(None));
+        };
         let Some(record) = self.tx.connection(connection).await? else {
-            self.add(path, format!("names connection {connection}, which does not exist"));
+            self.add(
+                path,
+                format!("names connection {connection}, which does not exist"),
+            );
             return Ok(None);
         };
         if let Ok(in_force) = InForce::compile(record.connection) {
             return Ok(Some(Some(in_force)));
         }
-        self.add(path, format!("the policies of connection {connection} do not compile"));
+        self.add(
+            path,
+            format!("the policies of connection {connection} do not compile"),
+        );
         Ok(None)
     }
 
@@ -151,7 +197,10 @@ impl Run<'_> {
             for name in &entry.roles {
                 match role(&known, name) {
                     Ok(id) => roles.push(id),
-                    Err(hint) => self.add(format!("{place}.roles"), format!("there is no role `{name}`{hint}")),
+                    Err(hint) => self.add(
+                        format!("{place}.roles"),
+                        format!("there is no role `{name}`{hint}"),
+                    ),
                 }
             }
             let workspaces = match &entry.workspaces {
@@ -162,7 +211,12 @@ impl Run<'_> {
                 }
             };
             let license = entry.license.as_ref().map(LicenseId::new);
-            desired.push(DesiredMembership { organization, roles, workspaces, license });
+            desired.push(DesiredMembership {
+                organization,
+                roles,
+                workspaces,
+                license,
+            });
         }
         Ok((self.problems.len() == before).then_some(desired))
     }
@@ -176,9 +230,14 @@ fn role(known: &[Role], name: &str) -> Result<RoleId, String> {
         .or_else(|| known.iter().find(|role| role.name == name))
         .map(|role| role.id.clone())
         .ok_or_else(|| {
-            nearest(name, known.iter().flat_map(|role| [role.id.as_str(), role.name.as_str()]))
-                .map(|near| format!("; did you mean `{near}`?"))
-                .unwrap_or_default()
+            nearest(
+                name,
+                known
+                    .iter()
+                    .flat_map(|role| [role.id.as_str(), role.name.as_str()]),
+            )
+            .map(|near| format!("; did you mean `{near}`?"))
+            .unwrap_or_default()
         })
 }
 
@@ -208,7 +267,10 @@ fn new_account(
 /// Returns the fields that the file gives and that differ; absent fields stay as they are.
 fn patch(entry: &UserEntry, account: &Account) -> Option<ProfilePatch> {
     let differs = |wanted: &Option<String>, stored: &Option<String>| {
-        wanted.as_ref().filter(|wanted| stored.as_ref() != Some(wanted)).map(|wanted| Some(wanted.clone()))
+        wanted
+            .as_ref()
+            .filter(|wanted| stored.as_ref() != Some(wanted))
+            .map(|wanted| Some(wanted.clone()))
     };
     let patch = ProfilePatch {
         kind: Some(entry.kind).filter(|kind| *kind != account.kind),
@@ -238,7 +300,11 @@ fn line(change: &Change) -> Option<String> {
                     .collect::<Vec<_>>()
                     .join(" ")
             });
-            format!("account {} ({})", account.id, if name.is_empty() { "no name" } else { &name })
+            format!(
+                "account {} ({})",
+                account.id,
+                if name.is_empty() { "no name" } else { &name }
+            )
         }
         Change::UpdateProfile { set, before, .. } => {
             let json = |patch: &ProfilePatch| serde_json::to_value(patch).unwrap_or_default();
@@ -249,8 +315,14 @@ fn line(change: &Change) -> Option<String> {
             let roles: Vec<&str> = membership.roles.iter().map(|grant| grant.id.as_str()).collect();
             format!("member of {} ({})", membership.organization, roles.join(", "))
         }
-        Change::UpdateMembership { organization, edits, .. } => {
-            format!("membership in {organization}: {} edit{}", edits.len(), if edits.len() == 1 { "" } else { "s" })
+        Change::UpdateMembership {
+            organization, edits, ..
+        } => {
+            format!(
+                "membership in {organization}: {} edit{}",
+                edits.len(),
+                if edits.len() == 1 { "" } else { "s" }
+            )
         }
         Change::RemoveMembership { organization, .. } => format!("no longer a member of {organization}"),
         Change::RevokeSessions { reason, .. } => format!("sessions end ({reason})"),
