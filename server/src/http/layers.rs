@@ -5,18 +5,19 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::app::App;
-use crate::error::{self, AppError};
+use crate::error;
 use crate::http::request;
+use crate::http::time_limit::time_limit;
 
 /// Largest request body in bytes; routes that need more say so themselves.
 pub const BODY_LIMIT: usize = 512 * 1024;
-/// Longest time that a handler may take.
+/// Longest time that a handler may take, the arrival of the body included.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Policy of every page: nothing but our own style sheet and images, no frames, no scripts.
@@ -29,25 +30,13 @@ pub fn wrap(routes: Router<App>, app: &App) -> Router<App> {
     let is_https = app.config.is_https();
     routes
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(from_fn(time_limit))
+        .layer(from_fn(|request, next| time_limit(TIMEOUT, request, next)))
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(from_fn_with_state(app.clone(), error::render))
         .layer(from_fn(move |request, next| {
             security_headers(is_https, request, next)
         }))
         .layer(from_fn_with_state(app.clone(), request::context))
-}
-
-async fn time_limit(request: Request, next: Next) -> Response {
-    match tokio::time::timeout(TIMEOUT, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => AppError::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "timed_out",
-            "This took too long and was given up. Try again in a moment.",
-        )
-        .into_response(),
-    }
 }
 
 /// Adds the headers that a handler has not set itself.

@@ -10,3 +10,4 @@ pub mod ops;
 pub mod page;
 pub mod request;
 pub mod sso;
+pub mod time_limit;
