@@ -88,11 +88,17 @@ export class Browser {
   }
 }
 
+// A server that refuses a large body by its length closes the connection, and the answer would drown in the write error:
+// bodies of this size wait for its leave (RFC 9110 10.1.1).
+const ASK_FIRST_BYTES = 1024 * 1024;
+
 // Not `fetch`: it marks every request as one made by a script, which servers rightly answer differently.
 function exchange(url, method, body, headers) {
+  const length = body ? Buffer.byteLength(body) : 0;
+  const asksFirst = length > ASK_FIRST_BYTES;
+  const sent = { ...headers, ...(body ? { 'content-length': length } : {}), ...(asksFirst ? { expect: '100-continue' } : {}) };
   return new Promise((resolve, reject) => {
-    const options = { method, headers: { ...headers, ...(body ? { 'content-length': Buffer.byteLength(body) } : {}) } };
-    const request = httpRequest(url, { ...options, signal: AbortSignal.timeout(20_000), agent: false }, (response) => {
+    const request = httpRequest(url, { method, headers: sent, signal: AbortSignal.timeout(20_000), agent: false }, (response) => {
       const chunks = [];
       response.on('data', (chunk) => chunks.push(chunk));
       response.on('error', reject);
@@ -100,10 +106,16 @@ function exchange(url, method, body, headers) {
         const received = new Headers();
         for (let at = 0; at < response.rawHeaders.length; at += 2) received.append(response.rawHeaders[at], response.rawHeaders[at + 1]);
         resolve({ status: response.statusCode, headers: received, text: Buffer.concat(chunks).toString('utf8') });
+        if (!request.writableEnded) request.destroy();
       });
     });
     request.on('error', (error) => reject(new Error(`${method} ${url.origin}${url.pathname}: ${error.message}`, { cause: error })));
-    request.end(body);
+    if (asksFirst) {
+      request.on('continue', () => request.end(body));
+      request.flushHeaders();
+    } else {
+      request.end(body);
+    }
   });
 }
 
