@@ -202,6 +202,10 @@ pub(crate) fn rule() -> Source {
     }
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "tables of tests read better with values"
+)]
 pub(crate) fn member(organization: &str, source: Source, roles: &[&str]) -> Membership {
     Membership {
         organization: organization.into(),

@@ -248,7 +248,8 @@ mod present {
 
     #[expect(
         clippy::option_option,
-        reason = "absent, null and value are three different things in a patch"
+        clippy::ref_option,
+        reason = "absent, null and value are three different things in a patch; serde gives the shape"
     )]
     pub(super) fn serialize<T: Serialize, S: Serializer>(
         value: &Option<Option<T>>,

@@ -175,16 +175,15 @@ fn r52_r53_r134_names_match_exactly_and_unknown_ones_are_dropped_one_by_one() {
         let incoming = claim(ann(&[]), "wanted", value.clone());
         let in_force = with_policy(|policy| policy.role = Some(RoleRule::Expression("wanted".to_owned())));
         let (world, decision) = sign_in(&["acme"], &incoming, &in_force);
-        match expected {
-            Some(roles) => assert_eq!(roles_in(&world, "new-1", "acme"), roles, "{value}"),
-            None => {
-                assert_eq!(
-                    decision.verdict,
-                    Verdict::Refused(Denial::NoOrganization),
-                    "{value}"
-                );
-                assert!(organizations(&world).is_empty());
-            }
+        if let Some(roles) = expected {
+            assert_eq!(roles_in(&world, "new-1", "acme"), roles, "{value}");
+        } else {
+            assert_eq!(
+                decision.verdict,
+                Verdict::Refused(Denial::NoOrganization),
+                "{value}"
+            );
+            assert!(organizations(&world).is_empty());
         }
     }
 }
