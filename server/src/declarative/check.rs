@@ -172,16 +172,16 @@ impl Found<'_> {
         }
         match connection.protocol {
             Protocol::Saml if connection.saml.is_none() => {
-                self.add(&path, "protocol is saml, so `saml:` is needed")
+                self.add(&path, "protocol is saml, so `saml:` is needed");
             }
             Protocol::Oidc if connection.oidc.is_none() => {
-                self.add(&path, "protocol is oidc, so `oidc:` is needed")
+                self.add(&path, "protocol is oidc, so `oidc:` is needed");
             }
             Protocol::Saml if connection.oidc.is_some() => {
-                self.add(&path, "protocol is saml, so `oidc:` has no use")
+                self.add(&path, "protocol is saml, so `oidc:` has no use");
             }
             Protocol::Oidc if connection.saml.is_some() => {
-                self.add(&path, "protocol is oidc, so `saml:` has no use")
+                self.add(&path, "protocol is oidc, so `saml:` has no use");
             }
             Protocol::Saml | Protocol::Oidc => {}
         }

@@ -91,7 +91,7 @@ impl Runner {
                     seen.insert(kind.name, slot);
                 }
                 Err(error) => {
-                    tracing::warn!(kind = kind.name, code = error.code(), "a job could not be queued")
+                    tracing::warn!(kind = kind.name, code = error.code(), "a job could not be queued");
                 }
             }
         }

@@ -227,118 +227,120 @@ async fn one_fault_keeps_everything_out() {
     .await;
 }
 
+/// A text of the contract's file, what replaces it, and what must be said then.
+const FAULTS: &[(&str, &str, &str)] = &[
+    (
+        "id: home-lab\n",
+        "id: \"home lab\"\n",
+        "organizations[home lab].id",
+    ),
+    (
+        "{ name: home-lab.example, verified: true }",
+        "{ name: gmail.com, verified: true }",
+        "public mail provider",
+    ),
+    (
+        "{ name: home-lab.example, verified: true }",
+        "{ name: home-lab.example }",
+        "connections[home-okta].domains[home-lab.example]: is not a verified domain",
+    ),
+    ("id: home-okta", "id: home_okta", "connections[home_okta].id"),
+    (
+        "organization: home-lab\n    protocol: saml",
+        "organization: elsewhere\n    protocol: saml",
+        "names organization elsewhere, which does not exist",
+    ),
+    (
+        "metadata_file: idp.xml",
+        "metadata_file: nowhere.xml",
+        "connections[home-okta].saml.metadata_file",
+    ),
+    (
+        "metadata_file: idp.xml",
+        "metadata_file: idp.xml, sso_url: \"https://idp.example/sso\"",
+        "says the identity provider twice",
+    ),
+    (
+        "metadata_file: idp.xml",
+        "clock_skew_seconds: 60",
+        "needs metadata_file, metadata_url",
+    ),
+    (
+        "metadata_file: idp.xml",
+        "metadata_file: idp.xml, clock_skew_seconds: 301",
+        "clock_skew_seconds: is larger than 300",
+    ),
+    (
+        "metadata_file: idp.xml",
+        "metadata_file: idp.xml, attributes: { mail: mail }",
+        "saml.attributes.mail: is not one of",
+    ),
+    (
+        "issuer: \"https://login.example\"",
+        "issuer: \"http://login.example\"",
+        "connections[home-google].oidc.issuer: must be an https address",
+    ),
+    (
+        "scopes: [openid, profile, email, groups]",
+        "scopes: [profile]",
+        "oidc.scopes: must hold openid",
+    ),
+    (
+        "scopes: [openid, profile, email, groups]",
+        "scopes: [openid], id_token_algorithms: [HS256]",
+        "HS256 is not accepted",
+    ),
+    (
+        "scopes: [openid, profile, email, groups]",
+        "scopes: [openid], email_path: \"a[\"",
+        "oidc.email_path",
+    ),
+    (
+        ", client_secret: \"upstream-secret-0123456789\"",
+        "",
+        "oidc.client_secret: is needed",
+    ),
+    (
+        "redirect_uris: [\"http://127.0.0.1:8090/callback\"]",
+        "redirect_uris: [\"http://app.example/callback\"]",
+        "applications[sample-app]",
+    ),
+    (
+        "organizations: all",
+        "organizations: [elsewhere]",
+        "applications[sample-app].organizations",
+    ),
+    (
+        "email: olga@home-lab.example",
+        "email: \"olga at home\"",
+        "users[olga at home].email",
+    ),
+    (
+        "roles: [owner]",
+        "roles: [ownr]",
+        "there is no role `ownr`; did you mean `owner`?",
+    ),
+    (
+        "connection: home-okta\n",
+        "connection: nowhere\n",
+        "names connection nowhere, which does not exist",
+    ),
+    (
+        "token: \"scim-token-0123456789abcdef\"",
+        "token: short",
+        "token needs at least 24 characters",
+    ),
+];
+
 #[tokio::test]
 async fn every_fault_is_named_with_its_place() {
     let app = TestApp::start().await;
     let folder = documents::folder();
-    let cases = [
-        (
-            "id: home-lab\n",
-            "id: \"home lab\"\n",
-            "organizations[home lab].id",
-        ),
-        (
-            "{ name: home-lab.example, verified: true }",
-            "{ name: gmail.com, verified: true }",
-            "public mail provider",
-        ),
-        (
-            "{ name: home-lab.example, verified: true }",
-            "{ name: home-lab.example }",
-            "connections[home-okta].domains[home-lab.example]: is not a verified domain",
-        ),
-        ("id: home-okta", "id: home_okta", "connections[home_okta].id"),
-        (
-            "organization: home-lab\n    protocol: saml",
-            "organization: elsewhere\n    protocol: saml",
-            "names organization elsewhere, which does not exist",
-        ),
-        (
-            "metadata_file: idp.xml",
-            "metadata_file: nowhere.xml",
-            "connections[home-okta].saml.metadata_file",
-        ),
-        (
-            "metadata_file: idp.xml",
-            "metadata_file: idp.xml, sso_url: \"https://idp.example/sso\"",
-            "says the identity provider twice",
-        ),
-        (
-            "metadata_file: idp.xml",
-            "clock_skew_seconds: 60",
-            "needs metadata_file, metadata_url",
-        ),
-        (
-            "metadata_file: idp.xml",
-            "metadata_file: idp.xml, clock_skew_seconds: 301",
-            "clock_skew_seconds: is larger than 300",
-        ),
-        (
-            "metadata_file: idp.xml",
-            "metadata_file: idp.xml, attributes: { mail: mail }",
-            "saml.attributes.mail: is not one of",
-        ),
-        (
-            "issuer: \"https://login.example\"",
-            "issuer: \"http://login.example\"",
-            "connections[home-google].oidc.issuer: must be an https address",
-        ),
-        (
-            "scopes: [openid, profile, email, groups]",
-            "scopes: [profile]",
-            "oidc.scopes: must hold openid",
-        ),
-        (
-            "scopes: [openid, profile, email, groups]",
-            "scopes: [openid], id_token_algorithms: [HS256]",
-            "HS256 is not accepted",
-        ),
-        (
-            "scopes: [openid, profile, email, groups]",
-            "scopes: [openid], email_path: \"a[\"",
-            "oidc.email_path",
-        ),
-        (
-            ", client_secret: \"upstream-secret-0123456789\"",
-            "",
-            "oidc.client_secret: is needed",
-        ),
-        (
-            "redirect_uris: [\"http://127.0.0.1:8090/callback\"]",
-            "redirect_uris: [\"http://app.example/callback\"]",
-            "applications[sample-app]",
-        ),
-        (
-            "organizations: all",
-            "organizations: [elsewhere]",
-            "applications[sample-app].organizations",
-        ),
-        (
-            "email: olga@home-lab.example",
-            "email: \"olga at home\"",
-            "users[olga at home].email",
-        ),
-        (
-            "roles: [owner]",
-            "roles: [ownr]",
-            "there is no role `ownr`; did you mean `owner`?",
-        ),
-        (
-            "connection: home-okta\n",
-            "connection: nowhere\n",
-            "names connection nowhere, which does not exist",
-        ),
-        (
-            "token: \"scim-token-0123456789abcdef\"",
-            "token: short",
-            "token needs at least 24 characters",
-        ),
-    ];
-    for (from, to, wanted) in cases {
+    for (from, to, wanted) in FAULTS {
         let text = documents::CONTRACT.replacen(from, to, 1);
         assert_ne!(text, documents::CONTRACT, "{from}");
         let found = problems(&app.app, &text, &folder.0).await;
-        assert!(found.contains(wanted), "{to}: {found}");
+        assert!(found.contains(*wanted), "{to}: {found}");
     }
 }
 
