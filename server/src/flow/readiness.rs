@@ -1,5 +1,7 @@
 //! Readiness: whether this node can do its work.
 
+use std::time::Duration;
+
 use provost_store::StoreError;
 use serde::Serialize;
 
@@ -19,15 +21,24 @@ impl Report {
     }
 }
 
+/// How long the database may take. Whoever asks gives up soon; "not ready" must come before that, and an absent database
+/// answers nothing at all.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// Checks what a request would need: a read, and a write transaction, which a full disk, a lost lock or a
 /// read-only replica would refuse.
 pub async fn check(app: &App) -> Report {
-    let read = app.store.ping().await;
     let write = app
         .store
-        .write::<_, (), StoreError>(|_tx| Box::pin(async { Ok(()) }))
-        .await;
-    for error in [read.as_ref().err(), write.as_ref().err()].into_iter().flatten() {
+        .write::<_, (), StoreError>(|_tx| Box::pin(async { Ok(()) }));
+    let both = async {
+        app.store.ping().await?;
+        write.await
+    };
+    let outcome = tokio::time::timeout(PATIENCE, both)
+        .await
+        .unwrap_or(Err(StoreError::TimedOut));
+    if let Err(error) = &outcome {
         tracing::error!(
             code = error.code(),
             source = crate::error::chain(error),
@@ -35,6 +46,6 @@ pub async fn check(app: &App) -> Report {
         );
     }
     Report {
-        database: read.is_ok() && write.is_ok(),
+        database: outcome.is_ok(),
     }
 }
