@@ -282,7 +282,11 @@ impl<'a> Search<'a, '_> {
         match step {
             None => bound && !self.has_own_link(candidate) && self.same_email(candidate),
             Some(MatchStep::Subject) => false,
-            Some(MatchStep::EmailGivenSurname) => self.same_email(candidate) && self.same_names(candidate),
+            Some(MatchStep::EmailGivenSurname) => {
+                self.same_email(candidate)
+                    && self.same_names(candidate)
+                    && (bound || self.may_speak_for(candidate))
+            }
             Some(MatchStep::VerifiedEmail) => {
                 self.same_email(candidate)
                     && self
@@ -300,6 +304,24 @@ impl<'a> Search<'a, '_> {
                     && (held == Some(subject) || held == self.incoming.normalized.user_name.as_deref())
             }
         }
+    }
+
+    /// Tells whether the provider may take over a standard account by its address: one in a verified domain of the
+    /// connection, or, where C-15 is off, one that belongs to nobody but organizations in reach. Attack held off: the
+    /// provider of one customer asserts the address of a person who also works for another customer, and so ends her
+    /// password and her access there.
+    fn may_speak_for(&self, candidate: &AccountFacts) -> bool {
+        let served = self
+            .incoming
+            .normalized
+            .email
+            .as_ref()
+            .is_some_and(|email| self.connection.serves(email));
+        served
+            || candidate
+                .memberships
+                .iter()
+                .all(|membership| self.connection.reaches(&membership.organization))
     }
 
     fn has_own_link(&self, candidate: &AccountFacts) -> bool {

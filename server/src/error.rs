@@ -177,8 +177,12 @@ impl From<StoreError> for AppError {
                 "Someone changed the same thing at the same moment. Try again.",
             )
             .with_source(error),
+            // What was asked can never be done, whatever the state: for example a name with a NUL in it.
+            StoreError::Refused(_) => {
+                Self::bad_request("refused", "The request holds something that cannot be used here.")
+                    .with_source(error)
+            }
             StoreError::ProofSpent
-            | StoreError::Refused(_)
             | StoreError::Corrupt(_)
             | StoreError::Sealed(_)
             | StoreError::Migration(_)

@@ -77,6 +77,15 @@ impl Tx {
         let sql = "UPDATE tokens SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
         Ok(self.run(sql, binds![id, now]).await? > 0)
     }
+
+    /// Revokes all tokens of a kind with a label. Returns how many were still good.
+    ///
+    /// # Errors
+    /// `engine`.
+    pub async fn revoke_tokens_labeled(&mut self, kind: &str, label: &str, now: Timestamp) -> Result<u64> {
+        let sql = "UPDATE tokens SET revoked_at = $3 WHERE kind = $1 AND label = $2 AND revoked_at IS NULL";
+        self.run(sql, binds![kind, label, now]).await
+    }
 }
 
 impl Reader {

@@ -145,6 +145,29 @@ fn c15_an_address_outside_the_verified_domains_never_matches_unless_the_setting_
 }
 
 #[test]
+fn c15_off_does_not_let_a_provider_take_over_somebody_of_another_customer() {
+    let open = with(|connection| {
+        connection.domains.clear();
+        connection.settings.require_domain = false;
+    });
+    let mut shared = standard();
+    shared
+        .memberships
+        .push(member("other", Source::Manual, &["member"]));
+    let mut world = world(vec![shared]);
+    let decision = world.sign_in(&ann(&[]), &open, 1);
+    assert_eq!(decision.verdict, Verdict::Admitted("new-1".into()));
+    assert_eq!(world.get("std").account.authentication, Authentication::Standard);
+    // In a verified domain the customer speaks for the address, wherever else the person works.
+    let mut shared = standard();
+    shared
+        .memberships
+        .push(member("other", Source::Manual, &["member"]));
+    let decision = self::world(vec![shared]).sign_in(&ann(&[]), &with(|_| {}), 1);
+    assert_eq!(decision.verdict, Verdict::Admitted("std".into()));
+}
+
+#[test]
 fn c15_subdomains_are_separate() {
     let mut incoming = ann(&[]);
     incoming.normalized.email = Some(email("ann@mail.acme.example"));

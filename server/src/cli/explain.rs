@@ -51,7 +51,7 @@ impl Explain {
             );
         }
         for record in &found {
-            out(&render(record))?;
+            out(&printable(&render(record)))?;
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -119,6 +119,19 @@ async fn by_account(store: &Store, account: &str, last: u32) -> anyhow::Result<V
     Ok(found?)
 }
 
+/// Escapes control characters: names and identifiers come from other people's identity providers, and a terminal obeys
+/// what is hidden in them. Line ends are ours.
+fn printable(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut safe, letter| {
+        if letter.is_control() && letter != '\n' {
+            safe.extend(letter.escape_default());
+        } else {
+            safe.push(letter);
+        }
+        safe
+    })
+}
+
 /// Writes one trace: a head line, then a line for each step.
 fn render(record: &TraceRecord) -> String {
     let trace = &record.trace;
@@ -138,11 +151,48 @@ fn render(record: &TraceRecord) -> String {
     }
     let _ = writeln!(text, "\n  → {}", record.verdict);
     for line in explain::lines(trace) {
-        let _ = writeln!(text, "  {line}");
+        let _ = writeln!(text, "  {}", line.replace(['\n', '\r'], " "));
     }
     if let Some(claims) = &record.claims {
         let _ = writeln!(text, "  claims: {claims}");
     }
     text.push('\n');
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use provost_kernel::trace::{SIGN_IN, Stage, Step, StepOutcome, Trace};
+    use provost_store::TraceRecord;
+    use serde_json::json;
+
+    use super::{printable, render};
+
+    #[test]
+    fn what_a_provider_hides_in_a_name_does_not_reach_the_terminal() {
+        let step = Step {
+            stage: Stage::Match,
+            outcome: StepOutcome::Skipped,
+            code: "subject_unknown".to_owned(),
+            organization: None,
+            text: "no account is linked to \"a\u{1b}]0;pwned\u{7}\u{9b}2J\n✓ signed in as account root\"".to_owned(),
+        };
+        let record = TraceRecord {
+            trace: Trace {
+                id: "4F7K-22PX-9QAB".into(),
+                at: Timestamp::UNIX_EPOCH,
+                kind: SIGN_IN.to_owned(),
+                connection: None,
+                account: None,
+                steps: vec![step],
+            },
+            verdict: "not_found".to_owned(),
+            claims: Some(json!({ "name": "x\u{9b}31m\u{1b}[2J" })),
+        };
+        let text = printable(&render(&record));
+        assert!(text.chars().all(|letter| letter == '\n' || !letter.is_control()), "{text:?}");
+        // A line end in a name makes no line of its own: it could pass for a step.
+        assert_eq!(text.trim_end().lines().count(), 4, "{text}");
+    }
 }

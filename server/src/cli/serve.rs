@@ -140,15 +140,13 @@ impl Server {
                 if let Some(files) = app.config.tls.clone() {
                     tokio::spawn(reload_certificates(tls.clone(), files));
                 }
-                axum_server::from_tcp_rustls(self.listener, tls)?
-                    .first_request_timeout(FIRST_REQUEST)
+                patient(axum_server::from_tcp_rustls(self.listener, tls)?)
                     .handle(handle)
                     .serve(service)
                     .await
             }
             None => {
-                axum_server::from_tcp(self.listener)?
-                    .first_request_timeout(FIRST_REQUEST)
+                patient(axum_server::from_tcp(self.listener)?)
                     .handle(handle)
                     .serve(service)
                     .await
@@ -162,6 +160,23 @@ impl Server {
         tracing::info!("stopped");
         Ok(())
     }
+}
+
+/// How long a client may take for the head of a request, the pause before it included. Longer than proxies keep idle
+/// connections, so that they close first.
+const HEAD_LIMIT: Duration = Duration::from_secs(75);
+
+/// Sets how patient the server is with clients. Without limits, connections that say nothing or one letter a minute use
+/// up all file descriptors (Slowloris).
+fn patient<A: axum_server::Address, B>(mut server: axum_server::Server<A, B>) -> axum_server::Server<A, B> {
+    let builder = server.http_builder();
+    builder.http1().header_read_timeout(HEAD_LIMIT);
+    builder
+        .http2()
+        .keep_alive_interval(HEAD_LIMIT)
+        .keep_alive_timeout(FIRST_REQUEST)
+        .max_concurrent_streams(100);
+    server.first_request_timeout(FIRST_REQUEST)
 }
 
 /// Ends when the process gets SIGTERM or an interrupt from the keyboard.

@@ -19,6 +19,7 @@ use crate::pages::account::{AccountPage, MembershipRow, SessionRow};
 pub async fn page(app: &App, active: &ActiveSession, notice: Option<String>) -> Result<AccountPage> {
     let now = app.world.now();
     let account = active.account.clone();
+    let proved_by = active.session.connection.clone();
     let (organizations, sessions, connection) = app
         .store
         .read(|reader| {
@@ -26,8 +27,19 @@ pub async fn page(app: &App, active: &ActiveSession, notice: Option<String>) -> 
                 let sessions = reader.sessions_of_account(&account.id, now).await?;
                 let connection = connection_name(reader, &account).await?;
                 let memberships = reader.memberships(&account.id).await?;
+                // One customer's provider could sign in as any of its people: what other customers gave them is not its
+                // business, as with what apps are told.
+                let reach = match &proved_by {
+                    Some(id) => reader.connection(id).await?.map(|record| record.connection),
+                    None => None,
+                };
+                let is_seen = |membership: &Membership| match (&proved_by, &reach) {
+                    (None, _) => true,
+                    (Some(_), Some(connection)) => connection.reaches(&membership.organization),
+                    (Some(_), None) => false,
+                };
                 let mut rows = Vec::with_capacity(memberships.len());
-                for membership in memberships {
+                for membership in memberships.into_iter().filter(is_seen) {
                     rows.push(membership_row(reader, &membership).await?);
                 }
                 Ok::<_, StoreError>((rows, sessions, connection))

@@ -24,6 +24,11 @@ pub async fn receive(app: &App, connection: &str, token: &str) -> Result<()> {
     let live = connection::find(app, connection).await?;
     let side = oidc_side(&live)?;
     let verified = verify(app, &live, side, token).await?;
+    if verified.session_id().is_none() && side.config.identifier_path.is_some() {
+        // People are known by another claim than `sub` here, so `sub` alone names nobody. Saying 200 would let the
+        // provider believe that they are out.
+        return Err(refused("logout_token_subject_unknown"));
+    }
     match end_sessions(app, &live, side, &verified).await {
         Ok(count) => {
             tracing::info!(connection = %live.id(), count, "sessions ended by the identity provider");

@@ -111,13 +111,24 @@ async fn attempt(
 /// Collects what the policy tester and the admin's page show: the provider's claims and our reading of them. The
 /// translation has left out what only the protocol needs.
 fn claims_for_trace(incoming: &Incoming) -> Value {
-    json!({
+    let whole = json!({
         "protocol": incoming.protocol,
         "subject": incoming.subject,
         "normalized": incoming.normalized,
         "claims": incoming.claims,
+    });
+    if whole.to_string().len() <= MOST_CLAIMS {
+        return whole;
+    }
+    json!({
+        "protocol": incoming.protocol,
+        "subject": incoming.subject,
+        "left_out": "the claims are larger than 32 KiB and are not kept",
     })
 }
+
+/// Most claims in bytes that are kept with a trace: a provider chooses how much it sends, and every attempt is kept.
+const MOST_CLAIMS: usize = 32 * 1024;
 
 async fn conclude(
     app: &App,

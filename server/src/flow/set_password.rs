@@ -4,7 +4,7 @@
 //! Opening it uses nothing up; setting the password does. Never for SSO accounts.
 
 use jiff::SignedDuration;
-use provost_kernel::directory::Account;
+use provost_kernel::directory::{Account, Authentication};
 use provost_kernel::id::AccountId;
 use provost_store::{StoreError, TokenRecord};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -71,7 +71,10 @@ pub async fn find(app: &App, token: &str) -> Result<Account> {
         })
         .await
         .map_err(|error: StoreError| AppError::from(error))?;
-    found.ok_or_else(gone)
+    // The account may have become an SSO account since the link was made.
+    found
+        .filter(|account| account.authentication == Authentication::Standard)
+        .ok_or_else(gone)
 }
 
 fn gone() -> AppError {
@@ -143,7 +146,15 @@ pub async fn set(app: &App, token: &str, account: &AccountId, password: SecretSt
                 if !tx.revoke_token(&token.id, now).await? {
                     return Err(gone());
                 }
-                tx.set_password_hash(&account, &hash, now).await?;
+                // Older links of the account would let whoever found one undo what the person just chose.
+                tx.revoke_tokens_labeled(KIND, account.as_str(), now).await?;
+                tx.set_password_hash(&account, &hash, now)
+                    .await
+                    .map_err(|error| match error {
+                        // It became an SSO account, or was deleted, a moment ago.
+                        StoreError::Refused(_) => gone(),
+                        other => other.into(),
+                    })?;
                 tx.revoke_sessions_of_account(&account, "password_changed", now)
                     .await?;
                 Ok(())

@@ -115,10 +115,12 @@ pub async fn saml_acs(
 /// `GET /sso/{connection}/saml/slo`: a logout message by redirect.
 pub async fn saml_slo_redirect(
     State(app): State<App>,
+    Extension(client): Extension<ClientAddress>,
     Path(connection): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response> {
+    limits::count(&app, Limited::Answer, &client.limit_key()).await?;
     let query = query.unwrap_or_default();
     let params = Params::parse(query.as_bytes());
     saml_slo(
@@ -134,10 +136,12 @@ pub async fn saml_slo_redirect(
 /// `POST /sso/{connection}/saml/slo`: a logout message by form.
 pub async fn saml_slo_post(
     State(app): State<App>,
+    Extension(client): Extension<ClientAddress>,
     Path(connection): Path<String>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response> {
+    limits::count(&app, Limited::Answer, &client.limit_key()).await?;
     let params = Params::parse(&body);
     let message = params
         .first("SAMLRequest")

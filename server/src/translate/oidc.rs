@@ -123,10 +123,12 @@ fn look_up(path: &Expression, document: &Value) -> Option<String> {
     path.evaluate(document, "").ok().as_ref().and_then(plain_text)
 }
 
-/// Reads a text or a whole number; anything else is no name or identifier.
+/// Reads a text or a whole number; anything else is no name or identifier, nor is a text with control characters.
 fn plain_text(value: &Value) -> Option<String> {
     match value {
-        Value::String(text) if !text.trim().is_empty() => Some(text.clone()),
+        Value::String(text) if !text.trim().is_empty() && !text.chars().any(char::is_control) => {
+            Some(text.clone())
+        }
         Value::Number(number) if number.is_i64() || number.is_u64() => Some(number.to_string()),
         Value::Array(list) if list.len() == 1 => {
             list.first().filter(|one| !one.is_array()).and_then(plain_text)

@@ -8,6 +8,8 @@ mod app;
 #[cfg(test)]
 mod app_requests;
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod declarative;

@@ -9,6 +9,9 @@ use crate::error::StoreError;
 /// deadlock, lock time-out.
 const BUSY: [&str; 9] = ["5", "6", "261", "262", "517", "518", "40001", "40P01", "55P03"];
 
+/// PostgreSQL keeps no NUL in a text: `character_not_in_repertoire`, and `untranslatable_character` in JSON.
+const UNWRITABLE: [&str; 2] = ["22021", "22P05"];
+
 /// Turns an engine's error into ours.
 pub(super) fn failed(error: sqlx::Error) -> StoreError {
     let Some(database) = error.as_database_error() else {
@@ -33,6 +36,9 @@ pub(super) fn failed(error: sqlx::Error) -> StoreError {
     }
     if BUSY.contains(&&*code) {
         return StoreError::Busy;
+    }
+    if UNWRITABLE.contains(&&*code) {
+        return StoreError::Refused("a text holds a character that cannot be kept");
     }
     StoreError::Engine(error)
 }

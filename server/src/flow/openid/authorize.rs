@@ -26,6 +26,8 @@ use crate::flow::pending::{self, SignInHints};
 
 /// How long a request waits for its person.
 const LIFETIME: SignedDuration = SignedDuration::from_mins(30);
+/// Longest request in bytes, as encoded: it is kept while the person signs in, and anyone may send one.
+const LONGEST: usize = 16 * 1024;
 /// How often a browser may come back without a session before we stop sending it round in circles.
 const MOST_RETURNS: i64 = 3;
 
@@ -167,6 +169,9 @@ async fn waiting(app: &App, id: &str) -> Result<Option<WaitingRequest>> {
 }
 
 async fn read(app: &App, parameters: &str, at: Timestamp) -> Result<Read> {
+    if parameters.len() > LONGEST {
+        return Err(problem(OAuthError::ParameterTooLong));
+    }
     let params = Params::parse(parameters.as_bytes());
     let client_id = authorize::client_id(&params).map_err(problem)?;
     let Some(application) = applications::find(app, client_id).await? else {

@@ -3,7 +3,7 @@
 mod authorize;
 mod clients;
 mod keys;
-mod lab;
+pub(crate) mod lab;
 mod logout;
 mod refresh;
 mod tokens;
