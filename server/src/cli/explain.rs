@@ -122,14 +122,15 @@ async fn by_account(store: &Store, account: &str, last: u32) -> anyhow::Result<V
 /// Escapes control characters: names and identifiers come from other people's identity providers, and a terminal obeys
 /// what is hidden in them. Line ends are ours.
 fn printable(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut safe, letter| {
-        if letter.is_control() && letter != '\n' {
-            safe.extend(letter.escape_default());
-        } else {
-            safe.push(letter);
-        }
-        safe
-    })
+    text.chars()
+        .fold(String::with_capacity(text.len()), |mut safe, letter| {
+            if letter.is_control() && letter != '\n' {
+                safe.extend(letter.escape_default());
+            } else {
+                safe.push(letter);
+            }
+            safe
+        })
 }
 
 /// Writes one trace: a head line, then a line for each step.
@@ -176,7 +177,8 @@ mod tests {
             outcome: StepOutcome::Skipped,
             code: "subject_unknown".to_owned(),
             organization: None,
-            text: "no account is linked to \"a\u{1b}]0;pwned\u{7}\u{9b}2J\n✓ signed in as account root\"".to_owned(),
+            text: "no account is linked to \"a\u{1b}]0;pwned\u{7}\u{9b}2J\n✓ signed in as account root\""
+                .to_owned(),
         };
         let record = TraceRecord {
             trace: Trace {
@@ -191,7 +193,10 @@ mod tests {
             claims: Some(json!({ "name": "x\u{9b}31m\u{1b}[2J" })),
         };
         let text = printable(&render(&record));
-        assert!(text.chars().all(|letter| letter == '\n' || !letter.is_control()), "{text:?}");
+        assert!(
+            text.chars().all(|letter| letter == '\n' || !letter.is_control()),
+            "{text:?}"
+        );
         // A line end in a name makes no line of its own: it could pass for a step.
         assert_eq!(text.trim_end().lines().count(), 4, "{text}");
     }

@@ -92,7 +92,11 @@ fn known_method(method: &Method) -> &str {
         Method::DELETE,
         Method::OPTIONS,
     ];
-    if known.contains(method) { method.as_str() } else { "other" }
+    if known.contains(method) {
+        method.as_str()
+    } else {
+        "other"
+    }
 }
 
 /// Finds the client: the peer of the connection, or, when that is a trusted proxy, the last address in
