@@ -131,15 +131,12 @@ fn unescape(text: &str) -> String {
             .find(';')
             .filter(|end| *end <= 8)
             .and_then(|end| Some((tail.get(1..end)?, tail.get(end + 1..)?)));
-        match entity.and_then(|(name, after)| Some((named(name)?, after))) {
-            Some((character, after)) => {
-                plain.push(character);
-                rest = after;
-            }
-            None => {
-                plain.push('&');
-                rest = tail.get(1..).unwrap_or_default();
-            }
+        if let Some((character, after)) = entity.and_then(|(name, after)| Some((named(name)?, after))) {
+            plain.push(character);
+            rest = after;
+        } else {
+            plain.push('&');
+            rest = tail.get(1..).unwrap_or_default();
         }
     }
     plain.push_str(rest);
