@@ -59,13 +59,22 @@ fn configuration() -> String {
     );
     for key in KEYS {
         let _ = writeln!(text, "## `{}`\n\n{}\n", key.name, key.help);
-        let default = if key.default.is_empty() { "none".to_owned() } else { format!("`{}`", key.default) };
+        let default = if key.default.is_empty() {
+            "none".to_owned()
+        } else {
+            format!("`{}`", key.default)
+        };
         let flag = if key.is_secret && key.name != "database_url" {
             "no flag".to_owned()
         } else {
             format!("flag `--{}`", key.flag())
         };
-        let _ = writeln!(text, "{} · default {default} · `{}` · {flag}\n", capitalized(key.kind), key.variable());
+        let _ = writeln!(
+            text,
+            "{} · default {default} · `{}` · {flag}\n",
+            capitalized(key.kind),
+            key.variable()
+        );
     }
     text.truncate(text.trim_end().len());
     text.push('\n');
@@ -74,7 +83,9 @@ fn configuration() -> String {
 
 fn capitalized(text: &str) -> String {
     let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    letters
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 fn command_line() -> String {
@@ -93,12 +104,18 @@ fn command_line() -> String {
 
 /// Describes the commands that do something, depth first.
 fn describe(command: &Command, text: &mut String) {
-    let below: Vec<&Command> =
-        command.get_subcommands().filter(|below| below.get_name() != "help" && !below.is_hide_set()).collect();
+    let below: Vec<&Command> = command
+        .get_subcommands()
+        .filter(|below| below.get_name() != "help" && !below.is_hide_set())
+        .collect();
     if below.is_empty() {
         let name = command.get_bin_name().unwrap_or_else(|| command.get_name());
         let about = command.get_long_about().or_else(|| command.get_about());
-        let _ = writeln!(text, "## `{name}`\n\n{}\n", about.map(ToString::to_string).unwrap_or_default());
+        let _ = writeln!(
+            text,
+            "## `{name}`\n\n{}\n",
+            about.map(ToString::to_string).unwrap_or_default()
+        );
         arguments(command, text);
     }
     for command in below {
@@ -118,7 +135,7 @@ fn arguments(command: &Command, text: &mut String) {
             .get_value_names()
             .filter(|_| argument.get_action().takes_values())
             .and_then(<[_]>::first)
-            .map(|name| name.to_string());
+            .map(std::string::ToString::to_string);
         let shown = match (argument.get_long(), value) {
             (Some(long), Some(value)) => format!("--{long} <{value}>"),
             (Some(long), None) => format!("--{long}"),

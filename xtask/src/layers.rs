@@ -17,23 +17,59 @@ const EDGES: &[(&str, &[&str])] = &[
     ("provost-oidc", &[]),
     ("provost-scim", &[]),
     ("provost-store", &["provost-kernel"]),
-    ("provost", &["provost-kernel", "provost-saml", "provost-oidc", "provost-scim", "provost-store"]),
+    (
+        "provost",
+        &[
+            "provost-kernel",
+            "provost-saml",
+            "provost-oidc",
+            "provost-scim",
+            "provost-store",
+        ],
+    ),
 ];
 
 /// Crates without I/O, clock, randomness, environment, logging and async, and their folders.
-const PURE: &[(&str, &str)] =
-    &[("provost-kernel", "kernel"), ("provost-saml", "saml"), ("provost-oidc", "oidc"), ("provost-scim", "scim")];
+const PURE: &[(&str, &str)] = &[
+    ("provost-kernel", "kernel"),
+    ("provost-saml", "saml"),
+    ("provost-oidc", "oidc"),
+    ("provost-scim", "scim"),
+];
 
 /// Dependencies that a pure crate never has.
 const IMPURE: &[&str] = &[
-    "axum", "axum-server", "hyper", "log", "metrics", "rand", "reqwest", "sqlx", "tokio", "tower", "tower-http",
-    "tracing", "tracing-subscriber",
+    "axum",
+    "axum-server",
+    "hyper",
+    "log",
+    "metrics",
+    "rand",
+    "reqwest",
+    "sqlx",
+    "tokio",
+    "tower",
+    "tower-http",
+    "tracing",
+    "tracing-subscriber",
 ];
 
 /// Text that never stands in the code of a pure crate.
 const FORBIDDEN: &[&str] = &[
-    "std::fs", "std::net", "std::env", "std::process", "std::thread", "SystemTime", "Instant::now", "Timestamp::now",
-    "async fn", ".await", "tracing::", "log::", "println!", "eprintln!",
+    "std::fs",
+    "std::net",
+    "std::env",
+    "std::process",
+    "std::thread",
+    "SystemTime",
+    "Instant::now",
+    "Timestamp::now",
+    "async fn",
+    ".await",
+    "tracing::",
+    "log::",
+    "println!",
+    "eprintln!",
 ];
 
 /// Longest file, tests apart.
@@ -64,12 +100,19 @@ fn metadata(root: &Path) -> anyhow::Result<Value> {
         .current_dir(root)
         .output()
         .context("cargo metadata")?;
-    ensure!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
+    ensure!(
+        output.status.success(),
+        "cargo metadata: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     Ok(serde_json::from_slice(&output.stdout)?)
 }
 
 fn packages(metadata: &Value) -> anyhow::Result<&Vec<Value>> {
-    metadata.get("packages").and_then(Value::as_array).context("no packages in the metadata")
+    metadata
+        .get("packages")
+        .and_then(Value::as_array)
+        .context("no packages in the metadata")
 }
 
 fn name(value: &Value) -> &str {
@@ -77,8 +120,12 @@ fn name(value: &Value) -> &str {
 }
 
 fn folders(metadata: &Value) -> anyhow::Result<Vec<PathBuf>> {
-    let manifests = packages(metadata)?.iter().filter_map(|package| package.get("manifest_path")?.as_str());
-    Ok(manifests.filter_map(|manifest| Path::new(manifest).parent().map(Path::to_owned)).collect())
+    let manifests = packages(metadata)?
+        .iter()
+        .filter_map(|package| package.get("manifest_path")?.as_str());
+    Ok(manifests
+        .filter_map(|manifest| Path::new(manifest).parent().map(Path::to_owned))
+        .collect())
 }
 
 /// Checks the edges between our crates and what pure crates depend on. Dependencies of tests do not count.
@@ -86,10 +133,17 @@ fn edges(metadata: &Value, faults: &mut Vec<String>) -> anyhow::Result<()> {
     let allowed: BTreeMap<&str, &[&str]> = EDGES.iter().copied().collect();
     for package in packages(metadata)? {
         let from = name(package);
-        let Some(allowed) = allowed.get(from) else { continue };
+        let Some(allowed) = allowed.get(from) else {
+            continue;
+        };
         let is_pure = PURE.iter().any(|(pure, _)| *pure == from);
-        let dependencies = package.get("dependencies").and_then(Value::as_array).into_iter().flatten();
-        for dependency in dependencies.filter(|dependency| dependency.get("kind").is_none_or(Value::is_null)) {
+        let dependencies = package
+            .get("dependencies")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
+        for dependency in dependencies.filter(|dependency| dependency.get("kind").is_none_or(Value::is_null))
+        {
             let to = name(dependency);
             let is_ours = EDGES.iter().any(|(ours, _)| *ours == to);
             if is_ours && !allowed.contains(&to) {
@@ -125,7 +179,11 @@ fn sources(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 fn one_file(root: &Path, file: &Path, faults: &mut Vec<String>) -> anyhow::Result<()> {
-    let shown = file.strip_prefix(root).unwrap_or(file).to_string_lossy().replace('\\', "/");
+    let shown = file
+        .strip_prefix(root)
+        .unwrap_or(file)
+        .to_string_lossy()
+        .replace('\\', "/");
     let is_test = shown.ends_with("/tests.rs") || shown.contains("/tests/") || shown.ends_with("/fixture.rs");
     let text = read(file)?;
     let code = without_tests(&text);
@@ -139,7 +197,9 @@ fn one_file(root: &Path, file: &Path, faults: &mut Vec<String>) -> anyhow::Resul
     if is_test {
         return Ok(());
     }
-    let is_pure = PURE.iter().any(|(_, folder)| shown.starts_with(&format!("{folder}/src/")));
+    let is_pure = PURE
+        .iter()
+        .any(|(_, folder)| shown.starts_with(&format!("{folder}/src/")));
     for (number, line) in (1..).zip(code.lines()) {
         let line = line.split("//").next().unwrap_or_default();
         if is_pure {
@@ -148,10 +208,16 @@ fn one_file(root: &Path, file: &Path, faults: &mut Vec<String>) -> anyhow::Resul
             }
         }
         if shown.starts_with("server/src/http/") && line.contains("provost_store") {
-            faults.push(format!("{shown}:{number} touches the store; handlers go through flow/"));
+            faults.push(format!(
+                "{shown}:{number} touches the store; handlers go through flow/"
+            ));
         }
-        if shown.starts_with("server/src/pages/") && (line.contains("provost_store") || line.contains("crate::flow")) {
-            faults.push(format!("{shown}:{number}: view models hold no logic and read nothing"));
+        if shown.starts_with("server/src/pages/")
+            && (line.contains("provost_store") || line.contains("crate::flow"))
+        {
+            faults.push(format!(
+                "{shown}:{number}: view models hold no logic and read nothing"
+            ));
         }
     }
     Ok(())
@@ -159,5 +225,7 @@ fn one_file(root: &Path, file: &Path, faults: &mut Vec<String>) -> anyhow::Resul
 
 /// Returns the code in front of the tests of a file.
 fn without_tests(text: &str) -> &str {
-    text.find("#[cfg(test)]\nmod ").and_then(|start| text.get(..start)).unwrap_or(text)
+    text.find("#[cfg(test)]\nmod ")
+        .and_then(|start| text.get(..start))
+        .unwrap_or(text)
 }

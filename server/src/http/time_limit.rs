@@ -91,7 +91,10 @@ mod tests {
     #[tokio::test]
     async fn a_handler_that_takes_too_long_is_our_error() {
         let long = Duration::from_mins(1);
-        assert_eq!(status(Body::from("whole"), long).await, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(
+            status(Body::from("whole"), long).await,
+            StatusCode::SERVICE_UNAVAILABLE
+        );
         assert_eq!(status(Body::empty(), long).await, StatusCode::SERVICE_UNAVAILABLE);
     }
 

@@ -459,7 +459,7 @@ async fn a_connection_of_the_whole_instance_serves_its_domains_too() {
     directory::organization(&app.app).await;
     saml_idp::connect(&app.app, "shared", |_| {}).await;
     directory::change_connection(&app.app, "shared", |connection, _| {
-        connection.scope = Scope::Instance
+        connection.scope = Scope::Instance;
     })
     .await;
     let page = submit_email(&mut app.browser(), "ann@home-lab.example").await;

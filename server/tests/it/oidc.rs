@@ -62,7 +62,7 @@ async fn answers_may_come_as_a_form_and_clients_authenticate_by_form() {
     directory::organization(&app.app).await;
     let idp = OidcIdp::start(app.app.world.now()).await;
     idp.connect(&app.app, "post", |oidc| {
-        oidc.client_authentication = ClientAuthentication::ClientSecretPost
+        oidc.client_authentication = ClientAuthentication::ClientSecretPost;
     })
     .await;
     let mut browser = app.browser();
@@ -410,7 +410,7 @@ async fn only_the_configured_tenant_of_a_shared_provider_gets_in() {
     directory::organization(&app.app).await;
     let idp = OidcIdp::start(app.app.world.now()).await;
     idp.connect(&app.app, "entra", |oidc| {
-        oidc.tenant = Some("tenant-1".to_owned())
+        oidc.tenant = Some("tenant-1".to_owned());
     })
     .await;
     for tenant in [json!("tenant-2"), json!(null), json!(["tenant-1"])] {

@@ -63,7 +63,7 @@ async fn requests_go_out_signed_by_redirect_and_by_post() {
     let app = TestApp::start().await;
     directory::organization(&app.app).await;
     saml_idp::connect(&app.app, "posting", |saml| {
-        saml.request_binding = RequestBinding::Post
+        saml.request_binding = RequestBinding::Post;
     })
     .await;
     let mut browser = app.browser();
@@ -116,24 +116,27 @@ async fn refused(app: &TestApp, page: &crate::app::Page) -> String {
     record.verdict
 }
 
+/// One fault put into an honest answer.
+type Fault = fn(&mut Answer<'static>);
+
 #[tokio::test]
 async fn r30_nothing_is_looked_up_for_an_answer_that_does_not_verify() {
     on_each_engine(|app| async move {
         connected(&app).await;
         let ann = Person::new("ann-1", ANN);
-        let cases: [(&str, fn(&mut Answer<'static>)); 5] = [
+        let cases: [(&str, Fault); 5] = [
             ("saml_signature_invalid", |answer| answer.keys = &STRANGER),
             ("saml_audience_mismatch", |answer| {
-                answer.audience = "https://other.example".to_owned()
+                answer.audience = "https://other.example".to_owned();
             }),
             ("saml_destination_mismatch", |answer| {
-                answer.acs_url = "https://other.example/acs".to_owned()
+                answer.acs_url = "https://other.example/acs".to_owned();
             }),
             ("saml_too_old", |answer| {
-                answer.at = answer.at.checked_sub(SignedDuration::from_hours(1)).unwrap()
+                answer.at = answer.at.checked_sub(SignedDuration::from_hours(1)).unwrap();
             }),
             ("saml_issued_in_future", |answer| {
-                answer.at = answer.at.checked_add(SignedDuration::from_hours(1)).unwrap()
+                answer.at = answer.at.checked_add(SignedDuration::from_hours(1)).unwrap();
             }),
         ];
         for (code, bend) in cases {
@@ -227,7 +230,7 @@ async fn r117_answers_to_no_request_are_an_opt_in_and_good_once() {
         assert!(page.body.contains("Please start here"));
         assert_eq!(account_count(&app.app).await, 0);
         saml_idp::connect(&app.app, "open", |saml| {
-            saml.idp_initiated = Some(IdpInitiated::default())
+            saml.idp_initiated = Some(IdpInitiated::default());
         })
         .await;
         let answer = unsolicited("open");
@@ -268,7 +271,7 @@ async fn r117_relay_state_chooses_among_the_allowed_applications_only() {
     saml_idp::connect(&app.app, "open", |saml| {
         saml.idp_initiated = Some(IdpInitiated {
             allowed_applications: allowed,
-        })
+        });
     })
     .await;
     for (relay_state, expected) in [
