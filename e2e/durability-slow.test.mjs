@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { describe, test } from 'node:test';
 import { crashWorld } from './durability/world.mjs';
 
-// Longer than the server's own patience: 10 s for a first request, 30 s for a request with its body.
+// Longer than the server's own patience: 15 s for a first request, 30 s for a request with its body.
 const PATIENCE_MS = 50_000;
 
 const BEGINNINGS = {

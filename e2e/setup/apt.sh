@@ -11,7 +11,7 @@ packages=(
   simplesamlphp micro-httpd php8.2-cli php8.2-cgi php8.2-xml php8.2-mbstring php8.2-curl
   apache2 libapache2-mod-auth-openidc
   chromium fonts-dejavu-core
-  xmlsec1 openssl ca-certificates
+  xmlsec1 openssl ca-certificates sqlite3
 )
 if [ "${1:-all}" = rust ]; then packages=(postgresql-15); fi
 
