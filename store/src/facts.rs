@@ -6,12 +6,12 @@ use provost_kernel::directory::{Organization, Subject};
 use provost_kernel::facts::{
     AccountFacts, CANDIDATES, Facts, LicensePool, Need, OrganizationFacts, OrganizationsNeeded,
 };
-use provost_kernel::id::{AccountId, ConnectionId, OrganizationId};
+use provost_kernel::id::{AccountId, ConnectionId, OrganizationId, RoleId};
 
 use crate::digest;
-use crate::error::Result;
+use crate::error::{Result, StoreError};
 use crate::tx::Reader;
-use crate::value::{Bind, binds, list};
+use crate::value::{Bind, Row, binds, list};
 
 /// The key under which a subject is found exactly.
 pub(crate) fn subject_key(subject: &Subject) -> String {
@@ -142,84 +142,129 @@ impl Reader {
         self.organization_facts(Some(ids)).await
     }
 
-    /// Loads organizations (`None`: all) with what they hand out, in five statements.
+    /// Loads organizations (`None`: all) with what they hand out: one statement for all of it, and the owners.
     async fn organization_facts(&mut self, ids: Option<String>) -> Result<Vec<OrganizationFacts>> {
-        let within = |column: &str| match &ids {
-            Some(_) => format!("WHERE {column} IN ({{list:$1}})"),
-            None => String::new(),
+        let (within, having) = match &ids {
+            Some(_) => ("WHERE organization IN ({list:$1})", "WHERE id IN ({list:$1})"),
+            None => ("", ""),
         };
-        let values = || ids.iter().map(Bind::from).collect::<Vec<_>>();
+        // Each statement costs a change of threads (SQLite) or a round trip (PostgreSQL), so the parts come together;
+        // `part` says what a row is and brings organizations first.
+        let sql = format!(
+            "SELECT {ORGANIZATION} AS part, id AS organization, CAST(0 AS BIGINT) AS position, id, name AS document, \
+             roles_per_member AS word, CAST(0 AS BIGINT) AS used FROM organizations {having} \
+             UNION ALL SELECT {ROLE}, organization, position, id, document, '', 0 FROM roles {within} \
+             UNION ALL SELECT {WORKSPACE}, organization, position, id, document, '', 0 FROM workspaces {within} \
+             UNION ALL SELECT {LICENSE}, organization, position, id, document, '', used FROM licenses {within} \
+             ORDER BY 1, 2, 3, 4"
+        );
         let mut found: BTreeMap<OrganizationId, OrganizationFacts> = BTreeMap::new();
-        let sql = format!(
-            "SELECT id, name, roles_per_member FROM organizations {}",
-            within("id")
-        );
-        for mut row in self.rows(&sql, values()).await? {
-            let organization = Organization {
-                id: OrganizationId::new(row.text("organizations.id")?),
-                name: row.text("organizations.name")?,
-                roles_per_member: row.word("organizations.roles_per_member")?,
-            };
-            found.insert(organization.id.clone(), empty(organization));
+        for row in self.rows(&sql, ids.iter().map(Bind::from).collect()).await? {
+            add_part(&mut found, row)?;
         }
-        let sql = format!(
-            "SELECT organization, document FROM roles {} ORDER BY organization, position, id",
-            within("organization")
-        );
-        for mut row in self.rows(&sql, values()).await? {
-            if let Some(facts) = found.get_mut(&OrganizationId::new(row.text("roles.organization")?)) {
-                facts.roles.push(row.json("roles.document")?);
-            }
-        }
-        let sql = format!(
-            "SELECT organization, document FROM workspaces {} ORDER BY organization, position, id",
-            within("organization")
-        );
-        for mut row in self.rows(&sql, values()).await? {
-            if let Some(facts) = found.get_mut(&OrganizationId::new(row.text("workspaces.organization")?)) {
-                facts.workspaces.push(row.json("workspaces.document")?);
-            }
-        }
-        let sql = format!(
-            "SELECT organization, document, used FROM licenses {} ORDER BY organization, position, id",
-            within("organization")
-        );
-        for mut row in self.rows(&sql, values()).await? {
-            if let Some(facts) = found.get_mut(&OrganizationId::new(row.text("licenses.organization")?)) {
-                let license = row.json("licenses.document")?;
-                facts.licenses.push(LicensePool {
-                    license,
-                    used: row.count("licenses.used")?,
-                });
-            }
-        }
-        self.add_owners(&mut found, &within("g.organization"), values())
-            .await?;
+        self.add_owners(&mut found, ids).await?;
         Ok(found.into_values().collect())
     }
 
+    /// Adds the first two owners of each organization, which suffices to know whether somebody is the last one.
     async fn add_owners(
         &mut self,
         found: &mut BTreeMap<OrganizationId, OrganizationFacts>,
-        within: &str,
-        values: Vec<Bind>,
+        ids: Option<String>,
     ) -> Result<()> {
+        let owner_roles: Vec<(OrganizationId, RoleId)> = found
+            .values()
+            .flat_map(|facts| facts.roles.iter().map(|role| (&facts.organization.id, role)))
+            .filter(|(_, role)| role.owner)
+            .map(|(organization, role)| (organization.clone(), role.id.clone()))
+            .collect();
+        if owner_roles.len() > FEW_OWNER_ROLES {
+            return self.add_owners_of_many(found, ids).await;
+        }
+        for (organization, role) in owner_roles {
+            let holders = self.account_ids(HOLDERS, binds![&organization, &role]).await?;
+            if let Some(facts) = found.get_mut(&organization) {
+                facts.owners.extend(holders);
+                facts.owners.sort();
+                facts.owners.dedup();
+                facts.owners.truncate(2);
+            }
+        }
+        Ok(())
+    }
+
+    async fn add_owners_of_many(
+        &mut self,
+        found: &mut BTreeMap<OrganizationId, OrganizationFacts>,
+        ids: Option<String>,
+    ) -> Result<()> {
+        let within = match &ids {
+            Some(_) => "AND r.organization IN ({list:$1})",
+            None => "",
+        };
+        // SQLite keeps to the order of a CROSS JOIN: from the few owner roles, never through all that members hold.
         let sql = format!(
             "SELECT organization, account FROM (SELECT o.organization, o.account, ROW_NUMBER() OVER \
              (PARTITION BY o.organization ORDER BY o.account) AS place FROM (SELECT DISTINCT g.organization, g.account \
-             FROM membership_roles g \
-             JOIN roles r ON r.organization = g.organization AND r.id = g.role AND r.is_owner = 1 \
+             FROM roles r CROSS JOIN membership_roles g \
              JOIN memberships m ON m.account = g.account AND m.organization = g.organization AND m.active = 1 \
-             JOIN accounts a ON a.id = g.account AND a.status = 'active' {within}) o) ranked \
+             JOIN accounts a ON a.id = g.account AND a.status = 'active' \
+             WHERE r.is_owner = 1 AND g.organization = r.organization AND g.role = r.id {within}) o) ranked \
              WHERE place <= 2 ORDER BY organization, account"
         );
-        for mut row in self.rows(&sql, values).await? {
+        for mut row in self.rows(&sql, ids.iter().map(Bind::from).collect()).await? {
             if let Some(facts) = found.get_mut(&OrganizationId::new(row.text("owners.organization")?)) {
                 facts.owners.push(AccountId::new(row.text("owners.account")?));
             }
         }
         Ok(())
     }
+}
+
+/// Parts of the statement that loads organizations, typed because PostgreSQL wants to know.
+const ORGANIZATION: &str = "CAST(0 AS BIGINT)";
+const ROLE: &str = "1";
+const WORKSPACE: &str = "2";
+const LICENSE: &str = "3";
+
+/// Up to how many owner roles are asked about one by one.
+const FEW_OWNER_ROLES: usize = 8;
+
+/// The first two active holders of one role. Two equalities lead to the index `membership_roles_role` whatever the
+/// planner knows of the tables, and the conditions are subqueries because it cannot reorder those: as a join, a
+/// PostgreSQL that planned it while the tables were small went through every member at every sign-in.
+const HOLDERS: &str = "SELECT g.account FROM membership_roles g WHERE g.organization = $1 AND g.role = $2 \
+    AND (SELECT m.active FROM memberships m WHERE m.account = g.account AND m.organization = g.organization) = 1 \
+    AND (SELECT a.status FROM accounts a WHERE a.id = g.account) = 'active' ORDER BY g.account LIMIT 2";
+
+fn add_part(found: &mut BTreeMap<OrganizationId, OrganizationFacts>, mut row: Row) -> Result<()> {
+    let part = row.int("organizations.part")?;
+    let organization = OrganizationId::new(row.text("organizations.id")?);
+    let (_position, _id) = (row.int("organizations.position")?, row.text("organizations.id")?);
+    if part == 0 {
+        let organization = Organization {
+            id: organization,
+            name: row.text("organizations.name")?,
+            roles_per_member: row.word("organizations.roles_per_member")?,
+        };
+        found.insert(organization.id.clone(), empty(organization));
+        return Ok(());
+    }
+    let Some(facts) = found.get_mut(&organization) else {
+        return Ok(());
+    };
+    match part {
+        1 => facts.roles.push(row.json("roles.document")?),
+        2 => facts.workspaces.push(row.json("workspaces.document")?),
+        3 => {
+            let license = row.json("licenses.document")?;
+            row.text("licenses.word")?;
+            let used = row.count("licenses.used")?;
+            facts.licenses.push(LicensePool { license, used });
+        }
+        _ => return Err(StoreError::Corrupt("organizations.part")),
+    }
+    Ok(())
 }
 
 fn empty(organization: Organization) -> OrganizationFacts {

@@ -149,10 +149,11 @@ async fn batch(
     let mut close = None;
     let mut ran: Vec<Box<dyn Job>> = Vec::new();
     let mut healthy = tx.conn().begin().await;
+    let mut end_of_last = "";
     let mut next = Some(first);
     while let Some(mut job) = next.take() {
         if healthy.is_ok() {
-            healthy = in_savepoint(tx, job.as_mut()).await;
+            healthy = in_savepoint(tx, job.as_mut(), &mut end_of_last).await;
         }
         ran.push(job);
         if healthy.is_ok() && ran.len() < BATCH {
@@ -164,7 +165,7 @@ async fn batch(
         }
     }
     let committed = match healthy {
-        Ok(()) => tx.conn().script("COMMIT").await,
+        Ok(()) => tx.conn().script(&format!("{end_of_last} COMMIT")).await,
         Err(error) => Err(error),
     };
     if let Err(error) = &committed {
@@ -182,13 +183,16 @@ async fn batch(
     close
 }
 
-async fn in_savepoint(tx: &mut Tx, job: &mut dyn Job) -> Result<()> {
-    tx.conn().script("SAVEPOINT job").await?;
-    if job.run(tx).await {
-        tx.conn().script("RELEASE job").await
+/// Runs one job in a savepoint, so that its failure takes back nothing of the others. The end of the job before goes
+/// with the beginning of this one, because each script costs two changes of threads.
+async fn in_savepoint(tx: &mut Tx, job: &mut dyn Job, end_of_last: &mut &'static str) -> Result<()> {
+    tx.conn().script(&format!("{end_of_last} SAVEPOINT job")).await?;
+    *end_of_last = if job.run(tx).await {
+        "RELEASE job;"
     } else {
-        tx.conn().script("ROLLBACK TO job; RELEASE job").await
-    }
+        "ROLLBACK TO job; RELEASE job;"
+    };
+    Ok(())
 }
 
 /// Says the same error to several callers.

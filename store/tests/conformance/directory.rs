@@ -1,9 +1,12 @@
 //! Facts and decisions: every change is written and read back as it was planned.
 
 use provost_kernel::denial::Denial;
-use provost_kernel::directory::{AccountKind, Authentication, Grant, LicenseGrant, Origin, Source, Status};
+use provost_kernel::directory::{
+    Account, AccountKind, Authentication, Grant, LicenseGrant, Membership, Origin, Role, Source, Status,
+};
 use provost_kernel::email::Email;
 use provost_kernel::facts::{AccountFacts, Facts, Need, OrganizationsNeeded};
+use provost_kernel::id::AccountId;
 use provost_kernel::plan::{Change, MembershipEdit, ProfilePatch, Verdict};
 use provost_store::Store;
 use serde_json::json;
@@ -95,6 +98,45 @@ conformance! {
         assert_eq!(one.organizations.len(), 1);
         let other = Need { user_name: Some(("second".into(), "ada.name".to_owned())), ..Need::default() };
         assert!(facts(&store, other).await.candidates.is_empty(), "names belong to one connection");
+    }
+
+    /// R-148 needs to know whether somebody is the last owner; it must not cost a walk over all members.
+    async fn r148_the_first_two_active_owners_are_loaded_however_many_owner_roles_there_are(store, _) {
+        seed(&store).await;
+        let mut changes = Vec::new();
+        for (id, status, active) in [
+            ("ada", Status::Suspended, true),
+            ("bob", Status::Active, false),
+            ("cyd", Status::Active, true),
+            ("dan", Status::Active, true),
+            ("eve", Status::Active, true),
+        ] {
+            changes.push(create(Account { status, ..account(id) }));
+            let held = Membership { active, ..membership(None) };
+            changes.push(Change::AddMembership { account: id.into(), membership: held });
+        }
+        apply(&store, decision("t1", "cyd", changes)).await.unwrap();
+        let need = Need { organizations: OrganizationsNeeded::All, ..Need::default() };
+        let owners = |facts: Facts| -> Vec<(String, Vec<String>)> {
+            let names = |ids: &[AccountId]| ids.iter().map(|id| id.as_str().to_owned()).collect();
+            facts.organizations.iter().map(|one| (one.organization.id.as_str().to_owned(), names(&one.owners))).collect()
+        };
+        let expected = [
+            ("home-lab".to_owned(), vec!["cyd".to_owned(), "dan".to_owned()]),
+            ("other".to_owned(), Vec::new()),
+        ];
+        assert_eq!(owners(facts(&store, need.clone()).await), expected);
+
+        // More owner roles than are asked about one by one.
+        let many = (0..12).map(|n| {
+            serde_json::from_value(json!({"id": format!("owner-{n}"), "name": format!("Owner {n}"), "owner": true})).unwrap()
+        });
+        let many: Vec<Role> = many.collect();
+        store
+            .write(move |tx| Box::pin(async move { tx.set_roles(&"other".into(), &many).await }))
+            .await
+            .unwrap();
+        assert_eq!(owners(facts(&store, need).await), expected);
     }
 
     async fn a_profile_patch_sets_what_it_names_and_nothing_else(store, _) {
@@ -292,7 +334,7 @@ conformance! {
         let twin = |id: &str, base: provost_kernel::directory::Account| {
             let email = Some(Email::parse("ADA@home-lab.example").unwrap());
             let (user_name, external_id) = (None, None);
-            create(provost_kernel::directory::Account { email, user_name, external_id, ..base }.with_id(id))
+            create(Account { email, user_name, external_id, ..base }.with_id(id))
         };
         apply(&store, decision("t1", "a", vec![twin("a", account("a"))])).await.unwrap();
         apply(&store, decision("t2", "b", vec![twin("b", standard("b"))])).await.unwrap();
@@ -446,7 +488,7 @@ trait WithId {
     fn with_id(self, id: &str) -> Self;
 }
 
-impl WithId for provost_kernel::directory::Account {
+impl WithId for Account {
     fn with_id(mut self, id: &str) -> Self {
         self.id = id.into();
         self
