@@ -316,11 +316,11 @@ mod tests {
         results.note("one peer was left out".to_owned());
         let text = results.render();
         assert!(
-            text.contains("| provost                  |   0.1.0 | 0.200 |        1.0 | met (≤ 0.5) |"),
+            text.contains("| provost                  |   0.1.0 |  0.200 |        1.0 | met (≤ 0.5) |"),
             "{text}"
         );
         assert!(
-            text.contains("|       9 | 3.000 |       15.0 |             |"),
+            text.contains("|       9 |  3.000 |       15.0 |             |"),
             "{text}"
         );
         assert!(text.ends_with("Note: one peer was left out\n"), "{text}");
