@@ -148,13 +148,12 @@ pub async fn set(app: &App, token: &str, account: &AccountId, password: SecretSt
                 }
                 // Older links of the account would let whoever found one undo what the person just chose.
                 tx.revoke_tokens_labeled(KIND, account.as_str(), now).await?;
-                tx.set_password_hash(&account, &hash, now)
-                    .await
-                    .map_err(|error| match error {
-                        // It became an SSO account, or was deleted, a moment ago.
-                        StoreError::Refused(_) => gone(),
-                        other => other.into(),
-                    })?;
+                let written = tx.set_password_hash(&account, &hash, now).await;
+                if matches!(written, Err(StoreError::Refused(_))) {
+                    // It became an SSO account, or was deleted, a moment ago.
+                    return Err(gone());
+                }
+                written?;
                 tx.revoke_sessions_of_account(&account, "password_changed", now)
                     .await?;
                 Ok(())
