@@ -190,7 +190,11 @@ impl<'a> Attempt<'a> {
             Some(email) => format!("e-mail {email} (not verified, so never used to match)"),
             None => "no e-mail".to_owned(),
         };
-        let text = format!("claims: {email}, {} groups", claims.groups.len());
+        let groups = match claims.groups.len() {
+            1 => "1 group".to_owned(),
+            count => format!("{count} groups"),
+        };
+        let text = format!("claims: {email}, {groups}");
         steps.add(Stage::Normalize, StepOutcome::Passed, "claims", text);
     }
 

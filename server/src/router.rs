@@ -16,6 +16,7 @@ pub fn router(app: App) -> Router {
         .route("/metrics", get(ops::metrics))
         .route("/assets/{*name}", get(ops::asset))
         // Person
+        .route("/", get(login::front))
         .route("/login", get(login::show).post(login::submit))
         .route(
             "/login/password",

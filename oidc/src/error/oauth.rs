@@ -45,7 +45,7 @@ wire_errors! {
         InteractionRequired = "interaction_required", "interaction_required", "the person has to interact";
         AccountSelectionRequired = "account_selection_required", "account_selection_required", "the person has to select an account";
         ConsentRequired = "consent_required", "consent_required", "the person has to consent";
-        OrganizationNotAllowed = "organization_not_allowed", "access_denied", "this client is not open to the organization";
+        OrganizationNotAllowed = "organization_not_allowed", "access_denied", "the person or this client has no access to the organization";
         TemporarilyUnavailable = "temporarily_unavailable", "temporarily_unavailable", "please try again later";
         ServerError = "server_error", "server_error", "something went wrong on our side";
         // Token endpoint: client authentication.

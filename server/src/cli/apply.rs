@@ -1,15 +1,18 @@
 //! `provost apply`, `provost export` and `provost schema`: the declarative file.
 
+use std::fmt::Write as _;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Args;
+use provost_kernel::connection::Protocol;
 
 use super::print::{Busy, out};
 use super::{Settings, open_app};
-use crate::declarative::{self, Mode};
+use crate::config::Config;
+use crate::declarative::{self, Change, ChangeKind, Mode, Report};
 
 /// Bring organizations, connections, applications and users in from a file.
 #[derive(Args, Clone, Debug)]
@@ -32,6 +35,7 @@ impl Apply {
         let config = self.settings.load()?;
         let (text, folder) = read(&self.file)?;
         let document = declarative::read(&text).with_context(|| self.file.display().to_string())?;
+        let connections = connections(&document);
         let app = open_app(config).await?;
         let mode = if self.dry_run { Mode::DryRun } else { Mode::Write };
         let busy = Busy::new("applying");
@@ -40,11 +44,52 @@ impl Apply {
         app.store.close().await;
         let report = applied.with_context(|| self.file.display().to_string())?;
         out(&report.to_string())?;
+        out(&addresses(&connections, &report, &app.config))?;
         if self.dry_run && !report.is_empty() {
             out("dry run: nothing was changed\n")?;
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Identifier and protocol of each connection, and our entity ID where it is not the usual one.
+fn connections(document: &declarative::Document) -> Vec<(String, Protocol, Option<String>)> {
+    let own_name = |entry: &declarative::ConnectionEntry| entry.saml.as_ref()?.sp_entity_id.clone();
+    document
+        .connections
+        .iter()
+        .map(|entry| (entry.id.clone(), entry.protocol, own_name(entry)))
+        .collect()
+}
+
+/// Says what to enter at the identity providers of new connections: the other half of setting them up.
+fn addresses(connections: &[(String, Protocol, Option<String>)], report: &Report, config: &Config) -> String {
+    let mut text = String::new();
+    for (id, protocol, own_name) in connections {
+        let what = format!("connection {id}");
+        let is_new = |change: &Change| change.kind == ChangeKind::Created && change.what == what;
+        if !report.changes.iter().any(is_new) {
+            continue;
+        }
+        let at = |path: &str| config.url(&format!("/sso/{id}/{path}"));
+        let entity_id = own_name.clone().unwrap_or_else(|| at("saml/metadata"));
+        let rows = match protocol {
+            Protocol::Saml => vec![
+                ("entity ID, audience", entity_id),
+                ("ACS URL, reply URL", at("saml/acs")),
+                ("single logout URL", at("saml/slo")),
+            ],
+            Protocol::Oidc => vec![
+                ("redirect URI", at("oidc/callback")),
+                ("back-channel logout", at("oidc/backchannel-logout")),
+            ],
+        };
+        let _ = writeln!(text, "to enter at the identity provider of {id}:");
+        for (name, value) in rows {
+            let _ = writeln!(text, "    {name:<20} {value}");
+        }
+    }
+    text
 }
 
 /// Reads the file; names of files in it are relative to its folder.

@@ -1,7 +1,7 @@
 //! Opens what commands work on: the data key, the store, the application.
 
-use anyhow::Context as _;
-use provost_store::{DataKeys, Store, StoreConfig};
+use anyhow::{Context as _, bail};
+use provost_store::{DataKeys, Store, StoreConfig, StoreError};
 use secrecy::ExposeSecret as _;
 
 use crate::app::App;
@@ -31,9 +31,11 @@ pub async fn open_store(config: &Config, world: &World) -> anyhow::Result<Store>
             Synchronous::Normal => provost_store::Synchronous::Normal,
         },
     };
-    Store::open(&store_config)
-        .await
-        .context("the database cannot be opened")
+    let opened = Store::open(&store_config).await;
+    if matches!(opened, Err(StoreError::Sealed(_))) {
+        bail!("the data key does not fit this database, which was first opened with another one");
+    }
+    opened.context("the database cannot be opened")
 }
 
 /// Opens the whole application.

@@ -139,7 +139,7 @@ pub const KEYS: &[Key] = &[
         "session_idle_minutes",
         "minutes",
         "120",
-        "Life of a session without use.",
+        "Life of an SSO session without use. A password session ends by `session_hours` alone.",
     ),
     key(
         "signing_key_days",

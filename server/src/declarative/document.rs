@@ -23,8 +23,9 @@ pub use user::{MembershipEntry, UserEntry, WorkspacesEntry};
 #[serde(default, deny_unknown_fields)]
 #[schemars(title = "Provost declarative file")]
 pub struct Document {
-    /// Also delete organizations, connections and applications that the file does not mention. Nothing that still has
-    /// people is deleted: that is an error. People are never deleted by omission.
+    /// Also delete what the file does not mention: organizations, connections, applications, and the roles, workspaces,
+    /// licenses and domains of organizations. Nothing that people still hold is deleted: that is an error. People are
+    /// never deleted by omission.
     #[serde(skip_serializing_if = "is_false")]
     pub prune: bool,
     /// Customers of the app.

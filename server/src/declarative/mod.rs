@@ -16,9 +16,9 @@ mod report;
 mod write;
 
 pub use applying::{Mode, apply};
-pub use document::{Document, schema};
+pub use document::{ConnectionEntry, Document, schema};
 pub use export::{ExportError, export, render};
 pub use protocol::refreshed;
 pub use public_domains::is_public_mail_domain;
 pub use read::{ReadError, read};
-pub use report::{ApplyError, Problem, Report};
+pub use report::{ApplyError, Change, ChangeKind, Problem, Report};

@@ -39,6 +39,24 @@ pub fn read(text: &str) -> Result<Document, ReadError> {
     serde_norway::with::singleton_map_recursive::deserialize(yaml).map_err(|error| explain(&error))
 }
 
+/// Names of our types in the library's words, and what people write instead.
+const WORDS: [(&str, &str); 5] = [
+    ("struct Document", "organizations, connections, applications or users"),
+    ("enum Provisioning", "one of manual, jit or scim"),
+    ("map with a single key", "exactly one of its keys"),
+    ("sequence", "a list"),
+    ("map", "a block of keys"),
+];
+
+fn in_plain_words(reason: &str) -> String {
+    WORDS.iter().fold(reason.to_owned(), |text, (theirs, ours)| {
+        match text.strip_suffix(&format!("expected {theirs}")) {
+            Some(start) => format!("{start}expected {ours}"),
+            None => text,
+        }
+    })
+}
+
 fn explain(error: &serde_norway::Error) -> ReadError {
     let place = error
         .location()
@@ -49,8 +67,8 @@ fn explain(error: &serde_norway::Error) -> ReadError {
     let reason = text
         .rfind(" at line ")
         .and_then(|end| text.get(..end))
-        .unwrap_or(&text)
-        .to_owned();
+        .unwrap_or(&text);
+    let reason = in_plain_words(reason);
     let hint = suggestion(&reason)
         .map(|near| format!("; did you mean `{near}`?"))
         .unwrap_or_default();

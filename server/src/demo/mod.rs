@@ -187,6 +187,11 @@ async fn keep_open(stage: &Stage) -> Result<ExitCode> {
         "  Discovery    {}/.well-known/openid-configuration\n",
         stage.provost
     )?;
+    writeln!(
+        out,
+        "  Refused? `provost explain NUMBER --data-dir {}` tells why.\n",
+        stage.app.config.data_dir.display()
+    )?;
     for directory in [people::Directory::HomeLab, people::Directory::Acme] {
         writeln!(out, "  People of {}:", directory.company())?;
         for person in directory.people() {

@@ -54,6 +54,11 @@ pub struct PasswordForm {
     password: String,
 }
 
+/// `GET /`: nobody looks for a sign-in page by its exact address first.
+pub async fn front() -> Result<Response> {
+    page::see_other("/login")
+}
+
 /// `GET /login`: asks for the work e-mail, or goes on at once where the app already said enough.
 pub async fn show(
     State(app): State<App>,

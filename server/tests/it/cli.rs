@@ -154,11 +154,16 @@ fn apply_export_explain_and_operator_work_from_the_command_line() {
         dry.contains("+ connection home-okta") && dry.contains("nothing was changed"),
         "{dry}"
     );
+    let applied = here.good(&["apply", "provost.yaml"]);
+    let base = format!("http://127.0.0.1:{}", here.port);
     assert!(
-        here.good(&["apply", "provost.yaml"])
-            .contains("+ connection home-okta")
+        applied.contains("+ connection home-okta")
+            && applied.contains(&format!("{base}/sso/home-okta/saml/acs"))
+            && applied.contains(&format!("{base}/sso/home-google/oidc/callback")),
+        "{applied}"
     );
-    assert!(here.good(&["apply", "provost.yaml"]).contains("no changes"));
+    let again = here.good(&["apply", "provost.yaml"]);
+    assert!(again.contains("no changes") && !again.contains("/sso/"), "{again}");
     let exported = here.good(&["export"]);
     here.folder.file("exported.yaml", &exported);
     assert!(
@@ -198,7 +203,17 @@ fn a_broken_file_is_named_with_its_line() {
         error.contains("broken.yaml") && error.contains("line 2") && error.contains("did you mean `id`?"),
         "{error}"
     );
+    here.folder.file("list.yaml", "- organizations\n");
+    let error = here.bad(&["apply", "list.yaml"]);
+    assert!(
+        error.contains("expected organizations, connections, applications or users"),
+        "{error}"
+    );
     assert!(here.bad(&["apply", "nowhere.yaml"]).contains("nowhere.yaml"));
+    here.good(&["export"]);
+    here.folder.file("other.key", "X0fxj2D96AHho8RwIbPFHwnQJQDNlR//x/Ojxsuj6W0=\n");
+    let error = here.bad(&["export", "--data-key-file", "other.key"]);
+    assert!(error.contains("the data key does not fit this database"), "{error}");
 }
 
 #[test]

@@ -69,6 +69,13 @@ async fn subdomains_and_unknown_domains_get_the_password_form() {
 }
 
 #[tokio::test]
+async fn the_front_door_leads_to_the_sign_in_page() {
+    let app = TestApp::start().await;
+    let page = app.browser().get("/").await;
+    assert_eq!(page.location().as_deref(), Some("/login"));
+}
+
+#[tokio::test]
 async fn the_password_form_may_end_at_an_app() {
     // Browsers apply `form-action` to the redirects behind a form too, and an app lives elsewhere.
     let app = TestApp::start().await;

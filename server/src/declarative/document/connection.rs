@@ -201,7 +201,7 @@ pub struct SamlEntry {
     /// Accepts AES-CBC inside a signed response; for identity providers that cannot do GCM.
     #[serde(skip_serializing_if = "is_false")]
     pub allow_cbc: bool,
-    /// Attribute names by field (`email`, `given_name`, `family_name`, `display_name`, `user_name`, `groups`,
+    /// Attribute names by field (`subject`, `email`, `given_name`, `family_name`, `display_name`, `user_name`, `groups`,
     /// `account_id`, `permission_profile_id`), where the identity provider's differ from the usual ones.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<String, String>,
