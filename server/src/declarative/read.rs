@@ -41,7 +41,10 @@ pub fn read(text: &str) -> Result<Document, ReadError> {
 
 /// Names of our types in the library's words, and what people write instead.
 const WORDS: [(&str, &str); 5] = [
-    ("struct Document", "organizations, connections, applications or users"),
+    (
+        "struct Document",
+        "organizations, connections, applications or users",
+    ),
     ("enum Provisioning", "one of manual, jit or scim"),
     ("map with a single key", "exactly one of its keys"),
     ("sequence", "a list"),
