@@ -1,5 +1,5 @@
 // Starts other programs on loopback, waits until they answer, keeps their output, and stops them by process id.
-// Whatever a crashed test forgets is killed when the test process exits.
+// Whatever a crashed test forgets is ended when the test process exits.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
@@ -11,7 +11,8 @@ import { workDirectory } from './work.mjs';
 const running = new Set();
 
 process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL');
+  // Not SIGKILL: Apache has to take its workers along.
+  for (const child of running) child.kill('SIGTERM');
 });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.once(signal, () => process.exit(1));
