@@ -13,7 +13,7 @@
 //! | `membership.updated` | grants change | `edits` |
 //! | `membership.removed` | an account leaves an organization | `before`: the membership |
 //! | `session.created` | a sign-in succeeds | `session`, `connection`, `methods` |
-//! | `session.revoked` | all sessions of an account end | `reason` |
+//! | `session.revoked` | all sessions of an account end; or one, by its person or provider (the store adds that) | `reason`; `session` if one |
 //! | `sign_in.refused` | a sign-in is refused | `code` |
 //! | `request.refused` | a provisioning request is refused | `code` |
 //! | `alert.raised` | something wants an admin's eye | `code`, `text` |

@@ -199,7 +199,8 @@ impl Tx {
                 self.remove_membership((account, organization), step).await?;
             }
             Change::RevokeSessions { account, reason } => {
-                return self.revoke_sessions_of_account(account, reason, now).await;
+                let ended = self.end_sessions_of_account(account, reason, now).await?;
+                return Ok(account::session_ids(ended));
             }
             // An alert is an event and nothing else.
             Change::Alert { .. } => {}

@@ -2,13 +2,16 @@
 //! Opened only by [`Tx::apply`], together with the decision that allows it. Never sees a cookie token.
 
 use jiff::{SignedDuration, Timestamp};
+use provost_kernel::audit::EventKind;
 use provost_kernel::directory::{Link, Status, Subject};
 use provost_kernel::id::{AccountId, ConnectionId, SessionId};
 use provost_kernel::plan::OpenSession;
+use provost_kernel::provision::Actor;
 use zeroize::Zeroizing;
 
 use crate::error::{Result, StoreError};
 use crate::facts::subject_key;
+use crate::feed::NewEvent;
 use crate::tx::{Reader, Tx};
 use crate::value::{Row, binds, json};
 
@@ -227,7 +230,7 @@ impl Tx {
     /// `engine`.
     pub async fn revoke_session(&mut self, id: &SessionId, reason: &str, now: Timestamp) -> Result<bool> {
         let revoked = self.revoke_where("id = $3", binds![now, reason, id]).await?;
-        Ok(!revoked.is_empty())
+        Ok(!self.note_revoked(revoked, reason, now).is_empty())
     }
 
     /// Ends all sessions of an account, with codes and refresh tokens, even of sessions that ended before.
@@ -241,6 +244,17 @@ impl Tx {
         reason: &str,
         now: Timestamp,
     ) -> Result<Vec<SessionId>> {
+        let revoked = self.end_sessions_of_account(account, reason, now).await?;
+        Ok(self.note_revoked(revoked, reason, now))
+    }
+
+    /// As [`Self::revoke_sessions_of_account`], without events: a plan brings its own.
+    pub(crate) async fn end_sessions_of_account(
+        &mut self,
+        account: &AccountId,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<Vec<Ended>> {
         let revoked = self
             .revoke_where("account = $3", binds![now, reason, account])
             .await?;
@@ -265,7 +279,8 @@ impl Tx {
     ) -> Result<Vec<SessionId>> {
         let condition = "connection = $3 AND subject_key = $4 AND ($5 IS NULL OR upstream_session = $5)";
         let values = binds![now, reason, connection, subject_key(subject), upstream_session];
-        self.revoke_where(condition, values).await
+        let revoked = self.revoke_where(condition, values).await?;
+        Ok(self.note_revoked(revoked, reason, now))
     }
 
     /// Ends the sessions that stem from one session at a provider, whoever's they are (`sid` of a logout token).
@@ -280,8 +295,10 @@ impl Tx {
         now: Timestamp,
     ) -> Result<Vec<SessionId>> {
         let values = binds![now, reason, connection, upstream_session];
-        self.revoke_where("connection = $3 AND upstream_session = $4", values)
-            .await
+        let revoked = self
+            .revoke_where("connection = $3 AND upstream_session = $4", values)
+            .await?;
+        Ok(self.note_revoked(revoked, reason, now))
     }
 
     /// Locks a session until the end of the transaction and tells whether it is still open.
@@ -306,23 +323,48 @@ impl Tx {
         self.row(&sql, binds![digest]).await.map(drop)
     }
 
-    async fn revoke_where(
-        &mut self,
-        condition: &str,
-        values: Vec<crate::value::Bind>,
-    ) -> Result<Vec<SessionId>> {
+    /// Writes one event for each session that ended outside of a plan, and returns their ids.
+    fn note_revoked(&mut self, ended: Vec<Ended>, reason: &str, now: Timestamp) -> Vec<SessionId> {
+        let mut ids = Vec::with_capacity(ended.len());
+        for Ended {
+            session,
+            account,
+            connection,
+        } in ended
+        {
+            self.record(NewEvent {
+                at: now,
+                kind: EventKind::SessionRevoked.code().to_owned(),
+                actor: Actor::Person.label(),
+                account: Some(account),
+                organization: None,
+                connection,
+                trace: None,
+                data: serde_json::json!({ "session": session, "reason": reason }),
+            });
+            ids.push(session);
+        }
+        ids
+    }
+
+    async fn revoke_where(&mut self, condition: &str, values: Vec<crate::value::Bind>) -> Result<Vec<Ended>> {
         let Some(now) = values.first().cloned() else {
             return Ok(Vec::new());
         };
         let sql = format!(
-            "UPDATE sessions SET revoked_at = $1, revoked_reason = $2 WHERE revoked_at IS NULL AND ({condition}) RETURNING id"
+            "UPDATE sessions SET revoked_at = $1, revoked_reason = $2 WHERE revoked_at IS NULL AND ({condition}) \
+             RETURNING id, account, connection"
         );
         let mut revoked = Vec::new();
         for mut row in self.rows(&sql, values).await? {
-            revoked.push(SessionId::new(row.text("sessions.id")?));
+            revoked.push(Ended {
+                session: SessionId::new(row.text("sessions.id")?),
+                account: AccountId::new(row.text("sessions.account")?),
+                connection: row.opt_text("sessions.connection")?.map(ConnectionId::new),
+            });
         }
         if !revoked.is_empty() {
-            let ids = crate::value::list(revoked.iter().map(SessionId::as_str))?;
+            let ids = crate::value::list(revoked.iter().map(|ended| ended.session.as_str()))?;
             for table in ["refresh_tokens", "authorization_codes"] {
                 let sql = format!(
                     "UPDATE {table} SET revoked_at = $1 WHERE session IN ({{list:$2}}) AND revoked_at IS NULL"
@@ -332,6 +374,13 @@ impl Tx {
         }
         Ok(revoked)
     }
+}
+
+/// A session that was just ended.
+pub(crate) struct Ended {
+    pub(crate) session: SessionId,
+    account: AccountId,
+    connection: Option<ConnectionId>,
 }
 
 fn session(mut row: Row) -> Result<SessionRecord> {

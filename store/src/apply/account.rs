@@ -90,9 +90,18 @@ impl Tx {
         exactly_one(self.run(sql, row).await?, "account_version")?;
         match to {
             Status::Active | Status::Invited => Ok(Vec::new()),
-            Status::Suspended => self.revoke_sessions_of_account(account, "suspended", now).await,
-            Status::Deactivated => self.revoke_sessions_of_account(account, "deactivated", now).await,
-            Status::Deleted => self.revoke_sessions_of_account(account, "deleted", now).await,
+            Status::Suspended => self
+                .end_sessions_of_account(account, "suspended", now)
+                .await
+                .map(session_ids),
+            Status::Deactivated => self
+                .end_sessions_of_account(account, "deactivated", now)
+                .await
+                .map(session_ids),
+            Status::Deleted => self
+                .end_sessions_of_account(account, "deleted", now)
+                .await
+                .map(session_ids),
         }
     }
 
@@ -195,4 +204,8 @@ fn patched(set: &ProfilePatch) -> Result<Vec<(&'static str, Bind)>> {
         columns.push(("attributes", json(attributes)?.into()));
     }
     Ok(columns)
+}
+
+pub(super) fn session_ids(ended: Vec<crate::sessions::Ended>) -> Vec<provost_kernel::id::SessionId> {
+    ended.into_iter().map(|ended| ended.session).collect()
 }

@@ -49,6 +49,33 @@ fn request(id: &str) -> LoginRequest {
 }
 
 conformance! {
+    async fn every_session_that_ends_is_told_once_in_the_feed(store, _) {
+        seed(&store).await;
+        sign_in(&store, "s1", "ada").await;
+        sign_in(&store, "s2", "ada").await;
+        sign_in(&store, "s3", "bob").await;
+        for _ in 0..2 {
+            store.write(|tx| Box::pin(async move { tx.revoke_session(&"s1".into(), "signed_out", at(110)).await })).await.unwrap();
+        }
+        store
+            .write(|tx| Box::pin(async move { tx.revoke_sessions_of_account(&"ada".into(), "password_changed", at(111)).await }))
+            .await
+            .unwrap();
+        let events = store.read(|reader| Box::pin(async move { reader.events(0, 100).await })).await.unwrap();
+        let told: Vec<_> = events
+            .iter()
+            .filter(|event| event.kind == "session.revoked")
+            .map(|event| (event.account.as_ref().unwrap().as_str(), event.data.clone()))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("ada", json!({ "session": "s1", "reason": "signed_out" })),
+                ("ada", json!({ "session": "s2", "reason": "password_changed" })),
+            ]
+        );
+    }
+
     async fn a_session_is_found_by_digest_as_it_was_opened(store, _) {
         seed(&store).await;
         sign_in(&store, "s1", "ada").await;
