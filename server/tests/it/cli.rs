@@ -163,7 +163,10 @@ fn apply_export_explain_and_operator_work_from_the_command_line() {
         "{applied}"
     );
     let again = here.good(&["apply", "provost.yaml"]);
-    assert!(again.contains("no changes") && !again.contains("/sso/"), "{again}");
+    assert!(
+        again.contains("no changes") && !again.contains("/sso/"),
+        "{again}"
+    );
     let exported = here.good(&["export"]);
     here.folder.file("exported.yaml", &exported);
     assert!(
@@ -211,9 +214,13 @@ fn a_broken_file_is_named_with_its_line() {
     );
     assert!(here.bad(&["apply", "nowhere.yaml"]).contains("nowhere.yaml"));
     here.good(&["export"]);
-    here.folder.file("other.key", "X0fxj2D96AHho8RwIbPFHwnQJQDNlR//x/Ojxsuj6W0=\n");
+    here.folder
+        .file("other.key", "X0fxj2D96AHho8RwIbPFHwnQJQDNlR//x/Ojxsuj6W0=\n");
     let error = here.bad(&["export", "--data-key-file", "other.key"]);
-    assert!(error.contains("the data key does not fit this database"), "{error}");
+    assert!(
+        error.contains("the data key does not fit this database"),
+        "{error}"
+    );
 }
 
 #[test]
