@@ -191,7 +191,7 @@ async fn a_logout_token_that_names_nobody_here_is_not_answered_with_yes() {
     directory::organization(&app.app).await;
     let idp = OidcIdp::start(app.app.world.now()).await;
     idp.connect(&app.app, "entra", |config| {
-        config.identifier_path = Some("oid".to_owned())
+        config.identifier_path = Some("oid".to_owned());
     })
     .await;
     let claims = json!({
