@@ -20,6 +20,13 @@ async function post(browser, answer, changes = {}) {
   return browser.follow(await browser.fetch(answer.action, { method: 'POST', body, from: answer.from }));
 }
 
+/** A server that has read enough answers 413 and closes; whether the answer outruns the broken pipe is up to the network. */
+function closedWhileSending(error, value) {
+  const isClosed = ['EPIPE', 'ECONNRESET'].includes(error.cause?.code);
+  if (isClosed && value.length > 1024 * 1024) return { status: 413 };
+  throw error;
+}
+
 const bent = (answer, change) => ({ SAMLResponse: Buffer.from(change(Buffer.from(answer.fields.SAMLResponse, 'base64').toString())).toString('base64') });
 
 onEachEngine('hostile input', samlWorld, (scenario) => {
@@ -87,7 +94,8 @@ onEachEngine('hostile input', samlWorld, (scenario) => {
     scenario(`garbage at the assertion consumer gets a client error: ${what}`, async ({ world, browser }) => {
       const visitor = browser();
       const answer = await answerInHand(world, visitor, 'signed-both');
-      const page = await visitor.fetch(answer.action, { method: 'POST', body: new URLSearchParams({ SAMLResponse: value }), from: answer.from });
+      const page = await visitor.fetch(answer.action, { method: 'POST', body: new URLSearchParams({ SAMLResponse: value }), from: answer.from })
+        .catch((error) => closedWhileSending(error, value));
       assert.ok(page.status >= 400 && page.status < 500, `${page.status} ${page.words}`);
       assert.equal((await fetch(`${world.installation.origin}/readyz`)).status, 200);
     });
