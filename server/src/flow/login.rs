@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use provost_kernel::denial::Denial;
 use provost_kernel::incoming::Incoming;
 use provost_kernel::login::{self, SessionLimits};
 use provost_kernel::plan::{Decision, Verdict};
@@ -39,6 +40,8 @@ enum Interrupted {
     Store(StoreError),
     /// The connection was changed after it was loaded: what was compiled is not in force any more.
     ConnectionChanged,
+    /// No seat was free at the first look.
+    NoSeat,
 }
 
 impl From<StoreError> for Interrupted {
@@ -54,9 +57,9 @@ impl From<StoreError> for Interrupted {
 pub async fn finish(app: &App, live: Arc<LiveConnection>, proven: Proven) -> Result<SignIn> {
     let mut live = live;
     let proven = Arc::new(proven);
-    for _ in 0..TRIES {
+    for round in 0..TRIES {
         let (fresh, token) = app.world.fresh()?;
-        match attempt(app, &live, &proven, fresh).await {
+        match attempt(app, &live, &proven, fresh, round).await {
             Ok(decision) => return conclude(app, &live, &proven, decision, token.secret).await,
             Err(Interrupted::ConnectionChanged) => live = connection::find(app, live.id().as_str()).await?,
             Err(Interrupted::Store(StoreError::ProofSpent)) => {
@@ -67,6 +70,7 @@ pub async fn finish(app: &App, live: Arc<LiveConnection>, proven: Proven) -> Res
                     refusal::record(app, connection, fault, proven.return_to.clone()).await?,
                 ));
             }
+            Err(Interrupted::NoSeat) => {}
             Err(Interrupted::Store(error)) if error.is_retryable() => {}
             Err(Interrupted::Store(error)) => return Err(error.into()),
         }
@@ -81,6 +85,7 @@ async fn attempt(
     live: &Arc<LiveConnection>,
     proven: &Arc<Proven>,
     fresh: provost_kernel::incoming::Fresh,
+    round: u32,
 ) -> Result<Decision, Interrupted> {
     let now = app.world.now();
     let limits = SessionLimits {
@@ -96,6 +101,11 @@ async fn attempt(
                 }
                 let facts = tx.facts(&login::need(&proven.incoming, &live.in_force)).await?;
                 let decision = login::decide(&proven.incoming, &facts, &live.in_force, &limits, &fresh, now);
+                // On PostgreSQL the account may have been looked for just before, and the seats counted just after, the
+                // same person took the last seat in another browser. A second look finds her account.
+                if round == 0 && decision.verdict == Verdict::Refused(Denial::NoSeat) {
+                    return Err(Interrupted::NoSeat);
+                }
                 tx.apply(&decision, &Actor::Person, now).await?;
                 tx.set_trace_claims(&decision.trace.id, &claims_for_trace(&proven.incoming))
                     .await?;
