@@ -297,25 +297,37 @@ fn translate(dialect: Dialect, sql: &str) -> Cow<'_, str> {
     if !sql.contains('{') {
         return Cow::Borrowed(sql);
     }
-    let (blob, lock, skip, before, after) = match dialect {
-        Dialect::Sqlite => ("BLOB", "", "", "SELECT value FROM json_each(", ")"),
+    // As a join with a set of unknown size, PostgreSQL reads the whole table as long as it believes it small; an array
+    // it looks up in the index.
+    let (blob, lock, skip, within, without, after) = match dialect {
+        Dialect::Sqlite => {
+            let (within, without) = (
+                "IN (SELECT value FROM json_each(",
+                "NOT IN (SELECT value FROM json_each(",
+            );
+            ("BLOB", "", "", within, without, "))")
+        }
         Dialect::Postgres => (
             "BYTEA",
             " FOR UPDATE",
             " FOR UPDATE SKIP LOCKED",
-            "SELECT json_array_elements_text(",
-            "::json)",
+            "= ANY (ARRAY(SELECT json_array_elements_text(",
+            "<> ALL (ARRAY(SELECT json_array_elements_text(",
+            "::json)))",
         ),
     };
     let mut text = sql
         .replace("{blob}", blob)
         .replace("{lock}", lock)
         .replace("{skip_locked}", skip);
-    while let Some((head, rest)) = text.split_once("{list:") {
-        let Some((argument, tail)) = rest.split_once('}') else {
+    while let Some((head, rest)) = text.split_once("IN ({list:") {
+        let Some((argument, tail)) = rest.split_once("})") else {
             break;
         };
-        text = format!("{head}{before}{argument}{after}{tail}");
+        text = match head.strip_suffix("NOT ") {
+            Some(head) => format!("{head}{without}{argument}{after}{tail}"),
+            None => format!("{head}{within}{argument}{after}{tail}"),
+        };
     }
     Cow::Owned(text)
 }
@@ -326,15 +338,15 @@ mod tests {
 
     #[test]
     fn placeholders_become_each_engines_words() {
-        let sql = "SELECT a FROM t WHERE b IN ({list:$1}) AND c IN ({list:$2}){lock}";
+        let sql = "SELECT a FROM t WHERE b IN ({list:$1}) AND c NOT IN ({list:$2}){lock}";
         assert_eq!(
             translate(Dialect::Sqlite, sql),
-            "SELECT a FROM t WHERE b IN (SELECT value FROM json_each($1)) AND c IN (SELECT value FROM json_each($2))"
+            "SELECT a FROM t WHERE b IN (SELECT value FROM json_each($1)) AND c NOT IN (SELECT value FROM json_each($2))"
         );
         assert_eq!(
             translate(Dialect::Postgres, sql),
-            "SELECT a FROM t WHERE b IN (SELECT json_array_elements_text($1::json)) \
-             AND c IN (SELECT json_array_elements_text($2::json)) FOR UPDATE"
+            "SELECT a FROM t WHERE b = ANY (ARRAY(SELECT json_array_elements_text($1::json))) \
+             AND c <> ALL (ARRAY(SELECT json_array_elements_text($2::json))) FOR UPDATE"
         );
     }
 
