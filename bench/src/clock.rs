@@ -61,7 +61,6 @@ impl Sorted {
 }
 
 #[cfg(test)]
-#[expect(clippy::float_cmp, reason = "ranks pick values and do not compute them")]
 mod tests {
     use super::Sorted;
 

@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use provost::cli::serve::Server;
@@ -165,7 +165,7 @@ async fn a_client_that_never_ends_its_request_is_let_go() {
         let _ = stopped.await;
     }));
     let waited = tokio::task::spawn_blocking(move || {
-        let began = Instant::now();
+        let began = tokio::time::Instant::now();
         let mut silent = std::net::TcpStream::connect(address).unwrap();
         let mut slow = std::net::TcpStream::connect(address).unwrap();
         slow.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ")
