@@ -13,7 +13,7 @@ packages=(
   chromium fonts-dejavu-core
   xmlsec1 openssl ca-certificates sqlite3
 )
-if [ "${1:-all}" = rust ]; then packages=(postgresql-15); fi
+if [ "${1:-all}" = rust ]; then packages=(postgresql-15 xmlsec1); fi
 
 if ! command -v dpkg-query >/dev/null; then
   echo "This suite installs its partners from Debian's packages; elsewhere run ./test quick" >&2

@@ -222,7 +222,7 @@ impl Found<'_> {
         if user.connection.is_some() && (user.password.is_some() || user.password_hash.is_some()) {
             self.add(
                 &path,
-                "signs in through a connection, so it cannot have a password (R-02)",
+                "signs in through a connection, so it cannot have a password",
             );
         }
         if user.password.is_some() && user.password_hash.is_some() {
@@ -270,7 +270,7 @@ impl Found<'_> {
         } else if is_public_mail_domain(&domain) {
             self.add(
                 path,
-                "belongs to a public mail provider; no organization may have it (R-114)",
+                "belongs to a public mail provider; no organization may have it",
             );
         }
     }
