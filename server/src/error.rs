@@ -170,7 +170,9 @@ impl std::error::Error for AppError {
 impl From<StoreError> for AppError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Busy | StoreError::TimedOut | StoreError::Closed => Self::unavailable(error),
+            StoreError::Busy | StoreError::TimedOut | StoreError::Closed | StoreError::Unavailable(_) => {
+                Self::unavailable(error)
+            }
             StoreError::Conflict(_) => Self::new(
                 StatusCode::CONFLICT,
                 "conflict",

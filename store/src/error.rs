@@ -37,6 +37,10 @@ pub enum StoreError {
     /// The store is shut down.
     #[error("the store is closed")]
     Closed,
+    /// The connection to the database was lost, or the database is starting or stopping. Not safe to repeat blindly: the
+    /// write may have been committed before the connection went.
+    #[error("the database cannot be reached")]
+    Unavailable(#[source] sqlx::Error),
     /// The database engine failed.
     #[error("the database failed")]
     Engine(#[source] sqlx::Error),
@@ -57,6 +61,7 @@ impl StoreError {
             Self::TimedOut => "timed_out",
             Self::Panicked => "panicked",
             Self::Closed => "closed",
+            Self::Unavailable(_) => "unavailable",
             Self::Engine(_) => "engine",
         }
     }

@@ -200,6 +200,7 @@ fn again(error: &StoreError) -> StoreError {
     match error {
         StoreError::Busy => StoreError::Busy,
         StoreError::Closed => StoreError::Closed,
+        StoreError::Unavailable(source) => StoreError::Unavailable(sqlx::Error::Protocol(source.to_string())),
         StoreError::Engine(source) => StoreError::Engine(sqlx::Error::Protocol(source.to_string())),
         StoreError::Conflict(_)
         | StoreError::ProofSpent

@@ -12,6 +12,10 @@ const BUSY: [&str; 9] = ["5", "6", "261", "262", "517", "518", "40001", "40P01",
 /// PostgreSQL keeps no NUL in a text: `character_not_in_repertoire`, and `untranslatable_character` in JSON.
 const UNWRITABLE: [&str; 2] = ["22021", "22P05"];
 
+/// PostgreSQL is stopping, crashed or starting (`admin_shutdown`, `crash_shutdown`, `cannot_connect_now`), or has no
+/// connection left (`too_many_connections`).
+const AWAY: [&str; 4] = ["57P01", "57P02", "57P03", "53300"];
+
 /// Turns an engine's error into ours.
 pub(super) fn failed(error: sqlx::Error) -> StoreError {
     let Some(database) = error.as_database_error() else {
@@ -20,6 +24,10 @@ pub(super) fn failed(error: sqlx::Error) -> StoreError {
         }
         if matches!(error, sqlx::Error::PoolClosed) {
             return StoreError::Closed;
+        }
+        // On SQLite a failing disk looks the same: nothing can be written until somebody mends it.
+        if matches!(error, sqlx::Error::Io(_) | sqlx::Error::Tls(_)) {
+            return StoreError::Unavailable(error);
         }
         return StoreError::Engine(error);
     };
@@ -36,6 +44,10 @@ pub(super) fn failed(error: sqlx::Error) -> StoreError {
     }
     if BUSY.contains(&&*code) {
         return StoreError::Busy;
+    }
+    // Class 08 is "connection exception".
+    if AWAY.contains(&&*code) || code.starts_with("08") {
+        return StoreError::Unavailable(error);
     }
     if UNWRITABLE.contains(&&*code) {
         return StoreError::Refused("a text holds a character that cannot be kept");
@@ -60,5 +72,20 @@ fn sqlite_constraint(message: &str) -> String {
         "jobs.idempotency_key" => "jobs_idempotency".to_owned(),
         "groups.connection, groups.external_id" => "groups_external_id".to_owned(),
         _ => format!("{}_pkey", columns.split('.').next().unwrap_or_default()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::failed;
+
+    #[test]
+    fn a_lost_connection_is_unavailable_and_not_to_be_repeated_blindly() {
+        let lost = failed(sqlx::Error::Io(io::ErrorKind::UnexpectedEof.into()));
+        assert_eq!((lost.code(), lost.is_retryable()), ("unavailable", false));
+        let odd = failed(sqlx::Error::Protocol("odd".to_owned()));
+        assert_eq!(odd.code(), "engine");
     }
 }
