@@ -14,8 +14,8 @@ import { onEachEngine } from './lib/scenario.mjs';
 const SECONDS = Number(process.env.SIEGE_SECONDS ?? 6);
 const HONEST = 3;
 /**
- * Four password hashes at once take 76 MiB; the rest is for requests. Usual peaks are below 150 MiB, 205 MiB were seen once
- * on a busy machine, where refused requests queue for a thread; without limits on bodies it is far more than this.
+ * Four password hashes at once take 76 MiB; the rest is for requests. Growth by 109 to 205 MiB was seen, more on a busy
+ * machine, where refused requests queue for a thread; without limits on bodies it is far more than this.
  */
 const GROWTH_MIB = 384;
 const PASSWORD = 'correct horse battery staple';
