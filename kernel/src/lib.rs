@@ -21,6 +21,7 @@ pub mod lifecycle;
 pub mod login;
 pub mod mapping;
 pub mod matching;
+mod placing;
 pub mod plan;
 pub mod policy;
 pub mod provision;

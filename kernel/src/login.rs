@@ -15,7 +15,6 @@ use crate::mapping::InForce;
 use crate::plan::{Change, Decision, OpenSession, Plan, Verdict};
 use crate::trace::{SIGN_IN, Stage, StepOutcome, Steps, Trace};
 
-mod grants;
 mod memberships;
 pub mod password;
 mod person;

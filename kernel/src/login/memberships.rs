@@ -1,28 +1,13 @@
-//! Runs the rules for every organization in the connection's reach and plans what changes in the memberships.
-//! Never touches organizations out of reach, memberships by hand, or the access of emergency admins and owners.
+//! Places the person of a sign-in: by rules, or by what admins made where no rules run.
 
 use super::Attempt;
-use super::grants::Rules;
 use super::person::Person;
-use crate::connection::{OnLostMatch, Provisioning, RoleSync};
+use crate::connection::Provisioning;
 use crate::denial::Denial;
 use crate::directory::{Membership, Source};
-use crate::facts::OrganizationFacts;
-use crate::id::OrganizationId;
-use crate::mapping::{self, AssertionIds, Claims, Placement, Skip};
-use crate::plan::{Change, MembershipEdit};
+use crate::mapping::Claims;
+use crate::placing::{self, Member, Placing};
 use crate::trace::{Stage, StepOutcome, Steps};
-
-/// Most organizations whose "no match" is noted one by one; an instance may have thousands.
-const NOTED: usize = 25;
-
-/// What one organization ends as.
-struct Outcome {
-    /// Whether the person is an active member afterwards.
-    active: bool,
-    /// Whether the rules admitted.
-    matched: bool,
-}
 
 impl Attempt<'_> {
     /// Plans the memberships.
@@ -47,7 +32,7 @@ impl Attempt<'_> {
             Denial::NoOrganization.code(),
             text,
         );
-        Self::end_sessions_if_out(person);
+        placing::end_sessions_if_out(&person.account.id, memberships(person), &mut person.changes);
         Err(Denial::NoOrganization)
     }
 
@@ -73,374 +58,28 @@ impl Attempt<'_> {
     }
 
     fn run_rules(&self, person: &mut Person<'_>, steps: &mut Steps) -> Result<usize, Denial> {
-        let reach = self.organizations_in_reach();
-        let ids = self.assertion_ids(&reach, steps)?;
-        let claims = Claims::of(self.incoming);
-        let mut active = 0_usize;
-        let mut unnoted = 0_usize;
-        let mut matched: Vec<&OrganizationFacts> = Vec::new();
-        for facts in &reach {
-            let mut own = Steps::default();
-            let result = self.one(person, facts, &claims, ids.as_ref(), &mut own)?;
-            if result.active {
-                active += 1;
-            }
-            if result.matched {
-                matched.push(facts);
-            } else if !result.active && !own.has_warning() {
-                unnoted += 1;
-                if unnoted > NOTED {
-                    continue;
-                }
-            }
-            steps.append(own);
-        }
-        if unnoted > NOTED {
-            let text = format!("{} more organizations do not match", unnoted - NOTED);
-            steps.add(
-                Stage::Organization,
-                StepOutcome::Skipped,
-                "organizations_not_matching",
-                text,
-            );
-        }
-        if let Some(ids) = &ids
-            && !matched.is_empty()
-            && !matched.iter().any(|facts| ids.fit(facts))
-        {
-            let text =
-                "accountid and permissionprofileid name nothing in the organizations that admit the person";
-            steps.add(
-                Stage::Organization,
-                StepOutcome::Refused,
-                Denial::UnknownAssertionId.code(),
-                text,
-            );
-            return Err(Denial::UnknownAssertionId);
-        }
-        Ok(active)
-    }
-
-    /// The organizations that the connection may admit to, its owner first, then by id.
-    fn organizations_in_reach(&self) -> Vec<&OrganizationFacts> {
-        let connection = self.in_force.connection();
-        let mut reach: Vec<&OrganizationFacts> = self
-            .facts
-            .organizations
-            .iter()
-            .filter(|facts| connection.reaches(&facts.organization.id))
-            .collect();
-        let owner = self.in_force.owner();
-        reach.sort_by(|left, right| {
-            let key = |facts: &OrganizationFacts| {
-                (
-                    owner != Some(&facts.organization.id),
-                    facts.organization.id.clone(),
-                )
-            };
-            key(left).cmp(&key(right))
-        });
-        reach.dedup_by(|left, right| left.organization.id == right.organization.id);
-        reach
-    }
-
-    /// Reads `accountid` and `permissionprofileid`: both or none, and both known somewhere in reach.
-    fn assertion_ids(
-        &self,
-        reach: &[&OrganizationFacts],
-        steps: &mut Steps,
-    ) -> Result<Option<AssertionIds>, Denial> {
         let claims = &self.incoming.normalized;
-        let ids = match (&claims.account_id, &claims.permission_profile_id) {
-            (None, None) => return Ok(None),
-            (Some(workspace), Some(role)) => AssertionIds {
-                workspace: workspace.as_str().into(),
-                role: role.as_str().into(),
-            },
-            (Some(_), None) | (None, Some(_)) => {
-                let text = "accountid and permissionprofileid go together: one of them is missing";
-                steps.add(
-                    Stage::Organization,
-                    StepOutcome::Refused,
-                    Denial::IncompleteAssertionIds.code(),
-                    text,
-                );
-                return Err(Denial::IncompleteAssertionIds);
-            }
-        };
-        if reach.iter().any(|facts| ids.fit(facts)) {
-            return Ok(Some(ids));
-        }
-        let by_name = reach
-            .iter()
-            .flat_map(|facts| &facts.workspaces)
-            .find(|workspace| workspace.name == ids.workspace.as_str())
-            .map(|workspace| format!("; accountid takes the id, \"{}\", not the name", workspace.id))
-            .unwrap_or_default();
-        let text = format!(
-            "no organization in reach has workspace \"{}\" and a role \"{}\" that a sign-in may give{by_name}",
-            ids.workspace, ids.role
-        );
-        steps.add(
-            Stage::Organization,
-            StepOutcome::Refused,
-            Denial::UnknownAssertionId.code(),
-            text,
-        );
-        Err(Denial::UnknownAssertionId)
-    }
-
-    fn one(
-        &self,
-        person: &mut Person<'_>,
-        facts: &OrganizationFacts,
-        claims: &Claims,
-        ids: Option<&AssertionIds>,
-        steps: &mut Steps,
-    ) -> Result<Outcome, Denial> {
-        let id = &facts.organization.id;
-        let known = person.known;
-        let held = known.and_then(|known| known.memberships.iter().find(|held| &held.organization == id));
-        let license = held.and_then(|held| held.license.as_ref());
-        let placement = mapping::place(self.in_force, claims, facts, ids, license, steps);
-        let rules = Rules {
+        let placing = Placing {
+            in_force: self.in_force,
+            organizations: &self.facts.organizations,
+            claims: &Claims::of(self.incoming),
+            asserted: (
+                claims.account_id.as_deref(),
+                claims.permission_profile_id.as_deref(),
+            ),
             source: &Source::Rule {
                 connection: self.in_force.connection().id.clone(),
             },
-            provider_wins: self.in_force.connection().settings.role_sync == RoleSync::EveryLogin,
-            facts,
         };
-        let hands_off = held.and_then(|held| self.hands_off(person, held, facts));
-        match (placement, held, hands_off) {
-            (Ok(placement), None, _) => {
-                let membership = rules.membership(&placement);
-                person.changes.push(Change::AddMembership {
-                    account: person.account.id.clone(),
-                    membership,
-                });
-                let text = format!("added to {id}");
-                steps.about(Stage::Apply, StepOutcome::Passed, "membership_added", id, text);
-                Ok(Outcome {
-                    active: true,
-                    matched: true,
-                })
-            }
-            (Ok(placement), Some(held), Some(why)) => {
-                note_drift(held, &rules.edits(held, &placement), why, steps);
-                Ok(Outcome {
-                    active: held.active,
-                    matched: true,
-                })
-            }
-            (Ok(placement), Some(held), None) => Ok(Outcome {
-                active: update(person, held, &rules, &placement, steps),
-                matched: true,
-            }),
-            (Err(Skip::Refuse(denial)), _, None) | (Err(Skip::Refuse(denial)), None, Some(_)) => Err(denial),
-            (Err(Skip::NoMatch), None, _) => Ok(Outcome {
-                active: false,
-                matched: false,
-            }),
-            (Err(Skip::NoMatch | Skip::Refuse(_)), Some(held), Some(why)) => {
-                let text = format!("the rules do not admit to {id}; the membership stays: {why}");
-                steps.about(Stage::Apply, StepOutcome::Warned, "drift", id, text);
-                Ok(Outcome {
-                    active: held.active,
-                    matched: false,
-                })
-            }
-            (Err(Skip::NoMatch), Some(held), None) => Ok(Outcome {
-                active: self.lose(person, held, &rules, steps),
-                matched: false,
-            }),
-        }
-    }
-
-    /// Says why no rule may change a membership; none if rules may.
-    fn hands_off(
-        &self,
-        person: &Person<'_>,
-        held: &Membership,
-        facts: &OrganizationFacts,
-    ) -> Option<&'static str> {
-        let connection = self.in_force.connection();
-        let ours = matches!(&held.source, Source::Rule { connection: own } if *own == connection.id);
-        if person.account.emergency_admin {
-            return Some("emergency admins are never changed by a rule");
-        }
-        if !ours {
-            return Some("it was not made by this connection's rules");
-        }
-        if !held.active && holds_owner_role(held, facts) {
-            return Some("no rule brings an owner back");
-        }
-        if held.pinned && !held.active {
-            return Some("somebody suspended it by hand");
-        }
-        match connection.settings.role_sync {
-            RoleSync::Creation => Some("the connection evaluates rules only once"),
-            RoleSync::UntilEdited if held.pinned => Some("it was edited by hand"),
-            RoleSync::UntilEdited | RoleSync::EveryLogin => None,
-        }
-    }
-
-    /// A member whom the rules do not admit any more (C-09). Returns whether the membership stays active.
-    fn lose(&self, person: &mut Person<'_>, held: &Membership, rules: &Rules<'_>, steps: &mut Steps) -> bool {
-        let id = &held.organization;
-        let account = person.account.id.clone();
-        if holds_owner_role(held, rules.facts) {
-            let text = format!("the rules no longer admit to {id}, but owners are never removed by a rule");
-            steps.about(Stage::Apply, StepOutcome::Warned, "owner_kept", id, text);
-            return held.active;
-        }
-        let (edits, left) = match self.in_force.connection().settings.on_lost_match {
-            OnLostMatch::Keep => {
-                let text = format!("the rules no longer admit to {id}; the connection keeps the membership");
-                steps.about(Stage::Apply, StepOutcome::Warned, "lost_match_kept", id, text);
-                return held.active;
-            }
-            OnLostMatch::Suspend if !held.active => return false,
-            OnLostMatch::Suspend => (vec![MembershipEdit::SetActive { active: false }], true),
-            OnLostMatch::RemoveRuleGrants => rules.withdrawal(held),
+        let member = Member {
+            account: &person.account.id,
+            emergency_admin: person.account.emergency_admin,
+            held: memberships(person),
         };
-        if !left {
-            person.changes.push(Change::RemoveMembership {
-                account,
-                organization: id.clone(),
-                version: held.version,
-                before: Box::new(held.clone()),
-            });
-            let text = format!("the rules no longer admit to {id}: removed");
-            steps.about(Stage::Apply, StepOutcome::Warned, "membership_removed", id, text);
-            return false;
-        }
-        let suspended = edits
-            .iter()
-            .any(|edit| matches!(edit, MembershipEdit::SetActive { active: false }));
-        if !edits.is_empty() {
-            person.changes.push(Change::UpdateMembership {
-                account,
-                organization: id.clone(),
-                version: held.version,
-                edits,
-            });
-            let text = format!("the rules no longer admit to {id}: what they gave is taken back");
-            steps.about(Stage::Apply, StepOutcome::Warned, "grants_withdrawn", id, text);
-        }
-        held.active && !suspended
-    }
-
-    /// Ends the sessions of somebody whom this plan leaves without any active membership.
-    fn end_sessions_if_out(person: &mut Person<'_>) {
-        let ended = |id: &OrganizationId| {
-            person.changes.iter().any(|change| match change {
-                Change::RemoveMembership { organization, .. } => organization == id,
-                Change::UpdateMembership {
-                    organization, edits, ..
-                } => {
-                    organization == id
-                        && edits
-                            .iter()
-                            .any(|edit| matches!(edit, MembershipEdit::SetActive { active: false }))
-                }
-                Change::CreateAccount { .. }
-                | Change::UpdateProfile { .. }
-                | Change::SetStatus { .. }
-                | Change::SetAuthentication { .. }
-                | Change::Link { .. }
-                | Change::Unlink { .. }
-                | Change::AddMembership { .. }
-                | Change::RevokeSessions { .. }
-                | Change::Alert { .. } => false,
-            })
-        };
-        let held: Vec<&Membership> = memberships(person).iter().filter(|held| held.active).collect();
-        if !held.is_empty() && held.iter().all(|held| ended(&held.organization)) {
-            let account = person.account.id.clone();
-            person.changes.push(Change::RevokeSessions {
-                account,
-                reason: "unplaced".to_owned(),
-            });
-        }
+        placing.run(member, &mut person.changes, steps)
     }
 }
 
 fn memberships<'a>(person: &Person<'a>) -> &'a [Membership] {
     person.known.map_or(&[], |known| known.memberships.as_slice())
-}
-
-fn holds_owner_role(held: &Membership, facts: &OrganizationFacts) -> bool {
-    let owners = mapping::owner_role_ids(facts);
-    held.roles.iter().any(|grant| owners.contains(&&grant.id))
-}
-
-/// Makes a membership what the rules give. Returns whether it is active afterwards.
-fn update(
-    person: &mut Person<'_>,
-    held: &Membership,
-    rules: &Rules<'_>,
-    placement: &Placement,
-    steps: &mut Steps,
-) -> bool {
-    let id = &held.organization;
-    let edits = rules.edits(held, placement);
-    if edits.is_empty() {
-        let text = format!("nothing changes in {id}");
-        steps.about(
-            Stage::Apply,
-            StepOutcome::Skipped,
-            "membership_unchanged",
-            id,
-            text,
-        );
-    } else {
-        let text = format!("grants in {id} follow the rules");
-        steps.about(Stage::Apply, StepOutcome::Passed, "membership_updated", id, text);
-        person.changes.push(Change::UpdateMembership {
-            account: person.account.id.clone(),
-            organization: id.clone(),
-            version: held.version,
-            edits,
-        });
-    }
-    true
-}
-
-/// Shows what the rules would change where they may not (C-07).
-fn note_drift(held: &Membership, edits: &[MembershipEdit], why: &str, steps: &mut Steps) {
-    let id = &held.organization;
-    let role = |edit: &MembershipEdit| match edit {
-        MembershipEdit::GrantRole { role, .. } => Some(format!("add role {role}")),
-        MembershipEdit::RevokeRole { role } => Some(format!("take role {role}")),
-        MembershipEdit::GrantWorkspace { workspace, .. } => Some(format!("add workspace {workspace}")),
-        MembershipEdit::RevokeWorkspace { workspace } => Some(format!("take workspace {workspace}")),
-        MembershipEdit::SetAllWorkspaces { source } => Some(
-            if source.is_some() {
-                "add all workspaces"
-            } else {
-                "end all workspaces"
-            }
-            .to_owned(),
-        ),
-        MembershipEdit::SetLicense { .. } => Some("change the license".to_owned()),
-        MembershipEdit::SetActive { .. } => Some("make it active".to_owned()),
-        MembershipEdit::SetPinned { .. } => None,
-    };
-    let wanted: Vec<String> = edits.iter().filter_map(role).collect();
-    if wanted.is_empty() {
-        let text = format!("nothing changes in {id}");
-        steps.about(
-            Stage::Apply,
-            StepOutcome::Skipped,
-            "membership_unchanged",
-            id,
-            text,
-        );
-    } else {
-        let text = format!(
-            "the rules would {} in {id}; nothing changes: {why}",
-            wanted.join(", ")
-        );
-        steps.about(Stage::Apply, StepOutcome::Warned, "drift", id, text);
-    }
 }
