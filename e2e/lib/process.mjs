@@ -75,7 +75,7 @@ export function start(name, command, args, { env = {}, cwd } = {}) {
   };
 }
 
-/** Runs a program to its end; throws with its output when it does not exit with 0. */
+/** Runs a program to its end; throws with its output when it does not exit with `expect` (`null`: any code will do). */
 export async function run(command, args, { env = {}, cwd, input, expect = 0 } = {}) {
   const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ['pipe', 'pipe', 'pipe'] });
   let stdout = '';
@@ -85,7 +85,7 @@ export async function run(command, args, { env = {}, cwd, input, expect = 0 } = 
   child.stdin.on('error', () => {});
   child.stdin.end(input);
   const [code] = await once(child, 'close');
-  if (expect !== undefined && code !== expect) {
+  if (expect !== null && code !== expect) {
     throw new Error(`${command} ${args.join(' ')} exited with ${code}\n${stdout}\n${stderr}`);
   }
   return { code, stdout, stderr };

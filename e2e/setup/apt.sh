@@ -7,7 +7,7 @@ set -euo pipefail
 
 # The httpd is a dependency of simplesamlphp that we never start; micro-httpd is the smallest that satisfies it.
 packages=(
-  postgresql-15
+  postgresql-15 python3-venv
   simplesamlphp micro-httpd php8.2-cli php8.2-cgi php8.2-xml php8.2-mbstring php8.2-curl
   apache2 libapache2-mod-auth-openidc
   chromium fonts-dejavu-core
