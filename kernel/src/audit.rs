@@ -14,6 +14,10 @@
 //! | `membership.removed` | an account leaves an organization | `before`: the membership |
 //! | `session.created` | a sign-in succeeds | `session`, `connection`, `methods` |
 //! | `session.revoked` | all sessions of an account end; or one, by its person or provider (the store adds that) | `reason`; `session` if one |
+//! | `group.created` | a directory makes a group | `group`, `name`, `external_id` |
+//! | `group.updated` | it is renamed or described anew | `group`, `before`, `after` |
+//! | `group.deleted` | it is deleted | `group`, `name`, `external_id` |
+//! | `group.members_added`, `group.members_removed` | people join or leave it | `group`, `accounts` (at most 100), `count` |
 //! | `sign_in.refused` | a sign-in is refused | `code` |
 //! | `request.refused` | a provisioning request is refused | `code` |
 //! | `alert.raised` | something wants an admin's eye | `code`, `text` |
@@ -24,10 +28,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::directory::{Origin, Status};
-use crate::id::{AccountId, ConnectionId, OrganizationId, TraceId};
-use crate::plan::{Change, Decision, OpenSession, Verdict};
+use crate::directory::{Group, Origin, Status};
+use crate::id::{AccountId, ConnectionId, GroupId, OrganizationId, TraceId};
+use crate::plan::{Change, Decision, GroupPatch, OpenSession, ProfilePatch, Verdict};
 use crate::provision::Actor;
+
+/// Most members that an event names; the count says how many there are.
+const MEMBERS_LISTED: usize = 100;
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -103,6 +110,16 @@ kinds! {
     SessionCreated = "session.created",
     /// Sessions were ended.
     SessionRevoked = "session.revoked",
+    /// A directory made a group.
+    GroupCreated = "group.created",
+    /// A group was renamed or described anew.
+    GroupUpdated = "group.updated",
+    /// A group was deleted.
+    GroupDeleted = "group.deleted",
+    /// People joined a group.
+    GroupMembersAdded = "group.members_added",
+    /// People left a group.
+    GroupMembersRemoved = "group.members_removed",
     /// A sign-in was refused.
     SignInRefused = "sign_in.refused",
     /// A provisioning request was refused.
@@ -128,9 +145,12 @@ pub fn events(decision: &Decision, actor: &Actor, now: Timestamp) -> Vec<Event> 
         .plan
         .changes
         .iter()
-        .map(|change| {
-            let (kind, account, organization, data) = describe(change);
-            event(kind, Some(account), organization, data)
+        .filter_map(|change| {
+            if let Some((kind, data)) = describe_group(change) {
+                return Some(event(kind, None, None, data));
+            }
+            let (kind, account, organization, data) = describe(change)?;
+            Some(event(kind, Some(account), organization, data))
         })
         .collect();
     if let Some(session) = &decision.plan.session {
@@ -157,9 +177,10 @@ pub fn events(decision: &Decision, actor: &Actor, now: Timestamp) -> Vec<Event> 
     events
 }
 
-fn describe(change: &Change) -> (EventKind, &AccountId, Option<&OrganizationId>, Value) {
-    match change {
-        Change::CreateAccount { account } => (
+/// Describes a change about an account.
+fn describe(change: &Change) -> Option<(EventKind, &AccountId, Option<&OrganizationId>, Value)> {
+    Some(match change {
+        Change::CreateAccount { account, .. } => (
             EventKind::UserCreated,
             &account.id,
             None,
@@ -171,7 +192,7 @@ fn describe(change: &Change) -> (EventKind, &AccountId, Option<&OrganizationId>,
             EventKind::UserUpdated,
             account,
             None,
-            json!({ "before": before, "after": set }),
+            json!({ "before": shown(before, set), "after": shown(set, before) }),
         ),
         Change::SetStatus {
             account,
@@ -195,6 +216,33 @@ fn describe(change: &Change) -> (EventKind, &AccountId, Option<&OrganizationId>,
         ),
         Change::Link { account, link } => (EventKind::UserLinked, account, None, json!(link)),
         Change::Unlink { account, link } => (EventKind::UserUnlinked, account, None, json!(link)),
+        Change::AddMembership { .. } | Change::UpdateMembership { .. } | Change::RemoveMembership { .. } => {
+            return describe_membership(change);
+        }
+        Change::RevokeSessions { account, reason } => (
+            EventKind::SessionRevoked,
+            account,
+            None,
+            json!({ "reason": reason }),
+        ),
+        Change::Alert { account, code, text } => (
+            EventKind::AlertRaised,
+            account,
+            None,
+            json!({ "code": code, "text": text }),
+        ),
+        Change::CreateGroup { .. }
+        | Change::UpdateGroup { .. }
+        | Change::DeleteGroup { .. }
+        | Change::AddGroupMembers { .. }
+        | Change::RemoveGroupMembers { .. }
+        | Change::QueueReevaluation { .. } => return None,
+    })
+}
+
+/// Describes a change of a membership.
+fn describe_membership(change: &Change) -> Option<(EventKind, &AccountId, Option<&OrganizationId>, Value)> {
+    Some(match change {
         Change::AddMembership { account, membership } => (
             EventKind::MembershipCreated,
             account,
@@ -223,19 +271,75 @@ fn describe(change: &Change) -> (EventKind, &AccountId, Option<&OrganizationId>,
             Some(organization),
             json!({ "before": before }),
         ),
-        Change::RevokeSessions { account, reason } => (
-            EventKind::SessionRevoked,
-            account,
-            None,
-            json!({ "reason": reason }),
-        ),
-        Change::Alert { account, code, text } => (
-            EventKind::AlertRaised,
-            account,
-            None,
-            json!({ "code": code, "text": text }),
-        ),
+        Change::CreateAccount { .. }
+        | Change::UpdateProfile { .. }
+        | Change::SetStatus { .. }
+        | Change::SetAuthentication { .. }
+        | Change::Link { .. }
+        | Change::Unlink { .. }
+        | Change::RevokeSessions { .. }
+        | Change::Alert { .. }
+        | Change::CreateGroup { .. }
+        | Change::UpdateGroup { .. }
+        | Change::DeleteGroup { .. }
+        | Change::AddGroupMembers { .. }
+        | Change::RemoveGroupMembers { .. }
+        | Change::QueueReevaluation { .. } => return None,
+    })
+}
+
+/// Describes a change about a group.
+fn describe_group(change: &Change) -> Option<(EventKind, Value)> {
+    let named =
+        |group: &Group| json!({ "group": group.id, "name": group.name, "external_id": group.external_id });
+    let members = |group: &GroupId, accounts: &[AccountId]| {
+        let listed: Vec<&AccountId> = accounts.iter().take(MEMBERS_LISTED).collect();
+        json!({ "group": group, "accounts": listed, "count": accounts.len() })
+    };
+    Some(match change {
+        Change::CreateGroup { group } => (EventKind::GroupCreated, named(group)),
+        Change::DeleteGroup { before, .. } => (EventKind::GroupDeleted, named(before)),
+        Change::UpdateGroup {
+            group, set, before, ..
+        } => {
+            // An empty patch only checks a version: nothing happened.
+            if *set == GroupPatch::default() {
+                return None;
+            }
+            let data = json!({ "group": group, "before": before, "after": set });
+            (EventKind::GroupUpdated, data)
+        }
+        Change::AddGroupMembers { group, accounts } => {
+            (EventKind::GroupMembersAdded, members(group, accounts))
+        }
+        Change::RemoveGroupMembers { group, accounts } => {
+            (EventKind::GroupMembersRemoved, members(group, accounts))
+        }
+        Change::CreateAccount { .. }
+        | Change::UpdateProfile { .. }
+        | Change::SetStatus { .. }
+        | Change::SetAuthentication { .. }
+        | Change::Link { .. }
+        | Change::Unlink { .. }
+        | Change::AddMembership { .. }
+        | Change::UpdateMembership { .. }
+        | Change::RemoveMembership { .. }
+        | Change::RevokeSessions { .. }
+        | Change::Alert { .. }
+        | Change::QueueReevaluation { .. } => return None,
+    })
+}
+
+/// Shows a patch; of a directory profile, only the attributes that the other side does not have alike.
+fn shown(patch: &ProfilePatch, other: &ProfilePatch) -> Value {
+    let mut patch = patch.clone();
+    if let Some(Some(profile)) = &mut patch.profile {
+        let other = other.profile.iter().flatten().next();
+        profile
+            .document
+            .retain(|name, value| other.and_then(|other| other.document.get(name)) != Some(value));
     }
+    json!(patch)
 }
 
 const fn status_kind(from: Status, to: Status) -> EventKind {

@@ -127,6 +127,8 @@ pub struct Settings {
     pub all_includes_future: bool,
     /// No free seat (C-23).
     pub on_no_seat: OnNoSeat,
+    /// What directory pushes do; matters where `provisioning` is `scim`.
+    pub directory: DirectorySettings,
 }
 
 impl Default for Settings {
@@ -145,6 +147,118 @@ impl Default for Settings {
             keep_unplaced: true,
             all_includes_future: true,
             on_no_seat: OnNoSeat::default(),
+            directory: DirectorySettings::default(),
+        }
+    }
+}
+
+/// What directory pushes do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DirectorySettings {
+    /// How a person who signs in is joined to the pushed account, in order; the first key that fits decides.
+    pub join_by: Vec<JoinKey>,
+    /// The directory deletes a person (C-05).
+    pub on_delete: OnDelete,
+    /// Days within which a person who was softly deleted gets the same account back.
+    pub restore_days: u32,
+    /// The directory says that a person is not active (C-05).
+    pub on_inactive: OnInactive,
+    /// A pushed person already has an account of this connection that no directory manages.
+    pub existing: OnExisting,
+    /// Boolean attribute that makes a user (true) or a reader (false or absent); none leaves kinds alone.
+    pub kind_attribute: Option<String>,
+    /// Whether a deactivated person gives up the license. A deleted one always does.
+    pub release_license_on_deactivate: bool,
+    /// When departures wait for an admin; none never holds any.
+    pub departure_guard: Option<DepartureGuard>,
+}
+
+impl Default for DirectorySettings {
+    fn default() -> Self {
+        Self {
+            join_by: vec![JoinKey::UserName, JoinKey::ExternalId, JoinKey::Email],
+            on_delete: OnDelete::default(),
+            restore_days: 30,
+            on_inactive: OnInactive::default(),
+            existing: OnExisting::default(),
+            kind_attribute: None,
+            release_license_on_deactivate: true,
+            departure_guard: Some(DepartureGuard::default()),
+        }
+    }
+}
+
+/// What joins a sign-in to a pushed account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum JoinKey {
+    /// The pushed `userName`, without regard to case, equals the subject or the asserted user name.
+    UserName,
+    /// The pushed `externalId` equals the subject, exactly.
+    ExternalId,
+    /// The pushed address equals the asserted one, if the provider vouches for it.
+    Email,
+}
+
+/// The directory deletes a person (C-05).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum OnDelete {
+    /// Deleted, restorable by the directory for some days.
+    #[default]
+    Soft,
+    /// Deleted for good: personal data, links and memberships end at once; the bare identifier stays and is never used again.
+    Now,
+    /// Deactivated only; the directory no longer manages the account.
+    Deactivate,
+}
+
+/// The directory says that a person is not active (C-05).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum OnInactive {
+    /// Deactivated, until the directory says otherwise.
+    #[default]
+    Deactivate,
+    /// Deactivated, and deleted after so many days.
+    DeleteAfterDays(u32),
+}
+
+/// A pushed person already has an account of the connection that no directory manages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum OnExisting {
+    /// Refuse as a conflict that names the attribute; the directory may still find the account and change it by its id.
+    #[default]
+    Refuse,
+    /// Take it over: from now on the directory manages it.
+    Link,
+}
+
+/// When departures wait for an admin: both limits must be passed within the window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct DepartureGuard {
+    /// Share of the people who were active when the window began, in percent.
+    pub percent: u32,
+    /// Fewer departures than this are never held.
+    pub at_least: u32,
+    /// Length of the window in minutes.
+    pub minutes: u32,
+}
+
+impl Default for DepartureGuard {
+    fn default() -> Self {
+        Self {
+            percent: 20,
+            at_least: 10,
+            minutes: 60,
         }
     }
 }

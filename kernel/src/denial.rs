@@ -48,6 +48,26 @@ pub enum Denial {
     NotFound,
     /// The request contradicts itself or the directory, for example a duplicate account.
     Conflict,
+    /// A push to a connection whose accounts a directory does not make (C-01).
+    NotADirectory,
+    /// Another account of the connection has this user name.
+    UserNameTaken,
+    /// Another account of the connection has this external id.
+    ExternalIdTaken,
+    /// Another group of the connection has this name.
+    GroupNameTaken,
+    /// Another group of the connection has this external id.
+    GroupExternalIdTaken,
+    /// A push without a user name, or of a group without a name.
+    NameMissing,
+    /// A group shall get a member who is no person of the connection.
+    UnknownMember,
+    /// The request was made for another version than the present one (`If-Match`).
+    StaleVersion,
+    /// The directory takes out too many people at once; an admin has to approve first.
+    HeldByGuard,
+    /// The account that the join key names is linked to another identity (R-130; security.md 3).
+    LinkedToOtherIdentity,
 }
 
 impl Denial {
@@ -75,6 +95,16 @@ impl Denial {
             Self::NotPermitted => "not_permitted",
             Self::NotFound => "not_found",
             Self::Conflict => "conflict",
+            Self::NotADirectory => "not_a_directory",
+            Self::UserNameTaken => "user_name_taken",
+            Self::ExternalIdTaken => "external_id_taken",
+            Self::GroupNameTaken => "group_name_taken",
+            Self::GroupExternalIdTaken => "group_external_id_taken",
+            Self::NameMissing => "name_missing",
+            Self::UnknownMember => "unknown_member",
+            Self::StaleVersion => "stale_version",
+            Self::HeldByGuard => "held_by_guard",
+            Self::LinkedToOtherIdentity => "linked_to_other_identity",
         }
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::email::Email;
-use crate::id::{AccountId, ConnectionId, LicenseId, OrganizationId, RoleId, WorkspaceId};
+use crate::id::{AccountId, ConnectionId, GroupId, LicenseId, OrganizationId, RoleId, WorkspaceId};
 
 /// A customer organization.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -189,6 +189,55 @@ pub enum Source {
     Invitation,
     /// An import or the declarative file.
     Import,
+}
+
+/// What a directory says about a person: the whole SCIM document in 2.0 spelling, without `id`, `meta`, `schemas`,
+/// `groups` and `password`. Kept beside the account and loaded only when asked for. An account that has one is managed by
+/// the directory. It has no version of its own: each change of it counts as a change of the account.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct DirectoryProfile {
+    /// The document. `active` in it is the directory's word; what holds is the account's status.
+    pub document: Map<String, Value>,
+}
+
+/// A group that a directory pushes. Its members are rows of their own and never part of this value.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Group {
+    /// Identifier, made here.
+    pub id: GroupId,
+    /// The connection that pushes it; group names mean nothing outside of it.
+    pub connection: ConnectionId,
+    /// Identifier given by the directory (SCIM `externalId`), unique within the connection.
+    pub external_id: Option<String>,
+    /// Name that rules compare (SCIM `displayName`), unique within the connection without regard to case.
+    pub name: String,
+    /// The SCIM document without `id`, `meta`, `schemas` and `members`.
+    pub document: Map<String, Value>,
+    /// Version; grows with each change of the group or of its members.
+    pub version: i64,
+}
+
+/// A group as its members' rules see it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct GroupName {
+    /// Identifier.
+    pub id: GroupId,
+    /// Name.
+    pub name: String,
+    /// Identifier given by the directory.
+    pub external_id: Option<String>,
+}
+
+impl Group {
+    /// Returns what rules see of the group.
+    pub fn naming(&self) -> GroupName {
+        GroupName {
+            id: self.id.clone(),
+            name: self.name.clone(),
+            external_id: self.external_id.clone(),
+        }
+    }
 }
 
 /// The identity at an identity provider: compared exactly, byte for byte.

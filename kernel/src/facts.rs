@@ -1,9 +1,14 @@
 //! Needs and facts: what a decision asks to be loaded, and what the store found.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::directory::{Account, License, Link, Membership, Organization, Role, Subject, Workspace};
-use crate::id::{AccountId, ConnectionId, LicenseId, OrganizationId};
+use crate::directory::{
+    Account, DirectoryProfile, Group, GroupName, License, Link, Membership, Organization, Role, Subject,
+    Workspace,
+};
+use crate::id::{AccountId, ConnectionId, GroupId, LicenseId, OrganizationId};
 
 /// What must be loaded before deciding. Everything not asked for may stay unread.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +25,47 @@ pub struct Need {
     pub user_name: Option<(ConnectionId, String)>,
     /// Organizations whose roles, workspaces, licenses and owner count are wanted.
     pub organizations: OrganizationsNeeded,
+    /// What a directory pushed. A sign-in asks for none of it.
+    #[serde(default)]
+    pub directory: DirectoryNeed,
+}
+
+/// Needed facts about what a directory pushed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DirectoryNeed {
+    /// Whether the directory profiles of the accounts asked for by id, of the candidates and of the leavers are wanted.
+    pub profiles: bool,
+    /// Whether the groups of the same accounts are wanted.
+    pub groups_of_accounts: bool,
+    /// Further user names by which candidates are looked for, like [`Need::user_name`].
+    pub user_names: Vec<(ConnectionId, String)>,
+    /// Whether deleted accounts of the connection with the external id or user name asked for are wanted, so that a person
+    /// who comes back gets the same account.
+    pub leavers: bool,
+    /// The group wanted by id.
+    pub group: Option<GroupId>,
+    /// Groups of this connection with this external id.
+    pub group_external_id: Option<(ConnectionId, String)>,
+    /// Groups of this connection with this name, without regard to case.
+    pub group_name: Option<(ConnectionId, String)>,
+    /// Who of some accounts is what to a group.
+    pub members: Option<MembersNeeded>,
+    /// Whether it is wanted how many people the directory took out lately and how many are left.
+    pub departures: Option<ConnectionId>,
+}
+
+/// Which members of a group are needed. The cost follows the accounts named, not the size of the group, unless `all` is set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MembersNeeded {
+    /// The connection; accounts of others are answered like ones that do not exist.
+    pub connection: ConnectionId,
+    /// The group; none for one that is being made.
+    pub group: Option<GroupId>,
+    /// Accounts that the request names.
+    pub among: Vec<AccountId>,
+    /// Whether every member is wanted: for a replacement of the whole list, a new name and a deletion.
+    pub all: bool,
 }
 
 /// Which organizations are needed. Those of the found accounts' memberships are always loaded too.
@@ -48,6 +94,67 @@ pub struct Facts {
     pub candidates: Vec<AccountFacts>,
     /// The organizations asked for and those of the accounts' memberships.
     pub organizations: Vec<OrganizationFacts>,
+    /// What a directory pushed, as far as asked for.
+    #[serde(default)]
+    pub directory: DirectoryFacts,
+}
+
+impl Facts {
+    /// Adds what a second look found. Where both know something, the second look wins.
+    pub fn join(&mut self, second: Self) {
+        for known in second.accounts {
+            self.accounts.retain(|old| old.account.id != known.account.id);
+            self.accounts.push(known);
+        }
+        for known in second.organizations {
+            self.organizations
+                .retain(|old| old.organization.id != known.organization.id);
+            self.organizations.push(known);
+        }
+        self.directory.profiles.extend(second.directory.profiles);
+        self.directory.groups_of.extend(second.directory.groups_of);
+        for member in second.directory.members {
+            if !self.directory.members.contains(&member) {
+                self.directory.members.push(member);
+            }
+        }
+        self.directory.looks += 1;
+    }
+}
+
+/// Facts about what a directory pushed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DirectoryFacts {
+    /// Directory profiles; an account without one is not managed by a directory.
+    pub profiles: BTreeMap<AccountId, DirectoryProfile>,
+    /// Groups of accounts, in the order of their ids; an account in none may be absent.
+    pub groups_of: BTreeMap<AccountId, Vec<GroupName>>,
+    /// Deleted accounts found by external id or user name, the one that left last first, at most [`CANDIDATES`].
+    pub leavers: Vec<AccountFacts>,
+    /// The group asked for by id, whichever connection it is of.
+    pub group: Option<Group>,
+    /// Groups found by external id or name.
+    pub similar_groups: Vec<GroupName>,
+    /// Of the accounts in [`MembersNeeded::among`]: those that are bound to the connection and not deleted.
+    pub own_accounts: Vec<AccountId>,
+    /// Members of the group: those among the accounts named, or all if all were asked for.
+    pub members: Vec<AccountId>,
+    /// Departures of the connection's people.
+    pub departures: Option<Departures>,
+    /// How many further looks were joined; the store leaves it at 0.
+    pub looks: u8,
+}
+
+/// How many people a directory took out lately. The window is [`crate::connection::DepartureGuard::minutes`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Departures {
+    /// Accounts that the directory deactivated or deleted within the window.
+    pub recent: u32,
+    /// Accounts of the connection that are active now.
+    pub active: u32,
+    /// Whether an admin has approved going on.
+    pub approved: bool,
 }
 
 /// Upper bound of candidates that the store returns; more than one is already refused.

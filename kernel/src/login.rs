@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::connection::{MatchStep, Provisioning, Scope};
 use crate::denial::Denial;
 use crate::directory::{Link, Status};
-use crate::facts::{Facts, Need, OrganizationsNeeded};
+use crate::facts::{DirectoryNeed, Facts, Need, OrganizationsNeeded};
 use crate::incoming::{Fresh, Incoming};
 use crate::mapping::InForce;
 use crate::plan::{Change, Decision, OpenSession, Plan, Verdict};
@@ -72,6 +72,7 @@ pub fn need(incoming: &Incoming, in_force: &InForce) -> Need {
                     .collect(),
             ),
         },
+        directory: DirectoryNeed::default(),
     }
 }
 

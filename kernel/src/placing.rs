@@ -342,7 +342,13 @@ pub(crate) fn end_sessions_if_out(account: &AccountId, held: &[Membership], chan
             | Change::Unlink { .. }
             | Change::AddMembership { .. }
             | Change::RevokeSessions { .. }
-            | Change::Alert { .. } => false,
+            | Change::Alert { .. }
+            | Change::CreateGroup { .. }
+            | Change::UpdateGroup { .. }
+            | Change::DeleteGroup { .. }
+            | Change::AddGroupMembers { .. }
+            | Change::RemoveGroupMembers { .. }
+            | Change::QueueReevaluation { .. } => false,
         })
     };
     let mut active = held.iter().filter(|held| held.active).peekable();

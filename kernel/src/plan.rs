@@ -6,10 +6,13 @@ use serde_json::{Map, Value};
 
 use crate::denial::Denial;
 use crate::directory::{
-    Account, AccountKind, Authentication, LicenseGrant, Link, Membership, Origin, Source, Status,
+    Account, AccountKind, Authentication, DirectoryProfile, Group, LicenseGrant, Link, Membership, Origin,
+    Source, Status,
 };
 use crate::email::Email;
-use crate::id::{AccountId, ConnectionId, LicenseId, OrganizationId, RoleId, SessionId, WorkspaceId};
+use crate::id::{
+    AccountId, ConnectionId, GroupId, LicenseId, OrganizationId, RoleId, SessionId, WorkspaceId,
+};
 use crate::incoming::OneTimeProof;
 use crate::trace::Trace;
 
@@ -30,6 +33,8 @@ pub struct Decision {
 pub enum Verdict {
     /// Let through, as this account.
     Admitted(AccountId),
+    /// Let through; it is about no single account, for example about a group.
+    Accepted,
     /// Refused.
     Refused(Denial),
 }
@@ -48,11 +53,18 @@ pub struct Plan {
 /// One change of the directory. Versions are those that the facts showed; the store refuses others as a conflict.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "change")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "plans are short and live shortly; boxes would not pay for themselves"
+)]
 pub enum Change {
     /// Creates an account. Boxed because it is far larger than the others.
     CreateAccount {
         /// The account, version 1.
         account: Box<Account>,
+        /// What a directory says about the person, if one pushed the account.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        profile: Option<DirectoryProfile>,
     },
     /// Changes profile fields.
     UpdateProfile {
@@ -148,6 +160,71 @@ pub enum Change {
         /// Sentence for admins.
         text: String,
     },
+    /// Creates a group without members.
+    CreateGroup {
+        /// The group, version 1.
+        group: Box<Group>,
+    },
+    /// Changes what a directory says about a group. An empty patch only checks the version and raises it.
+    UpdateGroup {
+        /// Which.
+        group: GroupId,
+        /// Version that the facts showed.
+        version: i64,
+        /// Fields to set.
+        set: GroupPatch,
+        /// The same fields as they were.
+        before: GroupPatch,
+    },
+    /// Deletes a group; its members stay, without it.
+    DeleteGroup {
+        /// Which.
+        group: GroupId,
+        /// Version that the facts showed.
+        version: i64,
+        /// As it was, for audit.
+        before: Box<Group>,
+    },
+    /// Makes accounts members of a group and raises the group's version without checking it: writers of different members
+    /// do not stand in each other's way. Who is a member already stays one.
+    AddGroupMembers {
+        /// Of which group.
+        group: GroupId,
+        /// Whom; any number.
+        accounts: Vec<AccountId>,
+    },
+    /// Ends memberships of a group, like [`Change::AddGroupMembers`]. Who is no member stays none.
+    RemoveGroupMembers {
+        /// Of which group.
+        group: GroupId,
+        /// Whom; any number.
+        accounts: Vec<AccountId>,
+    },
+    /// Queues another decision about accounts ([`crate::provision::push::Push::Reevaluate`]), because a change touches more
+    /// people than one transaction should decide about.
+    QueueReevaluation {
+        /// Identifier of the job, made from that of the trace.
+        job: String,
+        /// Through which connection's rules.
+        connection: ConnectionId,
+        /// About whom; at most [`crate::provision::push::MOST_AT_ONCE`].
+        accounts: Vec<AccountId>,
+    },
+}
+
+/// Fields of a group to set; an absent field stays, `Some(None)` empties it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct GroupPatch {
+    /// Name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Identifier given by the directory.
+    #[serde(skip_serializing_if = "Option::is_none", with = "present")]
+    pub external_id: Option<Option<String>>,
+    /// The whole document.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub document: Option<Map<String, Value>>,
 }
 
 /// One edit of a membership.
@@ -240,6 +317,9 @@ pub struct ProfilePatch {
     /// All attributes without a field of their own, replaced as a whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attributes: Option<Map<String, Value>>,
+    /// What a directory says about the person, replaced as a whole.
+    #[serde(skip_serializing_if = "Option::is_none", with = "present")]
+    pub profile: Option<Option<Box<DirectoryProfile>>>,
 }
 
 /// Keeps "set to nothing" apart from "not set" in JSON.

@@ -70,6 +70,7 @@ fn settings() -> impl Strategy<Value = Settings> {
         keep_unplaced: second.3.0,
         all_includes_future: second.3.1,
         on_no_seat: second.4,
+        directory: DirectorySettings::default(),
     })
 }
 
@@ -331,7 +332,13 @@ fn organizations_of(decision: &Decision) -> Vec<&str> {
             | Change::Link { .. }
             | Change::Unlink { .. }
             | Change::RevokeSessions { .. }
-            | Change::Alert { .. } => None,
+            | Change::Alert { .. }
+            | Change::CreateGroup { .. }
+            | Change::UpdateGroup { .. }
+            | Change::DeleteGroup { .. }
+            | Change::AddGroupMembers { .. }
+            | Change::RemoveGroupMembers { .. }
+            | Change::QueueReevaluation { .. } => None,
         })
         .collect()
 }

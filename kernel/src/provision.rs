@@ -31,6 +31,7 @@ mod account;
 mod authority;
 mod declared;
 mod membership;
+pub mod push;
 mod request;
 mod status;
 

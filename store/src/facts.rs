@@ -30,6 +30,11 @@ impl Reader {
     /// # Errors
     /// `engine` and `corrupt`.
     pub async fn facts(&mut self, need: &Need) -> Result<Facts> {
+        if need.directory != provost_kernel::facts::DirectoryNeed::default() {
+            return Err(StoreError::Refused(
+                "facts about directories cannot be loaded yet",
+            ));
+        }
         let (linked, near_subjects) = match &need.subject {
             Some((connection, subject)) => self.linked(connection, subject).await?,
             None => (None, Vec::new()),
@@ -63,6 +68,7 @@ impl Reader {
                 .filter_map(|id| found.get(id).cloned())
                 .collect(),
             organizations,
+            directory: provost_kernel::facts::DirectoryFacts::default(),
         })
     }
 

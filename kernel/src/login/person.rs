@@ -345,6 +345,7 @@ impl<'a> Attempt<'a> {
         let changes = vec![
             Change::CreateAccount {
                 account: Box::new(account.clone()),
+                profile: None,
             },
             Change::Link {
                 account: account.id.clone(),

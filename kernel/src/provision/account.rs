@@ -59,6 +59,7 @@ impl<'a> Work<'a> {
         let id = account.id.clone();
         self.changes.push(Change::CreateAccount {
             account: Box::new(account),
+            profile: None,
         });
         for membership in memberships {
             self.changes.push(Change::AddMembership {
@@ -321,6 +322,7 @@ fn differences(held: &Account, wanted: &ProfilePatch) -> (ProfilePatch, ProfileP
         emergency_admin,
         operator: None,
         attributes,
+        profile: None,
     };
     let before = ProfilePatch {
         kind: kind_before,
@@ -333,6 +335,7 @@ fn differences(held: &Account, wanted: &ProfilePatch) -> (ProfilePatch, ProfileP
         emergency_admin: emergency_before,
         operator: None,
         attributes: attributes_before,
+        profile: None,
     };
     (set, before)
 }

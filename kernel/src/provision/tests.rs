@@ -56,7 +56,7 @@ fn refusal(decision: &Decision) -> Option<Denial> {
             assert_eq!(decision.plan, Plan::default());
             Some(*denial)
         }
-        Verdict::Admitted(_) => None,
+        Verdict::Admitted(_) | Verdict::Accepted => None,
     }
 }
 

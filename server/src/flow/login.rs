@@ -156,6 +156,8 @@ async fn conclude(
                 .increment(1);
             Ok(SignIn::Admitted(Admitted { token, return_to }))
         }
+        // A sign-in is always about an account.
+        Verdict::Accepted => Err(AppError::unavailable("a sign-in was decided without an account")),
         Verdict::Refused(denial) => {
             tracing::info!(connection = %live.id(), code = denial.code(), reference, "sign-in refused");
             metrics::counter!("provost_sign_ins_total", "outcome" => "refused", "code" => denial.code())

@@ -113,6 +113,8 @@ async fn decide(
     let decision = provision::decide(&request, &facts, None, fresh, now);
     match &decision.verdict {
         Verdict::Refused(denial) => Err(OperatorError::Refused(*denial)),
+        // Only pushes of groups are about no account.
+        Verdict::Accepted => Err(OperatorError::Refused(Denial::NotFound)),
         Verdict::Admitted(account) => {
             let account = account.clone();
             tx.apply(&decision, &actor, now).await?;

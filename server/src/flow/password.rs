@@ -142,7 +142,7 @@ async fn decide(app: &App, account: &Account) -> Result<Option<SecretString>> {
             .await;
         match outcome {
             Ok(Decision {
-                verdict: Verdict::Admitted(_),
+                verdict: Verdict::Admitted(_) | Verdict::Accepted,
                 ..
             }) => {
                 count("admitted");

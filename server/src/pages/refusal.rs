@@ -156,11 +156,25 @@ const fn denied(denial: Denial) -> Words {
             reason: "Your organization has no free license for you at the moment.",
             advice: ASK,
         },
+        Denial::LinkedToOtherIdentity => Words {
+            title: "Your account belongs to another sign-in",
+            reason: "The account that your company’s directory sent for you is already used with another identity.",
+            advice: ASK,
+        },
         Denial::PasswordRefusedForSso
         | Denial::IllegalTransition
         | Denial::LastOwner
         | Denial::NotPermitted
-        | Denial::NotFound => Words {
+        | Denial::NotFound
+        | Denial::NotADirectory
+        | Denial::UserNameTaken
+        | Denial::ExternalIdTaken
+        | Denial::GroupNameTaken
+        | Denial::GroupExternalIdTaken
+        | Denial::NameMissing
+        | Denial::UnknownMember
+        | Denial::StaleVersion
+        | Denial::HeldByGuard => Words {
             title: "You cannot sign in this way",
             reason: "This account may not be used like this.",
             advice: ASK,

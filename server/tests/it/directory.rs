@@ -222,6 +222,7 @@ async fn put_account(
         &id,
         vec![Change::CreateAccount {
             account: Box::new(account),
+            profile: None,
         }],
     )
     .await;

@@ -344,6 +344,7 @@ pub(crate) fn link(value: &str) -> Link {
 pub(crate) fn create(account: Account) -> Change {
     Change::CreateAccount {
         account: Box::new(account),
+        profile: None,
     }
 }
 

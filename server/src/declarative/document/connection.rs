@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use provost_kernel::connection::{
-    EmailUpdate, ExistingAccount, MatchStep, NameComparison, OnAmbiguous, OnInactiveMatch, OnLostMatch,
-    OnNoRole, OnNoSeat, Protocol, Provisioning, RoleSync, Settings,
+    DirectorySettings, EmailUpdate, ExistingAccount, MatchStep, NameComparison, OnAmbiguous, OnInactiveMatch,
+    OnLostMatch, OnNoRole, OnNoSeat, Protocol, Provisioning, RoleSync, Settings,
 };
 use provost_kernel::policy::{OrganizationPolicy, Policy};
 use schemars::JsonSchema;
@@ -119,6 +119,7 @@ impl ConnectionEntry {
             keep_unplaced: self.keep_unplaced,
             all_includes_future: self.all_includes_future,
             on_no_seat: self.on_no_seat.clone(),
+            directory: DirectorySettings::default(),
         }
     }
 }

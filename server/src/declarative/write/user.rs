@@ -114,6 +114,7 @@ impl Run<'_> {
                 self.add(path, format!("{why} ({})", denial.code()));
                 Ok(None)
             }
+            Verdict::Accepted => Ok(None),
             Verdict::Admitted(account) => {
                 lines.extend(described(&decision));
                 let account = account.clone();
@@ -292,7 +293,7 @@ fn described(decision: &Decision) -> Vec<String> {
 
 fn line(change: &Change) -> Option<String> {
     Some(match change {
-        Change::CreateAccount { account } => {
+        Change::CreateAccount { account, .. } => {
             let name = account.display_name.clone().unwrap_or_else(|| {
                 [account.given_name.as_deref(), account.family_name.as_deref()]
                     .into_iter()
@@ -327,6 +328,15 @@ fn line(change: &Change) -> Option<String> {
         Change::RemoveMembership { organization, .. } => format!("no longer a member of {organization}"),
         Change::RevokeSessions { reason, .. } => format!("sessions end ({reason})"),
         Change::Alert { text, .. } => text.clone(),
-        Change::SetAuthentication { .. } | Change::Link { .. } | Change::Unlink { .. } => return None,
+        // The file makes no groups; identities are not shown.
+        Change::SetAuthentication { .. }
+        | Change::Link { .. }
+        | Change::Unlink { .. }
+        | Change::CreateGroup { .. }
+        | Change::UpdateGroup { .. }
+        | Change::DeleteGroup { .. }
+        | Change::AddGroupMembers { .. }
+        | Change::RemoveGroupMembers { .. }
+        | Change::QueueReevaluation { .. } => return None,
     })
 }

@@ -176,6 +176,7 @@ impl Lab {
         };
         let mut changes = vec![Change::CreateAccount {
             account: Box::new(account),
+            profile: None,
         }];
         changes.extend(memberships.into_iter().map(|membership| Change::AddMembership {
             account: id.clone(),
