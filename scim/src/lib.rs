@@ -5,11 +5,13 @@
 //! internal model: 2.0 documents as JSON objects. Never: does I/O, reads a clock, knows HTTP types or SQL, or decides
 //! what a push means for a person.
 
+pub mod bulk;
 pub mod error;
 pub mod filter;
 pub mod path;
 mod quirks;
 pub mod schema;
+pub mod v1;
 
 pub use error::{ScimError, ScimType};
 pub use filter::{Filter, Limits};

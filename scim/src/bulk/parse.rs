@@ -97,7 +97,9 @@ fn operation(value: &Value, names: &mut HashSet<String>) -> Operation {
     let method = member(fields, "method")
         .and_then(Value::as_str)
         .map_or_else(String::new, excerpt);
-    let bulk_id = member(fields, "bulkId").and_then(Value::as_str).map(str::to_owned);
+    let bulk_id = member(fields, "bulkId")
+        .and_then(Value::as_str)
+        .map(str::to_owned);
     let mut task = if object.is_some() {
         task(fields)
     } else {
@@ -153,7 +155,9 @@ fn task(fields: &Map<String, Value>) -> Result<Task, ScimError> {
                 .ok_or_else(|| ScimError::invalid_syntax(format!("{} needs 'data'", method.as_str())))?,
         ),
     };
-    let version = member(fields, "version").and_then(Value::as_str).map(str::to_owned);
+    let version = member(fields, "version")
+        .and_then(Value::as_str)
+        .map(str::to_owned);
     Ok(Task {
         method,
         kind,
@@ -189,12 +193,18 @@ fn target(path: &str) -> Result<(ResourceKind, Option<String>), ScimError> {
     let mut segments = path.split('/').filter(|segment| !segment.is_empty());
     let endpoint = segments.next().ok_or_else(refused)?;
     if endpoint.eq_ignore_ascii_case("Bulk") {
-        return Err(ScimError::invalid_path("a bulk request cannot contain another one"));
+        return Err(ScimError::invalid_path(
+            "a bulk request cannot contain another one",
+        ));
     }
     let kind = ResourceKind::ALL
         .iter()
         .copied()
-        .find(|kind| kind.endpoint().trim_start_matches('/').eq_ignore_ascii_case(endpoint))
+        .find(|kind| {
+            kind.endpoint()
+                .trim_start_matches('/')
+                .eq_ignore_ascii_case(endpoint)
+        })
         .ok_or_else(refused)?;
     let id = segments.next().map(str::to_owned);
     if segments.next().is_some() || path.contains(['?', '#']) {
@@ -205,12 +215,10 @@ fn target(path: &str) -> Result<(ResourceKind, Option<String>), ScimError> {
 
 /// Attribute names compare without case.
 fn member<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
-    object
-        .get(name)
-        .or_else(|| {
-            object
-                .iter()
-                .find(|(key, _)| key.eq_ignore_ascii_case(name))
-                .map(|(_, value)| value)
-        })
+    object.get(name).or_else(|| {
+        object
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+    })
 }

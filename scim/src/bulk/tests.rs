@@ -83,14 +83,21 @@ fn a_reference_resolves_whatever_the_order_in_groups_managers_and_paths() {
         { "method": "POST", "path": "/Users", "bulkId": "bob", "data": { "userName": "bob" } },
     ]));
     let (steps, answer) = run(&body, Version::V2, &[]);
-    assert_eq!(order(&steps), [3, 2, 0, 1], "creations run before those that refer to them");
+    assert_eq!(
+        order(&steps),
+        [3, 2, 0, 1],
+        "creations run before those that refer to them"
+    );
     let ann = steps[1].data.as_ref().unwrap();
     assert_eq!(
         ann["urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"]["manager"]["value"],
         "id-3"
     );
     let group = steps[2].data.as_ref().unwrap();
-    assert_eq!(group["members"], json!([{ "value": "id-2" }, { "value": "id-3" }]));
+    assert_eq!(
+        group["members"],
+        json!([{ "value": "id-2" }, { "value": "id-3" }])
+    );
     assert_eq!(steps[3].id.as_deref(), Some("id-0"));
     assert_eq!(
         steps[3].data.as_ref().unwrap()["Operations"][0]["path"],
@@ -127,7 +134,10 @@ fn a_reference_to_nothing_or_to_a_refused_creation_is_refused_itself() {
     let first = &answer["Operations"][0];
     assert_eq!(first["response"]["scimType"], "uniqueness");
     assert_eq!(first["response"]["status"], "409");
-    assert!(first.get("location").is_none(), "a creation that failed has no address");
+    assert!(
+        first.get("location").is_none(),
+        "a creation that failed has no address"
+    );
     let second = answer["Operations"][1]["response"]["detail"].as_str().unwrap();
     assert!(second.contains("taken"), "{second}");
 }
