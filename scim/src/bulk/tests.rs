@@ -11,6 +11,7 @@ const LIMITS: BulkLimits = BulkLimits {
 };
 const BASE: &str = "https://sso.example/scim/okta/v2";
 
+#[expect(clippy::needless_pass_by_value, reason = "reads better with json!")]
 fn request(operations: Value) -> Value {
     json!({ "schemas": [REQUEST_URN], "Operations": operations })
 }

@@ -11,11 +11,11 @@ use crate::schema::{ENTERPRISE_URN as ENTERPRISE_2, GROUP_URN, USER_URN};
 const LIST_URN: &str = "urn:scim:schemas:core:1.0:ListResponse";
 
 /// Wraps resources of 1.1, made with [`super::encode`], into a list.
-pub fn list(resources: Vec<Value>, total_results: u64, start_index: u64) -> Value {
+pub fn list(resources: &[Value], total_results: u64, start_index: u64) -> Value {
     envelope(&[CORE_URN], resources, total_results, start_index)
 }
 
-fn envelope(schemas: &[&str], resources: Vec<Value>, total_results: u64, start_index: u64) -> Value {
+fn envelope(schemas: &[&str], resources: &[Value], total_results: u64, start_index: u64) -> Value {
     json!({
         "schemas": schemas,
         "totalResults": total_results,
@@ -76,7 +76,7 @@ pub fn resource_types(types: &[Value]) -> Value {
         })
         .collect();
     let total = types.len() as u64;
-    list(types, total, 1)
+    list(&types, total, 1)
 }
 
 /// Turns the published schemas of 2.0 into the list of 1.1: one schema per resource, the extension's attributes with it.
@@ -86,7 +86,7 @@ pub fn schemas(published: &[Value]) -> Value {
         .filter_map(|name| schema(published, name))
         .collect();
     let total = made.len() as u64;
-    envelope(&[CORE_URN, LIST_URN], made, total, 1)
+    envelope(&[CORE_URN, LIST_URN], &made, total, 1)
 }
 
 /// Makes the schema of one resource. `id` is `User` or `Group`, or the core or enterprise URN (both mean the user).

@@ -85,11 +85,9 @@ impl PartialResource {
         for mut element in list {
             let gone = members::is_deletion(&element);
             members::unmark(&mut element);
-            let value = match &element {
-                Value::String(value) => Some(value.as_str()),
-                other => value_of(other).and_then(Value::as_str),
-            };
-            let value = value
+            let value = element
+                .as_str()
+                .or_else(|| value_of(&element).and_then(Value::as_str))
                 .filter(|value| !value.is_empty())
                 .ok_or_else(|| ScimError::invalid_value("every member needs a 'value', the id of a user"))?;
             if gone {
@@ -112,14 +110,11 @@ impl PartialResource {
         }
         for (name, value) in &self.fields {
             if let Some(extension) = schemas.extension(self.kind, name) {
-                let parts = match value {
-                    Value::Object(parts) => parts,
-                    Value::Null => {
-                        merged.remove(&extension.id);
-                        continue;
-                    }
-                    _ => return Err(must_be_object(name)),
-                };
+                if value.is_null() {
+                    merged.remove(&extension.id);
+                    continue;
+                }
+                let parts = value.as_object().ok_or_else(|| must_be_object(name))?;
                 for (part, value) in parts {
                     set(
                         container(&mut merged, Some(&extension.id))?,
@@ -314,25 +309,26 @@ fn merge_list(
     attribute: &Attribute,
     value: &Value,
 ) -> Result<(), ScimError> {
-    let elements = match value {
-        Value::Array(elements) => elements.as_slice(),
-        single => std::slice::from_ref(single),
-    };
+    let elements = value
+        .as_array()
+        .map_or_else(|| std::slice::from_ref(value), Vec::as_slice);
     let mut stored = match holder.remove(&attribute.name) {
         Some(Value::Array(stored)) => stored,
         _ => Vec::new(),
     };
     for element in elements {
-        let mut element = match element {
-            Value::Null => continue,
-            Value::Object(_) => element.clone(),
-            simple if attribute.is_complex() => serde_json::json!({ "value": simple }),
-            simple => {
-                if !stored.contains(simple) {
-                    stored.push(simple.clone());
-                }
-                continue;
+        if element.is_null() {
+            continue;
+        }
+        let mut element = if element.is_object() {
+            element.clone()
+        } else if attribute.is_complex() {
+            serde_json::json!({ "value": element })
+        } else {
+            if !stored.contains(element) {
+                stored.push(element.clone());
             }
+            continue;
         };
         let gone = members::is_deletion(&element);
         members::unmark(&mut element);

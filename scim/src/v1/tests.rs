@@ -27,6 +27,7 @@ fn stored() -> Map<String, Value> {
     document.as_object().cloned().unwrap()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "reads better with json!")]
 fn patched(body: Value) -> Value {
     try_patched(&body).unwrap()
 }
@@ -235,6 +236,7 @@ fn a_malformed_patch_is_400_and_merges_nothing() {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "reads better with json!")]
 fn members_of(body: Value) -> (MembersPatch, Value) {
     let stored = json!({ "displayName": "Staff" }).as_object().cloned().unwrap();
     let mut patch = PartialResource::parse(&body, ResourceKind::Group).unwrap();
@@ -314,7 +316,7 @@ fn r151_errors_have_a_list_and_the_detail_that_okta_looks_for() {
 
 #[test]
 fn r152_a_list_has_the_core_schema_and_whole_numbers() {
-    let page = list(vec![json!({ "id": "1" }), json!({ "id": "2" })], 7, 3);
+    let page = list(&[json!({ "id": "1" }), json!({ "id": "2" })], 7, 3);
     assert_eq!(
         page,
         json!({ "schemas": [CORE_URN], "totalResults": 7, "startIndex": 3, "itemsPerPage": 2, "Resources": [{ "id": "1" }, { "id": "2" }] })
