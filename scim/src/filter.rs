@@ -7,7 +7,7 @@
 //! element is equal; `eq null` means "not present"; on a list any other comparison holds if one element fits; text is
 //! ordered by its (folded) characters; there is no order on booleans and bytes.
 
-mod compare;
+pub(crate) mod compare;
 mod matching;
 mod parse;
 #[cfg(test)]

@@ -6,15 +6,24 @@
 //! what a push means for a person.
 
 pub mod bulk;
+pub mod discovery;
 pub mod error;
 pub mod filter;
+pub mod list;
+pub mod patch;
 pub mod path;
+pub mod projection;
 mod quirks;
+pub mod render;
+pub mod resource;
 pub mod schema;
 pub mod v1;
 
 pub use error::{ScimError, ScimType};
 pub use filter::{Filter, Limits};
+pub use patch::Patch;
+pub use projection::Projection;
+pub use resource::{Document, MemberRef};
 pub use schema::{CustomAttribute, Schemas};
 
 /// The version of the protocol that a request speaks.

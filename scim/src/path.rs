@@ -8,6 +8,8 @@ mod tests;
 
 use std::sync::Arc;
 
+pub(crate) use parse::{is_name, is_urn};
+
 use crate::filter::Filter;
 use crate::schema::{Attribute, Kind};
 
