@@ -17,9 +17,16 @@ use jpx_core::{Expression as Parsed, Runtime};
 use serde_json::Value;
 
 mod cost;
+mod lift;
 mod reason;
+mod residual;
 mod scan;
+mod solve;
 mod template;
+
+pub(crate) use lift::Lifted;
+pub(crate) use residual::Residual;
+pub(crate) use solve::{ORGANIZATION, Otherwise, Solution};
 
 pub(crate) use reason::show;
 
@@ -97,7 +104,53 @@ impl Expression {
     /// # Errors
     /// [`EvaluationError`] for type errors, documents beyond the limits and results beyond the limit.
     pub fn evaluate(&self, document: &Value, organization: &str) -> Result<Value, EvaluationError> {
-        let input = measure(document);
+        self.evaluate_measured(document, measure(document), organization)
+    }
+
+    /// Evaluates the expression on a document whose size is known, because many expressions are evaluated on it.
+    ///
+    /// # Errors
+    /// As [`Self::evaluate`].
+    pub(crate) fn evaluate_measured(
+        &self,
+        document: &Value,
+        input: Measure,
+        organization: &str,
+    ) -> Result<Value, EvaluationError> {
+        self.affords(input)?;
+        let result = self
+            .bound(organization)
+            .search(document)
+            .map_err(|error| refuse(error.reason.to_string()))?;
+        if measure(&result).bytes > MAX_OUTPUT {
+            return Err(refuse(format!(
+                "the result is larger than {} KiB",
+                MAX_OUTPUT / 1024
+            )));
+        }
+        Ok(result)
+    }
+
+    /// Finds the organization ids that the expression may admit on a document; see [`solve`].
+    pub(crate) fn solve(&self, document: &Value, input: Measure) -> Solution {
+        if self.affords(input).is_err() {
+            return Solution::constant(Otherwise::Refuses, 1);
+        }
+        solve::solve(self.parsed.as_ast(), &self.source, document, 1)
+    }
+
+    /// Evaluates once what does not depend on the organization; none where there is nothing to gain.
+    pub(crate) fn residual(&self, document: &Value, input: Measure) -> Option<Residual> {
+        self.affords(input).ok()?;
+        Residual::of(self, document)
+    }
+
+    /// Separates the expression of one organization's policy from the texts it looks for.
+    pub(crate) fn lift(&self, organization: &str) -> Lifted {
+        lift::lift(self, organization)
+    }
+
+    fn affords(&self, input: Measure) -> Result<(), EvaluationError> {
         if input.depth > MAX_DEPTH {
             return Err(refuse(format!(
                 "the claims are nested deeper than {MAX_DEPTH} levels"
@@ -114,17 +167,7 @@ impl Expression {
                 "the expression is too expensive for claims of this size".to_owned(),
             ));
         }
-        let result = self
-            .bound(organization)
-            .search(document)
-            .map_err(|error| refuse(error.reason.to_string()))?;
-        if measure(&result).bytes > MAX_OUTPUT {
-            return Err(refuse(format!(
-                "the result is larger than {} KiB",
-                MAX_OUTPUT / 1024
-            )));
-        }
-        Ok(result)
+        Ok(())
     }
 
     /// Says in a few words what in the document made the expression turn out as it did, for traces.
@@ -146,9 +189,23 @@ fn refuse(message: String) -> EvaluationError {
     EvaluationError { message }
 }
 
+/// Solves a shape: a tree from which [`Expression::lift`] took the literals, on behalf of one of its expressions.
+pub(crate) fn solve_shape(
+    shape: &Ast,
+    expression: &Expression,
+    document: &Value,
+    input: Measure,
+    literals: usize,
+) -> Solution {
+    if expression.affords(input).is_err() {
+        return Solution::constant(Otherwise::Refuses, literals + 1);
+    }
+    solve::solve(shape, &expression.source, document, literals + 1)
+}
+
 /// Size of a value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Measure {
+pub(crate) struct Measure {
     /// Roughly the bytes as JSON.
     bytes: usize,
     /// Nesting of arrays and objects.
@@ -156,7 +213,7 @@ struct Measure {
 }
 
 /// Measures without recursion, because depth is what it guards against; stops early beyond the limits.
-fn measure(value: &Value) -> Measure {
+pub(crate) fn measure(value: &Value) -> Measure {
     let mut total = Measure::default();
     let mut pending = vec![(value, 1)];
     while let Some((value, depth)) = pending.pop() {
@@ -200,6 +257,30 @@ fn children(node: &Ast) -> Vec<&Ast> {
         Ast::Function { args, .. } => args.iter().collect(),
         Ast::MultiList { elements, .. } => elements.iter().collect(),
         Ast::MultiHash { elements, .. } => elements.iter().map(|pair| &pair.value).collect(),
+        Ast::Identity { .. }
+        | Ast::Field { .. }
+        | Ast::Index { .. }
+        | Ast::Literal { .. }
+        | Ast::Slice { .. } => Vec::new(),
+    }
+}
+
+/// Lists the direct children of a node, to be changed.
+fn children_mut(node: &mut Ast) -> Vec<&mut Ast> {
+    match node {
+        Ast::Comparison { lhs, rhs, .. }
+        | Ast::Projection { lhs, rhs, .. }
+        | Ast::And { lhs, rhs, .. }
+        | Ast::Or { lhs, rhs, .. }
+        | Ast::Subexpr { lhs, rhs, .. } => vec![lhs, rhs],
+        Ast::Condition { predicate, then, .. } => vec![predicate, then],
+        Ast::Expref { ast: node, .. }
+        | Ast::Flatten { node, .. }
+        | Ast::Not { node, .. }
+        | Ast::ObjectValues { node, .. } => vec![node],
+        Ast::Function { args, .. } => args.iter_mut().collect(),
+        Ast::MultiList { elements, .. } => elements.iter_mut().collect(),
+        Ast::MultiHash { elements, .. } => elements.iter_mut().map(|pair| &mut pair.value).collect(),
         Ast::Identity { .. }
         | Ast::Field { .. }
         | Ast::Index { .. }

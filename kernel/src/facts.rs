@@ -77,7 +77,7 @@ pub enum OrganizationsNeeded {
     None,
     /// These.
     Ids(Vec<OrganizationId>),
-    /// Every organization of the instance.
+    /// Every organization of the instance. [`crate::login::narrow`] makes a few ids of it, given all ids.
     All,
 }
 

@@ -6,12 +6,13 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::connection::{MatchStep, Provisioning, Scope};
+use crate::connection::{MatchStep, Provisioning};
 use crate::denial::Denial;
 use crate::directory::{Link, Status};
 use crate::facts::{DirectoryNeed, Facts, Need, OrganizationsNeeded};
+use crate::id::OrganizationId;
 use crate::incoming::{Fresh, Incoming};
-use crate::mapping::InForce;
+use crate::mapping::{Claims, InForce};
 use crate::plan::{Change, Decision, OpenSession, Plan, Verdict};
 use crate::trace::{SIGN_IN, Stage, StepOutcome, Steps, Trace};
 
@@ -55,24 +56,20 @@ pub fn need(incoming: &Incoming, in_force: &InForce) -> Need {
             .contains(&MatchStep::ExternalId)
             .then(|| (connection.id.clone(), subject.clone())),
         user_name: user_name.map(|name| (connection.id.clone(), name)),
-        organizations: match (&connection.scope, connection.provisioning) {
+        organizations: match connection.provisioning {
             // No rule runs there; the organizations of the account's memberships are loaded anyway.
-            (_, Provisioning::Manual) => OrganizationsNeeded::None,
-            (Scope::Instance, _) => OrganizationsNeeded::All,
-            (
-                Scope::Organization {
-                    organization,
-                    shared_with,
-                },
-                _,
-            ) => OrganizationsNeeded::Ids(
-                std::iter::once(organization)
-                    .chain(shared_with)
-                    .cloned()
-                    .collect(),
-            ),
+            Provisioning::Manual => OrganizationsNeeded::None,
+            Provisioning::Jit | Provisioning::Scim => in_force.organizations_needed(&Claims::of(incoming)),
         },
         directory: DirectoryNeed::default(),
+    }
+}
+
+/// Replaces [`OrganizationsNeeded::All`] by the organizations whose rules may admit, `every` being the ids of all there are.
+/// Without this call the decision is the same, only everything is loaded.
+pub fn narrow(need: &mut Need, incoming: &Incoming, in_force: &InForce, every: &[OrganizationId]) {
+    if need.organizations == OrganizationsNeeded::All {
+        need.organizations = OrganizationsNeeded::Ids(in_force.admitting(&Claims::of(incoming), every));
     }
 }
 

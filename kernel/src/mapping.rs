@@ -13,6 +13,7 @@ use crate::id::OrganizationId;
 use crate::policy::{GroupRoles, LicenseRule, Policy, RoleRule, WorkspaceRule};
 
 mod admission;
+mod candidates;
 mod claims;
 mod license;
 mod placement;
@@ -31,6 +32,7 @@ pub struct InForce {
     connection: Connection,
     default: Compiled,
     own: BTreeMap<OrganizationId, Compiled>,
+    rules: candidates::OwnRules,
 }
 
 /// Why a policy cannot be put in force. Meant for the admin who saves it.
@@ -117,6 +119,7 @@ impl InForce {
             Ok(Self {
                 connection,
                 default,
+                rules: candidates::OwnRules::of(&own),
                 own,
             })
         } else {

@@ -26,7 +26,7 @@ pub(super) fn admits(
         .because(claims.document(), organization.as_str())
         .map(|because| format!(", because {because}"))
         .unwrap_or_default();
-    let (outcome, code, text) = match expression.evaluate(claims.document(), organization.as_str()) {
+    let (outcome, code, text) = match claims.evaluate(expression, organization) {
         Ok(Value::Bool(true)) => (
             StepOutcome::Passed,
             "organization_rule_true",

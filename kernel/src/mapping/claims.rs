@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::id::LicenseId;
+use crate::expression::{EvaluationError, Expression, Measure, measure};
+use crate::id::{LicenseId, OrganizationId};
 use crate::incoming::Incoming;
 
 /// The claims of one sign-in, as expressions see them.
@@ -13,6 +14,7 @@ use crate::incoming::Incoming;
 #[derive(Clone, Debug)]
 pub struct Claims {
     document: Value,
+    size: Measure,
     groups: Vec<String>,
 }
 
@@ -26,8 +28,10 @@ impl Claims {
         document.insert("claims".to_owned(), own);
         document.insert("protocol".to_owned(), json!(incoming.protocol));
         document.insert("connection".to_owned(), json!(incoming.connection));
+        let document = Value::Object(document);
         Self {
-            document: Value::Object(document),
+            size: measure(&document),
+            document,
             groups: incoming.normalized.groups.clone(),
         }
     }
@@ -35,6 +39,23 @@ impl Claims {
     /// Returns the document.
     pub const fn document(&self) -> &Value {
         &self.document
+    }
+
+    /// Evaluates an expression of one organization's policy on the claims.
+    ///
+    /// # Errors
+    /// As [`Expression::evaluate`].
+    pub(crate) fn evaluate(
+        &self,
+        expression: &Expression,
+        organization: &OrganizationId,
+    ) -> Result<Value, EvaluationError> {
+        expression.evaluate_measured(&self.document, self.size, organization.as_str())
+    }
+
+    /// Returns the size of the document, measured once.
+    pub(crate) const fn size(&self) -> Measure {
+        self.size
     }
 
     /// Returns the groups, as sent.

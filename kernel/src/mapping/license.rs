@@ -74,7 +74,7 @@ fn wanted(
     let id = &facts.organization.id;
     let name = match policy.license.as_ref()? {
         License::Fixed(fixed) => fixed.clone(),
-        License::Expression(expression) => match expression.evaluate(claims.document(), id.as_str()) {
+        License::Expression(expression) => match claims.evaluate(expression, id) {
             Ok(Value::String(name)) => LicenseId::new(name),
             Ok(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
                 let text = format!("license: rule `{}` gave none", expression.source());

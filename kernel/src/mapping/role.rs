@@ -100,7 +100,7 @@ fn names(rule: &Role, claims: &Claims, facts: &OrganizationFacts, steps: &mut St
             .collect(),
         Role::Expression(expression) => {
             let id = &facts.organization.id;
-            match expression.evaluate(claims.document(), id.as_str()) {
+            match claims.evaluate(expression, id) {
                 Ok(value) => strings(value),
                 Err(error) => {
                     let text = format!(
