@@ -145,6 +145,11 @@ impl Expression {
         Residual::of(self, document)
     }
 
+    /// Lowers the cost to another expression's where that is less: an example of a shape is refused only if all are.
+    pub(crate) fn as_cheap_as(&mut self, other: &Self) {
+        self.cost = self.cost.smaller(other.cost);
+    }
+
     /// Separates the expression of one organization's policy from the texts it looks for.
     pub(crate) fn lift(&self, organization: &str) -> Lifted {
         lift::lift(self, organization)
@@ -173,6 +178,11 @@ impl Expression {
     /// Says in a few words what in the document made the expression turn out as it did, for traces.
     pub fn because(&self, document: &Value, organization: &str) -> Option<String> {
         reason::because(self.bound(organization).as_ast(), document)
+    }
+
+    /// Says what fields of the document the expression looks at and what they hold, whatever the organization.
+    pub(crate) fn looked_at(&self, document: &Value) -> Option<String> {
+        reason::looked_at(self.parsed.as_ast(), document)
     }
 
     fn bound(&self, organization: &str) -> Cow<'_, Parsed<'static>> {

@@ -141,7 +141,10 @@ impl<'a> Attempt<'a> {
             .err();
         match refused {
             Some(Denial::NoOrganization) => {
-                let keep = !person.is_new() || self.in_force.connection().settings.keep_unplaced;
+                // Identifiers in the assertion that name nothing create nothing.
+                let claims = &self.incoming.normalized;
+                let named = claims.account_id.is_some() || claims.permission_profile_id.is_some();
+                let keep = !person.is_new() || (self.in_force.connection().settings.keep_unplaced && !named);
                 if keep && person.is_new() {
                     let text = "the account is kept without an organization";
                     steps.add(Stage::Organization, StepOutcome::Warned, "kept_unplaced", text);

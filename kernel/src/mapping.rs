@@ -21,6 +21,7 @@ mod role;
 mod suggest;
 mod workspace;
 
+pub(crate) use admission::admits;
 pub use claims::Claims;
 pub(crate) use placement::{AssertionIds, Placement, Skip, owner_role_ids, place};
 pub(crate) use suggest::suggest;

@@ -24,6 +24,8 @@ struct Outcome {
     active: bool,
     /// Whether the rules admitted.
     matched: bool,
+    /// Whether the person was a member before.
+    held: bool,
 }
 
 /// Whom the rules place.
@@ -63,19 +65,19 @@ impl Placing<'_> {
         steps: &mut Steps,
     ) -> Result<usize, Denial> {
         let reach = self.organizations_in_reach();
-        let ids = self.assertion_ids(&reach, steps)?;
+        let ids = self.assertion_ids(steps)?;
         let mut active = 0_usize;
         let mut unnoted = 0_usize;
-        let mut matched: Vec<&OrganizationFacts> = Vec::new();
+        let mut concerned: Vec<&OrganizationFacts> = Vec::new();
         for facts in &reach {
             let mut own = Steps::default();
             let result = self.one(member, facts, ids.as_ref(), changes, &mut own)?;
             if result.active {
                 active += 1;
             }
-            if result.matched {
-                matched.push(facts);
-            } else if !result.active && !own.has_warning() {
+            if result.matched || result.held {
+                concerned.push(facts);
+            } else if !own.has_warning() {
                 unnoted += 1;
                 if unnoted > NOTED {
                     continue;
@@ -92,21 +94,43 @@ impl Placing<'_> {
                 text,
             );
         }
-        if let Some(ids) = &ids
-            && !matched.is_empty()
-            && !matched.iter().any(|facts| ids.fit(facts))
-        {
-            let text =
-                "accountid and permissionprofileid name nothing in the organizations that admit the person";
-            steps.add(
-                Stage::Organization,
-                StepOutcome::Refused,
-                Denial::UnknownAssertionId.code(),
-                text,
-            );
-            return Err(Denial::UnknownAssertionId);
+        self.note_others(&reach, steps);
+        if let Some(ids) = &ids {
+            check_known(ids, &concerned, steps)?;
         }
         Ok(active)
+    }
+
+    /// Speaks of the organizations that were not loaded, because nothing in the claims makes their rules admit.
+    fn note_others(&self, loaded: &[&OrganizationFacts], steps: &mut Steps) {
+        let is_loaded = |id: &OrganizationId| loaded.iter().any(|facts| facts.organization.id == *id);
+        let others: Vec<&OrganizationId> = self
+            .in_force
+            .spoken_of()
+            .filter(|id| !is_loaded(id))
+            .take(NOTED + 1)
+            .collect();
+        if others.len() <= NOTED {
+            for id in others {
+                mapping::admits(self.in_force, self.claims, id, steps);
+            }
+        } else {
+            let text = "no other organization's own policy admits";
+            steps.add(
+                Stage::Organization,
+                StepOutcome::Skipped,
+                "own_policies_not_matching",
+                text,
+            );
+        }
+        if let Some(text) = self.in_force.others_by_default(self.claims) {
+            steps.add(
+                Stage::Organization,
+                StepOutcome::Skipped,
+                "organizations_not_matching",
+                text,
+            );
+        }
     }
 
     /// The organizations that the connection may admit to, its owner first, then by id.
@@ -131,18 +155,14 @@ impl Placing<'_> {
         reach
     }
 
-    /// Reads `accountid` and `permissionprofileid`: both or none, and both known somewhere in reach.
-    fn assertion_ids(
-        &self,
-        reach: &[&OrganizationFacts],
-        steps: &mut Steps,
-    ) -> Result<Option<AssertionIds>, Denial> {
-        let ids = match self.asserted {
-            (None, None) => return Ok(None),
-            (Some(workspace), Some(role)) => AssertionIds {
+    /// Reads `accountid` and `permissionprofileid`: both or none.
+    fn assertion_ids(&self, steps: &mut Steps) -> Result<Option<AssertionIds>, Denial> {
+        match self.asserted {
+            (None, None) => Ok(None),
+            (Some(workspace), Some(role)) => Ok(Some(AssertionIds {
                 workspace: workspace.into(),
                 role: role.into(),
-            },
+            })),
             (Some(_), None) | (None, Some(_)) => {
                 let text = "accountid and permissionprofileid go together: one of them is missing";
                 steps.add(
@@ -151,29 +171,9 @@ impl Placing<'_> {
                     Denial::IncompleteAssertionIds.code(),
                     text,
                 );
-                return Err(Denial::IncompleteAssertionIds);
+                Err(Denial::IncompleteAssertionIds)
             }
-        };
-        if reach.iter().any(|facts| ids.fit(facts)) {
-            return Ok(Some(ids));
         }
-        let by_name = reach
-            .iter()
-            .flat_map(|facts| &facts.workspaces)
-            .find(|workspace| workspace.name == ids.workspace.as_str())
-            .map(|workspace| format!("; accountid takes the id, \"{}\", not the name", workspace.id))
-            .unwrap_or_default();
-        let text = format!(
-            "no organization in reach has workspace \"{}\" and a role \"{}\" that a sign-in may give{by_name}",
-            ids.workspace, ids.role
-        );
-        steps.add(
-            Stage::Organization,
-            StepOutcome::Refused,
-            Denial::UnknownAssertionId.code(),
-            text,
-        );
-        Err(Denial::UnknownAssertionId)
     }
 
     fn one(
@@ -206,6 +206,7 @@ impl Placing<'_> {
                 Ok(Outcome {
                     active: true,
                     matched: true,
+                    held: false,
                 })
             }
             (Ok(placement), Some(held), Some(why)) => {
@@ -213,16 +214,19 @@ impl Placing<'_> {
                 Ok(Outcome {
                     active: held.active,
                     matched: true,
+                    held: true,
                 })
             }
             (Ok(placement), Some(held), None) => Ok(Outcome {
                 active: update(member.account, held, &rules, &placement, changes, steps),
                 matched: true,
+                held: true,
             }),
             (Err(Skip::Refuse(denial)), _, None) | (Err(Skip::Refuse(denial)), None, Some(_)) => Err(denial),
             (Err(Skip::NoMatch), None, _) => Ok(Outcome {
                 active: false,
                 matched: false,
+                held: false,
             }),
             (Err(Skip::NoMatch | Skip::Refuse(_)), Some(held), Some(why)) => {
                 let text = format!("the rules do not admit to {id}; the membership stays: {why}");
@@ -230,11 +234,13 @@ impl Placing<'_> {
                 Ok(Outcome {
                     active: held.active,
                     matched: false,
+                    held: true,
                 })
             }
             (Err(Skip::NoMatch), Some(held), None) => Ok(Outcome {
                 active: self.lose(member.account, held, &rules, changes, steps),
                 matched: false,
+                held: true,
             }),
         }
     }
@@ -319,6 +325,34 @@ impl Placing<'_> {
         }
         held.active && !suspended
     }
+}
+
+/// Refuses identifiers that name nothing where the person is or comes to be. Whom no organization admits is refused for that.
+fn check_known(
+    ids: &AssertionIds,
+    concerned: &[&OrganizationFacts],
+    steps: &mut Steps,
+) -> Result<(), Denial> {
+    if concerned.is_empty() || concerned.iter().any(|facts| ids.fit(facts)) {
+        return Ok(());
+    }
+    let by_name = concerned
+        .iter()
+        .flat_map(|facts| &facts.workspaces)
+        .find(|workspace| workspace.name == ids.workspace.as_str())
+        .map(|workspace| format!("; accountid takes the id, \"{}\", not the name", workspace.id))
+        .unwrap_or_default();
+    let text = format!(
+        "no organization that admits the person has workspace \"{}\" and a role \"{}\" that a rule may give{by_name}",
+        ids.workspace, ids.role
+    );
+    steps.add(
+        Stage::Organization,
+        StepOutcome::Refused,
+        Denial::UnknownAssertionId.code(),
+        text,
+    );
+    Err(Denial::UnknownAssertionId)
 }
 
 /// Ends the sessions of somebody whom these changes leave without any active membership.

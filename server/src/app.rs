@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::flow::connection::{self, Connections};
 use crate::flow::openid::applications::{self, Applications};
 use crate::flow::openid::keys::KeyRing;
+use crate::flow::organizations::{self, OrganizationIds};
 use crate::flow::passwords::Passwords;
 use crate::flow::provider::Providers;
 use crate::outbound::{Outbound, OutboundError};
@@ -31,6 +32,8 @@ pub struct App {
     pub keys: KeyRing,
     /// Connections ready for use, by id.
     pub connections: Connections,
+    /// The ids of all organizations, for policies that have to look at each.
+    pub organization_ids: OrganizationIds,
     /// What OpenID providers publish.
     pub providers: Providers,
     /// Password hashing.
@@ -57,6 +60,7 @@ impl App {
             applications: applications::cache(),
             keys: KeyRing::default(),
             connections: connection::cache(),
+            organization_ids: organizations::cache(),
             providers: Providers::default(),
             passwords: Passwords::default(),
             job_bell: Arc::new(Notify::new()),

@@ -260,6 +260,19 @@ impl Reader {
         self.row(sql, binds![id]).await?.map(organization).transpose()
     }
 
+    /// Lists the ids of all organizations, in order. Changes with the revision `organizations`.
+    ///
+    /// # Errors
+    /// `engine`.
+    pub async fn organization_ids(&mut self) -> Result<Vec<OrganizationId>> {
+        let rows = self
+            .rows("SELECT id FROM organizations ORDER BY id", Vec::new())
+            .await?;
+        rows.into_iter()
+            .map(|mut row| Ok(OrganizationId::new(row.text("organizations.id")?)))
+            .collect()
+    }
+
     /// Lists organizations by id, after one.
     ///
     /// # Errors

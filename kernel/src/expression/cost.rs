@@ -77,6 +77,14 @@ impl Linear {
         }
     }
 
+    /// A bound that is affordable wherever one of the two is.
+    pub(super) fn smaller(self, other: Self) -> Self {
+        Self {
+            factor: self.factor.min(other.factor),
+            constant: self.constant.min(other.constant),
+        }
+    }
+
     fn larger(self, other: Self) -> Self {
         Self {
             factor: self.factor.max(other.factor),

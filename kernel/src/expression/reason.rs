@@ -25,6 +25,13 @@ pub(super) fn because(ast: &Ast, document: &Value) -> Option<String> {
     }
 }
 
+/// Names the fields that the expression looks at, with their values.
+pub(super) fn looked_at(ast: &Ast, document: &Value) -> Option<String> {
+    let mut facts = Vec::new();
+    fields(ast, document, &mut facts);
+    (!facts.is_empty()).then(|| facts.join(" and "))
+}
+
 /// `contains(groups, 'x')` reads as `groups has "x"` or `groups has no "x"`.
 fn memberships(node: &Ast, document: &Value, facts: &mut Vec<String>) {
     if let Ast::Function { name, args, .. } = node

@@ -2,11 +2,10 @@
 //! once, and only the rest for each organization. Never decides: it answers the same as the expression itself.
 
 use jpx_core::Expression as Parsed;
-use jpx_core::ast::{Ast, KeyValuePair};
+use jpx_core::ast::Ast;
 use serde_json::{Map, Value};
 
-use super::template::{self, PLACEHOLDER};
-use super::{Expression, RUNTIME};
+use super::{Expression, RUNTIME, children_mut, template};
 
 /// A small expression over the results of its larger parts.
 pub(crate) struct Residual {
@@ -18,8 +17,8 @@ impl Residual {
     /// Evaluates what does not mention the organization. None where too much hangs on it to gain anything.
     pub(super) fn of(expression: &Expression, document: &Value) -> Option<Self> {
         let mut results = Map::new();
-        let rest = fold(expression.parsed.as_ast(), document, &mut results)?;
-        Some(Self {
+        let mut rest = expression.parsed.as_ast().clone();
+        fold(&mut rest, document, &mut results).then(|| Self {
             parsed: Parsed::new(expression.source(), rest, &RUNTIME),
             results: Value::Object(results),
         })
@@ -35,108 +34,52 @@ impl Residual {
 }
 
 /// Replaces every part at the root that does not mention the organization by a look-up of its result.
-fn fold(node: &Ast, document: &Value, results: &mut Map<String, Value>) -> Option<Ast> {
-    let offset = 0;
+/// Returns whether that is possible.
+fn fold(node: &mut Ast, document: &Value, results: &mut Map<String, Value>) -> bool {
     if !template::mentions_organization(node) {
-        if let Ast::Literal { .. } = node {
-            return Some(node.clone());
+        if !matches!(node, Ast::Literal { .. }) {
+            *node = evaluated(node, document, results);
         }
-        let parsed = Parsed::new("", node.clone(), &RUNTIME);
-        return Some(match parsed.search(document) {
-            Ok(value) => {
-                let name = results.len().to_string();
-                results.insert(name.clone(), value);
-                Ast::Field { offset, name }
-            }
-            Err(_) => failing(),
-        });
+        return true;
     }
-    let mut inner = |node: &Ast| fold(node, document, results).map(Box::new);
-    Some(match node {
-        Ast::And { lhs, rhs, .. } => Ast::And {
-            offset,
-            lhs: inner(lhs)?,
-            rhs: inner(rhs)?,
-        },
-        Ast::Or { lhs, rhs, .. } => Ast::Or {
-            offset,
-            lhs: inner(lhs)?,
-            rhs: inner(rhs)?,
-        },
-        Ast::Not { node, .. } => Ast::Not {
-            offset,
-            node: inner(node)?,
-        },
-        Ast::Comparison {
-            comparator, lhs, rhs, ..
-        } => Ast::Comparison {
-            offset,
-            comparator: comparator.clone(),
-            lhs: inner(lhs)?,
-            rhs: inner(rhs)?,
-        },
-        Ast::Condition { predicate, then, .. } => Ast::Condition {
-            offset,
-            predicate: inner(predicate)?,
-            then: inner(then)?,
-        },
-        // What comes after these speaks about their elements, not about the claims.
-        Ast::Subexpr { lhs, rhs, .. } => Ast::Subexpr {
-            offset,
-            lhs: inner(lhs)?,
-            rhs: rhs.clone(),
-        },
-        Ast::Projection { lhs, rhs, .. } => Ast::Projection {
-            offset,
-            lhs: inner(lhs)?,
-            rhs: rhs.clone(),
-        },
-        Ast::Flatten { node, .. } => Ast::Flatten {
-            offset,
-            node: inner(node)?,
-        },
-        Ast::ObjectValues { node, .. } => Ast::ObjectValues {
-            offset,
-            node: inner(node)?,
-        },
-        Ast::MultiList { elements, .. } => Ast::MultiList {
-            offset,
-            elements: all(elements, document, results)?,
-        },
-        Ast::MultiHash { elements, .. } => {
-            let mut pairs = Vec::with_capacity(elements.len());
-            for pair in elements {
-                pairs.push(KeyValuePair {
-                    key: pair.key.clone(),
-                    value: fold(&pair.value, document, results)?,
-                });
-            }
-            Ast::MultiHash {
-                offset,
-                elements: pairs,
-            }
-        }
-        Ast::Function { name, args, .. } => Ast::Function {
-            offset,
-            name: name.clone(),
-            args: all(args, document, results)?,
-        },
-        Ast::Literal { .. } | Ast::Expref { .. } => node.clone(),
+    let parts = match node {
         // A field of the claims themselves whose name holds the id: the claims would have to come along.
-        Ast::Field { name, .. } if name.contains(PLACEHOLDER) => return None,
-        Ast::Field { .. } | Ast::Identity { .. } | Ast::Index { .. } | Ast::Slice { .. } => return None,
-    })
+        Ast::Field { .. } => return false,
+        // References are run on elements by the function that takes them.
+        Ast::Literal { .. } | Ast::Expref { .. } => 0,
+        // What comes after these speaks about their elements, not about the claims.
+        Ast::Subexpr { .. } | Ast::Projection { .. } => 1,
+        Ast::Comparison { .. }
+        | Ast::Condition { .. }
+        | Ast::Identity { .. }
+        | Ast::Flatten { .. }
+        | Ast::Function { .. }
+        | Ast::Index { .. }
+        | Ast::MultiList { .. }
+        | Ast::MultiHash { .. }
+        | Ast::Not { .. }
+        | Ast::ObjectValues { .. }
+        | Ast::And { .. }
+        | Ast::Or { .. }
+        | Ast::Slice { .. } => usize::MAX,
+    };
+    children_mut(node)
+        .into_iter()
+        .take(parts)
+        .filter(|child| !matches!(child, Ast::Expref { .. }))
+        .all(|child| fold(child, document, results))
 }
 
-fn all(nodes: &[Ast], document: &Value, results: &mut Map<String, Value>) -> Option<Vec<Ast>> {
-    nodes
-        .iter()
-        .map(|node| match node {
-            // References are run on elements by the function that takes them.
-            Ast::Expref { .. } => Some(node.clone()),
-            other => fold(other, document, results),
-        })
-        .collect()
+/// Evaluates a part and keeps its result.
+fn evaluated(node: &Ast, document: &Value, results: &mut Map<String, Value>) -> Ast {
+    match Parsed::new("", node.clone(), &RUNTIME).search(document) {
+        Ok(value) => {
+            let name = results.len().to_string();
+            results.insert(name.clone(), value);
+            Ast::Field { offset: 0, name }
+        }
+        Err(_) => failing(),
+    }
 }
 
 /// Fails whenever it is reached, as the part in its place did.

@@ -96,6 +96,11 @@ impl Sym<'_> {
     fn truth(flag: bool) -> Self {
         Self::Known(Cow::Owned(Value::Bool(flag)))
     }
+
+    /// Tells whether nothing is known of it, not even that it is no error.
+    const fn is_open(&self) -> bool {
+        matches!(self, Self::Falsy | Self::Unknown)
+    }
 }
 
 /// Marks a literal that was lifted out: its offset says which variable it is.
@@ -137,9 +142,9 @@ pub(super) fn solve(ast: &Ast, source: &str, document: &Value, variables: usize)
 /// Tells whether an expression reference stands anywhere but as an argument: there it has no value that could be compared.
 fn has_stray_reference(node: &Ast) -> bool {
     let is_call = matches!(node, Ast::Function { .. });
-    children(node).into_iter().any(|child| match child {
-        Ast::Expref { ast, .. } if is_call => has_stray_reference(ast),
-        other => matches!(other, Ast::Expref { .. }) || has_stray_reference(other),
+    children(node).into_iter().any(|child| {
+        let stray = matches!(child, Ast::Expref { .. }) && !is_call;
+        stray || has_stray_reference(child)
     })
 }
 

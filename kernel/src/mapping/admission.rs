@@ -11,7 +11,7 @@ use crate::trace::{Stage, StepOutcome, Steps};
 /// An expression admits by exactly `true` or exactly the organization's own id. Without an expression, an
 /// organization's own policy admits everyone whom the connection lets through, and the default policy admits to the
 /// organization that owns the connection; a connection of the instance then admits to none.
-pub(super) fn admits(
+pub(crate) fn admits(
     in_force: &InForce,
     claims: &Claims,
     organization: &OrganizationId,

@@ -27,7 +27,7 @@ pub(super) struct OwnRules {
 #[derive(Clone, Debug)]
 struct Shape {
     tree: Ast,
-    /// The rule of one of them.
+    /// The rule of one of them, with the least cost of any.
     example: Expression,
     members: BTreeSet<OrganizationId>,
     /// For each literal, who has which.
@@ -56,6 +56,7 @@ impl OwnRules {
             }
             if let Some(shape) = rules.shapes.get_mut(position) {
                 shape.members.insert(organization.clone());
+                shape.example.as_cheap_as(rule);
                 for (holders, literal) in shape.literals.iter_mut().zip(lifted.literals) {
                     holders.entry(literal).or_default().push(organization.clone());
                 }
@@ -172,6 +173,40 @@ impl InForce {
             .collect()
     }
 
+    /// The organizations that the connection names, and of which a trace therefore speaks one by one.
+    pub(crate) fn spoken_of(&self) -> impl Iterator<Item = &OrganizationId> {
+        let (owner, shared): (_, &[OrganizationId]) = match &self.connection.scope {
+            Scope::Instance => (None, &[]),
+            Scope::Organization {
+                organization,
+                shared_with,
+            } => (Some(organization), shared_with),
+        };
+        let named = owner.into_iter().chain(shared);
+        let instance = owner.is_none();
+        named.chain(self.own.keys().filter(move |_| instance))
+    }
+
+    /// Says in a sentence that the default rule admits to no other organization of the instance, if that is so.
+    pub(crate) fn others_by_default(&self, claims: &Claims) -> Option<String> {
+        if self.connection.scope != Scope::Instance {
+            return None;
+        }
+        let rule = self.default.organization.as_ref()?;
+        let solution = rule.solve(claims.document(), claims.size());
+        if solution.otherwise == Otherwise::Admits {
+            return None;
+        }
+        let because = rule
+            .looked_at(claims.document())
+            .map(|seen| format!(", because {seen}"))
+            .unwrap_or_default();
+        Some(format!(
+            "rule `{}` admits to no other organization{because}",
+            rule.source()
+        ))
+    }
+
     fn solve_default(&self, claims: &Claims) -> Option<Solution> {
         let rule = self.default.organization.as_ref()?;
         Some(rule.solve(claims.document(), claims.size()))
@@ -210,3 +245,6 @@ pub(super) fn is_admission(value: Option<&serde_json::Value>, organization: &Org
         Some(Value::Null | Value::Number(_) | Value::Array(_) | Value::Object(_)) | None => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::error::{AppError, Result};
 use crate::flow::connection::{self, LiveConnection};
+use crate::flow::organizations;
 use crate::flow::outcome::{Admitted, Refused, SignIn, whom_to_ask};
 use crate::flow::refusal::{self, Fault};
 use crate::flow::return_to::ReturnTo;
@@ -93,13 +94,15 @@ async fn attempt(
         idle_seconds: app.config.session_idle_seconds,
     };
     let (live, proven) = (Arc::clone(live), Arc::clone(proven));
+    let ids = app.organization_ids.clone();
     app.store
         .write(move |tx| {
             Box::pin(async move {
                 if tx.revision("connections").await? != live.revision {
                     return Err(Interrupted::ConnectionChanged);
                 }
-                let facts = tx.facts(&login::need(&proven.incoming, &live.in_force)).await?;
+                let need = organizations::need_in_tx(&ids, tx, &proven.incoming, &live.in_force).await?;
+                let facts = tx.facts(&need).await?;
                 let decision = login::decide(&proven.incoming, &facts, &live.in_force, &limits, &fresh, now);
                 // On PostgreSQL the account may have been looked for just before, and the seats counted just after, the
                 // same person took the last seat in another browser. A second look finds her account.

@@ -14,6 +14,7 @@ pub mod metrics;
 pub mod oidc_login;
 pub mod openid;
 pub mod operator;
+pub mod organizations;
 pub mod outcome;
 pub mod password;
 pub mod passwords;

@@ -52,9 +52,10 @@ impl Solver<'_> {
             });
         }
         // What is not known may be an error, which no function undoes.
-        let open = values.iter().zip(args).any(|(value, arg)| {
-            matches!(value, Sym::Falsy | Sym::Unknown) && !matches!(arg, Ast::Expref { .. })
-        });
+        let open = values
+            .iter()
+            .zip(args)
+            .any(|(value, arg)| value.is_open() && !matches!(arg, Ast::Expref { .. }));
         if open {
             return Ok(Sym::Unknown);
         }

@@ -58,11 +58,12 @@ impl Solver<'_> {
             Ast::Field { name, .. } => Ok(self.field(name, data)),
             Ast::Index { idx, .. } => Ok(index(*idx, data)),
             Ast::Subexpr { lhs, rhs, .. } => {
-                match self.eval(lhs, data)? {
+                let left = self.eval(lhs, data)?;
+                if left.is_open() {
                     // It may be an error, which no later part undoes.
-                    Sym::Falsy | Sym::Unknown => Ok(Sym::Unknown),
-                    left => self.eval(rhs, &left),
+                    return Ok(Sym::Unknown);
                 }
+                self.eval(rhs, &left)
             }
             Ast::And { lhs, rhs, .. } => self.and(lhs, rhs, data),
             Ast::Or { lhs, rhs, .. } => self.or(lhs, rhs, data),
@@ -255,9 +256,9 @@ impl Solver<'_> {
         };
         let mut kept = Vec::new();
         for item in items {
-            match self.eval(body, &item)? {
-                Sym::Known(value) if value.is_null() => {}
-                value => kept.push(value),
+            let value = self.eval(body, &item)?;
+            if !matches!(&value, Sym::Known(known) if known.is_null()) {
+                kept.push(value);
             }
         }
         Ok(collect(kept))
@@ -338,7 +339,7 @@ pub(super) fn items(list: Sym<'_>) -> Option<Option<Vec<Sym<'_>>>> {
 
 /// A list of elements: known if all are, not known if one is not.
 pub(super) fn collect(items: Vec<Sym<'_>>) -> Sym<'_> {
-    if items.iter().any(|item| matches!(item, Sym::Falsy | Sym::Unknown)) {
+    if items.iter().any(Sym::is_open) {
         return Sym::Unknown;
     }
     let mut known = Vec::with_capacity(items.len());
@@ -362,10 +363,10 @@ fn flatten(list: Sym<'_>) -> Sym<'_> {
     for element in elements {
         match element {
             Sym::List(inner) => flat.extend(inner),
-            Sym::Known(value) if value.is_array() => {
-                flat.extend(items(Sym::Known(value)).flatten().into_iter().flatten());
+            Sym::Known(ref value) if value.is_array() => {
+                flat.extend(items(element).flatten().into_iter().flatten());
             }
-            other => flat.push(other),
+            Sym::Known(_) | Sym::Text(_) | Sym::Falsy | Sym::Unknown => flat.push(element),
         }
     }
     collect(flat)
