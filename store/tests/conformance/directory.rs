@@ -93,6 +93,8 @@ conformance! {
 
         let all = facts(&store, Need { organizations: OrganizationsNeeded::All, ..Need::default() }).await;
         assert_eq!(all.organizations.len(), 2);
+        let ids = store.read(|reader| Box::pin(async move { reader.organization_ids().await })).await.unwrap();
+        assert_eq!(ids, ["home-lab".into(), "other".into()]);
         let one = OrganizationsNeeded::Ids(vec!["other".into(), "unknown".into()]);
         let one = facts(&store, Need { organizations: one, ..Need::default() }).await;
         assert_eq!(one.organizations.len(), 1);
