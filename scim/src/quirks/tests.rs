@@ -4,6 +4,8 @@ mod entra;
 mod okta;
 mod others;
 
+use std::borrow::Borrow;
+
 use serde_json::{Value, json};
 
 use crate::patch::{GroupPatch, MemberChange};
@@ -15,10 +17,10 @@ fn schemas() -> Schemas {
 }
 
 fn stored(document: Value) -> Document {
-    match document {
-        Value::Object(parts) => Document::from_stored(parts),
-        _ => panic!("a document is an object"),
-    }
+    let Value::Object(parts) = document else {
+        panic!("a document is an object")
+    };
+    Document::from_stored(parts)
 }
 
 fn ada() -> Document {
@@ -42,36 +44,32 @@ fn user_with(more: Value) -> Document {
     stored(document)
 }
 
-fn try_patch(document: &Document, operations: Value, mode: Mode) -> Result<Document, ScimError> {
-    let body = json!({
+fn body(operations: &Value) -> Value {
+    json!({
         "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
         "Operations": operations,
-    });
-    Patch::parse(&body, ResourceKind::User, &schemas(), mode)?.apply_user(document)
+    })
 }
 
-fn patch(document: &Document, operations: Value) -> Value {
-    let shown = operations.to_string();
-    let patched = try_patch(document, operations, Mode::Compat);
+fn patch(document: &Document, operations: impl Borrow<Value>) -> Value {
+    let operations = operations.borrow();
+    let patched = Patch::parse(&body(operations), ResourceKind::User, &schemas(), Mode::Compat)
+        .and_then(|patch| patch.apply_user(document));
     Value::Object(
         patched
-            .unwrap_or_else(|error| panic!("{shown}: {error}"))
+            .unwrap_or_else(|error| panic!("{operations}: {error}"))
             .into_map(),
     )
 }
 
-fn group_patch(operations: Value) -> GroupPatch {
-    let shown = operations.to_string();
-    try_group_patch(operations, Mode::Compat).unwrap_or_else(|error| panic!("{shown}: {error}"))
+fn group_patch(operations: impl Borrow<Value>) -> GroupPatch {
+    let operations = operations.borrow();
+    try_group_patch(operations, Mode::Compat).unwrap_or_else(|error| panic!("{operations}: {error}"))
 }
 
-fn try_group_patch(operations: Value, mode: Mode) -> Result<GroupPatch, ScimError> {
-    let body = json!({
-        "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
-        "Operations": operations,
-    });
+fn try_group_patch(operations: &Value, mode: Mode) -> Result<GroupPatch, ScimError> {
     let group = stored(json!({ "displayName": "G" }));
-    Patch::parse(&body, ResourceKind::Group, &schemas(), mode)?.apply_group(&group)
+    Patch::parse(&body(operations), ResourceKind::Group, &schemas(), mode)?.apply_group(&group)
 }
 
 fn post(body: &Value) -> Value {

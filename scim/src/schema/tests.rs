@@ -184,3 +184,10 @@ fn the_characteristics_of_single_attributes() {
     assert_eq!(members.mutability, Mutability::ReadWrite);
     assert_eq!(members.sub("value").unwrap().mutability, Mutability::Immutable);
 }
+
+impl Schemas {
+    /// Adds an attribute to the core user schema: the tables hold no immutable one.
+    pub(crate) fn add_for_tests(&mut self, attribute: Attribute) {
+        self.user.attributes.push(Arc::new(attribute));
+    }
+}

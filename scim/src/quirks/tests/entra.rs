@@ -218,7 +218,7 @@ fn only_the_listed_members_are_removed() {
     let operations =
         json!([{ "op": "Remove", "path": "members", "value": [{ "$ref": null, "value": "u1" }] }]);
     assert_eq!(
-        group_patch(operations.clone()).members,
+        group_patch(&operations).members,
         [MemberChange::Remove(ids(&["u1"]))]
     );
     // An empty list removes nobody; only a remove without any value empties the group.
@@ -231,7 +231,7 @@ fn only_the_listed_members_are_removed() {
         [MemberChange::Clear]
     );
     // The letter of the RFC would empty the group: strict connections refuse the form instead.
-    let error = try_group_patch(operations, Mode::Strict).unwrap_err();
+    let error = try_group_patch(&operations, Mode::Strict).unwrap_err();
     assert_eq!(error.scim_type, Some(crate::ScimType::InvalidValue));
 }
 

@@ -57,7 +57,10 @@ fn set_whole(list: &mut Vec<Value>, how: How, attribute: &Attribute, value: &Val
 
 /// Adds one element. One that is there already is left as it is; one with the same value and type takes what is new.
 fn add(list: &mut Vec<Value>, attribute: &Attribute, item: &Value) {
-    if list.iter().any(|present| contains(attribute, present, item)) {
+    if list
+        .iter()
+        .any(|present| contains(attribute, present, item, |_| true))
+    {
         return;
     }
     let same = list.iter().position(|present| is_same(attribute, present, item));
@@ -162,7 +165,10 @@ pub(super) fn clear(
     let mut found = false;
     let is_meant = |element: &Value| {
         path.filter.as_ref().is_none_or(|filter| filter.matches(element))
-            && only.is_none_or(|only| only.iter().any(|item| contains(attribute, element, item)))
+            && only.is_none_or(|only| {
+                only.iter()
+                    .any(|item| contains(attribute, element, item, is_essential))
+            })
     };
     match &path.sub {
         None => list.retain(|element| {
@@ -187,16 +193,20 @@ pub(super) fn clear(
     if found { Ok(()) } else { missing(path, mode) }
 }
 
-/// Whether an element has everything that another one says. References and display names do not count: clients send
-/// null or their own there.
-fn contains(attribute: &Attribute, present: &Value, item: &Value) -> bool {
+/// What tells one element from another when elements are removed: clients send null or their own in the rest.
+fn is_essential(part: &str) -> bool {
+    !matches!(part, "$ref" | "display")
+}
+
+/// Whether an element has everything that another one says, as far as it counts.
+fn contains(attribute: &Attribute, present: &Value, item: &Value, counts: impl Fn(&str) -> bool) -> bool {
     let (Value::Object(present), Value::Object(item)) = (present, item) else {
         return same(present, item, attribute.case_exact);
     };
-    let mut told = item.iter().filter(|(name, part)| {
-        !part.is_null() && (!matches!(name.as_str(), "$ref" | "display") || !item.contains_key("value"))
-    });
-    told.all(|(name, part)| {
+    let mut said = item
+        .iter()
+        .filter(|(name, part)| !part.is_null() && (counts(name) || !item.contains_key("value")));
+    said.all(|(name, part)| {
         let exact = attribute.sub(name).is_none_or(|sub| sub.case_exact);
         present
             .get(name)
