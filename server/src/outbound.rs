@@ -167,6 +167,25 @@ impl Outbound {
         self.send(&url, request).await
     }
 
+    /// Sends any request with a body as it is. Never retries, like every other call.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub async fn request(
+        &self,
+        method: reqwest::Method,
+        url: &str,
+        headers: HeaderMap,
+        body: Option<String>,
+    ) -> Result<Answer, OutboundError> {
+        let url = self.check(url)?;
+        let mut request = self.client.request(method, url.clone()).headers(headers);
+        if let Some(body) = body {
+            request = request.body(body);
+        }
+        self.send(&url, request).await
+    }
+
     /// Checks what can be told from the address alone; names are checked when they are resolved.
     fn check(&self, text: &str) -> Result<Url, OutboundError> {
         let refused = || OutboundError::Refused(shown(text));

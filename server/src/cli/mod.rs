@@ -7,6 +7,7 @@ pub mod explain;
 mod open;
 pub mod operator;
 pub mod print;
+pub mod scim;
 pub mod serve;
 mod settings;
 
@@ -40,6 +41,7 @@ enum Command {
     Operator(operator::Operator),
     Explain(explain::Explain),
     Doctor(doctor::Doctor),
+    Scim(scim::Scim),
     Backup(backup::Backup),
     Restore(backup::Restore),
     /// Try everything on throw-away data: two sandbox identity providers and a sample app, no set-up.
@@ -60,6 +62,7 @@ impl Cli {
             Command::Operator(operator) => operator.run().await,
             Command::Explain(explain) => explain.run().await,
             Command::Doctor(doctor) => doctor.run().await,
+            Command::Scim(scim) => scim.run().await,
             Command::Backup(backup) => backup.run().await,
             Command::Restore(restore) => restore.run().await,
             Command::Demo(demo) => demo.run().await,
