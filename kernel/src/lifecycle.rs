@@ -7,7 +7,7 @@
 //! | Active | – | Scim, Admin, File, System | Scim, Admin, File, System | Scim, Admin, File |
 //! | Suspended | Admin, File; Scim if not put there by Admin or File; Login if put there by Login or System | – | Scim, Admin, File | Scim, Admin, File |
 //! | Deactivated | Scim, Admin, File; Login if put there by Login or System | – | – | Scim, Admin, File, System |
-//! | Deleted | Admin, File; Scim if put there by Scim | – | Admin, File | – |
+//! | Deleted | Admin, File; Scim if put there by Scim | – | Admin, File; Scim if put there by Scim | – |
 //!
 //! Nothing leads back to Invited, and staying where one is is no transition.
 //! Attack behind the Login column: a person whom the directory or an admin took out comes back through
@@ -69,12 +69,11 @@ const fn is_legal(from: Status, to: Status, origin: Origin, status_origin: Origi
         | (Status::Invited | Status::Active | Status::Suspended | Status::Deactivated, Status::Deleted) => {
             is_directory_or_hand(origin)
         }
-        (Status::Deleted, Status::Active) => match origin {
+        (Status::Deleted, Status::Active | Status::Deactivated) => match origin {
             Origin::Admin | Origin::File => true,
             Origin::Scim => matches!(status_origin, Origin::Scim),
             Origin::Login | Origin::System => false,
         },
-        (Status::Deleted, Status::Deactivated) => matches!(origin, Origin::Admin | Origin::File),
         (
             Status::Invited | Status::Active | Status::Suspended | Status::Deactivated | Status::Deleted,
             Status::Invited,

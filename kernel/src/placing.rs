@@ -253,7 +253,7 @@ impl Placing<'_> {
         facts: &OrganizationFacts,
     ) -> Option<&'static str> {
         let connection = self.in_force.connection();
-        let ours = matches!(&held.source, Source::Rule { connection: own } if *own == connection.id);
+        let ours = made_by(&held.source, self.source);
         if member.emergency_admin {
             return Some("emergency admins are never changed by a rule");
         }
@@ -391,6 +391,15 @@ pub(crate) fn end_sessions_if_out(account: &AccountId, held: &[Membership], chan
             account: account.clone(),
             reason: "unplaced".to_owned(),
         });
+    }
+}
+
+/// Tells whether what `source` gave may be changed by `ours`: its own, and for a directory also what the same connection's
+/// rules gave at sign-ins before the directory took over.
+pub(crate) fn made_by(source: &Source, ours: &Source) -> bool {
+    match (source, ours) {
+        (Source::Rule { connection: theirs }, Source::Scim { connection: ours }) => theirs == ours,
+        _ => source == ours,
     }
 }
 

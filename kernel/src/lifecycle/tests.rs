@@ -39,6 +39,7 @@ fn legal() -> Vec<(Status, Status, Origin, Origin)> {
         (Deleted, Active, &[Admin, File], any),
         (Deleted, Active, &[Scim], &[Scim]),
         (Deleted, Deactivated, &[Admin, File], any),
+        (Deleted, Deactivated, &[Scim], &[Scim]),
     ];
     let mut all = Vec::new();
     for (from, to, origins, status_origins) in rows {

@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::directory::{Account, GroupName};
 use crate::expression::{EvaluationError, Expression, Measure, measure};
-use crate::id::{LicenseId, OrganizationId};
+use crate::id::{ConnectionId, LicenseId, OrganizationId};
 use crate::incoming::Incoming;
 
 /// The claims of one sign-in, as expressions see them.
@@ -36,6 +37,69 @@ impl Claims {
         }
     }
 
+    /// Builds the document from what a directory pushed: `account` is the person as pushed, `pushed` the directory's document.
+    ///
+    /// Attributes stand at the top level in SCIM spelling, those of extensions too where the core schema has no such name
+    /// (and under their URN as well). The usual names of sign-ins (`email`, `given_name`, `family_name`, `groups` …) are
+    /// there besides, so that one rule serves both. `groups` holds display names; group tables compare external ids, too.
+    pub fn pushed(
+        connection: &ConnectionId,
+        account: &Account,
+        pushed: &Map<String, Value>,
+        groups: &[GroupName],
+    ) -> Self {
+        let mut own = pushed.clone();
+        let extensions = pushed.iter().filter(|(name, _)| name.contains(':'));
+        for (name, value) in extensions.filter_map(|(_, value)| value.as_object()).flatten() {
+            own.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+        let names: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
+        let usual = [
+            ("email", json!(account.email)),
+            ("given_name", json!(account.given_name)),
+            ("family_name", json!(account.family_name)),
+            ("display_name", json!(account.display_name)),
+            ("user_name", json!(account.user_name)),
+            ("external_id", json!(account.external_id)),
+            ("groups", json!(names)),
+        ];
+        let normalized = json!({
+            "subject": account.external_id.as_ref().or(account.user_name.as_ref()),
+            "issuer": null,
+            "email": account.email,
+            "email_verified": account.email.is_some(),
+            "given_name": account.given_name,
+            "family_name": account.family_name,
+            "display_name": account.display_name,
+            "user_name": account.user_name,
+            "groups": names,
+            "account_id": null,
+            "permission_profile_id": null,
+        });
+        for (name, value) in usual {
+            if !value.is_null() {
+                own.insert(name.to_owned(), value);
+            }
+        }
+        let mut document = own.clone();
+        document.insert("normalized".to_owned(), normalized);
+        document.insert("raw".to_owned(), Value::Object(pushed.clone()));
+        document.insert("claims".to_owned(), Value::Object(own));
+        document.insert("protocol".to_owned(), json!("scim"));
+        document.insert("connection".to_owned(), json!(connection));
+        let document = Value::Object(document);
+        let identifiers = groups.iter().filter_map(|group| group.external_id.clone());
+        Self {
+            size: measure(&document),
+            document,
+            groups: groups
+                .iter()
+                .map(|group| group.name.clone())
+                .chain(identifiers)
+                .collect(),
+        }
+    }
+
     /// Returns the document.
     pub const fn document(&self) -> &Value {
         &self.document
@@ -58,7 +122,7 @@ impl Claims {
         self.size
     }
 
-    /// Returns the groups, as sent.
+    /// Returns the groups that group tables compare: as sent, or names and external ids of pushed ones.
     pub fn groups(&self) -> &[String] {
         &self.groups
     }

@@ -1,6 +1,7 @@
 //! Compares what a member holds with what the rules give, and lists the edits between the two.
 //! Never edits grants of other sources or pinned ones, unless the identity provider wins (C-07); never an owner role.
 
+use super::made_by;
 use crate::directory::{Grant, LicenseGrant, Membership, RolesPerMember, Source};
 use crate::facts::OrganizationFacts;
 use crate::id::RoleId;
@@ -19,11 +20,11 @@ pub(super) struct Rules<'a> {
 
 impl Rules<'_> {
     fn is_ours<T>(&self, grant: &Grant<T>) -> bool {
-        self.provider_wins || (grant.source == *self.source && !grant.pinned)
+        self.provider_wins || (made_by(&grant.source, self.source) && !grant.pinned)
     }
 
     fn is_our_license(&self, held: &LicenseGrant) -> bool {
-        self.provider_wins || (held.source == *self.source && !held.pinned)
+        self.provider_wins || (made_by(&held.source, self.source) && !held.pinned)
     }
 
     /// Builds the membership of somebody who was no member.
@@ -133,7 +134,7 @@ impl Rules<'_> {
                     source: Some(self.source.clone()),
                 });
             }
-            Some(by) if !wanted.all && (self.provider_wins || by == self.source) => {
+            Some(by) if !wanted.all && (self.provider_wins || made_by(by, self.source)) => {
                 edits.push(MembershipEdit::SetAllWorkspaces { source: None });
             }
             None | Some(_) => {}

@@ -294,7 +294,7 @@ impl<'a> Work<'a> {
 }
 
 /// Keeps only the fields that differ, with their former values beside them.
-fn differences(held: &Account, wanted: &ProfilePatch) -> (ProfilePatch, ProfilePatch) {
+pub(super) fn differences(held: &Account, wanted: &ProfilePatch) -> (ProfilePatch, ProfilePatch) {
     fn differing<T: Clone + PartialEq>(wanted: Option<&T>, held: &T) -> (Option<T>, Option<T>) {
         match wanted {
             Some(wanted) if wanted != held => (Some(wanted.clone()), Some(held.clone())),

@@ -1,12 +1,187 @@
-//! Decides directory pushes (SCIM): people and groups as a directory wants them, through the same matching of keys, the same
-//! rules and the same lifecycle as sign-ins. Never speaks SCIM itself: documents come in canonical 2.0 spelling.
+//! Decides directory pushes (SCIM): people and groups as a directory wants them, by the same rules and the same lifecycle as
+//! sign-ins. Never speaks SCIM itself: documents come in canonical 2.0 spelling.
+//!
+//! What a directory may and may not do:
+//!
+//! - It sees and changes accounts bound to its own connection and no others. A standard account with the same address is never
+//!   touched; the pushed person gets an SSO account of their own.
+//! - It sets only addresses in the connection's verified domains, unless the connection does without (`require_domain`).
+//!   Neither a new user name nor a new address moves a link: whoever signed in with the account before still does (security.md 3).
+//! - It never takes the last owner out, never an emergency admin or an operator, and never gives an owner role.
+//! - Its words about `active` count when they change. What an admin suspended or deactivated stays out until the directory
+//!   itself has said "inactive" and then "active" again; a suspension by hand stays whatever it says.
+//! - Whoever it takes out loses every session in the same plan and keeps links and memberships, so that the same
+//!   account comes back. A deleted person gives up user name, external id and address at once.
+//! - Rules run here, at the push, over the pushed attributes and groups. A sign-in through the connection runs none: tokens
+//!   often lack groups, and would take back what pushes gave.
+//! - What the connection's rules gave before the directory took over counts as given by the directory.
+//!
+//! Pushing the same thing twice gives an empty second plan.
 
-pub use wish::{MembersChange, Push, PushedGroup, PushedUser};
+use jiff::Timestamp;
 
+use crate::connection::{Connection, Provisioning};
+use crate::denial::Denial;
+use crate::directory::{Source, Status};
+use crate::facts::{AccountFacts, Facts, OrganizationFacts};
+use crate::id::AccountId;
+use crate::incoming::Fresh;
+use crate::mapping::InForce;
+use crate::plan::{Change, Decision, Plan, Verdict};
+use crate::trace::{PROVISION, Stage, StepOutcome, Steps, Trace};
+
+mod group;
+pub mod guard;
+mod keys;
 mod need;
+mod place;
+mod profile;
+mod status;
+mod user;
 mod wish;
 
 pub use need::{need, need_more};
+pub use profile::CUSTOM_ATTRIBUTES;
+pub use wish::{MembersChange, Push, PushedGroup, PushedUser};
 
 /// Most accounts that one plan decides about. A change of a group that touches more queues the rest.
 pub const MOST_AT_ONCE: usize = 200;
+
+/// Decides a push through the connection in force. `facts` are those of [`need`] and [`need_more`].
+pub fn decide(push: &Push, facts: &Facts, in_force: &InForce, fresh: &Fresh, now: Timestamp) -> Decision {
+    let connection = in_force.connection();
+    let mut work = Work {
+        facts,
+        in_force,
+        connection,
+        source: Source::Scim {
+            connection: connection.id.clone(),
+        },
+        fresh,
+        now,
+        organizations: facts.organizations.clone(),
+        steps: Steps::default(),
+        changes: Vec::new(),
+    };
+    let text = format!("pushed by the directory of {}", connection.name);
+    work.steps.add(Stage::Verify, StepOutcome::Passed, "pushed", text);
+    let outcome = work.perform(push);
+    let (verdict, account, changes) = match outcome {
+        Ok(account) => {
+            let text = match work.changes.len() {
+                0 => "nothing to change".to_owned(),
+                1 => "1 change".to_owned(),
+                count => format!("{count} changes"),
+            };
+            work.steps.add(Stage::Apply, StepOutcome::Passed, "decided", text);
+            let verdict = account.clone().map_or(Verdict::Accepted, Verdict::Admitted);
+            (verdict, account, work.changes)
+        }
+        Err(denial) => {
+            let text = format!("refused ({})", denial.code());
+            work.steps
+                .add(Stage::Apply, StepOutcome::Refused, denial.code(), text);
+            (Verdict::Refused(denial), push.account().cloned(), Vec::new())
+        }
+    };
+    Decision {
+        verdict,
+        plan: Plan {
+            changes,
+            ..Plan::default()
+        },
+        trace: Trace {
+            id: fresh.trace.clone(),
+            at: now,
+            kind: PROVISION.to_owned(),
+            connection: Some(connection.id.clone()),
+            account,
+            steps: work.steps.into_vec(),
+        },
+    }
+}
+
+/// One push being decided.
+struct Work<'a> {
+    facts: &'a Facts,
+    in_force: &'a InForce,
+    connection: &'a Connection,
+    /// Source of the grants that pushes give.
+    source: Source,
+    fresh: &'a Fresh,
+    now: Timestamp,
+    /// The organizations with their seats as this plan leaves them.
+    organizations: Vec<OrganizationFacts>,
+    steps: Steps,
+    changes: Vec<Change>,
+}
+
+impl<'a> Work<'a> {
+    fn perform(&mut self, push: &Push) -> Result<Option<AccountId>, Denial> {
+        if self.connection.provisioning != Provisioning::Scim {
+            let text = "no directory makes the accounts of this connection";
+            return Err(self.refuse(Stage::Verify, Denial::NotADirectory, text));
+        }
+        match push {
+            Push::CreateUser(user) => self.create_user(user).map(Some),
+            Push::ReplaceUser {
+                account,
+                if_version,
+                user,
+            } => self.replace_user(account, *if_version, user).map(Some),
+            Push::DeleteUser { account, if_version } => self.delete_user(account, *if_version).map(Some),
+            Push::ExpireUsers { accounts } => self.expire_users(accounts).map(|()| None),
+            Push::CreateGroup { id, group, members } => {
+                self.create_group(push, id, group, members).map(|()| None)
+            }
+            Push::ChangeGroup {
+                group,
+                if_version,
+                set,
+                members,
+            } => self
+                .change_group(push, group, *if_version, set.as_deref(), members)
+                .map(|()| None),
+            Push::DeleteGroup { group, if_version } => {
+                self.delete_group(push, group, *if_version).map(|()| None)
+            }
+            Push::Reevaluate { accounts } => self.reevaluate(accounts).map(|()| None),
+        }
+    }
+
+    /// Finds an account that the directory may see: its own, and not deleted. All others are answered alike.
+    fn own_account(&mut self, id: &AccountId, if_version: Option<i64>) -> Result<&'a AccountFacts, Denial> {
+        let found = self.facts.accounts.iter().find(|known| {
+            known.account.id == *id && self.is_own(known) && known.account.status != Status::Deleted
+        });
+        let Some(found) = found else {
+            let text = "the connection has no such person";
+            return Err(self.refuse(Stage::Match, Denial::NotFound, text));
+        };
+        self.check_version(found.account.version, if_version)?;
+        Ok(found)
+    }
+
+    fn is_own(&self, known: &AccountFacts) -> bool {
+        crate::matching::is_bound(known, &self.connection.id)
+    }
+
+    fn check_version(&mut self, present: i64, believed: Option<i64>) -> Result<(), Denial> {
+        match believed {
+            Some(believed) if believed != present => {
+                let text =
+                    format!("the request was made for version {believed}; version {present} is present");
+                Err(self.refuse(Stage::Verify, Denial::StaleVersion, text))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn refuse(&mut self, stage: Stage, denial: Denial, text: impl Into<String>) -> Denial {
+        self.steps.add(stage, StepOutcome::Refused, denial.code(), text);
+        denial
+    }
+}
+
+#[cfg(test)]
+mod tests;

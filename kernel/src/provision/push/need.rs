@@ -34,6 +34,15 @@ pub fn need(push: &Push, in_force: &InForce) -> Need {
             },
             ..Need::default()
         },
+        Push::ExpireUsers { accounts } => Need {
+            accounts: accounts.clone(),
+            directory: DirectoryNeed {
+                profiles: true,
+                groups_of_accounts: true,
+                ..DirectoryNeed::default()
+            },
+            ..Need::default()
+        },
         Push::CreateGroup { group, members, .. } => {
             let mut need = of_group(None, Some(group), connection);
             need.directory.members = Some(members_of(None, members.clone(), false, connection));
@@ -128,6 +137,7 @@ pub(super) fn affected(push: &Push, facts: &Facts) -> BTreeSet<AccountId> {
         Push::CreateUser(_)
         | Push::ReplaceUser { .. }
         | Push::DeleteUser { .. }
+        | Push::ExpireUsers { .. }
         | Push::Reevaluate { .. } => {}
     }
     affected

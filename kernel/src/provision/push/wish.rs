@@ -29,6 +29,12 @@ pub enum Push {
         /// Version that the client believes in.
         if_version: Option<i64>,
     },
+    /// Goes on with people whom the directory took out long ago: who was deactivated is deleted, who was deleted is erased. The
+    /// product itself asks for that, for accounts past the days of `on_inactive` and `restore_days`.
+    ExpireUsers {
+        /// Whom. Those whom the directory did not take out are passed over.
+        accounts: Vec<AccountId>,
+    },
     /// Makes a group.
     CreateGroup {
         /// Identifier, made by the server's id source.
@@ -61,6 +67,21 @@ pub enum Push {
         /// Whom; at most [`super::MOST_AT_ONCE`]. Those who are gone or not managed by the directory are passed over.
         accounts: Vec<AccountId>,
     },
+}
+
+impl Push {
+    /// Returns the account that the push is about; none for a new one, for several and for groups.
+    pub const fn account(&self) -> Option<&AccountId> {
+        match self {
+            Self::ReplaceUser { account, .. } | Self::DeleteUser { account, .. } => Some(account),
+            Self::CreateUser(_)
+            | Self::ExpireUsers { .. }
+            | Self::CreateGroup { .. }
+            | Self::ChangeGroup { .. }
+            | Self::DeleteGroup { .. }
+            | Self::Reevaluate { .. } => None,
+        }
+    }
 }
 
 /// A person as a directory describes one. The fields beside the document are read from it by the server.

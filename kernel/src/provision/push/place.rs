@@ -1,0 +1,187 @@
+//! Places pushed people: runs the connection's rules over what the directory says, and keeps count of the seats that the plan
+//! takes and frees, so that several people in one plan do not count on the same seat.
+
+use serde_json::{Map, Value};
+
+use super::Work;
+use crate::denial::Denial;
+use crate::directory::{Account, GroupName, LicenseGrant, Membership};
+use crate::facts::AccountFacts;
+use crate::id::OrganizationId;
+use crate::mapping::Claims;
+use crate::placing::{self, Member, Placing};
+use crate::plan::{Change, MembershipEdit};
+use crate::trace::{Stage, StepOutcome};
+
+/// Whom to place, and by what.
+pub(super) struct Placed<'a> {
+    /// The account as it will be.
+    pub(super) account: &'a Account,
+    /// The account as it is known; none for a new one.
+    pub(super) known: Option<&'a AccountFacts>,
+    /// What the directory says about the person.
+    pub(super) document: &'a Map<String, Value>,
+    /// The person's groups as they will be.
+    pub(super) groups: &'a [GroupName],
+    /// Whether the person comes back and finds the licenses again that were held before.
+    pub(super) returns: bool,
+}
+
+impl Work<'_> {
+    /// Plans the memberships. Whoever is placed nowhere keeps the account and waits.
+    pub(super) fn place(&mut self, placed: &Placed<'_>) -> Result<(), Denial> {
+        let account = placed.account;
+        let held: &[Membership] = placed.known.map_or(&[], |known| known.memberships.as_slice());
+        let claims = Claims::pushed(&self.connection.id, account, placed.document, placed.groups);
+        let placing = Placing {
+            in_force: self.in_force,
+            organizations: &self.organizations,
+            claims: &claims,
+            asserted: (None, None),
+            source: &self.source,
+        };
+        let member = Member {
+            account: &account.id,
+            emergency_admin: account.emergency_admin,
+            held,
+        };
+        let mut changes = Vec::new();
+        let active = placing.run(member, &mut changes, &mut self.steps)?;
+        if active == 0 {
+            let text = "no organization accepts the person yet; the account waits";
+            self.steps
+                .add(Stage::Organization, StepOutcome::Warned, "unplaced", text);
+            placing::end_sessions_if_out(&account.id, held, &mut changes);
+        }
+        if placed.returns {
+            for membership in held {
+                self.seat_again(account, membership, &mut changes);
+            }
+        }
+        self.count_seats(held, &changes);
+        self.changes.append(&mut changes);
+        Ok(())
+    }
+
+    /// Gives a returning person the seat of a license that the rules leave alone, if one is free.
+    fn seat_again(&mut self, account: &Account, held: &Membership, changes: &mut Vec<Change>) {
+        let Some(license) = held.license.as_ref().filter(|license| !license.seated) else {
+            return;
+        };
+        let id = &held.organization;
+        let ended = changes.iter().any(
+            |change| matches!(change, Change::RemoveMembership { organization, .. } if organization == id),
+        );
+        let edits = changes.iter_mut().find_map(|change| edits_in(change, id));
+        let judged = edits.as_ref().is_some_and(|edits| {
+            edits
+                .iter()
+                .any(|edit| matches!(edit, MembershipEdit::SetLicense { .. }))
+        });
+        let is_free = self
+            .organizations
+            .iter()
+            .find(|facts| &facts.organization.id == id)
+            .and_then(|facts| facts.pool(&license.license))
+            .is_some_and(|pool| pool.license.seats.is_none_or(|seats| pool.used < seats));
+        if ended || judged || !is_free {
+            return;
+        }
+        let edit = MembershipEdit::SetLicense {
+            from: Some(license.clone()),
+            to: Some(LicenseGrant {
+                seated: true,
+                ..license.clone()
+            }),
+        };
+        match edits {
+            Some(edits) => edits.push(edit),
+            None => changes.push(Change::UpdateMembership {
+                account: account.id.clone(),
+                organization: id.clone(),
+                version: held.version,
+                edits: vec![edit],
+            }),
+        }
+        let text = format!("license: {} again", license.license);
+        self.steps
+            .about(Stage::License, StepOutcome::Passed, "license_restored", id, text);
+    }
+
+    /// Takes the seats of these changes off the count.
+    fn count_seats(&mut self, held: &[Membership], changes: &[Change]) {
+        for change in changes {
+            match change {
+                Change::AddMembership { membership, .. } => {
+                    self.count_seat(&membership.organization, None, membership.license.as_ref());
+                }
+                Change::RemoveMembership {
+                    organization, before, ..
+                } => {
+                    self.count_seat(organization, before.license.as_ref(), None);
+                }
+                Change::UpdateMembership {
+                    organization, edits, ..
+                } => {
+                    let before = held.iter().find(|held| &held.organization == organization);
+                    for edit in edits {
+                        if let MembershipEdit::SetLicense { to, .. } = edit {
+                            let from = before.and_then(|before| before.license.as_ref());
+                            self.count_seat(organization, from, to.as_ref());
+                        }
+                    }
+                }
+                Change::CreateAccount { .. }
+                | Change::UpdateProfile { .. }
+                | Change::SetStatus { .. }
+                | Change::SetAuthentication { .. }
+                | Change::Link { .. }
+                | Change::Unlink { .. }
+                | Change::RevokeSessions { .. }
+                | Change::Alert { .. }
+                | Change::CreateGroup { .. }
+                | Change::UpdateGroup { .. }
+                | Change::DeleteGroup { .. }
+                | Change::AddGroupMembers { .. }
+                | Change::RemoveGroupMembers { .. }
+                | Change::QueueReevaluation { .. } => {}
+            }
+        }
+    }
+
+    fn count_seat(
+        &mut self,
+        organization: &OrganizationId,
+        from: Option<&LicenseGrant>,
+        to: Option<&LicenseGrant>,
+    ) {
+        let Some(facts) = self
+            .organizations
+            .iter_mut()
+            .find(|facts| &facts.organization.id == organization)
+        else {
+            return;
+        };
+        for pool in &mut facts.licenses {
+            let takes = |grant: Option<&LicenseGrant>| {
+                grant.is_some_and(|grant| grant.seated && grant.license == pool.license.id)
+            };
+            pool.used = pool
+                .used
+                .saturating_sub(u32::from(takes(from)))
+                .saturating_add(u32::from(takes(to)));
+        }
+    }
+}
+
+/// The edits of a change of the membership in one organization.
+fn edits_in<'a>(change: &'a mut Change, id: &OrganizationId) -> Option<&'a mut Vec<MembershipEdit>> {
+    if let Change::UpdateMembership {
+        organization, edits, ..
+    } = change
+        && organization == id
+    {
+        return Some(edits);
+    }
+    None
+}

@@ -1,0 +1,1 @@
+//! Pushes, case by case.
