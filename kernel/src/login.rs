@@ -3,10 +3,14 @@
 //!
 //! The chain: connection enabled → match → lifecycle → profile → organizations → roles → license → workspaces → session.
 //! A refusal at any link leaves the rest undone.
+//!
+//! Where a directory pushes the accounts (`provisioning: scim`), a sign-in only finds the account, joins it to the identity the
+//! first time, and opens the session. Profile and memberships are as the pushes decided ([`crate::provision::push`]): claims of
+//! the token change nothing, so that a token without groups takes nothing back.
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::connection::{MatchStep, Provisioning};
+use crate::connection::{JoinKey, MatchStep, Provisioning};
 use crate::denial::Denial;
 use crate::directory::{Link, Status};
 use crate::facts::{DirectoryNeed, Facts, Need, OrganizationsNeeded};
@@ -38,10 +42,15 @@ pub fn need(incoming: &Incoming, in_force: &InForce) -> Need {
     let subject = &incoming.subject.value;
     let chain = &connection.settings.match_chain;
     let asserted = &incoming.normalized;
+    let joins = |key| {
+        connection.provisioning == Provisioning::Scim && connection.settings.directory.join_by.contains(&key)
+    };
+    let wanted = |step, key| chain.contains(&step) || joins(key);
+    let by_user_name = wanted(MatchStep::UserName, JoinKey::UserName);
     let user_name = match &asserted.user_name {
         // Also answers whether the name is free for a new account.
         Some(name) => Some(name.clone()),
-        None if chain.contains(&MatchStep::UserName) => Some(subject.clone()),
+        None if by_user_name => Some(subject.clone()),
         None => None,
     };
     Need {
@@ -52,16 +61,23 @@ pub fn need(incoming: &Incoming, in_force: &InForce) -> Need {
             .as_ref()
             .filter(|_| asserted.email_verified)
             .map(crate::email::Email::key),
-        external_id: chain
-            .contains(&MatchStep::ExternalId)
+        external_id: wanted(MatchStep::ExternalId, JoinKey::ExternalId)
             .then(|| (connection.id.clone(), subject.clone())),
         user_name: user_name.map(|name| (connection.id.clone(), name)),
         organizations: match connection.provisioning {
             // No rule runs there; the organizations of the account's memberships are loaded anyway.
-            Provisioning::Manual => OrganizationsNeeded::None,
-            Provisioning::Jit | Provisioning::Scim => in_force.organizations_needed(&Claims::of(incoming)),
+            Provisioning::Manual | Provisioning::Scim => OrganizationsNeeded::None,
+            Provisioning::Jit => in_force.organizations_needed(&Claims::of(incoming)),
         },
-        directory: DirectoryNeed::default(),
+        directory: DirectoryNeed {
+            // Beside the asserted name, which the provider may spell in another way than the subject.
+            user_names: (joins(JoinKey::UserName)
+                && asserted.user_name.as_ref().is_some_and(|name| name != subject))
+            .then(|| (connection.id.clone(), subject.clone()))
+            .into_iter()
+            .collect(),
+            ..DirectoryNeed::default()
+        },
     }
 }
 

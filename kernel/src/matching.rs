@@ -8,6 +8,8 @@
 //!    JIT mode only, standard accounts that are Active members of an organization in the connection's reach.
 //!    Bound accounts go first, because one address may hold a standard and an SSO account.
 //!
+//! Where a directory pushes the accounts, [`join`] takes the place of steps 2 and 3.
+//!
 //! Never found by any rule: accounts of another connection, emergency admins, operators. E-mail counts only if the
 //! provider vouches for it and it lies in a verified domain of the connection (R-111, C-15). Attack held off:
 //! a provider that asserts somebody else's address, or one that lets people type their own.
@@ -21,6 +23,8 @@ use crate::facts::{AccountFacts, Facts};
 use crate::id::ConnectionId;
 use crate::incoming::Incoming;
 use crate::trace::{Stage, StepOutcome, Steps};
+
+mod join;
 
 /// What matching found.
 #[derive(Clone, Debug)]
@@ -39,6 +43,8 @@ pub(crate) enum Match<'a> {
     Ambiguous,
     /// The address belongs to another identity of this connection.
     Taken,
+    /// The pushed account of the person belongs to another identity.
+    OtherIdentity,
     /// Nobody.
     Nobody,
 }
@@ -102,7 +108,10 @@ pub(crate) fn find<'a>(
         facts,
         connection,
     };
-    search.run(steps)
+    match connection.provisioning {
+        Provisioning::Scim => search.join(steps),
+        Provisioning::Manual | Provisioning::Jit => search.run(steps),
+    }
 }
 
 fn linked<'a>(incoming: &Incoming, facts: &'a Facts) -> Option<&'a AccountFacts> {

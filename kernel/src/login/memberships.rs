@@ -1,4 +1,4 @@
-//! Places the person of a sign-in: by rules, or by what admins made where no rules run.
+//! Places the person of a sign-in: by rules, or by what admins or a directory made where no rules run.
 
 use super::Attempt;
 use super::person::Person;
@@ -17,10 +17,13 @@ impl Attempt<'_> {
     /// the rules, which undo the whole sign-in.
     pub(super) fn place(&self, person: &mut Person<'_>, steps: &mut Steps) -> Result<(), Denial> {
         let connection = self.in_force.connection();
-        let active = if connection.provisioning == Provisioning::Manual {
-            self.count_by_hand(person, steps)
-        } else {
-            self.run_rules(person, steps)?
+        let active = match connection.provisioning {
+            Provisioning::Manual => self.count_held(person, "member by hand", "member_by_hand", steps),
+            Provisioning::Scim => {
+                let text = "member as the directory's pushes decided";
+                self.count_held(person, text, "member_by_directory", steps)
+            }
+            Provisioning::Jit => self.run_rules(person, steps)?,
         };
         if active > 0 {
             return Ok(());
@@ -36,22 +39,16 @@ impl Attempt<'_> {
         Err(Denial::NoOrganization)
     }
 
-    /// Manual provisioning runs no rules: memberships are what the admins made.
-    fn count_by_hand(&self, person: &Person<'_>, steps: &mut Steps) -> usize {
+    /// No rules run where admins or the directory decide: memberships are what they made.
+    fn count_held(&self, person: &Person<'_>, how: &str, code: &str, steps: &mut Steps) -> usize {
         let connection = self.in_force.connection();
         let mut active = 0;
         for membership in memberships(person) {
             if membership.active && connection.reaches(&membership.organization) {
                 active += 1;
                 let id = &membership.organization;
-                let text = format!("organization {id}: member by hand");
-                steps.about(
-                    Stage::Organization,
-                    StepOutcome::Passed,
-                    "member_by_hand",
-                    id,
-                    text,
-                );
+                let text = format!("organization {id}: {how}");
+                steps.about(Stage::Organization, StepOutcome::Passed, code, id, text);
             }
         }
         active

@@ -60,6 +60,7 @@ impl<'a> Attempt<'a> {
             Match::Inactive { account, by_link } => self.take_inactive(account, by_link, steps),
             Match::Ambiguous => Err(Denial::AmbiguousMatch.into()),
             Match::Taken => Err(Denial::EmailTaken.into()),
+            Match::OtherIdentity => Err(Denial::LinkedToOtherIdentity.into()),
             Match::Nobody => match connection.provisioning {
                 Provisioning::Jit => Ok(self.create(None, steps)?),
                 Provisioning::Manual => {
@@ -223,7 +224,9 @@ impl<'a> Attempt<'a> {
                 }
                 Ok(person)
             }
-            OnInactiveMatch::CreateNew if may_return => {
+            OnInactiveMatch::CreateNew
+                if may_return && self.in_force.connection().provisioning != Provisioning::Scim =>
+            {
                 let mut released = self.release(known, by_link);
                 let text = "the inactive account stays as it is and gives up its address; a new one is made";
                 steps.add(Stage::Lifecycle, StepOutcome::Warned, "new_beside_inactive", text);

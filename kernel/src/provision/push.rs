@@ -9,7 +9,7 @@
 //!   Neither a new user name nor a new address moves a link: whoever signed in with the account before still does (security.md 3).
 //! - It never takes the last owner out, never an emergency admin or an operator, and never gives an owner role.
 //! - Its words about `active` count when they change. What an admin suspended or deactivated stays out until the directory
-//!   itself has said "inactive" and then "active" again; a suspension by hand stays whatever it says.
+//!   itself has said "inactive" and then "active" again.
 //! - Whoever it takes out loses every session in the same plan and keeps links and memberships, so that the same
 //!   account comes back. A deleted person gives up user name, external id and address at once.
 //! - Rules run here, at the push, over the pushed attributes and groups. A sign-in through the connection runs none: tokens

@@ -150,7 +150,7 @@ pub(super) const fn is_protected(known: &AccountFacts) -> bool {
 pub(super) fn is_same_person(account: &Account, user: &PushedUser) -> bool {
     match (&account.external_id, &user.external_id) {
         (Some(left), Some(pushed)) => left == pushed,
-        (Some(_), None) | (None, Some(_)) | (None, None) => same_name(account, user),
+        (Some(_) | None, None) | (None, Some(_)) => same_name(account, user),
     }
 }
 
@@ -158,7 +158,7 @@ pub(super) fn is_same_person(account: &Account, user: &PushedUser) -> bool {
 fn same_name(account: &Account, user: &PushedUser) -> bool {
     match (&account.user_name, &user.user_name) {
         (Some(held), Some(pushed)) => held.to_lowercase() == pushed.to_lowercase(),
-        (Some(_), None) | (None, Some(_)) | (None, None) => false,
+        (Some(_) | None, None) | (None, Some(_)) => false,
     }
 }
 
