@@ -58,7 +58,16 @@ const TABLES: &[&str] = &[
     "jobs",
     "rate_limits",
     "authorize_requests",
+    "account_documents",
+    "account_emails",
+    "group_stamps",
+    "scim_requests",
+    "scim_traffic",
+    "push_counts",
 ];
+
+/// Tables that triggers fill from others, also while restoring.
+const DERIVED: &[&str] = &["directory_ranks"];
 
 /// The table that belongs to the program and not to the data.
 const MIGRATIONS: &str = "schema_migrations";
@@ -294,7 +303,9 @@ impl Reader {
     /// `engine`.
     pub async fn tables_without_backup(&mut self) -> Result<Vec<String>> {
         let mut tables = self.conn().tables().await?;
-        tables.retain(|table| table != MIGRATIONS && !TABLES.contains(&table.as_str()));
+        tables.retain(|table| {
+            table != MIGRATIONS && !TABLES.contains(&table.as_str()) && !DERIVED.contains(&table.as_str())
+        });
         Ok(tables)
     }
 }

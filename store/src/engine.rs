@@ -1,14 +1,12 @@
 //! The one module that knows there are two engines: opening, one connection, arguments, rows, errors and the few words
 //! of SQL that differ. Never knows a table.
 //!
-//! SQL is written once, with `$1` arguments and these placeholders: `{blob}` (type of bytes), `{lock}` (row lock of a
-//! select), `{skip_locked}` (row lock that passes over locked rows) and `{list:$1}` (the values of a JSON list of texts,
-//! for `IN`).
+//! SQL is written once, with `$1` arguments and the placeholders of [`dialect`].
 
+mod dialect;
 mod failure;
 mod rows;
 
-use std::borrow::Cow;
 use std::str::FromStr as _;
 use std::time::Duration;
 
@@ -18,6 +16,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, Connection as _, PgPool, Postgres, SqliteConnection, SqlitePool};
 
+use self::dialect::translate;
 use self::failure::failed;
 use self::rows::Names;
 use crate::error::{Result, StoreError};
@@ -292,63 +291,9 @@ impl Conn {
     }
 }
 
-/// Puts the words of one engine in place of the placeholders.
-fn translate(dialect: Dialect, sql: &str) -> Cow<'_, str> {
-    if !sql.contains('{') {
-        return Cow::Borrowed(sql);
-    }
-    // As a join with a set of unknown size, PostgreSQL reads the whole table as long as it believes it small; an array
-    // it looks up in the index.
-    let (blob, lock, skip, within, without, after) = match dialect {
-        Dialect::Sqlite => {
-            let (within, without) = (
-                "IN (SELECT value FROM json_each(",
-                "NOT IN (SELECT value FROM json_each(",
-            );
-            ("BLOB", "", "", within, without, "))")
-        }
-        Dialect::Postgres => (
-            "BYTEA",
-            " FOR UPDATE",
-            " FOR UPDATE SKIP LOCKED",
-            "= ANY (ARRAY(SELECT json_array_elements_text(",
-            "<> ALL (ARRAY(SELECT json_array_elements_text(",
-            "::json)))",
-        ),
-    };
-    let mut text = sql
-        .replace("{blob}", blob)
-        .replace("{lock}", lock)
-        .replace("{skip_locked}", skip);
-    while let Some((head, rest)) = text.split_once("IN ({list:") {
-        let Some((argument, tail)) = rest.split_once("})") else {
-            break;
-        };
-        text = match head.strip_suffix("NOT ") {
-            Some(head) => format!("{head}{without}{argument}{after}{tail}"),
-            None => format!("{head}{within}{argument}{after}{tail}"),
-        };
-    }
-    Cow::Owned(text)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn placeholders_become_each_engines_words() {
-        let sql = "SELECT a FROM t WHERE b IN ({list:$1}) AND c NOT IN ({list:$2}){lock}";
-        assert_eq!(
-            translate(Dialect::Sqlite, sql),
-            "SELECT a FROM t WHERE b IN (SELECT value FROM json_each($1)) AND c NOT IN (SELECT value FROM json_each($2))"
-        );
-        assert_eq!(
-            translate(Dialect::Postgres, sql),
-            "SELECT a FROM t WHERE b = ANY (ARRAY(SELECT json_array_elements_text($1::json))) \
-             AND c <> ALL (ARRAY(SELECT json_array_elements_text($2::json))) FOR UPDATE"
-        );
-    }
 
     #[test]
     fn only_two_kinds_of_url_are_known() {

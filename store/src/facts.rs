@@ -11,7 +11,7 @@ use provost_kernel::id::{AccountId, ConnectionId, OrganizationId, RoleId};
 use crate::digest;
 use crate::error::{Result, StoreError};
 use crate::tx::Reader;
-use crate::value::{Bind, Row, binds, list};
+use crate::value::{Bind, Row, binds, fold, list};
 
 /// The key under which a subject is found exactly.
 pub(crate) fn subject_key(subject: &Subject) -> String {
@@ -112,7 +112,7 @@ impl Reader {
         if let Some((connection, name)) = &need.user_name {
             searches.push((
                 "connection = $1 AND user_name_key = $2",
-                binds![connection, name.to_lowercase()],
+                binds![connection, fold(name)],
             ));
         }
         let mut ids = Vec::new();

@@ -23,6 +23,16 @@ const MIGRATIONS: &[Migration] = &[
         name: "openid",
         sql: include_str!("../migrations/0002_openid.sql"),
     },
+    Migration {
+        version: 10,
+        name: "directory",
+        sql: include_str!("../migrations/0010_directory.sql"),
+    },
+    Migration {
+        version: 11,
+        name: "scim_requests",
+        sql: include_str!("../migrations/0011_scim_requests.sql"),
+    },
 ];
 
 /// The schema version that this program works with.

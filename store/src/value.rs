@@ -98,6 +98,11 @@ pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> Result<String> {
     serde_json::to_string(value).map_err(|_| StoreError::Corrupt("a value that has no JSON form"))
 }
 
+/// Returns the form in which texts are compared without case. Made here and not by the engines, which differ.
+pub(crate) fn fold(text: &str) -> String {
+    text.to_lowercase()
+}
+
 /// Writes a list of texts as one argument for `{list:$n}`.
 pub(crate) fn list<T: AsRef<str>>(values: impl IntoIterator<Item = T>) -> Result<String> {
     json(

@@ -11,7 +11,7 @@ use super::{Step, exactly_one};
 use crate::error::{Result, StoreError};
 use crate::facts::{fold_key, subject_key};
 use crate::tx::Tx;
-use crate::value::{Bind, binds, json, to_word};
+use crate::value::{Bind, binds, fold, json, to_word};
 
 impl Tx {
     pub(super) async fn create_account(&mut self, account: &Account, now: Timestamp) -> Result<()> {
@@ -21,8 +21,10 @@ impl Tx {
         };
         let sql = "INSERT INTO accounts (id, kind, connection, status, status_origin, email, email_key, user_name, \
                    user_name_key, external_id, given_name, family_name, display_name, emergency_admin, operator, \
-                   attributes, version, created_at, updated_at) \
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
+                   attributes, version, created_at, updated_at, given_name_key, family_name_key, display_name_key, \
+                   ordinal) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, \
+                   $19, $20, $21, $22, (SELECT COALESCE(MAX(o.ordinal), 0) + 1 FROM accounts o \
+                   WHERE o.connection = $3 AND o.status <> 'deleted'))";
         let row = binds![
             &account.id,
             to_word(&account.kind)?,
@@ -32,7 +34,7 @@ impl Tx {
             account.email.as_ref().map(|email| email.as_str().to_owned()),
             account.email.as_ref().map(provost_kernel::email::Email::key),
             &account.user_name,
-            account.user_name.as_ref().map(|name| name.to_lowercase()),
+            account.user_name.as_deref().map(fold),
             &account.external_id,
             &account.given_name,
             &account.family_name,
@@ -43,6 +45,9 @@ impl Tx {
             account.version,
             account.created_at,
             now,
+            account.given_name.as_deref().map(fold),
+            account.family_name.as_deref().map(fold),
+            account.display_name.as_deref().map(fold),
         ];
         self.run(sql, row).await.map(drop)
     }
@@ -98,10 +103,12 @@ impl Tx {
                 .end_sessions_of_account(account, "deactivated", now)
                 .await
                 .map(session_ids),
-            Status::Deleted => self
-                .end_sessions_of_account(account, "deleted", now)
-                .await
-                .map(session_ids),
+            Status::Deleted => {
+                self.leave_groups(account, now).await?;
+                self.end_sessions_of_account(account, "deleted", now)
+                    .await
+                    .map(session_ids)
+            }
         }
     }
 
@@ -118,8 +125,10 @@ impl Tx {
             Authentication::Standard => None,
             Authentication::Sso { connection } => Some(connection.as_str().to_owned()),
         };
-        let sql = "UPDATE accounts SET connection = $4, version = $3, updated_at = $5 \
-                   WHERE id = $1 AND version = $2 AND (connection = $6 OR ($6 IS NULL AND connection IS NULL))";
+        // In its new connection it comes last.
+        let sql = "UPDATE accounts SET connection = $4, version = $3, updated_at = $5, \
+                   ordinal = (SELECT COALESCE(MAX(o.ordinal), 0) + 1 FROM accounts o \
+                   WHERE o.connection = $4 AND o.status <> 'deleted') WHERE id = $1 AND version = $2 AND (connection = $6 OR ($6 IS NULL AND connection IS NULL))";
         let row = binds![account, step.expect, step.next, bound(to), now, bound(from)];
         exactly_one(self.run(sql, row).await?, "account_version")?;
         if matches!(to, Authentication::Sso { .. }) {
@@ -180,18 +189,21 @@ fn patched(set: &ProfilePatch) -> Result<Vec<(&'static str, Bind)>> {
         columns.push(("user_name", name.into()));
         columns.push((
             "user_name_key",
-            name.as_ref().map(|name| name.to_lowercase()).into(),
+            name.as_deref().map(fold).into(),
         ));
     }
-    let texts = [
-        ("external_id", &set.external_id),
-        ("given_name", &set.given_name),
-        ("family_name", &set.family_name),
-        ("display_name", &set.display_name),
+    if let Some(id) = &set.external_id {
+        columns.push(("external_id", id.into()));
+    }
+    let names = [
+        ("given_name", "given_name_key", &set.given_name),
+        ("family_name", "family_name_key", &set.family_name),
+        ("display_name", "display_name_key", &set.display_name),
     ];
-    for (column, value) in texts {
+    for (column, key, value) in names {
         if let Some(value) = value {
             columns.push((column, value.into()));
+            columns.push((key, value.as_deref().map(fold).into()));
         }
     }
     if let Some(mark) = set.emergency_admin {

@@ -71,6 +71,7 @@ fn sqlite_constraint(message: &str) -> String {
         "invitations.digest" => "invitations_digest".to_owned(),
         "jobs.idempotency_key" => "jobs_idempotency".to_owned(),
         "groups.connection, groups.external_id" => "groups_external_id".to_owned(),
+        "groups.connection, groups.name_key" => "groups_name".to_owned(),
         _ => format!("{}_pkey", columns.split('.').next().unwrap_or_default()),
     }
 }

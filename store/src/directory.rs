@@ -1,0 +1,8 @@
+//! What directories push, as rows: documents of people, groups and their members. Writes happen only while a decision is
+//! applied. Never decides.
+
+mod documents;
+mod groups;
+mod members;
+
+pub use members::{GroupRef, Member};

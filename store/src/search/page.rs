@@ -1,0 +1,425 @@
+//! Pages: what is asked for, and the statements that answer it.
+//!
+//! The order without sorting is that of creation. Pages by number are found through the counts in `directory_ranks`, so
+//! that page 1,000 costs what page 1 costs; cursors go on from the last row. With a condition, one statement finds the
+//! rows, counts them and returns the page.
+
+use provost_kernel::id::ConnectionId;
+
+use super::compile::{Compiler, Kind};
+use super::condition::{Condition, Field};
+use crate::digest;
+use crate::error::{Result, StoreError};
+use crate::tx::Reader;
+use crate::value::{Bind, Row, binds};
+
+/// A search among the accounts or groups of one connection. Deleted accounts are never found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Search {
+    /// Whose accounts or groups.
+    pub connection: ConnectionId,
+    /// Which of them.
+    pub condition: Condition,
+    /// In which order; none is the order of creation.
+    pub sort: Option<Sort>,
+    /// From where.
+    pub start: Start,
+    /// How many at most; 0 only counts.
+    pub limit: u32,
+    /// Whether the number of all that fit is wanted.
+    pub total: bool,
+}
+
+/// An order. What has no value comes last, or first if descending; equals are in the order of creation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sort {
+    /// By what; of a list, its primary or first element. Texts order folded.
+    pub by: Field,
+    /// From great to small.
+    pub descending: bool,
+}
+
+/// Where a page begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// After so many.
+    Skip(u64),
+    /// After the last one of another page of the same search; none is the beginning.
+    After(Option<Cursor>),
+}
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page<T> {
+    /// The page.
+    pub items: Vec<T>,
+    /// How many fit in all, if asked for.
+    pub total: Option<u64>,
+    /// Where the next page begins; none if there is nothing after this one, or [`Start::Skip`] was asked for.
+    pub next: Option<Cursor>,
+}
+
+/// A place between two pages of one search. As text it needs no escaping in URLs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// Which search it belongs to.
+    search: String,
+    key: Key,
+    ordinal: i64,
+    id: String,
+}
+
+/// What the last row was sorted by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Key {
+    None,
+    Text(String),
+    Number(i64),
+}
+
+impl Cursor {
+    /// Writes the cursor with letters, digits and `-`.
+    pub fn encode(&self) -> String {
+        let (kind, key) = match &self.key {
+            Key::None => ('x', String::new()),
+            Key::Text(text) => ('t', digest::to_hex(text.as_bytes())),
+            Key::Number(number) => ('n', digest::to_hex(number.to_string().as_bytes())),
+        };
+        let id = digest::to_hex(self.id.as_bytes());
+        format!("{}-{}-{id}-{kind}{key}", self.search, self.ordinal)
+    }
+
+    /// Reads a cursor.
+    pub fn decode(text: &str) -> Option<Self> {
+        let mut parts = text.split('-');
+        let (search, ordinal, id, key) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        let text_of = |hex: &str| String::from_utf8(digest::from_hex(hex)?).ok();
+        let mut letters = key.chars();
+        let key = match (letters.next()?, letters.as_str()) {
+            ('x', "") => Key::None,
+            ('t', hex) => Key::Text(text_of(hex)?),
+            ('n', hex) => Key::Number(text_of(hex)?.parse().ok()?),
+            _ => return None,
+        };
+        let cursor = Self {
+            search: search.to_owned(),
+            key,
+            ordinal: ordinal.parse().ok()?,
+            id: text_of(id)?,
+        };
+        (parts.next().is_none() && !cursor.id.contains('\0')).then_some(cursor)
+    }
+}
+
+impl Search {
+    /// Tells whether a cursor belongs to this search: same connection, condition and order.
+    pub fn accepts(&self, cursor: &Cursor) -> bool {
+        cursor.search == self.mark()
+    }
+
+    /// A short digest of what must not change between pages.
+    fn mark(&self) -> String {
+        let asked = format!("{:?} {:?}", self.condition, self.sort);
+        let mut mark = digest::fields(&[self.connection.as_str(), &asked]);
+        mark.truncate(12);
+        mark
+    }
+}
+
+/// The first columns of each row of a page, then come those of the resource.
+struct Head {
+    total: Option<i64>,
+    ordinal: i64,
+    key: Key,
+}
+
+/// A search on its way to SQL.
+struct Statement<'s> {
+    search: &'s Search,
+    kind: Kind,
+    compiler: Compiler,
+    /// The compiled condition; none if every row fits.
+    holds: Option<String>,
+    /// What rows are sorted by.
+    key: Option<(String, bool)>,
+}
+
+impl<'s> Statement<'s> {
+    fn new(search: &'s Search, kind: Kind) -> Result<Self> {
+        let mut compiler = Compiler::new(kind, search.connection.as_str());
+        let holds = match &search.condition {
+            Condition::All => None,
+            condition => Some(compiler.condition(condition)?),
+        };
+        let key = match &search.sort {
+            Some(sort) => Some(compiler.sort_key(&sort.by)?),
+            None => None,
+        };
+        Ok(Self {
+            search,
+            kind,
+            compiler,
+            holds,
+            key,
+        })
+    }
+
+    /// `FROM … WHERE …` of all rows that fit.
+    fn rows(&self) -> String {
+        let aside = if self.compiler.is_looked_up { "{aside}" } else { "" };
+        let join = if self.compiler.needs_document && self.kind == Kind::Users {
+            " LEFT JOIN account_documents d ON d.account = a.id"
+        } else {
+            ""
+        };
+        let base = match self.kind {
+            Kind::Users => format!("accounts a{join} WHERE {aside}a.connection = $1 AND a.status <> 'deleted'"),
+            Kind::Groups => format!("groups a WHERE {aside}a.connection = $1"),
+        };
+        match &self.holds {
+            Some(holds) => format!("FROM {base} AND {holds}"),
+            None => format!("FROM {base}"),
+        }
+    }
+
+    fn count(self) -> (String, Vec<Bind>) {
+        (format!("SELECT COUNT(*) {}", self.rows()), self.compiler.binds.0)
+    }
+
+    fn order(&self, of: &str) -> String {
+        let Some((_, is_text)) = &self.key else {
+            return format!("{of}.ordinal, {of}.id");
+        };
+        let binary = if *is_text { "{binary}" } else { "" };
+        let direction = if self.is_descending() { "DESC NULLS FIRST" } else { "ASC NULLS LAST" };
+        format!("{of}.place{binary} {direction}, {of}.ordinal, {of}.id")
+    }
+
+    fn is_descending(&self) -> bool {
+        self.search.sort.as_ref().is_some_and(|sort| sort.descending)
+    }
+
+    /// The condition that a row of `of` comes after the cursor.
+    fn after(&mut self, of: &str, cursor: &Cursor) -> String {
+        let binds = &mut self.compiler.binds;
+        let (ordinal, id) = (binds.add(cursor.ordinal), binds.add(&cursor.id));
+        let later = format!("({of}.ordinal, {of}.id) > ({ordinal}, {id})");
+        let Some((_, is_text)) = &self.key else {
+            return later;
+        };
+        let binary = if *is_text { "{binary}" } else { "" };
+        let bound = match &cursor.key {
+            Key::None => None,
+            Key::Text(text) => Some(binds.add(text)),
+            Key::Number(number) => Some(binds.add(*number)),
+        };
+        match (bound, self.is_descending()) {
+            (None, false) => format!("({of}.place IS NULL AND {later})"),
+            (None, true) => format!("({of}.place IS NOT NULL OR {later})"),
+            (Some(key), false) => format!(
+                "({of}.place IS NULL OR {of}.place{binary} > {key} OR ({of}.place = {key} AND {later}))"
+            ),
+            (Some(key), true) => {
+                format!("({of}.place{binary} < {key} OR ({of}.place = {key} AND {later}))")
+            }
+        }
+    }
+
+    /// The statement of a page. `within` narrows down where an unsorted page without condition begins, and how many rows
+    /// to skip from there.
+    fn page(mut self, limit: u64, within: Option<Place>, columns: &str) -> (String, Vec<Bind>) {
+        let rows = self.rows();
+        let key = match &self.key {
+            Some((key, _)) => key.clone(),
+            None => "CAST(NULL AS BIGINT)".to_owned(),
+        };
+        let select = format!("SELECT a.id AS id, a.ordinal AS ordinal, {key} AS place {rows}");
+        let skip = match (&self.search.start, within) {
+            (_, Some(place)) => place.skip,
+            (Start::Skip(skip), None) => i64::try_from(*skip).unwrap_or(i64::MAX),
+            (Start::After(_), None) => 0,
+        };
+        // Without sorting, the narrowing goes to the index; else to the rows with their keys.
+        let is_plain = self.holds.is_none() && self.key.is_none();
+        let of = if is_plain { "a" } else { "h" };
+        let mut narrow = String::new();
+        if let Some(place) = within {
+            narrow = format!("a.ordinal >= {}", self.compiler.binds.add(place.ordinal));
+        } else if let Start::After(Some(cursor)) = &self.search.start {
+            narrow = self.after(of, cursor);
+        }
+        let skip = self.compiler.binds.add(skip);
+        // The limit is written out, because a planner that knows it takes the index.
+        let cut = format!("ORDER BY {} LIMIT {limit} OFFSET {skip}", self.order(of));
+        let (hits, page, total) = if is_plain {
+            let narrow = if narrow.is_empty() { narrow } else { format!(" AND {narrow}") };
+            (String::new(), format!("{select}{narrow} {cut}"), "CAST(NULL AS BIGINT)")
+        } else {
+            let narrow = if narrow.is_empty() { narrow } else { format!("WHERE {narrow} ") };
+            (
+                format!("hits AS MATERIALIZED ({select}), "),
+                format!("SELECT h.id, h.ordinal, h.place FROM hits h {narrow}{cut}"),
+                "(SELECT COUNT(*) FROM hits)",
+            )
+        };
+        let table = match self.kind {
+            Kind::Users => "accounts a LEFT JOIN account_documents d ON d.account = a.id",
+            Kind::Groups => "groups a",
+        };
+        // SQLite keeps to the order of a CROSS JOIN: from the page to the rows.
+        let sql = format!(
+            "WITH {hits}page AS ({page}) SELECT {total}, p.ordinal, p.place, {columns} \
+             FROM page p CROSS JOIN {table} WHERE a.id = p.id ORDER BY {}",
+            self.order("p")
+        );
+        (sql, self.compiler.binds.0)
+    }
+
+    fn head(key_is_text: Option<bool>, row: &mut Row) -> Result<Head> {
+        let total = row.opt_int("search.total")?;
+        let ordinal = row.int("search.ordinal")?;
+        let key = match key_is_text {
+            Some(true) => row.opt_text("search.place")?.map_or(Key::None, Key::Text),
+            Some(false) | None => row.opt_int("search.place")?.map_or(Key::None, Key::Number),
+        };
+        Ok(Head { total, ordinal, key })
+    }
+}
+
+/// Where in the order of creation to begin.
+#[derive(Clone, Copy)]
+struct Place {
+    ordinal: i64,
+    skip: i64,
+}
+
+impl Reader {
+    /// Runs a search. `read` makes a resource of the columns asked for.
+    pub(super) async fn search<T>(
+        &mut self,
+        search: &Search,
+        kind: Kind,
+        columns: &str,
+        read: impl Fn(Row) -> Result<(String, T)>,
+    ) -> Result<Page<T>> {
+        if let Start::After(Some(cursor)) = &search.start
+            && !search.accepts(cursor)
+        {
+            return Err(StoreError::Refused("the cursor belongs to another search"));
+        }
+        let statement = Statement::new(search, kind)?;
+        let everything = statement.holds.is_none();
+        let mut known_total = None;
+        let mut place = None;
+        if everything && kind == Kind::Users {
+            let skip = match search.start {
+                Start::Skip(skip) => i64::try_from(skip).unwrap_or(i64::MAX),
+                Start::After(_) => 0,
+            };
+            if search.total || skip > 0 {
+                let (total, found) = self.rank(&search.connection, skip).await?;
+                known_total = Some(total);
+                place = (statement.key.is_none() && matches!(search.start, Start::Skip(_))).then_some(found);
+            }
+        }
+        let mut page = Page {
+            items: Vec::new(),
+            total: None,
+            next: None,
+        };
+        if search.limit > 0 {
+            let key_is_text = statement.key.as_ref().map(|(_, is_text)| *is_text);
+            let by_cursor = matches!(search.start, Start::After(_));
+            // One more than the page tells whether another one follows.
+            let limit = u64::from(search.limit) + u64::from(by_cursor);
+            let (sql, values) = statement.page(limit, place, columns);
+            let mut last = None;
+            for mut row in self.rows(&sql, values).await? {
+                let head = Statement::head(key_is_text, &mut row)?;
+                if head.total.is_some() {
+                    known_total = head.total;
+                }
+                if page.items.len() >= search.limit as usize {
+                    page.next = last;
+                    break;
+                }
+                let (id, item) = read(row)?;
+                last = Some(Cursor {
+                    search: search.mark(),
+                    key: head.key,
+                    ordinal: head.ordinal,
+                    id,
+                });
+                page.items.push(item);
+                if !by_cursor {
+                    last = None;
+                }
+            }
+        }
+        if search.total {
+            // By cursor, the count of the rows before it is part of the count of all.
+            let total = match known_total {
+                Some(total) => total,
+                None => {
+                    let (sql, values) = Statement::new(search, kind)?.count();
+                    let row = self.row(&sql, values).await?;
+                    row.ok_or(StoreError::Corrupt("search.total"))?.int("search.total")?
+                }
+            };
+            page.total = Some(total.unsigned_abs());
+        }
+        Ok(page)
+    }
+
+    /// Returns how many accounts of a connection are listed, and where the one after `skip` others is to be looked for.
+    async fn rank(&mut self, connection: &ConnectionId, skip: i64) -> Result<(i64, Place)> {
+        let sql = "SELECT CAST(total AS BIGINT), bucket, CAST(before AS BIGINT) FROM (SELECT bucket, \
+                   SUM(n) OVER (ORDER BY bucket) - n AS before, SUM(n) OVER () AS total FROM (SELECT bucket, \
+                   SUM(entries) AS n FROM directory_ranks WHERE connection = $1 GROUP BY bucket) sums) ranks \
+                   WHERE before <= $2 ORDER BY bucket DESC LIMIT 1";
+        let Some(mut row) = self.row(sql, binds![connection, skip]).await? else {
+            return Ok((0, Place { ordinal: 0, skip }));
+        };
+        let (total, bucket) = (row.int("directory_ranks.total")?, row.int("directory_ranks.bucket")?);
+        let before = row.int("directory_ranks.before")?;
+        let place = Place {
+            ordinal: bucket * SPAN,
+            skip: skip - before,
+        };
+        Ok((total, place))
+    }
+
+    /// Returns how many accounts of a connection there are that are not deleted, without counting them.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn directory_size(&mut self, connection: &ConnectionId) -> Result<u64> {
+        Ok(self.rank(connection, 0).await?.0.unsigned_abs())
+    }
+}
+
+/// Ordinals in one row of `directory_ranks`, as its triggers have it.
+const SPAN: i64 = 512;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cursors_survive_as_text_and_broken_ones_are_noticed() {
+        for key in [Key::None, Key::Text("x-é\"".to_owned()), Key::Number(-7)] {
+            let cursor = Cursor {
+                search: "abc".to_owned(),
+                key,
+                ordinal: 9,
+                id: "acc_1".to_owned(),
+            };
+            let text = cursor.encode();
+            assert!(text.bytes().all(|letter| letter.is_ascii_alphanumeric() || letter == b'-'), "{text}");
+            assert_eq!(Cursor::decode(&text), Some(cursor));
+        }
+        for broken in ["", "a", "a-1-6-x", "a-1-61-q", "a-x-61-x", "a-1-61-x-x", "a-1-00-x", "a-1-61-xa", "a-1-61-n61", "é-é"] {
+            assert_eq!(Cursor::decode(broken), None, "{broken}");
+        }
+    }
+}
