@@ -12,6 +12,11 @@ UPDATE accounts SET given_name_key = lower(given_name), family_name_key = lower(
         FROM accounts) places
     WHERE places.account = accounts.id;
 CREATE INDEX accounts_ordinal ON accounts (connection, ordinal, id) WHERE connection IS NOT NULL AND status <> 'deleted';
+-- Who left, so that a person who comes back gets the same account.
+CREATE INDEX accounts_leavers_user_name ON accounts (connection, user_name_key)
+    WHERE connection IS NOT NULL AND status = 'deleted';
+CREATE INDEX accounts_leavers_external_id ON accounts (connection, external_id)
+    WHERE connection IS NOT NULL AND status = 'deleted';
 
 -- The document as pushed, kept apart so that a sign-in never reads it. `search` is the same in the form that is searched.
 CREATE TABLE account_documents (
@@ -25,56 +30,64 @@ CREATE TABLE account_emails (
     PRIMARY KEY (account, email_key));
 CREATE INDEX account_emails_key ON account_emails (email_key);
 
--- How many listed accounts (bound to a connection, not deleted) there are in each span of 512 ordinals: totals and deep
--- pages need no counting. Kept by triggers, so nothing that writes accounts can forget it; not part of a backup.
--- The shard keeps writers of one connection out of each other's way.
+-- How many listed accounts (bound to a connection, not deleted) there are in each span of 512 ordinals, and how many of
+-- them are active: totals, deep pages and the guard against mass deactivation need no counting. Kept by triggers, so
+-- nothing that writes accounts can forget it; not part of a backup. The shard keeps writers of one connection out of each
+-- other's way.
 CREATE TABLE directory_ranks (
     connection TEXT NOT NULL, bucket BIGINT NOT NULL, shard BIGINT NOT NULL, entries BIGINT NOT NULL,
-    PRIMARY KEY (connection, bucket, shard));
-INSERT INTO directory_ranks (connection, bucket, shard, entries)
-    SELECT connection, ordinal / 512, 0, COUNT(*) FROM accounts
+    active BIGINT NOT NULL, PRIMARY KEY (connection, bucket, shard));
+INSERT INTO directory_ranks (connection, bucket, shard, entries, active)
+    SELECT connection, ordinal / 512, 0, COUNT(*), SUM(CASE WHEN status = 'active' THEN 1 ELSE 0 END) FROM accounts
     WHERE connection IS NOT NULL AND status <> 'deleted' GROUP BY connection, ordinal / 512;
 {sqlite}
 CREATE TRIGGER accounts_ranks_insert AFTER INSERT ON accounts
 WHEN NEW.connection IS NOT NULL AND NEW.status <> 'deleted' BEGIN
-    INSERT INTO directory_ranks (connection, bucket, shard, entries) VALUES (NEW.connection, NEW.ordinal / 512, 0, 1)
-        ON CONFLICT (connection, bucket, shard) DO UPDATE SET entries = directory_ranks.entries + 1;
+    INSERT INTO directory_ranks (connection, bucket, shard, entries, active)
+        VALUES (NEW.connection, NEW.ordinal / 512, 0, 1, NEW.status = 'active')
+        ON CONFLICT (connection, bucket, shard) DO UPDATE SET entries = directory_ranks.entries + 1,
+        active = directory_ranks.active + excluded.active;
 END;
 CREATE TRIGGER accounts_ranks_delete AFTER DELETE ON accounts
 WHEN OLD.connection IS NOT NULL AND OLD.status <> 'deleted' BEGIN
-    UPDATE directory_ranks SET entries = entries - 1
+    UPDATE directory_ranks SET entries = entries - 1, active = active - (OLD.status = 'active')
         WHERE connection = OLD.connection AND bucket = OLD.ordinal / 512 AND shard = 0;
 END;
 CREATE TRIGGER accounts_ranks_update AFTER UPDATE OF connection, status, ordinal ON accounts
-WHEN NEW.connection IS NOT OLD.connection OR NEW.ordinal / 512 <> OLD.ordinal / 512
-    OR (NEW.status = 'deleted') <> (OLD.status = 'deleted') BEGIN
-    UPDATE directory_ranks SET entries = entries - 1 WHERE OLD.status <> 'deleted'
+WHEN NEW.connection IS NOT OLD.connection OR NEW.ordinal / 512 <> OLD.ordinal / 512 OR NEW.status <> OLD.status BEGIN
+    UPDATE directory_ranks SET entries = entries - 1, active = active - (OLD.status = 'active')
+        WHERE OLD.status <> 'deleted'
         AND connection = OLD.connection AND bucket = OLD.ordinal / 512 AND shard = 0;
-    INSERT INTO directory_ranks (connection, bucket, shard, entries) SELECT NEW.connection, NEW.ordinal / 512, 0, 1
+    INSERT INTO directory_ranks (connection, bucket, shard, entries, active)
+        SELECT NEW.connection, NEW.ordinal / 512, 0, 1, NEW.status = 'active'
         WHERE NEW.connection IS NOT NULL AND NEW.status <> 'deleted'
-        ON CONFLICT (connection, bucket, shard) DO UPDATE SET entries = directory_ranks.entries + 1;
+        ON CONFLICT (connection, bucket, shard) DO UPDATE SET entries = directory_ranks.entries + 1,
+        active = directory_ranks.active + excluded.active;
 END;
 {end}
 {postgres}
-CREATE FUNCTION directory_rank(of_connection TEXT, of_ordinal BIGINT, more BIGINT) RETURNS VOID LANGUAGE sql AS $$
-    INSERT INTO directory_ranks (connection, bucket, shard, entries)
-        VALUES (of_connection, of_ordinal / 512, pg_backend_pid() % 64, more)
-        ON CONFLICT (connection, bucket, shard) DO UPDATE SET entries = directory_ranks.entries + excluded.entries
+CREATE FUNCTION directory_rank(of_connection TEXT, of_ordinal BIGINT, of_status TEXT, more BIGINT) RETURNS VOID
+LANGUAGE sql AS $$
+    INSERT INTO directory_ranks (connection, bucket, shard, entries, active)
+        VALUES (of_connection, of_ordinal / 512, pg_backend_pid() % 64, more,
+            CASE WHEN of_status = 'active' THEN more ELSE 0 END)
+        ON CONFLICT (connection, bucket, shard) DO UPDATE SET entries = directory_ranks.entries + excluded.entries,
+        active = directory_ranks.active + excluded.active
 $$;
 CREATE FUNCTION accounts_ranks() RETURNS TRIGGER LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP <> 'INSERT' AND OLD.connection IS NOT NULL AND OLD.status <> 'deleted' THEN
-        PERFORM directory_rank(OLD.connection, OLD.ordinal, -1);
+        PERFORM directory_rank(OLD.connection, OLD.ordinal, OLD.status, -1);
     END IF;
     IF TG_OP <> 'DELETE' AND NEW.connection IS NOT NULL AND NEW.status <> 'deleted' THEN
-        PERFORM directory_rank(NEW.connection, NEW.ordinal, 1);
+        PERFORM directory_rank(NEW.connection, NEW.ordinal, NEW.status, 1);
     END IF;
     RETURN NULL;
 END $$;
 CREATE TRIGGER accounts_ranks_insert AFTER INSERT OR DELETE ON accounts FOR EACH ROW EXECUTE FUNCTION accounts_ranks();
 CREATE TRIGGER accounts_ranks_update AFTER UPDATE OF connection, status, ordinal ON accounts FOR EACH ROW
     WHEN (NEW.connection IS DISTINCT FROM OLD.connection OR NEW.ordinal / 512 <> OLD.ordinal / 512
-        OR (NEW.status = 'deleted') <> (OLD.status = 'deleted')) EXECUTE FUNCTION accounts_ranks();
+        OR NEW.status <> OLD.status) EXECUTE FUNCTION accounts_ranks();
 {end}
 
 ALTER TABLE groups RENAME COLUMN attributes TO document;

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use provost_kernel::audit;
-use provost_kernel::id::{AccountId, ConnectionId, OrganizationId, SessionId};
+use provost_kernel::directory::{Origin, Status};
+use provost_kernel::id::{AccountId, ConnectionId, GroupId, OrganizationId, SessionId};
 use provost_kernel::incoming::OneTimeProof;
 use provost_kernel::plan::{Change, Decision, Verdict};
 use provost_kernel::provision::Actor;
@@ -16,6 +17,7 @@ use provost_kernel::provision::Actor;
 use crate::digest;
 use crate::error::{Result, StoreError};
 use crate::feed::NewEvent;
+use crate::pushes::DEPARTURE;
 use crate::tx::Tx;
 use crate::value::binds;
 
@@ -35,6 +37,8 @@ pub struct Applied {
 struct Versions {
     accounts: BTreeMap<AccountId, i64>,
     memberships: BTreeMap<(AccountId, OrganizationId), i64>,
+    /// By how much this plan has raised the versions of groups.
+    groups: BTreeMap<GroupId, i64>,
 }
 
 /// The version that a row must have and the one it gets. A plan counts once, however many changes it holds.
@@ -97,6 +101,11 @@ impl Tx {
         if let Some(session) = &decision.plan.session {
             self.open_session(session, now).await?;
         }
+        let departures = decision.plan.changes.iter().filter(|change| is_departure(change));
+        if let (Some(connection), count @ 1..) = (&decision.trace.connection, departures.count()) {
+            let count = u32::try_from(count).unwrap_or(u32::MAX);
+            self.count_pushes(connection, DEPARTURE, count, now).await?;
+        }
         let verdict = match &decision.verdict {
             Verdict::Admitted(_) => "admitted",
             Verdict::Accepted => "accepted",
@@ -143,9 +152,11 @@ impl Tx {
     ) -> Result<Vec<SessionId>> {
         match change {
             Change::CreateAccount { account, profile } => {
-                profiles_wait(profile.is_some())?;
                 versions.accounts.insert(account.id.clone(), account.version);
                 self.create_account(account, now).await?;
+                if let Some(profile) = profile {
+                    self.put_document(&account.id, Some(&profile.document), true).await?;
+                }
             }
             Change::UpdateProfile {
                 account,
@@ -153,9 +164,12 @@ impl Tx {
                 set,
                 ..
             } => {
-                profiles_wait(set.profile.is_some())?;
                 let step = versions.account(account, *version);
                 self.update_profile(account, step, set, now).await?;
+                if let Some(profile) = &set.profile {
+                    let document = profile.as_ref().map(|profile| &profile.document);
+                    self.put_document(account, document, false).await?;
+                }
             }
             Change::SetStatus {
                 account,
@@ -215,25 +229,34 @@ impl Tx {
             | Change::UpdateGroup { .. }
             | Change::DeleteGroup { .. }
             | Change::AddGroupMembers { .. }
-            | Change::RemoveGroupMembers { .. }
-            | Change::QueueReevaluation { .. } => {
-                return Err(StoreError::Refused("groups cannot be kept yet"));
+            | Change::RemoveGroupMembers { .. } => {
+                self.apply_to_group(change, &mut versions.groups, now).await?;
             }
+            Change::QueueReevaluation {
+                job,
+                connection,
+                accounts,
+            } => self.queue_reevaluation(job, connection, accounts, now).await?,
         }
         Ok(Vec::new())
     }
 }
 
-/// Refuses a directory profile as long as there is no column for it.
-const fn profiles_wait(pushed: bool) -> Result<()> {
-    if pushed {
-        return Err(StoreError::Refused("directory profiles cannot be kept yet"));
-    }
-    Ok(())
+/// Tells whether a directory takes a person out, which the guard against mass deactivation counts.
+const fn is_departure(change: &Change) -> bool {
+    matches!(
+        change,
+        Change::SetStatus {
+            from: Status::Active | Status::Invited | Status::Suspended,
+            to: Status::Deactivated | Status::Deleted,
+            origin: Origin::Scim,
+            ..
+        }
+    )
 }
 
 /// A conflict unless exactly one row was changed.
-fn exactly_one(changed: u64, constraint: &str) -> Result<()> {
+pub(crate) fn exactly_one(changed: u64, constraint: &str) -> Result<()> {
     if changed == 1 {
         Ok(())
     } else {

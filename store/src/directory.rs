@@ -2,7 +2,9 @@
 //! applied. Never decides.
 
 mod documents;
+mod facts;
 mod groups;
 mod members;
 
+pub use groups::REEVALUATE;
 pub use members::{GroupRef, Member};

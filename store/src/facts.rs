@@ -27,14 +27,11 @@ impl Reader {
     /// Loads facts. Candidates never include deleted accounts, since these free their address and names; accounts asked
     /// for by id or found by subject are returned in whatever state.
     ///
+    /// Departures are not among the facts, since they depend on the time: see [`Self::departures`].
+    ///
     /// # Errors
     /// `engine` and `corrupt`.
     pub async fn facts(&mut self, need: &Need) -> Result<Facts> {
-        if need.directory != provost_kernel::facts::DirectoryNeed::default() {
-            return Err(StoreError::Refused(
-                "facts about directories cannot be loaded yet",
-            ));
-        }
         let (linked, near_subjects) = match &need.subject {
             Some((connection, subject)) => self.linked(connection, subject).await?,
             None => (None, Vec::new()),
@@ -43,6 +40,8 @@ impl Reader {
         let mut wanted: BTreeSet<AccountId> = need.accounts.iter().cloned().collect();
         wanted.extend(linked.clone());
         wanted.extend(candidates.iter().cloned());
+        let leavers = self.leaver_ids(need).await?;
+        wanted.extend(leavers.iter().cloned());
         let wanted: Vec<AccountId> = wanted.into_iter().collect();
         let found: BTreeMap<AccountId, AccountFacts> = self
             .account_facts(&wanted)
@@ -55,6 +54,16 @@ impl Reader {
             OrganizationsNeeded::None => self.organizations_with(&[], &found).await?,
             OrganizationsNeeded::Ids(ids) => self.organizations_with(ids, &found).await?,
         };
+        let of_people: BTreeSet<AccountId> = need
+            .accounts
+            .iter()
+            .chain(&candidates)
+            .chain(&leavers)
+            .filter(|id| found.contains_key(id))
+            .cloned()
+            .collect();
+        let mut directory = self.directory_facts(&need.directory, of_people).await?;
+        directory.leavers = leavers.iter().filter_map(|id| found.get(id).cloned()).collect();
         let asked: BTreeSet<&AccountId> = need.accounts.iter().collect();
         Ok(Facts {
             accounts: asked
@@ -68,7 +77,7 @@ impl Reader {
                 .filter_map(|id| found.get(id).cloned())
                 .collect(),
             organizations,
-            directory: provost_kernel::facts::DirectoryFacts::default(),
+            directory,
         })
     }
 
@@ -109,7 +118,7 @@ impl Reader {
         if let Some((connection, id)) = &need.external_id {
             searches.push(("connection = $1 AND external_id = $2", binds![connection, id]));
         }
-        if let Some((connection, name)) = &need.user_name {
+        for (connection, name) in need.user_name.iter().chain(&need.directory.user_names) {
             searches.push((
                 "connection = $1 AND user_name_key = $2",
                 binds![connection, fold(name)],

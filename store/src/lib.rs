@@ -45,7 +45,7 @@ pub use backup::BackupSummary;
 pub use codes::{AuthorizationCode, CodeUse};
 pub use connections::{ConnectionRecord, ConnectionSummary};
 pub use digest::sha256_hex;
-pub use directory::{GroupRef, Member};
+pub use directory::{GroupRef, Member, REEVALUATE};
 pub use engine::Synchronous;
 pub use error::{Result, StoreError};
 pub use feed::{AuditRow, Event, NewEvent};

@@ -1,6 +1,7 @@
 //! Counts of what a directory took away lately, for the guard against mass deactivation. Never decides what is too much.
 
 use jiff::Timestamp;
+use provost_kernel::facts::Departures;
 use provost_kernel::id::ConnectionId;
 
 use crate::error::Result;
@@ -8,6 +9,9 @@ use crate::tx::{Reader, Tx};
 use crate::value::binds;
 
 const MINUTE: i64 = 60_000;
+
+/// The kind under which applied decisions count people whom a directory deactivated or deleted.
+pub(crate) const DEPARTURE: &str = "departure";
 
 impl Tx {
     /// Counts pushes of a kind, for example `deactivated` or `deleted`, in the minute of `now`.
@@ -42,6 +46,21 @@ impl Tx {
 }
 
 impl Reader {
+    /// Returns how many people a directory deactivated or deleted since a moment, exact to the minute, and how many are
+    /// active now. Whether an admin approved going on is not known here.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn departures(&mut self, connection: &ConnectionId, since: Timestamp) -> Result<Departures> {
+        let recent = self.pushes_since(connection, &[DEPARTURE], since).await?;
+        let (_, active) = self.directory_size(connection).await?;
+        Ok(Departures {
+            recent: u32::try_from(recent).unwrap_or(u32::MAX),
+            active: u32::try_from(active).unwrap_or(u32::MAX),
+            approved: false,
+        })
+    }
+
     /// Returns how many pushes of these kinds came since a moment, exact to the minute.
     ///
     /// # Errors

@@ -20,5 +20,6 @@ mod users;
 
 pub use condition::{Condition, Field, Literal, Operator};
 pub use groups::DirectoryGroup;
+pub(crate) use groups::VERSION as GROUP_VERSION;
 pub use page::{Cursor, Page, Search, Sort, Start};
 pub use users::DirectoryUser;

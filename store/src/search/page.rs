@@ -389,12 +389,18 @@ impl Reader {
         Ok((total, place))
     }
 
-    /// Returns how many accounts of a connection there are that are not deleted, without counting them.
+    /// Returns how many accounts of a connection there are that are not deleted, and how many of them are active, without
+    /// counting them.
     ///
     /// # Errors
     /// `engine` and `corrupt`.
-    pub async fn directory_size(&mut self, connection: &ConnectionId) -> Result<u64> {
-        Ok(self.rank(connection, 0).await?.0.unsigned_abs())
+    pub async fn directory_size(&mut self, connection: &ConnectionId) -> Result<(u64, u64)> {
+        let sql = "SELECT CAST(COALESCE(SUM(entries), 0) AS BIGINT), CAST(COALESCE(SUM(active), 0) AS BIGINT) \
+                   FROM directory_ranks WHERE connection = $1";
+        let row = self.row(sql, binds![connection]).await?;
+        let mut row = row.ok_or(StoreError::Corrupt("directory_ranks"))?;
+        let entries = row.int("directory_ranks.entries")?.unsigned_abs();
+        Ok((entries, row.int("directory_ranks.active")?.unsigned_abs()))
     }
 }
 

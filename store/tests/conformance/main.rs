@@ -10,11 +10,17 @@ mod engine;
 #[cfg(test)]
 mod feed;
 #[cfg(test)]
+mod groups;
+#[cfg(test)]
 mod oauth;
+#[cfg(test)]
+mod oracle;
 #[cfg(test)]
 mod races;
 #[cfg(test)]
 mod records;
+#[cfg(test)]
+mod search;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]

@@ -15,7 +15,7 @@ use tokio::sync::Barrier;
 use crate::support::*;
 
 /// Runs `count` jobs at once and returns their outcomes.
-async fn at_once<T: Send + 'static, Fut: Future<Output = T> + Send>(
+pub(crate) async fn at_once<T: Send + 'static, Fut: Future<Output = T> + Send>(
     count: usize,
     job: impl Fn(usize) -> Fut + Send + Sync + 'static,
 ) -> Vec<T> {
