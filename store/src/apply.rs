@@ -155,7 +155,8 @@ impl Tx {
                 versions.accounts.insert(account.id.clone(), account.version);
                 self.create_account(account, now).await?;
                 if let Some(profile) = profile {
-                    self.put_document(&account.id, Some(&profile.document), true).await?;
+                    self.put_document(&account.id, Some(&profile.document), true)
+                        .await?;
                 }
             }
             Change::UpdateProfile {

@@ -155,7 +155,9 @@ impl Tx {
         let sql = "DELETE FROM scim_requests WHERE id IN (SELECT id FROM scim_requests WHERE at < $1 ORDER BY at LIMIT $2)";
         let requests = self.run(sql, binds![before, batch]).await?;
         let hour = before.as_millisecond().div_euclid(HOUR);
-        let counts = self.run("DELETE FROM scim_traffic WHERE hour < $1", binds![hour]).await?;
+        let counts = self
+            .run("DELETE FROM scim_traffic WHERE hour < $1", binds![hour])
+            .await?;
         Ok(requests + counts)
     }
 }
@@ -174,9 +176,14 @@ impl Reader {
     ///
     /// # Errors
     /// `engine` and `corrupt`.
-    pub async fn scim_requests(&mut self, filter: &ScimRequestFilter, limit: u32) -> Result<Vec<ScimRequest>> {
+    pub async fn scim_requests(
+        &mut self,
+        filter: &ScimRequestFilter,
+        limit: u32,
+    ) -> Result<Vec<ScimRequest>> {
         let (conditions, values) = filter.conditions(limit)?;
-        let sql = format!("SELECT {COLUMNS} FROM scim_requests {conditions} ORDER BY at DESC, id DESC LIMIT $1");
+        let sql =
+            format!("SELECT {COLUMNS} FROM scim_requests {conditions} ORDER BY at DESC, id DESC LIMIT $1");
         self.rows(&sql, values).await?.into_iter().map(request).collect()
     }
 
@@ -221,7 +228,10 @@ impl ScimRequestFilter {
             add("at < $n", until.into());
         }
         if !self.outcomes.is_empty() {
-            add("outcome IN ({list:$n})", crate::value::list(&self.outcomes)?.into());
+            add(
+                "outcome IN ({list:$n})",
+                crate::value::list(&self.outcomes)?.into(),
+            );
         }
         if let Some((lowest, highest)) = self.status {
             add("status >= $n", i64::from(lowest).into());

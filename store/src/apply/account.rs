@@ -187,10 +187,7 @@ fn patched(set: &ProfilePatch) -> Result<Vec<(&'static str, Bind)>> {
     }
     if let Some(name) = &set.user_name {
         columns.push(("user_name", name.into()));
-        columns.push((
-            "user_name_key",
-            name.as_deref().map(fold).into(),
-        ));
+        columns.push(("user_name_key", name.as_deref().map(fold).into()));
     }
     if let Some(id) = &set.external_id {
         columns.push(("external_id", id.into()));

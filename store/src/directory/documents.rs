@@ -49,7 +49,8 @@ impl Reader {
         if accounts.is_empty() {
             return Ok(Vec::new());
         }
-        let sql = "SELECT account, document FROM account_documents WHERE account IN ({list:$1}) ORDER BY account";
+        let sql =
+            "SELECT account, document FROM account_documents WHERE account IN ({list:$1}) ORDER BY account";
         let ids = list(accounts.iter().map(AccountId::as_str))?;
         let rows = self.rows(sql, binds![ids]).await?;
         rows.into_iter()

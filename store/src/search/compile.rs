@@ -149,7 +149,9 @@ impl Compiler {
                 let column = self.column(field)?;
                 Ok(self.compare_column(&column, operator, literal))
             }
-            (_, Some(_)) => Err(StoreError::Refused("a field of the resource inside of an element")),
+            (_, Some(_)) => Err(StoreError::Refused(
+                "a field of the resource inside of an element",
+            )),
         }
     }
 
@@ -167,12 +169,20 @@ impl Compiler {
                 Column::Text { exact, .. } => format!("COALESCE({exact}, '') <> ''"),
                 Column::Bool(_) | Column::Millisecond(_) => "TRUE".to_owned(),
             }),
-            (_, Some(_)) => Err(StoreError::Refused("a field of the resource inside of an element")),
+            (_, Some(_)) => Err(StoreError::Refused(
+                "a field of the resource inside of an element",
+            )),
         }
     }
 
     /// Compiles a condition on one element of an attribute.
-    fn element(&mut self, label: &str, condition: &Condition, is_certain: bool, depth: usize) -> Result<String> {
+    fn element(
+        &mut self,
+        label: &str,
+        condition: &Condition,
+        is_certain: bool,
+        depth: usize,
+    ) -> Result<String> {
         let mut pieces = Vec::new();
         for source in Source::of(self.kind, label) {
             self.needs_document |= matches!(source, Source::Document | Source::Address);
@@ -191,14 +201,22 @@ impl Compiler {
             }
         }
         // No index; but most documents without the text anywhere need not be taken apart.
-        let longest = wanted.iter().map(|(_, text, _)| text).max_by_key(|text| text.len());
+        let longest = wanted
+            .iter()
+            .map(|(_, text, _)| text)
+            .max_by_key(|text| text.len());
         match longest {
             Some(text) if Source::of(self.kind, label) == [Source::Document] => {
                 let written = json(text.as_str())?;
-                let inside = written.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(&written);
+                let inside = written
+                    .strip_prefix('"')
+                    .and_then(|rest| rest.strip_suffix('"'))
+                    .unwrap_or(&written);
                 let needle = self.binds.add(inside);
                 let search = self.kind.search();
-                Ok(format!("(COALESCE({{position}}({search}, {needle}), 0) > 0 AND {exists})"))
+                Ok(format!(
+                    "(COALESCE({{position}}({search}, {needle}), 0) > 0 AND {exists})"
+                ))
             }
             Some(_) | None => Ok(exists),
         }
@@ -243,22 +261,27 @@ impl Compiler {
         let mark = |letter| part.is_marked.then_some(letter);
         let comparison = match literal {
             Literal::Text { text, .. } if text.contains('\0') => return "FALSE".to_owned(),
-            Literal::Text { text, exact: true } => {
-                text::compare(binds, &part.exact, mark('s'), operator, text)
-            }
             Literal::Text { text, exact: false } if part.folds => {
                 text::compare(binds, &part.folded, mark('s'), operator, &fold(text))
             }
-            Literal::Text { text, exact: false } => text::compare(binds, &part.exact, mark('s'), operator, text),
+            Literal::Text { text, .. } => text::compare(binds, &part.exact, mark('s'), operator, text),
             Literal::Bool(is_true) if part.is_marked && operator == Operator::Equal => {
                 format!("{} = '{}'", part.folded, text::boolean(*is_true))
             }
             Literal::Number(number) if part.is_marked && !is_for_texts(operator) => {
                 let written = text::number(*number);
-                text::compare(binds, &part.folded, Some('n'), operator, written.trim_start_matches('n'))
+                text::compare(
+                    binds,
+                    &part.folded,
+                    Some('n'),
+                    operator,
+                    written.trim_start_matches('n'),
+                )
             }
             Literal::Instant(instant) if !is_for_texts(operator) => match &part.instant {
-                Some(expression) => text::compare(binds, expression, None, operator, &text::instant(*instant)),
+                Some(expression) => {
+                    text::compare(binds, expression, None, operator, &text::instant(*instant))
+                }
                 None => return "FALSE".to_owned(),
             },
             Literal::Bool(_) | Literal::Number(_) | Literal::Instant(_) => return "FALSE".to_owned(),
@@ -270,7 +293,13 @@ impl Compiler {
         let binds = &mut self.binds;
         match (column, literal) {
             (Column::Text { .. }, Literal::Text { text, .. }) if text.contains('\0') => "FALSE".to_owned(),
-            (Column::Text { exact, folded, folds }, Literal::Text { text, exact: is_exact }) => {
+            (
+                Column::Text { exact, folded, folds },
+                Literal::Text {
+                    text,
+                    exact: is_exact,
+                },
+            ) => {
                 let (column, text) = if *is_exact || !folds {
                     (*exact, text.clone())
                 } else {
@@ -307,10 +336,9 @@ impl Compiler {
             (Kind::Users, Field::FamilyName) => text("a.family_name", "a.family_name_key", true),
             (Kind::Users, Field::DisplayName) => text("a.display_name", "a.display_name_key", true),
             (Kind::Groups, Field::DisplayName) => text("a.name", "a.name_key", true),
-            (
-                Kind::Groups,
-                Field::UserName | Field::Active | Field::GivenName | Field::FamilyName,
-            ) => return Err(StoreError::Refused("a group has no such field")),
+            (Kind::Groups, Field::UserName | Field::Active | Field::GivenName | Field::FamilyName) => {
+                return Err(StoreError::Refused("a group has no such field"));
+            }
             (_, Field::Attribute { .. } | Field::Sub(_)) => {
                 return Err(StoreError::Refused("a sub-attribute outside of an element"));
             }
@@ -322,18 +350,27 @@ impl Compiler {
         let Field::Attribute { name, sub } = field else {
             return Ok(match self.column(field)? {
                 Column::Text { folded, .. } => (folded.to_owned(), true),
-                Column::Bool(holds) => (format!("CASE WHEN {holds} THEN CAST(1 AS BIGINT) ELSE 0 END"), false),
+                Column::Bool(holds) => (
+                    format!("CASE WHEN {holds} THEN CAST(1 AS BIGINT) ELSE 0 END"),
+                    false,
+                ),
                 Column::Millisecond(column) => (column.to_owned(), false),
             });
         };
         let (attribute, part) = (label(name), label(sub.as_deref().unwrap_or(VALUE)));
         if Source::of(self.kind, &attribute).contains(&Source::Document) {
             self.needs_document = true;
-            let first = format!("({{json:{}}} -> '{attribute}' -> 0 ->> '{part}')", self.kind.search());
+            let first = format!(
+                "({{json:{}}} -> '{attribute}' -> 0 ->> '{part}')",
+                self.kind.search()
+            );
             if Source::of(self.kind, &attribute).contains(&Source::Address) {
                 let address = Source::Address.part(&part).folded;
                 let has_none = format!("COALESCE({{position}}(d.search, '\"{EMAILS}\":'), 0) = 0");
-                return Ok((format!("CASE WHEN {has_none} THEN {address} ELSE {first} END"), true));
+                return Ok((
+                    format!("CASE WHEN {has_none} THEN {address} ELSE {first} END"),
+                    true,
+                ));
             }
             return Ok((first, true));
         }
@@ -346,7 +383,10 @@ pub(super) const GROUP_MODIFIED: &str = "COALESCE((SELECT MAX(s.changed_at) FROM
     WHERE s.group_id = a.id AND s.changed_at > a.updated_at), a.updated_at)";
 
 const fn is_for_texts(operator: Operator) -> bool {
-    matches!(operator, Operator::Contains | Operator::StartsWith | Operator::EndsWith)
+    matches!(
+        operator,
+        Operator::Contains | Operator::StartsWith | Operator::EndsWith
+    )
 }
 
 /// The texts that parts of an element must contain, or be equal to as a whole, whatever else the condition says.
@@ -375,7 +415,10 @@ fn certain_texts(condition: &Condition) -> Vec<(String, String, bool)> {
 /// Compares a column of whole milliseconds with an instant that may be finer.
 fn compare_milliseconds(binds: &mut Binds, column: &str, operator: Operator, instant: Timestamp) -> String {
     let nanoseconds = instant.as_nanosecond();
-    let (floor, is_whole) = (nanoseconds.div_euclid(1_000_000), nanoseconds.rem_euclid(1_000_000) == 0);
+    let (floor, is_whole) = (
+        nanoseconds.div_euclid(1_000_000),
+        nanoseconds.rem_euclid(1_000_000) == 0,
+    );
     let floor = i64::try_from(floor).unwrap_or(i64::MAX);
     let ceiling = if is_whole { floor } else { floor.saturating_add(1) };
     let (sign, moment) = match operator {

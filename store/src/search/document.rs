@@ -11,6 +11,8 @@
 //! instant (under the name with `@`, beside the text that it is written as). Empty values are left out. The primary
 //! element comes first, which makes it the one that is sorted by. What lies deeper than sub-attributes is only present.
 
+use std::fmt::Write as _;
+
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
@@ -44,18 +46,19 @@ pub(crate) struct Searchable {
 pub(crate) fn searchable(document: &Map<String, Value>) -> Result<Searchable> {
     let document_text = json(document)?;
     if document_text.contains("\\u0000") && holds_nul(document) {
-        return Err(StoreError::Refused("a text holds a character that cannot be kept"));
+        return Err(StoreError::Refused(
+            "a text holds a character that cannot be kept",
+        ));
     }
     let mut form = Map::new();
     for (name, value) in document {
-        match value {
-            // Only an extension has a name with a colon; its attributes are named in full.
-            Value::Object(attributes) if name.contains(':') => {
-                for (attribute, value) in attributes {
-                    add(&mut form, &format!("{name}:{attribute}"), value);
-                }
+        // Only an extension has a name with a colon; its attributes are named in full.
+        if let (Some(attributes), true) = (value.as_object(), name.contains(':')) {
+            for (attribute, value) in attributes {
+                add(&mut form, &format!("{name}:{attribute}"), value);
             }
-            _ => add(&mut form, name, value),
+        } else {
+            add(&mut form, name, value);
         }
     }
     let mut emails = values_of(&form, EMAILS);
@@ -75,16 +78,17 @@ pub(super) fn label(name: &str) -> String {
         if letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-' | '.' | ':') {
             label.push(letter);
         } else {
-            label.push_str(&format!("%{:x}%", u32::from(letter)));
+            // Writing to a String cannot fail.
+            let _ = write!(label, "%{:x}%", u32::from(letter));
         }
         label
     })
 }
 
 fn add(form: &mut Map<String, Value>, name: &str, value: &Value) {
-    let mut elements: Vec<(bool, Value)> = match value {
-        Value::Array(items) => items.iter().filter_map(element).collect(),
-        one => element(one).into_iter().collect(),
+    let mut elements: Vec<(bool, Value)> = match value.as_array() {
+        Some(items) => items.iter().filter_map(element).collect(),
+        None => element(value).into_iter().collect(),
     };
     if elements.is_empty() {
         return;
@@ -99,14 +103,14 @@ fn add(form: &mut Map<String, Value>, name: &str, value: &Value) {
 fn element(value: &Value) -> Option<(bool, Value)> {
     let mut element = Map::new();
     let mut is_primary = false;
-    match value {
-        Value::Object(parts) => {
+    match value.as_object() {
+        Some(parts) => {
             for (name, part) in parts {
                 is_primary |= name.eq_ignore_ascii_case("primary") && *part == Value::Bool(true);
                 scalar(&mut element, &label(name), part);
             }
         }
-        plain => scalar(&mut element, VALUE, plain),
+        None => scalar(&mut element, VALUE, value),
     }
     (!element.is_empty()).then_some((is_primary, Value::Object(element)))
 }
@@ -159,8 +163,14 @@ pub(super) fn instant(text: &str) -> Option<Timestamp> {
 
 fn values_of(form: &Map<String, Value>, label: &str) -> Vec<String> {
     let elements = form.get(label).and_then(Value::as_array);
-    let texts = elements.into_iter().flatten().filter_map(|element| element.get(VALUE)?.as_str());
-    texts.filter_map(|tagged| tagged.strip_prefix('s')).map(str::to_owned).collect()
+    let texts = elements
+        .into_iter()
+        .flatten()
+        .filter_map(|element| element.get(VALUE)?.as_str());
+    texts
+        .filter_map(|tagged| tagged.strip_prefix('s'))
+        .map(str::to_owned)
+        .collect()
 }
 
 fn holds_nul(document: &Map<String, Value>) -> bool {
@@ -186,23 +196,29 @@ mod tests {
 
     use super::*;
 
-    fn form(document: Value) -> Value {
+    fn form(document: &Value) -> Value {
         let made = searchable(document.as_object().unwrap()).unwrap();
         serde_json::from_str(&made.search).unwrap()
     }
 
     #[test]
     fn each_value_says_its_type() {
-        let form = form(json!({
+        let form = form(&json!({
             "title": "Dr", "nickName": "", "emails": [{"value": "a@b.c"}, {"value": "C@d.e", "primary": true}],
             "urn:x:User": {"Age": 3, "on": false, "deep": {"er": {"x": 1}}}, "nothing": null, "tags": ["a", "B"],
         }));
         assert_eq!(form["title"], json!([{"value": "sdr", "value=": "sDr"}]));
-        assert_eq!(form["emails"][0], json!({"value": "sc@d.e", "value=": "sC@d.e", "primary": "b1"}));
+        assert_eq!(
+            form["emails"][0],
+            json!({"value": "sc@d.e", "value=": "sC@d.e", "primary": "b1"})
+        );
         assert_eq!(form["emails"][1], json!({"value": "sa@b.c"}));
         assert_eq!(form["urn:x:user:on"], json!([{"value": "b0"}]));
         assert_eq!(form["urn:x:user:deep"], json!([{"er": "x"}]));
-        assert_eq!(form["tags"], json!([{"value": "sa"}, {"value": "sb", "value=": "sB"}]));
+        assert_eq!(
+            form["tags"],
+            json!([{"value": "sa"}, {"value": "sb", "value=": "sB"}])
+        );
         assert!(form.get("nickname").is_none() && form.get("nothing").is_none());
     }
 
@@ -218,8 +234,15 @@ mod tests {
 
     #[test]
     fn instants_compare_whatever_their_spelling() {
-        let spelled = ["2026-01-01T01:00:00+01:00", "2026-01-01T00:00:00Z", "2026-01-01T00:00:00"];
-        let keys: Vec<String> = spelled.iter().map(|text| text::instant(instant(text).unwrap())).collect();
+        let spelled = [
+            "2026-01-01T01:00:00+01:00",
+            "2026-01-01T00:00:00Z",
+            "2026-01-01T00:00:00",
+        ];
+        let keys: Vec<String> = spelled
+            .iter()
+            .map(|text| text::instant(instant(text).unwrap()))
+            .collect();
         assert!(keys.iter().all(|key| *key == keys[0]), "{keys:?}");
         assert!(instant("2026-01-01").is_none() && instant("hello, this is no date at all").is_none());
     }

@@ -41,7 +41,10 @@ impl Reader {
         connection: &ConnectionId,
         id: &GroupId,
     ) -> Result<Option<DirectoryGroup>> {
-        let sql = format!("SELECT {} FROM groups a WHERE a.id = $1 AND a.connection = $2", columns());
+        let sql = format!(
+            "SELECT {} FROM groups a WHERE a.id = $1 AND a.connection = $2",
+            columns()
+        );
         let row = self.row(&sql, binds![id, connection]).await?;
         row.map(|row| group(row).map(|(_, group)| group)).transpose()
     }
@@ -56,8 +59,7 @@ impl Reader {
 }
 
 /// The version of group `a`: its own and what its members add.
-pub(crate) const VERSION: &str =
-    "a.version + (SELECT CAST(COALESCE(SUM(s.changes), 0) AS BIGINT) FROM group_stamps s WHERE s.group_id = a.id)";
+pub(crate) const VERSION: &str = "a.version + (SELECT CAST(COALESCE(SUM(s.changes), 0) AS BIGINT) FROM group_stamps s WHERE s.group_id = a.id)";
 
 fn columns() -> String {
     format!(

@@ -147,9 +147,10 @@ struct Statement<'s> {
 impl<'s> Statement<'s> {
     fn new(search: &'s Search, kind: Kind) -> Result<Self> {
         let mut compiler = Compiler::new(kind, search.connection.as_str());
-        let holds = match &search.condition {
-            Condition::All => None,
-            condition => Some(compiler.condition(condition)?),
+        let holds = if search.condition == Condition::All {
+            None
+        } else {
+            Some(compiler.condition(&search.condition)?)
         };
         let key = match &search.sort {
             Some(sort) => Some(compiler.sort_key(&sort.by)?),
@@ -173,7 +174,9 @@ impl<'s> Statement<'s> {
             ""
         };
         let base = match self.kind {
-            Kind::Users => format!("accounts a{join} WHERE {aside}a.connection = $1 AND a.status <> 'deleted'"),
+            Kind::Users => {
+                format!("accounts a{join} WHERE {aside}a.connection = $1 AND a.status <> 'deleted'")
+            }
             Kind::Groups => format!("groups a WHERE {aside}a.connection = $1"),
         };
         match &self.holds {
@@ -191,7 +194,11 @@ impl<'s> Statement<'s> {
             return format!("{of}.ordinal, {of}.id");
         };
         let binary = if *is_text { "{binary}" } else { "" };
-        let direction = if self.is_descending() { "DESC NULLS FIRST" } else { "ASC NULLS LAST" };
+        let direction = if self.is_descending() {
+            "DESC NULLS FIRST"
+        } else {
+            "ASC NULLS LAST"
+        };
         format!("{of}.place{binary} {direction}, {of}.ordinal, {of}.id")
     }
 
@@ -252,10 +259,22 @@ impl<'s> Statement<'s> {
         // The limit is written out, because a planner that knows it takes the index.
         let cut = format!("ORDER BY {} LIMIT {limit} OFFSET {skip}", self.order(of));
         let (hits, page, total) = if is_plain {
-            let narrow = if narrow.is_empty() { narrow } else { format!(" AND {narrow}") };
-            (String::new(), format!("{select}{narrow} {cut}"), "CAST(NULL AS BIGINT)")
+            let narrow = if narrow.is_empty() {
+                narrow
+            } else {
+                format!(" AND {narrow}")
+            };
+            (
+                String::new(),
+                format!("{select}{narrow} {cut}"),
+                "CAST(NULL AS BIGINT)",
+            )
         } else {
-            let narrow = if narrow.is_empty() { narrow } else { format!("WHERE {narrow} ") };
+            let narrow = if narrow.is_empty() {
+                narrow
+            } else {
+                format!("WHERE {narrow} ")
+            };
             (
                 format!("hits AS MATERIALIZED ({select}), "),
                 format!("SELECT h.id, h.ordinal, h.place FROM hits h {narrow}{cut}"),
@@ -357,18 +376,21 @@ impl Reader {
             }
         }
         if search.total {
-            // By cursor, the count of the rows before it is part of the count of all.
             let total = match known_total {
                 Some(total) => total,
-                None => {
-                    let (sql, values) = Statement::new(search, kind)?.count();
-                    let row = self.row(&sql, values).await?;
-                    row.ok_or(StoreError::Corrupt("search.total"))?.int("search.total")?
-                }
+                // A page behind the last row says nothing.
+                None => self.count(search, kind).await?,
             };
             page.total = Some(total.unsigned_abs());
         }
         Ok(page)
+    }
+
+    async fn count(&mut self, search: &Search, kind: Kind) -> Result<i64> {
+        let (sql, values) = Statement::new(search, kind)?.count();
+        let row = self.row(&sql, values).await?;
+        row.ok_or(StoreError::Corrupt("search.total"))?
+            .int("search.total")
     }
 
     /// Returns how many accounts of a connection are listed, and where the one after `skip` others is to be looked for.
@@ -380,7 +402,10 @@ impl Reader {
         let Some(mut row) = self.row(sql, binds![connection, skip]).await? else {
             return Ok((0, Place { ordinal: 0, skip }));
         };
-        let (total, bucket) = (row.int("directory_ranks.total")?, row.int("directory_ranks.bucket")?);
+        let (total, bucket) = (
+            row.int("directory_ranks.total")?,
+            row.int("directory_ranks.bucket")?,
+        );
         let before = row.int("directory_ranks.before")?;
         let place = Place {
             ordinal: bucket * SPAN,
@@ -421,10 +446,25 @@ mod tests {
                 id: "acc_1".to_owned(),
             };
             let text = cursor.encode();
-            assert!(text.bytes().all(|letter| letter.is_ascii_alphanumeric() || letter == b'-'), "{text}");
+            assert!(
+                text.bytes()
+                    .all(|letter| letter.is_ascii_alphanumeric() || letter == b'-'),
+                "{text}"
+            );
             assert_eq!(Cursor::decode(&text), Some(cursor));
         }
-        for broken in ["", "a", "a-1-6-x", "a-1-61-q", "a-x-61-x", "a-1-61-x-x", "a-1-00-x", "a-1-61-xa", "a-1-61-n61", "é-é"] {
+        for broken in [
+            "",
+            "a",
+            "a-1-6-x",
+            "a-1-61-q",
+            "a-x-61-x",
+            "a-1-61-x-x",
+            "a-1-00-x",
+            "a-1-61-xa",
+            "a-1-61-n61",
+            "é-é",
+        ] {
             assert_eq!(Cursor::decode(broken), None, "{broken}");
         }
     }

@@ -65,7 +65,10 @@ pub(super) fn compare(
     let marked = mark.map_or_else(|| literal.to_owned(), |mark| format!("{mark}{literal}"));
     // With a mark, order is only among texts with the same mark.
     let above = |binds: &mut Binds| match mark {
-        Some(mark) => format!(" AND {expression}{{binary}} < {}", binds.add(successor(&mark.to_string()))),
+        Some(mark) => format!(
+            " AND {expression}{{binary}} < {}",
+            binds.add(successor(&mark.to_string()))
+        ),
         None => String::new(),
     };
     let below = |binds: &mut Binds| match mark {
@@ -139,7 +142,10 @@ mod tests {
     fn instants_order_like_their_texts() {
         let instants = [Timestamp::MIN, Timestamp::UNIX_EPOCH, Timestamp::MAX];
         let texts: Vec<String> = instants.iter().map(|value| instant(*value)).collect();
-        assert!(texts.is_sorted() && texts.iter().all(|text| text.len() == 23), "{texts:?}");
+        assert!(
+            texts.is_sorted() && texts.iter().all(|text| text.len() == 23),
+            "{texts:?}"
+        );
     }
 
     #[test]

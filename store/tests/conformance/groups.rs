@@ -60,10 +60,17 @@ fn delete(id: &str, from: Status) -> Change {
 async fn people(store: &Store) {
     seed(store).await;
     let dora = provost_kernel::directory::Account {
-        authentication: Authentication::Sso { connection: "second".into() },
+        authentication: Authentication::Sso {
+            connection: "second".into(),
+        },
         ..account("dora")
     };
-    let mut changes = vec![create(account("ada")), create(account("bob")), create(account("cy")), create(dora)];
+    let mut changes = vec![
+        create(account("ada")),
+        create(account("bob")),
+        create(account("cy")),
+        create(dora),
+    ];
     changes.extend([group("g1", "Staff"), group("g2", "Ärzte")]);
     apply(store, decision("people", "ada", changes)).await.unwrap();
 }
@@ -74,8 +81,18 @@ async fn now_in(store: &Store, id: &'static str) -> (Vec<String>, i64, u64) {
             Box::pin(async move {
                 let group = reader.directory_group(&okta(), &id.into()).await?.unwrap();
                 let ids = reader.member_ids(&id.into(), None).await?;
-                let listed = reader.members_of(&[id.into()]).await?.remove(&id.into()).unwrap_or_default();
-                assert_eq!(ids, listed.iter().map(|member| member.account.clone()).collect::<Vec<_>>());
+                let listed = reader
+                    .members_of(&[id.into()])
+                    .await?
+                    .remove(&id.into())
+                    .unwrap_or_default();
+                assert_eq!(
+                    ids,
+                    listed
+                        .iter()
+                        .map(|member| member.account.clone())
+                        .collect::<Vec<_>>()
+                );
                 assert_eq!(reader.group(&id.into()).await?.unwrap().version, group.version);
                 let ids = ids.iter().map(AccountId::to_string).collect();
                 Ok::<_, StoreError>((ids, group.version, group.members))
@@ -86,7 +103,10 @@ async fn now_in(store: &Store, id: &'static str) -> (Vec<String>, i64, u64) {
 }
 
 async fn facts(store: &Store, need: Need) -> Facts {
-    store.read(|reader| Box::pin(async move { reader.facts(&need).await })).await.unwrap()
+    store
+        .read(|reader| Box::pin(async move { reader.facts(&need).await }))
+        .await
+        .unwrap()
 }
 
 fn request(id: &str, at: Timestamp, status: u16, outcome: &str) -> ScimRequest {

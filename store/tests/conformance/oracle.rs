@@ -28,8 +28,28 @@ impl Dice {
 
 /// Texts that differ in what databases stumble over: case, accents, wildcards, quotes, planes, lengths.
 pub(crate) const TEXTS: [&str; 22] = [
-    "Ada", "ada", "ADA", "Ärger", "ärger", "ÄRGER", "a%b", "a_b", "axb", "A\\b", "quo\"te", "'single'", "{brace}", "$1",
-    "Σίσυφος", "emoji😀", "𝒜", "z", "İstanbul", " space ", "adam", "\u{7f}\u{80}",
+    "Ada",
+    "ada",
+    "ADA",
+    "Ärger",
+    "ärger",
+    "ÄRGER",
+    "a%b",
+    "a_b",
+    "axb",
+    "A\\b",
+    "quo\"te",
+    "'single'",
+    "{brace}",
+    "$1",
+    "Σίσυφος",
+    "emoji😀",
+    "𝒜",
+    "z",
+    "İstanbul",
+    " space ",
+    "adam",
+    "\u{7f}\u{80}",
 ];
 
 const DATES: [&str; 5] = [
@@ -83,7 +103,10 @@ pub(crate) fn document(dice: &mut Dice, others: usize) -> Map<String, Value> {
     }
     if dice.one_in(3) {
         let manager = json!({"value": format!("p{}", dice.below(others)), "displayName": dice.pick(&TEXTS)});
-        document.insert(ENTERPRISE.to_owned(), json!({"department": dice.pick(&TEXTS), "manager": manager}));
+        document.insert(
+            ENTERPRISE.to_owned(),
+            json!({"department": dice.pick(&TEXTS), "manager": manager}),
+        );
     }
     if dice.one_in(3) {
         document.insert("tags".to_owned(), json!([dice.pick(&TEXTS), dice.pick(&TEXTS)]));
@@ -142,19 +165,26 @@ fn fitting(dice: &mut Dice, field: &Field, others: usize) -> Literal {
             Some("type") => text(dice.pick(&["work", "WORK", "home"]).to_owned(), dice),
             Some("primary") => Literal::Bool(dice.one_in(2)),
             _ if dice.one_in(3) => text(format!("{person}@home-lab.example"), dice),
-            _ => text(dice.pick(&["a@x.y", "A@x.y", "b@x.y", "ä@x.y", "@x"]).to_owned(), dice),
+            _ => text(
+                dice.pick(&["a@x.y", "A@x.y", "b@x.y", "ä@x.y", "@x"]).to_owned(),
+                dice,
+            ),
         },
         Field::Attribute { name, sub } if name == "groups" => match sub.as_deref() {
             Some("display") => text(dice.pick(&["Staff", "staff", "ÄRZTE", "Ä"]).to_owned(), dice),
             Some("type") => text("direct".to_owned(), dice),
             _ => text(dice.pick(&["g1", "g2", "g3"]).to_owned(), dice),
         },
-        Field::Attribute { name, sub } if name.ends_with("manager") && sub.as_deref() != Some("displayName") => {
+        Field::Attribute { name, sub }
+            if name.ends_with("manager") && sub.as_deref() != Some("displayName") =>
+        {
             text(person, dice)
         }
-        Field::Sub(_) | Field::Attribute { .. } | Field::GivenName | Field::FamilyName | Field::DisplayName => {
-            literal(dice)
-        }
+        Field::Sub(_)
+        | Field::Attribute { .. }
+        | Field::GivenName
+        | Field::FamilyName
+        | Field::DisplayName => literal(dice),
     }
 }
 
@@ -191,13 +221,25 @@ pub(crate) fn field(dice: &mut Dice) -> Field {
 
 /// Makes a condition.
 pub(crate) fn condition(dice: &mut Dice, depth: usize, others: usize) -> Condition {
-    let several = |dice: &mut Dice| (0..dice.below(4)).map(|_| condition(dice, depth - 1, others)).collect();
+    let several = |dice: &mut Dice| {
+        (0..dice.below(4))
+            .map(|_| condition(dice, depth - 1, others))
+            .collect()
+    };
     match dice.below(if depth == 0 { 5 } else { 9 }) {
         0 => Condition::Present(field(dice)),
         1..=4 => {
             let field = field(dice);
-            let literal = if dice.one_in(5) { literal(dice) } else { fitting(dice, &field, others) };
-            let operator = if dice.one_in(2) { Operator::Equal } else { OPERATORS[dice.below(9)] };
+            let literal = if dice.one_in(5) {
+                literal(dice)
+            } else {
+                fitting(dice, &field, others)
+            };
+            let operator = if dice.one_in(2) {
+                Operator::Equal
+            } else {
+                OPERATORS[dice.below(9)]
+            };
             Condition::Compare {
                 field,
                 operator,
@@ -222,13 +264,21 @@ pub(crate) fn condition(dice: &mut Dice, depth: usize, others: usize) -> Conditi
 
 /// Makes a condition on an element.
 fn inside(dice: &mut Dice, depth: usize, attribute: &str, others: usize) -> Condition {
-    let several = |dice: &mut Dice| (0..=dice.below(3)).map(|_| inside(dice, depth - 1, attribute, others)).collect();
+    let several = |dice: &mut Dice| {
+        (0..=dice.below(3))
+            .map(|_| inside(dice, depth - 1, attribute, others))
+            .collect()
+    };
     match dice.below(if depth == 0 { 4 } else { 7 }) {
         0 => Condition::Present(Field::Sub(dice.pick(&["type", "value", "display"]).to_owned())),
         1..=3 => {
             let sub = dice.pick(&["type", "value", "primary", "display", "displayName"]);
             let literal = fitting(dice, &Field::sub_attribute(attribute, sub), others);
-            let operator = if dice.one_in(2) { Operator::Equal } else { OPERATORS[dice.below(9)] };
+            let operator = if dice.one_in(2) {
+                Operator::Equal
+            } else {
+                OPERATORS[dice.below(9)]
+            };
             Condition::Compare {
                 field: Field::Sub(sub.to_owned()),
                 operator,
@@ -252,24 +302,30 @@ pub(crate) fn holds(condition: &Condition, person: &Person) -> bool {
             field,
             operator: Operator::NotEqual,
             literal,
-        } => !values(field, person).iter().any(|value| fits(value, Operator::Equal, literal)),
+        } => !values(field, person)
+            .iter()
+            .any(|value| fits(value, Operator::Equal, literal)),
         Condition::Compare {
             field,
             operator,
             literal,
-        } => values(field, person).iter().any(|value| fits(value, *operator, literal)),
+        } => values(field, person)
+            .iter()
+            .any(|value| fits(value, *operator, literal)),
         Condition::Present(Field::Attribute { name, sub: None }) => !elements(name, person).is_empty(),
         Condition::Present(field) => !values(field, person).is_empty(),
-        Condition::Element { attribute, condition } => {
-            elements(attribute, person).iter().any(|element| element_holds(condition, element))
-        }
+        Condition::Element { attribute, condition } => elements(attribute, person)
+            .iter()
+            .any(|element| element_holds(condition, element)),
     }
 }
 
 fn element_holds(condition: &Condition, element: &Value) -> bool {
-    let value = |field: &Field| match field {
-        Field::Sub(name) => part(element, name),
-        other => panic!("{other:?} inside an element"),
+    let value = |field: &Field| {
+        let Field::Sub(name) = field else {
+            panic!("{field:?} inside an element")
+        };
+        part(element, name)
     };
     match condition {
         Condition::All => true,
@@ -295,7 +351,9 @@ fn element_holds(condition: &Condition, element: &Value) -> bool {
 fn part(element: &Value, name: &str) -> Option<Value> {
     let parts = element.as_object().unwrap();
     let found = parts.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
-    found.map(|(_, value)| value.clone()).filter(|value| *value != json!(""))
+    found
+        .map(|(_, value)| value.clone())
+        .filter(|value| *value != json!(""))
 }
 
 fn elements(name: &str, person: &Person) -> Vec<Value> {
@@ -310,7 +368,11 @@ fn elements(name: &str, person: &Person) -> Vec<Value> {
     };
     let attribute = holder
         .as_object()
-        .and_then(|attributes| attributes.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)))
+        .and_then(|attributes| {
+            attributes
+                .iter()
+                .find(|(known, _)| known.eq_ignore_ascii_case(name))
+        })
         .map(|(_, value)| value.clone());
     let items = match attribute {
         Some(Value::Array(items)) => items,
@@ -325,7 +387,13 @@ fn elements(name: &str, person: &Person) -> Vec<Value> {
     };
     items
         .into_iter()
-        .map(|item| if item.is_object() { item } else { json!({ "value": item }) })
+        .map(|item| {
+            if item.is_object() {
+                item
+            } else {
+                json!({ "value": item })
+            }
+        })
         .collect()
 }
 
@@ -334,7 +402,11 @@ fn values(field: &Field, person: &Person) -> Vec<Value> {
     let text = |text: Option<&String>| text.map(|text| json!(text)).into_iter().collect();
     match field {
         Field::Id => vec![json!({ "exact": account.id })],
-        Field::ExternalId => account.external_id.iter().map(|id| json!({ "exact": id })).collect(),
+        Field::ExternalId => account
+            .external_id
+            .iter()
+            .map(|id| json!({ "exact": id }))
+            .collect(),
         Field::UserName => text(account.user_name.as_ref()),
         Field::GivenName => text(account.given_name.as_ref()),
         Field::FamilyName => text(account.family_name.as_ref()),
@@ -345,8 +417,12 @@ fn values(field: &Field, person: &Person) -> Vec<Value> {
         Field::Attribute { name, sub } => {
             let sub = sub.as_deref().unwrap_or("value");
             let is_id = name == "groups" && sub == "value";
-            let found = elements(name, person).into_iter().filter_map(|element| part(&element, sub));
-            found.map(|value| if is_id { json!({ "exact": value }) } else { value }).collect()
+            let found = elements(name, person)
+                .into_iter()
+                .filter_map(|element| part(&element, sub));
+            found
+                .map(|value| if is_id { json!({ "exact": value }) } else { value })
+                .collect()
         }
         Field::Sub(_) => panic!("a sub-attribute outside of an element"),
     }
@@ -374,9 +450,15 @@ fn fits(value: &Value, operator: Operator, literal: &Literal) -> bool {
                 .or_else(|_| format!("{value}Z").parse::<Timestamp>());
             value.is_ok_and(|value| ordered(value.cmp(wanted), operator))
         }
-        (Literal::Instant(wanted), Value::Object(at)) => {
-            ordered(at["at"].as_str().unwrap().parse::<Timestamp>().unwrap().cmp(wanted), operator)
-        }
+        (Literal::Instant(wanted), Value::Object(at)) => ordered(
+            at["at"]
+                .as_str()
+                .unwrap()
+                .parse::<Timestamp>()
+                .unwrap()
+                .cmp(wanted),
+            operator,
+        ),
         _ => false,
     }
 }
@@ -386,7 +468,12 @@ fn texts(value: &str, operator: Operator, wanted: &str) -> bool {
         Operator::Contains => value.contains(wanted),
         Operator::StartsWith => value.starts_with(wanted),
         Operator::EndsWith => value.ends_with(wanted),
-        _ => ordered(value.cmp(wanted), operator),
+        Operator::Equal
+        | Operator::NotEqual
+        | Operator::Greater
+        | Operator::GreaterOrEqual
+        | Operator::Less
+        | Operator::LessOrEqual => ordered(value.cmp(wanted), operator),
     }
 }
 
@@ -404,25 +491,27 @@ fn ordered(order: std::cmp::Ordering, operator: Operator) -> bool {
 /// Sorts people, who come in the order of their creation.
 pub(crate) fn sorted(people: &mut [&Person], sort: &Sort) {
     let key = |person: &Person| {
-        let value = match &sort.by {
-            Field::Attribute { name, sub } => {
-                let mut found = elements(name, person);
-                found.sort_by_key(|element| part(element, "primary") != Some(true.into()));
-                found.first().and_then(|element| part(element, sub.as_deref().unwrap_or("value")))
-            }
-            field => values(field, person).into_iter().next(),
+        let value = if let Field::Attribute { name, sub } = &sort.by {
+            let mut found = elements(name, person);
+            found.sort_by_key(|element| part(element, "primary") != Some(true.into()));
+            found
+                .first()
+                .and_then(|element| part(element, sub.as_deref().unwrap_or("value")))
+        } else {
+            values(&sort.by, person).into_iter().next()
         };
         value.map(|value| match value {
             Value::String(text) => format!("s{}", text.to_lowercase()),
             Value::Bool(is_true) => format!("b{}", u8::from(is_true)),
             Value::Number(number) => format!("n{:020.5}", number.as_f64().unwrap() + 1000.0),
-            Value::Object(parts) => parts
-                .get("exact")
-                .map_or_else(|| {
+            Value::Object(parts) => parts.get("exact").map_or_else(
+                || {
                     let at = parts["at"].as_str().unwrap().parse::<Timestamp>().unwrap();
                     format!("{:020}", at.as_millisecond())
-                }, |exact| exact.as_str().unwrap().to_owned()),
-            other => panic!("{other}"),
+                },
+                |exact| exact.as_str().unwrap().to_owned(),
+            ),
+            Value::Null | Value::Array(_) => panic!("neither a value nor sorted by"),
         })
     };
     people.sort_by(|a, b| {

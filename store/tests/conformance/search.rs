@@ -6,7 +6,9 @@ use provost_kernel::directory::{Account, AccountKind, DirectoryProfile, Group, O
 use provost_kernel::email::Email;
 use provost_kernel::plan::Change;
 use provost_store::Store;
-use provost_store::search::{Condition, Cursor, DirectoryUser, Field, Literal, Operator, Page, Search, Sort, Start};
+use provost_store::search::{
+    Condition, Cursor, DirectoryUser, Field, Literal, Operator, Page, Search, Sort, Start,
+};
 use serde_json::{Map, Value, json};
 
 use crate::oracle::{self, Dice, Person};
@@ -32,7 +34,10 @@ pub(crate) async fn find(store: &Store, search: &Search) -> Page<DirectoryUser> 
 }
 
 fn ids(page: &Page<DirectoryUser>) -> Vec<String> {
-    page.items.iter().map(|user| user.account.id.to_string()).collect()
+    page.items
+        .iter()
+        .map(|user| user.account.id.to_string())
+        .collect()
 }
 
 pub(crate) fn pushed(account: Account, document: Map<String, Value>) -> Change {
@@ -49,7 +54,10 @@ pub(crate) fn group(id: &str, name: &str) -> Change {
             connection: okta(),
             external_id: Some(format!("ext-{id}")),
             name: name.to_owned(),
-            document: json!({"displayName": name, "note": format!("Note {id}")}).as_object().cloned().unwrap(),
+            document: json!({"displayName": name, "note": format!("Note {id}")})
+                .as_object()
+                .cloned()
+                .unwrap(),
             version: 1,
         }),
     }
@@ -71,12 +79,18 @@ async fn populate(store: &Store, dice: &mut Dice) -> Vec<Person> {
         let maybe = |dice: &mut Dice| (!dice.one_in(4)).then(|| dice.pick(&oracle::TEXTS).to_owned());
         let account = Account {
             kind: AccountKind::User,
-            email: (!dice.one_in(5)).then(|| Email::parse(&format!("{}@home-lab.example", id.to_uppercase())).unwrap()),
+            email: (!dice.one_in(5))
+                .then(|| Email::parse(&format!("{}@home-lab.example", id.to_uppercase())).unwrap()),
             external_id: (!dice.one_in(3)).then(|| format!("ext-{id}")),
             given_name: maybe(dice),
             family_name: maybe(dice),
             display_name: maybe(dice),
-            status: [Status::Active, Status::Invited, Status::Suspended, Status::Deactivated][dice.below(4)],
+            status: [
+                Status::Active,
+                Status::Invited,
+                Status::Suspended,
+                Status::Deactivated,
+            ][dice.below(4)],
             created_at: at(i64::try_from(dice.below(30)).unwrap()),
             ..account(&id)
         };
@@ -100,10 +114,15 @@ async fn populate(store: &Store, dice: &mut Dice) -> Vec<Person> {
         });
     }
     for (group, accounts) in members {
-        changes.push(Change::AddGroupMembers { group: group.into(), accounts });
+        changes.push(Change::AddGroupMembers {
+            group: group.into(),
+            accounts,
+        });
     }
     let elsewhere = Account {
-        authentication: provost_kernel::directory::Authentication::Sso { connection: "second".into() },
+        authentication: provost_kernel::directory::Authentication::Sso {
+            connection: "second".into(),
+        },
         ..account("elsewhere")
     };
     changes.push(pushed(elsewhere, oracle::document(dice, PEOPLE)));
@@ -127,7 +146,9 @@ async fn deactivate(store: &Store, id: &str) {
         to: Status::Deleted,
         origin: Origin::Scim,
     };
-    apply(store, decision(&format!("delete-{id}"), id, vec![change])).await.unwrap();
+    apply(store, decision(&format!("delete-{id}"), id, vec![change]))
+        .await
+        .unwrap();
 }
 
 /// Many accounts at once, written past the store: what counts them must notice all the same.
