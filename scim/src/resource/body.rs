@@ -82,6 +82,10 @@ fn below<'v>(
     found: &mut Vec<(Path, &'v Value)>,
 ) -> Result<(), ScimError> {
     for (key, value) in inner {
+        // Some clients repeat the list of schemas inside the container, scim2-client among them.
+        if key.eq_ignore_ascii_case("schemas") {
+            continue;
+        }
         let path = match schemas.find(kind, Some(urn), key) {
             Some(known) if quirks::is_echoed(known.attribute) => continue,
             Some(known) if known.exact || !mode.is_strict() => {
