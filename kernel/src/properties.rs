@@ -13,6 +13,8 @@ use crate::plan::{Change, Decision, Verdict};
 use crate::policy::{GroupRoles, LicenseRule, Policy, RoleRule, WorkspaceRule};
 use crate::provision::{Action, Actor, GrantEdit, Request};
 
+mod pushes;
+
 fn of<T: Clone + std::fmt::Debug + 'static>(values: &[T]) -> impl Strategy<Value = T> + use<T> {
     prop::sample::select(values.to_vec())
 }

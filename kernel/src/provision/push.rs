@@ -130,7 +130,7 @@ impl<'a> Work<'a> {
                 user,
             } => self.replace_user(account, *if_version, user).map(Some),
             Push::DeleteUser { account, if_version } => self.delete_user(account, *if_version).map(Some),
-            Push::ExpireUsers { accounts } => self.expire_users(accounts).map(|()| None),
+            Push::ExpireUsers { accounts, from } => self.expire_users(accounts, *from).map(|()| None),
             Push::CreateGroup { id, group, members } => {
                 self.create_group(push, id, group, members).map(|()| None)
             }

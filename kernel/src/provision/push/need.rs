@@ -16,6 +16,8 @@ pub fn need(push: &Push, in_force: &InForce) -> Need {
         Push::CreateUser(user) => {
             let mut need = of_user(user, connection);
             need.directory.leavers = true;
+            // An account that is taken over may be taken out at once.
+            need.directory.departures = (user.active == Some(false)).then(|| connection.id.clone());
             need
         }
         Push::ReplaceUser { account, user, .. } => {
@@ -34,7 +36,7 @@ pub fn need(push: &Push, in_force: &InForce) -> Need {
             },
             ..Need::default()
         },
-        Push::ExpireUsers { accounts } => Need {
+        Push::ExpireUsers { accounts, .. } => Need {
             accounts: accounts.clone(),
             directory: DirectoryNeed {
                 profiles: true,

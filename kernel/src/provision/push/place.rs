@@ -54,7 +54,10 @@ impl Work<'_> {
             placing::end_sessions_if_out(&account.id, held, &mut changes);
         }
         if placed.returns {
-            for membership in held {
+            for membership in held
+                .iter()
+                .filter(|held| self.connection.reaches(&held.organization))
+            {
                 self.seat_again(account, membership, &mut changes);
             }
         }

@@ -168,10 +168,11 @@ impl Work<'_> {
 
     /// Ends what is over: people who were deactivated are deleted, people who were deleted are erased. The product itself asks
     /// for that once the days of `on_inactive` and `restore_days` have passed.
-    pub(super) fn expire_users(&mut self, accounts: &[AccountId]) -> Result<(), Denial> {
+    pub(super) fn expire_users(&mut self, accounts: &[AccountId], from: Status) -> Result<(), Denial> {
         let facts = self.facts;
         for known in &facts.accounts {
             let due = accounts.contains(&known.account.id)
+                && known.account.status == from
                 && known.account.status_origin == Origin::Scim
                 && self.is_own(known)
                 && !is_protected(known);
@@ -188,7 +189,8 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Leaves nothing of a person but the identifier, which is never used again. Does nothing the second time.
+    /// Leaves nothing of a person but the identifier, which is never used again: the one case in which a directory ends
+    /// memberships out of its connection's reach, because nobody is left to have them. Does nothing the second time.
     fn erase(&mut self, known: &AccountFacts) {
         let account = &known.account;
         for held in &known.memberships {
@@ -272,9 +274,15 @@ impl Work<'_> {
         });
     }
 
-    /// Frees the seats that a person holds. The licenses stay theirs, waiting, so that whoever comes back finds them again.
+    /// Frees the seats that a person holds in the connection's organizations; others decide about theirs. The licenses stay
+    /// the person's, waiting, so that whoever comes back finds them again.
     fn release_seats(&mut self, known: &AccountFacts) {
-        for held in &known.memberships {
+        let connection = self.connection;
+        for held in known
+            .memberships
+            .iter()
+            .filter(|held| connection.reaches(&held.organization))
+        {
             let Some(license) = held.license.as_ref().filter(|license| license.seated) else {
                 continue;
             };

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::directory::Status;
 use crate::id::{AccountId, GroupId};
 
 /// A wish of a directory about its own people and groups. The connection is the one whose token was presented.
@@ -34,6 +35,9 @@ pub enum Push {
     ExpireUsers {
         /// Whom. Those whom the directory did not take out are passed over.
         accounts: Vec<AccountId>,
+        /// The state that they are in for too long: `Deactivated` or `Deleted`. Who is in another one by now is passed over, so
+        /// that a job that runs twice does not go two steps.
+        from: Status,
     },
     /// Makes a group.
     CreateGroup {
