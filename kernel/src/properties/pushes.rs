@@ -10,7 +10,7 @@ use crate::provision::push::{MembersChange, Push};
 #[derive(Clone, Debug)]
 enum Event {
     Push(Push),
-    SignIn(Incoming),
+    SignIn(Box<Incoming>),
     /// An admin acts, who may take people out and bring them back.
     Hand(Status),
 }
@@ -109,7 +109,7 @@ fn event() -> impl Strategy<Value = Event> {
     let person = of(&["ann", "bob", "ann-1", "x-ann"]);
     let sign_in = (incoming(), person).prop_map(|(mut incoming, person)| {
         incoming.subject.value = person.to_owned();
-        Event::SignIn(incoming)
+        Event::SignIn(Box::new(incoming))
     });
     let hand = of(&[
         Status::Active,
