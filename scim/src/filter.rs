@@ -142,6 +142,15 @@ impl Filter {
         parse::element(text, attribute, limits)
     }
 
+    /// How many comparisons the filter makes.
+    pub(crate) fn terms(&self) -> usize {
+        match self {
+            Self::And(filters) | Self::Or(filters) => filters.iter().map(Self::terms).sum(),
+            Self::Not(inner) | Self::Element(_, inner) => inner.terms(),
+            Self::Compare(_) => 1,
+        }
+    }
+
     /// Whether a resource fits, given as its document or full representation in canonical spelling.
     pub fn matches(&self, resource: &serde_json::Value) -> bool {
         matching::holds(self, resource)

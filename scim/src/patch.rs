@@ -11,7 +11,7 @@ mod tests;
 use serde_json::{Map, Value};
 
 use crate::filter::Filter;
-use crate::resource::edit::{Step, apply, tidy};
+use crate::resource::edit::{self, Step, apply, tidy};
 use crate::resource::{Document, MemberRef, limit_depth, limit_members};
 use crate::schema::Schemas;
 use crate::{Mode, ResourceKind, ScimError, quirks};
@@ -21,6 +21,9 @@ pub const PATCH_URN: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 
 /// The most operations of one request.
 pub const MOST_OPERATIONS: usize = 1_000;
+
+/// The most comparisons of elements in one request: a small body could ask for hundreds of millions.
+const MOST_WORK: usize = 500_000;
 
 /// A PATCH request, checked and typed.
 #[derive(Clone, Debug, PartialEq)]
@@ -88,7 +91,14 @@ impl Patch {
     /// Applies the patch to a user.
     pub fn apply_user(&self, stored: &Document) -> Result<Document, ScimError> {
         let mut document = stored.clone();
+        let mut work = 0;
         for step in &self.steps {
+            work += edit::work(step, document.as_map());
+            if work > MOST_WORK {
+                return Err(ScimError::payload_too_large(
+                    "the operations of this request compare too many values; split it",
+                ));
+            }
             apply(step, document.as_map_mut(), self.mode)?;
         }
         tidy(document.as_map_mut());

@@ -8,6 +8,7 @@ mod tidy;
 use serde_json::{Map, Value};
 
 use super::value::{read, read_element, read_part};
+use crate::filter::Filter;
 use crate::path::{ForeignPath, KnownPath, Path};
 use crate::schema::{Attribute, Mutability};
 use crate::{Mode, ScimError, quirks};
@@ -127,6 +128,23 @@ fn is_unassigned(value: &Value) -> bool {
         Value::Object(parts) => parts.is_empty(),
         Value::Bool(_) | Value::Number(_) => false,
     }
+}
+
+/// How many comparisons a step makes on a document: the elements that are there, times what each is compared with.
+pub(crate) fn work(step: &Step, document: &Map<String, Value>) -> usize {
+    let (path, given) = match step {
+        Step::Set(How::Add, path, Value::Array(items)) => (path, items.len()),
+        Step::Set(_, path, _) => (path, 0),
+        Step::Clear(path, only) => (path, only.as_ref().map_or(0, Vec::len)),
+        Step::SetForeign(..) | Step::ClearForeign(_) | Step::ClearExtension(_) => return 0,
+    };
+    let holder = match &path.extension {
+        None => Some(document),
+        Some(urn) => document.get(urn).and_then(Value::as_object),
+    };
+    let present = holder.and_then(|holder| holder.get(&path.attribute.name)?.as_array());
+    let terms = path.filter.as_ref().map_or(0, Filter::terms);
+    present.map_or(0, Vec::len) * (terms + given)
 }
 
 /// Carries out one step.

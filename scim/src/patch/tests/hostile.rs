@@ -132,3 +132,26 @@ fn huge_texts_are_taken_or_refused_but_never_harm() {
         "a key that is no path is left out"
     );
 }
+
+#[test]
+fn a_small_body_cannot_ask_for_endless_work() {
+    let emails: Vec<Value> = (0..500)
+        .map(|number| json!({ "value": number.to_string() }))
+        .collect();
+    let many = document(json!({ "userName": "ada", "emails": emails }));
+    let terms = vec!["value co \"x\""; 64].join(" or ");
+    let operation = json!({ "op": "remove", "path": format!("emails[{terms}]") });
+    let operations = |count: usize| Value::Array(vec![operation.clone(); count]);
+    assert!(apply_to(&many, &operations(15), Mode::Compat).is_ok());
+    assert_eq!(
+        apply_to(&many, &operations(16), Mode::Compat).unwrap_err().status,
+        413
+    );
+    let add = json!({ "op": "add", "path": "emails", "value": emails });
+    let adds = |count: usize| Value::Array(vec![add.clone(); count]);
+    assert!(apply_to(&many, &adds(2), Mode::Compat).is_ok());
+    assert_eq!(apply_to(&many, &adds(3), Mode::Compat).unwrap_err().status, 413);
+    // What real clients send in one request is far from it.
+    let usual = json!({ "op": "replace", "path": "emails[value eq \"7\"].display", "value": "x" });
+    assert!(apply_to(&many, &Value::Array(vec![usual; 1_000]), Mode::Compat).is_ok());
+}
