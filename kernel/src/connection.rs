@@ -127,6 +127,8 @@ pub struct Settings {
     pub all_includes_future: bool,
     /// No free seat (C-23).
     pub on_no_seat: OnNoSeat,
+    /// When a change that takes access from many waits for an admin; none never holds any.
+    pub strip_guard: Option<StripGuard>,
     /// What directory pushes do; matters where `provisioning` is `scim`.
     pub directory: DirectorySettings,
 }
@@ -147,7 +149,32 @@ impl Default for Settings {
             keep_unplaced: true,
             all_includes_future: true,
             on_no_seat: OnNoSeat::default(),
+            strip_guard: Some(StripGuard::default()),
             directory: DirectorySettings::default(),
+        }
+    }
+}
+
+/// When rules that take access from many people of one organization wait for an admin: both limits must be passed, by an
+/// edited policy over everybody it is tried on, by sign-ins within the window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct StripGuard {
+    /// Share of the organization's members, in percent.
+    pub percent: u32,
+    /// Fewer people than this are never held.
+    pub at_least: u32,
+    /// Length of the window for sign-ins, in minutes.
+    pub minutes: u32,
+}
+
+impl Default for StripGuard {
+    fn default() -> Self {
+        Self {
+            percent: 20,
+            at_least: 10,
+            minutes: 60,
         }
     }
 }

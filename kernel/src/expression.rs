@@ -27,6 +27,7 @@ mod template;
 pub(crate) use lift::Lifted;
 pub(crate) use residual::Residual;
 pub(crate) use solve::{ORGANIZATION, Otherwise, Solution};
+pub(crate) use template::PLACEHOLDER;
 
 pub(crate) use reason::show;
 

@@ -97,6 +97,22 @@ pub struct Facts {
     /// What a directory pushed, as far as asked for.
     #[serde(default)]
     pub directory: DirectoryFacts,
+    /// How many people rules took access from lately, for organizations of [`crate::guard::stripped`]; counted only
+    /// when a first look shows that somebody would lose something.
+    #[serde(default)]
+    pub strips: BTreeMap<OrganizationId, Strips>,
+}
+
+/// How many people of one organization sign-ins took access from lately. The window is
+/// [`crate::connection::StripGuard::minutes`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Strips {
+    /// People who lost something by the connection's rules within the window.
+    pub recent: u32,
+    /// Active members of the organization now.
+    pub members: u32,
+    /// Whether an admin has approved going on.
+    pub approved: bool,
 }
 
 impl Facts {

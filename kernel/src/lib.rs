@@ -7,6 +7,7 @@
 //! The one rule of the product lives here: nothing with effect on people is written that did not
 //! come out of a `decide` of this crate as a [`plan::Plan`].
 
+pub mod access;
 pub mod audit;
 pub mod connection;
 pub mod denial;
@@ -15,6 +16,7 @@ pub mod email;
 pub mod explain;
 pub mod expression;
 pub mod facts;
+pub mod guard;
 pub mod id;
 pub mod incoming;
 pub mod lifecycle;
@@ -24,6 +26,7 @@ pub mod matching;
 mod placing;
 pub mod plan;
 pub mod policy;
+pub mod preview;
 pub mod provision;
 pub mod trace;
 

@@ -10,9 +10,10 @@ use std::collections::BTreeMap;
 use crate::connection::{Connection, Scope};
 use crate::expression::Expression;
 use crate::id::OrganizationId;
-use crate::policy::{GroupRoles, LicenseRule, Policy, RoleRule, WorkspaceRule};
+use crate::policy::{ClaimRoles, GroupRoles, LicenseRule, Policy, RoleRule, WorkspaceRule};
 
 mod admission;
+pub(crate) mod builder;
 mod candidates;
 mod claims;
 mod license;
@@ -62,6 +63,7 @@ enum Role {
     Fixed(String),
     Expression(Expression),
     Groups(Vec<GroupRoles>),
+    Mapping(Vec<builder::Row>),
 }
 
 #[derive(Clone, Debug)]
@@ -171,6 +173,21 @@ impl Faults {
         }
     }
 
+    fn rows(&mut self, path: &str, rows: &[ClaimRoles]) -> Vec<builder::Row> {
+        let mut compiled = Vec::with_capacity(rows.len());
+        for (position, row) in rows.iter().enumerate() {
+            match builder::Row::compile(row) {
+                Ok(row) => compiled.push(row),
+                Err(fault) => self.add(
+                    &format!("{path}.role.mapping[{position}].{}", fault.field),
+                    fault.offset,
+                    fault.message,
+                ),
+            }
+        }
+        compiled
+    }
+
     fn policy(&mut self, path: &str, organization_path: &str, policy: &Policy) -> Compiled {
         Compiled {
             organization: policy
@@ -181,6 +198,7 @@ impl Faults {
                 None => None,
                 Some(RoleRule::Fixed(name)) => Some(Role::Fixed(name.clone())),
                 Some(RoleRule::Groups(rows)) => Some(Role::Groups(rows.clone())),
+                Some(RoleRule::Mapping(rows)) => Some(Role::Mapping(self.rows(path, rows))),
                 Some(RoleRule::Expression(source)) => self
                     .expression(&format!("{path}.role.expression"), source)
                     .map(Role::Expression),

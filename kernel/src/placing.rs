@@ -9,7 +9,7 @@ use crate::facts::OrganizationFacts;
 use crate::id::{AccountId, OrganizationId};
 use crate::mapping::{self, AssertionIds, Claims, InForce, Placement, Skip};
 use crate::plan::{Change, MembershipEdit};
-use crate::trace::{Stage, StepOutcome, Steps};
+use crate::trace::{Drift, Stage, StepOutcome, Steps};
 
 mod grants;
 
@@ -65,11 +65,28 @@ impl Placing<'_> {
         steps: &mut Steps,
     ) -> Result<usize, Denial> {
         let reach = self.organizations_in_reach();
+        let others = reach.clone();
+        let active = self.run_over(reach, member, changes, steps)?;
+        self.note_others(&others, steps);
+        Ok(active)
+    }
+
+    /// Runs the rules over these organizations, all in reach, and says nothing of others.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub(crate) fn run_over(
+        &self,
+        reach: Vec<&OrganizationFacts>,
+        member: Member<'_>,
+        changes: &mut Vec<Change>,
+        steps: &mut Steps,
+    ) -> Result<usize, Denial> {
         let ids = self.assertion_ids(steps)?;
         let mut active = 0_usize;
         let mut unnoted = 0_usize;
         let mut concerned: Vec<&OrganizationFacts> = Vec::new();
-        for facts in &reach {
+        for facts in reach {
             let mut own = Steps::default();
             let result = self.one(member, facts, ids.as_ref(), changes, &mut own)?;
             if result.active {
@@ -94,7 +111,6 @@ impl Placing<'_> {
                 text,
             );
         }
-        self.note_others(&reach, steps);
         if let Some(ids) = &ids {
             check_known(ids, &concerned, steps)?;
         }
@@ -230,7 +246,12 @@ impl Placing<'_> {
             }),
             (Err(Skip::NoMatch | Skip::Refuse(_)), Some(held), Some(why)) => {
                 let text = format!("the rules do not admit to {id}; the membership stays: {why}");
-                steps.about(Stage::Apply, StepOutcome::Warned, "drift", id, text);
+                let drift = Drift {
+                    admits: false,
+                    why: why.to_owned(),
+                    edits: Vec::new(),
+                };
+                steps.drift(id, text, drift);
                 Ok(Outcome {
                     active: held.active,
                     matched: false,
@@ -476,6 +497,11 @@ fn note_drift(held: &Membership, edits: &[MembershipEdit], why: &str, steps: &mu
             "the rules would {} in {id}; nothing changes: {why}",
             wanted.join(", ")
         );
-        steps.about(Stage::Apply, StepOutcome::Warned, "drift", id, text);
+        let drift = Drift {
+            admits: true,
+            why: why.to_owned(),
+            edits: edits.to_vec(),
+        };
+        steps.drift(id, text, drift);
     }
 }

@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 
 use crate::denial::Denial;
 use crate::directory::{
-    Account, AccountKind, Authentication, DirectoryProfile, Group, LicenseGrant, Link, Membership, Origin,
-    Source, Status,
+    Account, AccountKind, Authentication, DirectoryProfile, Grant, Group, LicenseGrant, Link, Membership,
+    Origin, Source, Status,
 };
 use crate::email::Email;
 use crate::id::{
@@ -281,6 +281,42 @@ pub enum MembershipEdit {
         /// Pinned or not.
         pinned: bool,
     },
+}
+
+impl MembershipEdit {
+    /// Makes the edit in a membership as a value. The version stays: the store counts it.
+    pub fn apply(&self, membership: &mut Membership) {
+        match self {
+            Self::GrantRole { role, source, pinned } => {
+                membership.roles.retain(|grant| grant.id != *role);
+                membership.roles.push(Grant {
+                    id: role.clone(),
+                    source: source.clone(),
+                    pinned: *pinned,
+                });
+            }
+            Self::RevokeRole { role } => membership.roles.retain(|grant| grant.id != *role),
+            Self::GrantWorkspace {
+                workspace,
+                source,
+                pinned,
+            } => {
+                membership.workspaces.retain(|grant| grant.id != *workspace);
+                membership.workspaces.push(Grant {
+                    id: workspace.clone(),
+                    source: source.clone(),
+                    pinned: *pinned,
+                });
+            }
+            Self::RevokeWorkspace { workspace } => {
+                membership.workspaces.retain(|grant| grant.id != *workspace);
+            }
+            Self::SetAllWorkspaces { source } => membership.all_workspaces.clone_from(source),
+            Self::SetLicense { to, .. } => membership.license.clone_from(to),
+            Self::SetActive { active } => membership.active = *active,
+            Self::SetPinned { pinned } => membership.pinned = *pinned,
+        }
+    }
 }
 
 /// Profile fields to set; an absent field stays, `Some(None)` empties it.

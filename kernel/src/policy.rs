@@ -56,6 +56,57 @@ pub enum RoleRule {
     Expression(String),
     /// Group table, in priority order.
     Groups(Vec<GroupRoles>),
+    /// Mapping builder: claims and values that lead to roles, in priority order.
+    Mapping(Vec<ClaimRoles>),
+}
+
+/// One row of the mapping builder: whoever has this in a claim gets these roles.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ClaimRoles {
+    /// Claim, by its name; dots lead into nested claims (`address.country`). A name with a dot of its own is written in
+    /// double quotes.
+    pub claim: String,
+    /// Value to look for.
+    pub value: String,
+    /// How the value is looked for.
+    #[serde(rename = "match", default, skip_serializing_if = "is_has")]
+    pub how: ClaimMatch,
+    /// Exact names of the roles it leads to.
+    pub roles: Vec<String>,
+}
+
+/// How a row of the mapping builder looks for its value. A list claim is looked through element by element.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ClaimMatch {
+    /// The claim, or an element of it, is exactly the value.
+    #[default]
+    Equals,
+    /// The claim, or an element of it, has the value somewhere in it.
+    Contains,
+    /// The claim, or an element of it, begins with the value.
+    StartsWith,
+    /// The claim, or an element of it, ends with the value.
+    EndsWith,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands the field by reference"
+)]
+fn is_has(how: &ClaimMatch) -> bool {
+    *how == ClaimMatch::Equals
+}
+
+impl RoleRule {
+    /// Shows the rule as a JMESPath expression that gives the same names: what the console displays beside the rows, and
+    /// what one starts from to write an expression by hand.
+    pub fn expression(&self) -> String {
+        crate::mapping::builder::expression(self)
+    }
 }
 
 /// One row of the group table.

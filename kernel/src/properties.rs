@@ -72,6 +72,7 @@ fn settings() -> impl Strategy<Value = Settings> {
         keep_unplaced: second.3.0,
         all_includes_future: second.3.1,
         on_no_seat: second.4,
+        strip_guard: Some(StripGuard::default()),
         directory: DirectorySettings::default(),
     })
 }

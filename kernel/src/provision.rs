@@ -33,6 +33,7 @@ mod declared;
 mod membership;
 pub mod push;
 mod request;
+pub mod seats;
 mod status;
 
 pub use request::{Action, Actor, DesiredMembership, GrantEdit, NewAccount, Request, WorkspacesWanted};

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AccountId, ConnectionId, OrganizationId, TraceId};
+use crate::plan::MembershipEdit;
 
 /// [`Trace::kind`] of a sign-in through a connection.
 pub const SIGN_IN: &str = "sign_in";
@@ -43,6 +44,29 @@ pub struct Step {
     pub organization: Option<OrganizationId>,
     /// One sentence for an admin. Never holds secrets.
     pub text: String,
+    /// With code `drift`: what the rules would change.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub drift: Option<Box<Drift>>,
+}
+
+/// What the rules would change in a membership where they may not (C-07).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drift {
+    /// Whether the rules still admit to the organization.
+    pub admits: bool,
+    /// Why nothing changes, as a clause.
+    pub why: String,
+    /// The edits that the rules would make; none where they would end the membership.
+    pub edits: Vec<MembershipEdit>,
+}
+
+impl Trace {
+    /// Lists what the rules would change where they may not, by organization.
+    pub fn drifts(&self) -> impl Iterator<Item = (&OrganizationId, &Drift)> {
+        self.steps
+            .iter()
+            .filter_map(|step| Some((step.organization.as_ref()?, step.drift.as_deref()?)))
+    }
 }
 
 /// The links of the chain, in order.
@@ -121,7 +145,16 @@ impl Steps {
             code: code.to_owned(),
             organization,
             text,
+            drift: None,
         });
+    }
+
+    /// Adds what the rules would change where they may not.
+    pub(crate) fn drift(&mut self, organization: &OrganizationId, text: String, drift: Drift) {
+        self.about(Stage::Apply, StepOutcome::Warned, "drift", organization, text);
+        if let Some(step) = self.0.last_mut() {
+            step.drift = Some(Box::new(drift));
+        }
     }
 
     /// Adds the steps of a part.

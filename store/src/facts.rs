@@ -78,6 +78,7 @@ impl Reader {
                 .collect(),
             organizations,
             directory,
+            strips: BTreeMap::new(),
         })
     }
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::children;
 
 /// What stands for the organization's id in expressions.
-pub(super) const PLACEHOLDER: &str = "{{orgId}}";
+pub(crate) const PLACEHOLDER: &str = "{{orgId}}";
 
 /// Tells whether the placeholder occurs in any literal or field name.
 pub(super) fn mentions_organization(node: &Ast) -> bool {

@@ -5,6 +5,7 @@ use super::person::Person;
 use crate::connection::Provisioning;
 use crate::denial::Denial;
 use crate::directory::{Membership, Source};
+use crate::guard;
 use crate::mapping::Claims;
 use crate::placing::{self, Member, Placing};
 use crate::trace::{Stage, StepOutcome, Steps};
@@ -73,7 +74,13 @@ impl Attempt<'_> {
             emergency_admin: person.account.emergency_admin,
             held: memberships(person),
         };
-        placing.run(member, &mut person.changes, steps)
+        let mut changes = Vec::new();
+        let active = placing.run(member, &mut changes, steps)?;
+        let guard = self.in_force.connection().settings.strip_guard;
+        let id = &person.account.id;
+        let kept = guard::hold(guard.as_ref(), self.facts, id, member.held, &mut changes, steps);
+        person.changes.append(&mut changes);
+        Ok(active + kept)
     }
 }
 

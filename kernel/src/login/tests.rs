@@ -278,6 +278,17 @@ fn r50_c07_hand_edits_hold_or_yield_as_the_setting_says_and_drift_is_shown() {
             sync != RoleSync::EveryLogin,
             "{sync:?}"
         );
+        let drifts: Vec<_> = decision.trace.drifts().collect();
+        if sync == RoleSync::EveryLogin {
+            assert!(drifts.is_empty());
+        } else {
+            let grants = |edit: &MembershipEdit| matches!(edit, MembershipEdit::GrantRole { role, .. } if role.as_str() == "admin");
+            assert_eq!(drifts[0].0.as_str(), "acme");
+            assert!(
+                drifts[0].1.admits && drifts[0].1.edits.iter().any(grants),
+                "{sync:?}"
+            );
+        }
         assert_eq!(decision.verdict, Verdict::Admitted("ann".into()));
     }
 }

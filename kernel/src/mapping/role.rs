@@ -2,11 +2,13 @@
 
 use serde_json::Value;
 
+use super::builder::bound;
 use super::{Claims, Compiled, Role, suggest};
 use crate::connection::OnNoRole;
 use crate::directory::{Role as OrganizationRole, RolesPerMember};
 use crate::facts::OrganizationFacts;
-use crate::id::RoleId;
+use crate::id::{OrganizationId, RoleId};
+use crate::policy::GroupRoles;
 use crate::trace::{Stage, StepOutcome, Steps};
 
 /// Returns the roles; none means that the organization is skipped.
@@ -37,7 +39,7 @@ pub(super) fn roles(
             StepOutcome::Passed,
             "role_given",
             id,
-            format!("role: {} gave {given}", origin(rule)),
+            format!("role: {} gave {given}{}", origin(rule), because(rule, claims, id)),
         );
         return Some(known.iter().map(|role| role.id.clone()).collect());
     }
@@ -91,27 +93,31 @@ fn default_roles(facts: &OrganizationFacts, steps: &mut Steps) -> Vec<RoleId> {
 
 /// Returns the names that the rule gives, in its own order, without repetition.
 fn names(rule: &Role, claims: &Claims, facts: &OrganizationFacts, steps: &mut Steps) -> Vec<String> {
+    let id = &facts.organization.id;
+    let bind = |name: &String| bound(name, id).into_owned();
     let mut names: Vec<String> = match rule {
-        Role::Fixed(name) => vec![name.clone()],
+        Role::Fixed(name) => vec![bind(name)],
         Role::Groups(rows) => rows
             .iter()
-            .filter(|row| claims.groups().contains(&row.value))
-            .flat_map(|row| row.roles.iter().cloned())
+            .filter(|row| has_group(claims, row, id))
+            .flat_map(|row| row.roles.iter().map(bind))
             .collect(),
-        Role::Expression(expression) => {
-            let id = &facts.organization.id;
-            match claims.evaluate(expression, id) {
-                Ok(value) => strings(value),
-                Err(error) => {
-                    let text = format!(
-                        "role: rule `{}` failed, which counts as no match: {error}",
-                        expression.source()
-                    );
-                    steps.about(Stage::Role, StepOutcome::Warned, "role_rule_error", id, text);
-                    Vec::new()
-                }
+        Role::Mapping(rows) => rows
+            .iter()
+            .filter(|row| row.fits(claims, id))
+            .flat_map(|row| row.roles().iter().map(bind))
+            .collect(),
+        Role::Expression(expression) => match claims.evaluate(expression, id) {
+            Ok(value) => strings(value),
+            Err(error) => {
+                let text = format!(
+                    "role: rule `{}` failed, which counts as no match: {error}",
+                    expression.source()
+                );
+                steps.about(Stage::Role, StepOutcome::Warned, "role_rule_error", id, text);
+                Vec::new()
             }
-        }
+        },
     };
     let mut seen = std::collections::BTreeSet::new();
     names.retain(|name| seen.insert(name.clone()));
@@ -161,10 +167,10 @@ fn known<'a>(names: &[String], facts: &'a OrganizationFacts, steps: &mut Steps) 
     known
 }
 
-/// One role per member: the group table's own order decides, else the organization's order of roles.
+/// One role per member: the own order of a group table or mapping decides, else the organization's order of roles.
 fn keep_first(known: &mut Vec<&OrganizationRole>, rule: &Role, facts: &OrganizationFacts) {
     match rule {
-        Role::Groups(_) => {}
+        Role::Groups(_) | Role::Mapping(_) => {}
         Role::Fixed(_) | Role::Expression(_) => {
             known.sort_by_key(|role| facts.roles.iter().position(|other| other.id == role.id));
         }
@@ -177,5 +183,33 @@ fn origin(rule: &Role) -> String {
         Role::Fixed(_) => "fixed rule".to_owned(),
         Role::Expression(expression) => format!("rule `{}`", expression.source()),
         Role::Groups(_) => "group table".to_owned(),
+        Role::Mapping(_) => "mapping".to_owned(),
     }
+}
+
+fn has_group(claims: &Claims, row: &GroupRoles, organization: &OrganizationId) -> bool {
+    let wanted = bound(&row.value, organization);
+    claims.groups().iter().any(|group| *group == wanted)
+}
+
+/// Says what in the claims led to the roles.
+fn because(rule: &Role, claims: &Claims, organization: &OrganizationId) -> String {
+    let found = match rule {
+        Role::Fixed(_) => None,
+        Role::Expression(expression) => expression.because(claims.document(), organization.as_str()),
+        Role::Groups(rows) => rows
+            .iter()
+            .find(|row| has_group(claims, row, organization))
+            .map(|row| match &row.name {
+                Some(name) => format!("groups has \"{}\" ({name})", row.value),
+                None => format!("groups has \"{}\"", row.value),
+            }),
+        Role::Mapping(rows) => rows
+            .iter()
+            .find(|row| row.fits(claims, organization))
+            .map(|row| row.because(organization)),
+    };
+    found
+        .map(|found| format!(", because {found}"))
+        .unwrap_or_default()
 }

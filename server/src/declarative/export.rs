@@ -217,6 +217,7 @@ pub(super) fn connection_entry(
         keep_unplaced: settings.keep_unplaced,
         all_includes_future: settings.all_includes_future,
         on_no_seat: settings.on_no_seat,
+        strip_guard: settings.strip_guard,
         policy: connection.policy.clone(),
         organization_policies: connection.organization_policies.clone(),
         id: id.as_str().to_owned(),

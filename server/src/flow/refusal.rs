@@ -62,6 +62,7 @@ pub async fn record(
             code: fault.code.to_owned(),
             organization: None,
             text: fault.text,
+            drift: None,
         }],
     };
     let code = fault.code;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use provost_kernel::connection::{
     DirectorySettings, EmailUpdate, ExistingAccount, MatchStep, NameComparison, OnAmbiguous, OnInactiveMatch,
-    OnLostMatch, OnNoRole, OnNoSeat, Protocol, Provisioning, RoleSync, Settings,
+    OnLostMatch, OnNoRole, OnNoSeat, Protocol, Provisioning, RoleSync, Settings, StripGuard,
 };
 use provost_kernel::policy::{OrganizationPolicy, Policy};
 use schemars::JsonSchema;
@@ -94,6 +94,12 @@ pub struct ConnectionEntry {
     /// No free seat (C-23): `refuse`, `queue` or `{ other: LICENSE }`.
     #[serde(default, skip_serializing_if = "is_default")]
     pub on_no_seat: OnNoSeat,
+    /// When rules that take access from many people of an organization wait for an admin's approval; `null` never.
+    #[serde(
+        default = "default_strip_guard",
+        skip_serializing_if = "is_default_strip_guard"
+    )]
+    pub strip_guard: Option<StripGuard>,
     /// Default policy, for organizations without one of their own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<Policy>,
@@ -119,6 +125,7 @@ impl ConnectionEntry {
             keep_unplaced: self.keep_unplaced,
             all_includes_future: self.all_includes_future,
             on_no_seat: self.on_no_seat.clone(),
+            strip_guard: self.strip_guard,
             directory: DirectorySettings::default(),
         }
     }
@@ -130,6 +137,16 @@ fn default_match() -> Vec<MatchStep> {
 
 fn is_default_match(chain: &Vec<MatchStep>) -> bool {
     *chain == default_match()
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "serde wants the type of the field")]
+fn default_strip_guard() -> Option<StripGuard> {
+    Some(StripGuard::default())
+}
+
+#[expect(clippy::ref_option, reason = "serde hands the field by reference")]
+fn is_default_strip_guard(guard: &Option<StripGuard>) -> bool {
+    *guard == default_strip_guard()
 }
 
 /// Reach of a connection, in one word.

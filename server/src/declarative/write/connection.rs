@@ -168,6 +168,10 @@ impl Run<'_> {
                 .iter()
                 .flat_map(|row| row.roles.iter().map(String::as_str))
                 .collect(),
+            RoleRule::Mapping(rows) => rows
+                .iter()
+                .flat_map(|row| row.roles.iter().map(String::as_str))
+                .collect(),
             RoleRule::Expression(_) => Vec::new(),
         };
         for name in names {

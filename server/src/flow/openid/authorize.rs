@@ -358,6 +358,7 @@ async fn deny(
             code: code.to_owned(),
             organization,
             text,
+            drift: None,
         }],
     };
     tracing::info!(code, reference, client_id, "app refused");

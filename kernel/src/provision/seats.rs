@@ -1,0 +1,128 @@
+//! Gives free seats of a license pool to those who wait, oldest first (C-23). The product itself asks for it, whenever seats
+//! may have come free. Never takes a seat away and never looks for who waits: the store hands the queue in.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::directory::{LicenseGrant, Membership, Status};
+use crate::facts::{AccountFacts, Facts, LicensePool, Need, OrganizationsNeeded};
+use crate::id::{AccountId, LicenseId, OrganizationId};
+use crate::incoming::Fresh;
+use crate::plan::{Change, Decision, MembershipEdit, Plan, Verdict};
+use crate::trace::{PROVISION, Stage, StepOutcome, Steps, Trace};
+
+/// People who wait for a seat of one pool.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeatQueue {
+    /// The organization.
+    pub organization: OrganizationId,
+    /// The pool.
+    pub license: LicenseId,
+    /// Who waits, who came first first. May be cut short: the next run goes on.
+    pub waiting: Vec<AccountId>,
+}
+
+/// Says what must be loaded to fill seats.
+pub fn need(queue: &SeatQueue) -> Need {
+    Need {
+        accounts: queue.waiting.clone(),
+        organizations: OrganizationsNeeded::Ids(vec![queue.organization.clone()]),
+        ..Need::default()
+    }
+}
+
+/// Decides who gets a seat. Whoever does not wait any more, or may not sign in, is passed over and keeps the place.
+pub fn decide(queue: &SeatQueue, facts: &Facts, fresh: &Fresh, now: Timestamp) -> Decision {
+    let mut steps = Steps::default();
+    let mut changes = Vec::new();
+    let (organization, license) = (&queue.organization, &queue.license);
+    let pool = facts
+        .organizations
+        .iter()
+        .find(|facts| facts.organization.id == *organization)
+        .and_then(|facts| facts.pool(license));
+    let mut free = pool.map_or(0, free_seats);
+    let text = format!(
+        "license: {free} free in {license}, {} waiting",
+        queue.waiting.len()
+    );
+    steps.about(
+        Stage::License,
+        StepOutcome::Passed,
+        "seats_free",
+        organization,
+        text,
+    );
+    for id in &queue.waiting {
+        if free == 0 {
+            break;
+        }
+        let Some((known, held, grant)) = waits(queue, facts, id) else {
+            continue;
+        };
+        free -= 1;
+        changes.push(Change::UpdateMembership {
+            account: known.account.id.clone(),
+            organization: organization.clone(),
+            version: held.version,
+            edits: vec![MembershipEdit::SetLicense {
+                from: Some(grant.clone()),
+                to: Some(LicenseGrant {
+                    seated: true,
+                    ..grant.clone()
+                }),
+            }],
+        });
+        let text = format!("license: {id} waited for {license} and gets a seat");
+        steps.about(
+            Stage::License,
+            StepOutcome::Passed,
+            "seat_given",
+            organization,
+            text,
+        );
+    }
+    Decision {
+        verdict: Verdict::Accepted,
+        plan: Plan {
+            changes,
+            ..Plan::default()
+        },
+        trace: Trace {
+            id: fresh.trace.clone(),
+            at: now,
+            kind: PROVISION.to_owned(),
+            connection: None,
+            account: None,
+            steps: steps.into_vec(),
+        },
+    }
+}
+
+/// Free seats; as many as anybody could want where there is no limit.
+fn free_seats(pool: &LicensePool) -> u32 {
+    pool.license
+        .seats
+        .map_or(u32::MAX, |seats| seats.saturating_sub(pool.used))
+}
+
+/// Tells whether somebody still waits for a seat of the pool, and with what.
+fn waits<'a>(
+    queue: &SeatQueue,
+    facts: &'a Facts,
+    id: &AccountId,
+) -> Option<(&'a AccountFacts, &'a Membership, &'a LicenseGrant)> {
+    let known = facts.accounts.iter().find(|known| known.account.id == *id)?;
+    let held = known
+        .memberships
+        .iter()
+        .find(|held| held.organization == queue.organization && held.active)?;
+    let grant = held
+        .license
+        .as_ref()
+        .filter(|grant| !grant.seated && grant.license == queue.license)?;
+    matches!(known.account.status, Status::Active | Status::Invited).then_some((known, held, grant))
+}
+
+#[cfg(test)]
+mod tests;
