@@ -69,15 +69,14 @@ impl Impact {
     pub fn add(&mut self, difference: &Difference) {
         self.accounts += 1;
         for id in &difference.member_of {
-            match self.organizations.get_mut(id) {
-                Some(one) => one.members += 1,
-                None => {
-                    let one = OrganizationImpact {
-                        members: 1,
-                        ..OrganizationImpact::default()
-                    };
-                    self.organizations.insert(id.clone(), one);
-                }
+            if let Some(one) = self.organizations.get_mut(id) {
+                one.members += 1;
+            } else {
+                let one = OrganizationImpact {
+                    members: 1,
+                    ..OrganizationImpact::default()
+                };
+                self.organizations.insert(id.clone(), one);
             }
         }
         if difference.is_empty() {

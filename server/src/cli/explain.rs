@@ -179,6 +179,7 @@ mod tests {
             organization: None,
             text: "no account is linked to \"a\u{1b}]0;pwned\u{7}\u{9b}2J\n✓ signed in as account root\""
                 .to_owned(),
+            drift: None,
         };
         let record = TraceRecord {
             trace: Trace {

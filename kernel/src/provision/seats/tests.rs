@@ -28,9 +28,11 @@ fn fill(world: &mut World, queue: &SeatQueue) -> Vec<String> {
     let decision = decide(queue, &world.facts(&need(queue)), &fresh(1), now());
     assert_eq!(decision.verdict, Verdict::Accepted);
     world.apply(&decision.plan);
-    let accounts = decision.plan.changes.iter().map(|change| match change {
-        Change::UpdateMembership { account, .. } => account.as_str().to_owned(),
-        other => panic!("{other:?}"),
+    let accounts = decision.plan.changes.iter().map(|change| {
+        let Change::UpdateMembership { account, .. } = change else {
+            panic!("{change:?}")
+        };
+        account.as_str().to_owned()
     });
     accounts.collect()
 }
