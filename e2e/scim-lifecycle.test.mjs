@@ -19,7 +19,7 @@ onEachEngine('SCIM lifecycle', lifecycleWorld, (scenario) => {
       assert.equal((await signInAs(world, browser(), id, 'ann')).json.claims.sub, page.json.claims.sub);
       const { stdout } = await world.installation.cli(['explain', '--account', page.json.claims.sub]);
       assert.match(stdout, /scim/i);
-      assert.deepEqual(await world.push(id, { act: 'find', filter_: `userName eq "ANN@${id}.example"` }), { total: 1, ids: [pushed.id] });
+      assert.deepEqual(await world.push(id, { act: 'find', filter_: `emails.value eq "ANN@${id}.example"` }), { total: 1, ids: [pushed.id] });
     });
   }
 

@@ -22,7 +22,7 @@ start)
   port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
   "${as[@]}" "$bin/pg_ctl" -D "$directory/data" -w -t 60 -l "$directory/data/server.log" -o "-c port=$port \
     -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c max_connections=100" start >/dev/null
-  for database in signin startup; do
+  for database in signin startup scim jackson django; do
     "$bin/createdb" -h 127.0.0.1 -p "$port" -U provost "$database"
   done
   echo "postgres://provost@127.0.0.1:$port $(head -n 1 "$directory/data/postmaster.pid")"

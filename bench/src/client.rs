@@ -67,6 +67,25 @@ impl Client {
         self.send(builder.body(Full::from(form))?).await
     }
 
+    /// Sends a SCIM request with a bearer token.
+    pub async fn json(
+        &mut self,
+        method: &str,
+        path: &str,
+        token: &str,
+        body: Option<String>,
+    ) -> Result<Answer> {
+        let builder = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, self.address.to_string())
+            .header(header::ACCEPT, "application/scim+json")
+            .header(header::CONTENT_TYPE, "application/scim+json")
+            .header(header::AUTHORIZATION, format!("Bearer {token}"));
+        let body = body.map_or_else(Full::default, Full::from);
+        self.send(builder.body(body)?).await
+    }
+
     fn request(&self, method: &str, path: &str) -> hyper::http::request::Builder {
         let mut builder = Request::builder()
             .method(method)

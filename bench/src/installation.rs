@@ -58,6 +58,17 @@ pub struct Installation {
 impl Installation {
     /// Makes the folder and files and applies the declarative file.
     pub fn create(binary: &Path, directory: &Path, engine: &Engine) -> Result<Self> {
+        Self::create_with(binary, directory, engine, &[], |_| {})
+    }
+
+    /// As [`Self::create`], with further lines of configuration and a declarative file that `extend` has added to.
+    pub fn create_with(
+        binary: &Path,
+        directory: &Path,
+        engine: &Engine,
+        settings: &[String],
+        extend: impl FnOnce(&mut serde_json::Value),
+    ) -> Result<Self> {
         if directory.exists() {
             fs::remove_dir_all(directory)?;
         }
@@ -72,9 +83,16 @@ impl Installation {
                 (KeyKind::Ecdsa, Party::new(KeyKind::Ecdsa)?),
             ],
         };
-        fs::write(&installation.config, installation.configuration(engine, &data)?)?;
+        let mut configuration = installation.configuration(engine, &data)?;
+        for line in settings {
+            configuration.push_str(line);
+            configuration.push('\n');
+        }
+        fs::write(&installation.config, configuration)?;
         let file = directory.join("provost.json");
-        fs::write(&file, installation.document().to_string())?;
+        let mut document = installation.document();
+        extend(&mut document);
+        fs::write(&file, document.to_string())?;
         let file = file.to_str().context("a path in UTF-8")?;
         process::run(binary, &["apply", file], &installation.config)?;
         Ok(installation)

@@ -11,5 +11,6 @@ pub mod process;
 pub mod progress;
 pub mod report;
 pub mod saml;
+pub mod scim;
 pub mod sign_in;
 pub mod startup;

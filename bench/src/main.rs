@@ -11,6 +11,7 @@ use clap::{Parser, ValueEnum};
 use provost_bench::installation::Engine;
 use provost_bench::report::Results;
 use provost_bench::saml::{self, Peer};
+use provost_bench::scim::{self, PeerProgram};
 use provost_bench::{load, startup};
 
 /// Measures Provost beside its peers.
@@ -28,7 +29,7 @@ struct Arguments {
     /// A peer as `NAME=PROGRAM ARGUMENT…`; the folder of the message and the seconds are appended.
     #[arg(long = "peer")]
     peers: Vec<String>,
-    /// URL of an empty PostgreSQL database, one for each of sign-ins and start-up; without, SQLite only.
+    /// URL of an empty PostgreSQL database, one for each of sign-ins, start-up and SCIM; without, SQLite only.
     #[arg(long)]
     postgres: Vec<String>,
     /// Process id of PostgreSQL's postmaster, to count its processor time.
@@ -49,6 +50,21 @@ struct Arguments {
     /// Most seconds of one run.
     #[arg(long, default_value_t = 20.0)]
     seconds: f64,
+    /// A SCIM peer as `NAME=PROGRAM ARGUMENT…`; the port is appended.
+    #[arg(long = "scim-peer")]
+    scim_peers: Vec<String>,
+    /// People that Provost is filled with before reads and groups are measured.
+    #[arg(long, default_value_t = 100_000)]
+    people: usize,
+    /// People that a SCIM peer is filled with, at most.
+    #[arg(long, default_value_t = 10_000)]
+    peer_people: usize,
+    /// Most seconds of filling a SCIM peer.
+    #[arg(long, default_value_t = 30.0)]
+    peer_fill: f64,
+    /// Seconds of one SCIM measurement.
+    #[arg(long, default_value_t = 2.0)]
+    scim_seconds: f64,
     /// Starts of the server.
     #[arg(long, default_value_t = 20)]
     starts: usize,
@@ -63,6 +79,8 @@ enum Part {
     Signin,
     /// Start-up time and idle memory.
     Startup,
+    /// Directory pushes, beside the peers.
+    Scim,
 }
 
 fn main() -> Result<()> {
@@ -73,6 +91,7 @@ fn main() -> Result<()> {
             Part::Saml => measure_saml(&arguments, &mut results)?,
             Part::Signin => measure_sign_ins(&arguments, &mut results)?,
             Part::Startup => measure_startup(&arguments, &mut results)?,
+            Part::Scim => measure_scim(&arguments, &mut results)?,
         }
     }
     let mut stdout = std::io::stdout().lock();
@@ -80,16 +99,40 @@ fn main() -> Result<()> {
     Ok(())
 }
 
+/// Takes `NAME=PROGRAM ARGUMENT…` apart.
+fn program(text: &str) -> Result<(String, Vec<String>)> {
+    let (name, command) = text.split_once('=').unwrap_or((text, ""));
+    let command: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
+    ensure!(!command.is_empty(), "{text}: no program");
+    Ok((name.to_owned(), command))
+}
+
+fn measure_scim(arguments: &Arguments, results: &mut Results) -> Result<()> {
+    let mut peers = Vec::new();
+    for text in &arguments.scim_peers {
+        let (name, command) = program(text)?;
+        peers.push(PeerProgram { name, command });
+    }
+    let bounds = scim::Bounds {
+        time: Duration::try_from_secs_f64(arguments.scim_seconds)?,
+        people: arguments.people,
+        peer_people: arguments.peer_people,
+        peer_fill: Duration::try_from_secs_f64(arguments.peer_fill)?,
+    };
+    scim::run(
+        setting(arguments),
+        &engines(arguments, 2),
+        &peers,
+        bounds,
+        results,
+    )
+}
+
 fn measure_saml(arguments: &Arguments, results: &mut Results) -> Result<()> {
     let mut peers = Vec::new();
     for text in &arguments.peers {
-        let (name, command) = text.split_once('=').unwrap_or((text, ""));
-        let command: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
-        ensure!(!command.is_empty(), "--peer {text}: no program");
-        peers.push(Peer {
-            name: name.to_owned(),
-            command,
-        });
+        let (name, command) = program(text)?;
+        peers.push(Peer { name, command });
     }
     saml::run(
         &arguments.work.join("message"),

@@ -40,9 +40,26 @@ pub struct Load {
     pub sign_ins: usize,
 }
 
+/// One kind of SCIM request on one server.
+#[derive(Clone, Debug)]
+pub struct ScimCell {
+    /// Server, version and storage.
+    pub target: String,
+    /// What was done.
+    pub work: String,
+    /// Requests at once; 0 where it does not apply.
+    pub workers: usize,
+    /// Operations per second; 0 where there is none.
+    pub per_second: f64,
+    /// What the table shows.
+    pub text: String,
+}
+
 /// One measured thing.
 #[derive(Clone, Debug)]
 pub enum Entry {
+    /// SCIM requests.
+    Scim(ScimCell),
     /// Verification of one Response.
     Saml {
         /// Library and form.
@@ -109,6 +126,7 @@ impl Results {
         self.render_saml(&mut out);
         self.render_loads(&mut out);
         self.render_startup(&mut out);
+        self.render_scim(&mut out);
         for note in &self.notes {
             line(&mut out, &format!("Note: {note}"));
         }
@@ -125,7 +143,7 @@ impl Results {
                     version,
                     milliseconds,
                 } => Some((name, version, *milliseconds)),
-                Entry::Load(_) | Entry::Startup { .. } | Entry::Memory { .. } => None,
+                Entry::Scim(_) | Entry::Load(_) | Entry::Startup { .. } | Entry::Memory { .. } => None,
             })
             .collect();
         // The form that all of them verify is ours first.
@@ -196,6 +214,65 @@ impl Results {
         table.render(out);
     }
 
+    /// One row per kind of request, one column per server; the last column compares our slowest engine with the fastest peer.
+    fn render_scim(&self, out: &mut String) {
+        let cells: Vec<&ScimCell> = self
+            .entries
+            .iter()
+            .filter_map(|entry| match entry {
+                Entry::Scim(cell) => Some(cell),
+                Entry::Saml { .. } | Entry::Load(_) | Entry::Startup { .. } | Entry::Memory { .. } => None,
+            })
+            .collect();
+        let mut targets: Vec<&str> = Vec::new();
+        let mut works: Vec<(&str, usize)> = Vec::new();
+        for cell in &cells {
+            if !targets.contains(&cell.target.as_str()) {
+                targets.push(&cell.target);
+            }
+            if !works.contains(&(cell.work.as_str(), cell.workers)) {
+                works.push((&cell.work, cell.workers));
+            }
+        }
+        let mut head = vec!["SCIM: operations/s (p50 ms)"];
+        head.extend(&targets);
+        head.push("times the best peer");
+        let mut table = Table::new(&head);
+        for (work, workers) in works {
+            let name = match workers {
+                0 => work.to_owned(),
+                workers => format!("{work}, {workers} at once"),
+            };
+            let of = |target: &str| {
+                cells
+                    .iter()
+                    .find(|cell| cell.target == target && cell.work == work && cell.workers == workers)
+            };
+            let mut row = vec![name];
+            row.extend(
+                targets
+                    .iter()
+                    .map(|target| of(target).map_or_else(String::new, |cell| cell.text.clone())),
+            );
+            let rates = |ours: bool| {
+                let rates = targets
+                    .iter()
+                    .filter(move |target| target.starts_with("Provost") == ours);
+                rates
+                    .filter_map(|target| of(target))
+                    .map(|cell| cell.per_second)
+                    .filter(|rate| *rate > 0.0)
+            };
+            let (ours, best) = (rates(true).reduce(f64::min), rates(false).reduce(f64::max));
+            row.push(
+                ours.zip(best)
+                    .map_or_else(String::new, |(ours, best)| format!("{:.1}", ours / best)),
+            );
+            table.row(row);
+        }
+        table.render(out);
+    }
+
     fn render_startup(&self, out: &mut String) {
         let mut times = Table::new(&[
             "exec to first 200 at /readyz",
@@ -228,7 +305,7 @@ impl Results {
                     };
                     memory.row(vec![what.clone(), format!("{megabytes:.1}"), goal]);
                 }
-                Entry::Saml { .. } | Entry::Load(_) => {}
+                Entry::Scim(_) | Entry::Saml { .. } | Entry::Load(_) => {}
             }
         }
         times.render(out);
@@ -306,7 +383,7 @@ fn line(out: &mut String, text: &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Entry, Results};
+    use super::{Entry, Results, ScimCell};
 
     #[test]
     fn ratios_are_to_our_first_form_and_goals_are_judged() {
@@ -324,6 +401,31 @@ mod tests {
             "{text}"
         );
         assert!(text.ends_with("Note: one peer was left out\n"), "{text}");
+    }
+
+    #[test]
+    fn scim_compares_our_slowest_engine_with_the_fastest_peer() {
+        let cell = |target: &str, per_second: f64| {
+            Entry::Scim(ScimCell {
+                target: target.to_owned(),
+                work: "create".to_owned(),
+                workers: 8,
+                per_second,
+                text: format!("{per_second:.0} (1.0)"),
+            })
+        };
+        let mut results = Results::default();
+        results.add(cell("Provost 0.1.0 (SQLite)", 900.0));
+        results.add(cell("Provost 0.1.0 (PostgreSQL)", 600.0));
+        results.add(cell("slow 1", 20.0));
+        results.add(cell("fast 2", 100.0));
+        results.add(cell("broken 3", 0.0));
+        let text = results.render();
+        let row = text
+            .lines()
+            .find(|line| line.starts_with("| create, 8 at once"))
+            .unwrap();
+        assert!(row.ends_with("|                 6.0 |"), "{text}");
     }
 
     #[test]

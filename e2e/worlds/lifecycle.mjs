@@ -8,8 +8,9 @@ import { pushingConnection, tokenOf } from './scim.mjs';
 
 /** By connection: the declared join key between a pushed person and a sign-in (R-130), and what the directory must push for it. */
 export const JOIN_KEYS = {
-  'by-user-name': { match: ['subject', 'user_name'], pushed: () => ({}) },
-  'by-external-id': { match: ['subject', 'external_id'], pushed: (login) => ({ externalId: login }) },
+  'by-user-name': { joinBy: ['user_name'], pushed: () => ({}) },
+  'by-external-id': { joinBy: ['external_id'], pushed: (login) => ({ externalId: login }) },
+  'by-email': { joinBy: ['email'], pushed: (login) => ({ userName: login }) },
 };
 
 const NAMES = ['ann', 'bob', 'cy', 'dee', 'never-pushed'];
@@ -42,7 +43,7 @@ export async function lifecycleWorld(engine) {
       organizations: ids.map(organization),
       connections: ids.map((id) => pushingConnection(id, {
         oidc: { issuer: provider.issuer, client_id: `provost-${id}`, client_secret: `secret-of-${id}-0123456789abcdef` },
-        match: JOIN_KEYS[id].match,
+        scim: { join_by: JOIN_KEYS[id].joinBy },
       })),
       applications: [application(app)],
     },
