@@ -14,6 +14,7 @@ mod condition;
 pub(crate) mod document;
 mod element;
 mod groups;
+mod lookup;
 mod page;
 mod text;
 mod users;

@@ -28,7 +28,7 @@ pub struct GroupRef {
 pub struct Member {
     /// The account.
     pub account: AccountId,
-    /// Its display name, else its user name.
+    /// Its display name, else its user name, else its address.
     pub display: Option<String>,
 }
 
@@ -136,7 +136,7 @@ impl Reader {
         if groups.is_empty() {
             return Ok(found);
         }
-        let sql = "SELECT m.group_id, m.account, COALESCE(b.display_name, b.user_name) FROM group_members m \
+        let sql = "SELECT m.group_id, m.account, COALESCE(b.display_name, b.user_name, b.email) FROM group_members m \
                    JOIN accounts b ON b.id = m.account WHERE m.group_id IN ({list:$1}) AND b.status <> 'deleted' \
                    ORDER BY m.group_id, m.account";
         let ids = list(groups.iter().map(GroupId::as_str))?;
@@ -157,7 +157,7 @@ impl Reader {
         after: Option<&AccountId>,
         limit: u32,
     ) -> Result<Vec<Member>> {
-        let sql = "SELECT m.account, COALESCE(b.display_name, b.user_name) FROM group_members m \
+        let sql = "SELECT m.account, COALESCE(b.display_name, b.user_name, b.email) FROM group_members m \
                    JOIN accounts b ON b.id = m.account WHERE m.group_id = $1 AND m.account > $2 \
                    AND b.status <> 'deleted' ORDER BY m.account LIMIT $3";
         let after = after.map_or("", AccountId::as_str);

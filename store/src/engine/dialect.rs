@@ -6,6 +6,7 @@
 //! | `{lock}`, `{share}` | row lock of a select, exclusive or shared |
 //! | `{skip_locked}` | row lock that passes over locked rows |
 //! | `IN ({list:$1})` | is among the texts of a JSON list; `NOT IN` likewise |
+//! | `IN ({of}SELECT …{end})` | is among what a select finds, which is looked up first and then in an index |
 //! | `{rows:$1}` | the texts of a JSON list as a table with the column `value` |
 //! | `{shard}` | a small number that differs between writers at the same time |
 //! | `{binary}` | after an expression: compare code point by code point, for order and ranges |
@@ -26,6 +27,7 @@ pub(super) fn translate(dialect: Dialect, sql: &str) -> Cow<'_, str> {
     }
     let mut text = String::with_capacity(sql.len() + 64);
     let mut rest = sql;
+    let mut open = 0;
     while let Some((head, tail)) = rest.split_once('{') {
         text.push_str(head);
         let Some((name, after)) = tail.split_once('}') else {
@@ -43,6 +45,14 @@ pub(super) fn translate(dialect: Dialect, sql: &str) -> Cow<'_, str> {
                 Some(words) => text.push_str(&words),
                 None => put_back(&mut text, name),
             },
+            None if name == "of" && dialect == Dialect::Postgres => {
+                in_array(&mut text);
+                open += 1;
+            }
+            None if name == "end" && open > 0 => {
+                text.push(')');
+                open -= 1;
+            }
             None if name == other(dialect) => {
                 rest = rest.split_once("{end}").map_or("", |(_, after)| after);
             }
@@ -81,7 +91,7 @@ fn word(dialect: Dialect, name: &str) -> Option<&'static str> {
         "binary" => ("", " COLLATE \"C\""),
         "aside" => ("+", ""),
         "position" => ("instr", "strpos"),
-        "end" | "sqlite" | "postgres" => ("", ""),
+        "of" | "end" | "sqlite" | "postgres" => ("", ""),
         _ => return None,
     };
     Some(match dialect {
@@ -107,25 +117,29 @@ fn function(dialect: Dialect, word: &str, argument: &str) -> Option<String> {
     }
 }
 
-/// As a join with a set of unknown size, PostgreSQL reads the whole table as long as it believes it small; an array it
-/// looks up in the index.
 fn in_list(dialect: Dialect, text: &mut String, argument: &str) {
-    let is_not = text.ends_with("NOT IN (");
-    match dialect {
-        Dialect::Sqlite => {
-            text.push_str("SELECT value FROM json_each(");
-            text.push_str(argument);
-            text.push_str("))");
-        }
-        Dialect::Postgres => {
-            let head = if is_not { "NOT IN (" } else { "IN (" };
-            text.truncate(text.len().saturating_sub(head.len()));
-            text.push_str(if is_not { "<> ALL" } else { "= ANY" });
-            text.push_str(" (ARRAY(SELECT json_array_elements_text(");
-            text.push_str(argument);
-            text.push_str("::json)))");
-        }
+    let (before, after) = match dialect {
+        Dialect::Sqlite => ("SELECT value FROM json_each(", "))"),
+        Dialect::Postgres => ("SELECT json_array_elements_text(", "::json)))"),
+    };
+    if dialect == Dialect::Postgres {
+        in_array(text);
     }
+    text.push_str(before);
+    text.push_str(argument);
+    text.push_str(after);
+}
+
+/// Puts an array in place of the set whose beginning was just written. As a join with a set of unknown size, PostgreSQL
+/// reads the whole table as long as it believes it small; an array it looks up in the index.
+fn in_array(text: &mut String) {
+    let (head, array) = if text.ends_with("NOT IN (") {
+        ("NOT IN (", "<> ALL (ARRAY(")
+    } else {
+        ("IN (", "= ANY (ARRAY(")
+    };
+    text.truncate(text.len().saturating_sub(head.len()));
+    text.push_str(array);
 }
 
 #[cfg(test)]
@@ -134,15 +148,17 @@ mod tests {
 
     #[test]
     fn placeholders_become_each_engines_words() {
-        let sql = "SELECT a FROM t WHERE b IN ({list:$1}) AND c NOT IN ({list:$2}){lock}";
+        let sql = "SELECT a FROM t WHERE b IN ({list:$1}) AND c NOT IN ({list:$2}) AND d IN ({of}SELECT e FROM u{end}){lock}";
         assert_eq!(
             translate(Dialect::Sqlite, sql),
-            "SELECT a FROM t WHERE b IN (SELECT value FROM json_each($1)) AND c NOT IN (SELECT value FROM json_each($2))"
+            "SELECT a FROM t WHERE b IN (SELECT value FROM json_each($1)) AND c NOT IN (SELECT value FROM json_each($2)) \
+             AND d IN (SELECT e FROM u)"
         );
         assert_eq!(
             translate(Dialect::Postgres, sql),
             "SELECT a FROM t WHERE b = ANY (ARRAY(SELECT json_array_elements_text($1::json))) \
-             AND c <> ALL (ARRAY(SELECT json_array_elements_text($2::json))) FOR UPDATE"
+             AND c <> ALL (ARRAY(SELECT json_array_elements_text($2::json))) \
+             AND d = ANY (ARRAY(SELECT e FROM u)) FOR UPDATE"
         );
     }
 

@@ -4,8 +4,9 @@
 use jiff::Timestamp;
 
 use super::condition::{Condition, Field, Literal, Operator};
-use super::document::{EMAILS, MANAGER, VALUE, label};
+use super::document::{EMAILS, VALUE, label};
 use super::element::{Part, Source};
+use super::lookup::{Among, united};
 use super::text::{self, Binds};
 use crate::error::{Result, StoreError};
 use crate::value::{Bind, fold, json};
@@ -44,13 +45,28 @@ enum Column {
 
 /// A condition on its way to SQL; `$1` is the connection.
 pub(super) struct Compiler {
-    kind: Kind,
+    pub(super) kind: Kind,
     pub(super) binds: Binds,
     /// Whether the documents of accounts have to be joined.
     pub(super) needs_document: bool,
-    /// Whether an index was found that leads to few rows, so that none on the connection must be taken.
+    /// Whether an index leads to few rows, so that none on the connection must be taken.
     pub(super) is_looked_up: bool,
+    /// Whether every row must be read anyway and that costs little, so that a page may stop when it is full.
+    pub(super) is_plain: bool,
     parts: usize,
+}
+
+/// A compiled condition.
+struct Piece {
+    sql: String,
+    /// The only rows for which it can hold, if an index finds them.
+    among: Option<Among>,
+}
+
+impl From<String> for Piece {
+    fn from(sql: String) -> Self {
+        Self { sql, among: None }
+    }
 }
 
 impl Compiler {
@@ -60,71 +76,74 @@ impl Compiler {
             binds: Binds(vec![Bind::from(connection)]),
             needs_document: false,
             is_looked_up: false,
+            is_plain: true,
             parts: 0,
         }
     }
 
     /// Compiles a condition on a row.
     pub(super) fn condition(&mut self, condition: &Condition) -> Result<String> {
-        self.within(condition, None, true, 0)
+        let piece = self.within(condition, None, 0)?;
+        Ok(match piece.among {
+            Some(among) => {
+                self.is_looked_up = true;
+                format!("a.id IN ({{of}}{}{{end}}) AND {}", among.select, piece.sql)
+            }
+            None => piece.sql,
+        })
     }
 
-    /// Compiles a condition on the element of a source, or on the row if there is none. `is_certain` tells that the whole
-    /// condition cannot hold without this part.
-    fn within(
-        &mut self,
-        condition: &Condition,
-        source: Option<Source>,
-        is_certain: bool,
-        depth: usize,
-    ) -> Result<String> {
+    /// Compiles a condition on the element of a source, or on the row if there is none.
+    fn within(&mut self, condition: &Condition, source: Option<Source>, depth: usize) -> Result<Piece> {
         self.parts += 1;
         if depth > DEPTH || self.parts > PARTS {
             return Err(StoreError::Refused("the condition is too large"));
         }
         match condition {
-            Condition::All => Ok("TRUE".to_owned()),
-            Condition::And(all) => self.joined(all, " AND ", "TRUE", source, is_certain, depth),
-            Condition::Or(any) => self.joined(any, " OR ", "FALSE", source, false, depth),
-            Condition::Not(inner) => Ok(format!("NOT {}", self.within(inner, source, false, depth + 1)?)),
+            Condition::All => Ok("TRUE".to_owned().into()),
+            Condition::And(all) => {
+                let pieces = self.all(all, source, depth)?;
+                let sql = joined(&pieces, " AND ", "TRUE");
+                let among = pieces.into_iter().filter_map(|piece| piece.among);
+                let among = among.min_by_key(|among| among.rank);
+                Ok(Piece { sql, among })
+            }
+            Condition::Or(any) => {
+                let pieces = self.all(any, source, depth)?;
+                let sql = joined(&pieces, " OR ", "FALSE");
+                let among: Option<Vec<Among>> = pieces.into_iter().map(|piece| piece.among).collect();
+                Ok(Piece {
+                    sql,
+                    among: among.and_then(united),
+                })
+            }
+            Condition::Not(inner) => Ok(format!("NOT {}", self.within(inner, source, depth + 1)?.sql).into()),
             Condition::Compare {
                 field,
                 operator: Operator::NotEqual,
                 literal,
             } => {
-                let equal = self.compare(field, Operator::Equal, literal, source, false)?;
-                Ok(format!("NOT {equal}"))
+                let equal = self.compare(field, Operator::Equal, literal, source)?;
+                Ok(format!("NOT {}", equal.sql).into())
             }
             Condition::Compare {
                 field,
                 operator,
                 literal,
-            } => self.compare(field, *operator, literal, source, is_certain),
-            Condition::Present(field) => self.present(field, source),
+            } => self.compare(field, *operator, literal, source),
+            Condition::Present(field) => Ok(self.present(field, source)?.into()),
             Condition::Element { attribute, condition } if source.is_none() => {
-                self.element(&label(attribute), condition, is_certain, depth)
+                self.element(&label(attribute), condition, depth)
             }
             Condition::Element { .. } => Err(StoreError::Refused("an element of an element")),
         }
     }
 
-    fn joined(
-        &mut self,
-        conditions: &[Condition],
-        word: &str,
-        none: &str,
-        source: Option<Source>,
-        is_certain: bool,
-        depth: usize,
-    ) -> Result<String> {
-        let mut pieces = Vec::with_capacity(conditions.len());
-        for condition in conditions {
-            pieces.push(self.within(condition, source, is_certain, depth + 1)?);
-        }
-        if pieces.is_empty() {
-            return Ok(none.to_owned());
-        }
-        Ok(format!("({})", pieces.join(word)))
+    fn all(&mut self, conditions: &[Condition], source: Option<Source>, depth: usize) -> Result<Vec<Piece>> {
+        let pieces = conditions.iter();
+        pieces
+            .map(|condition| self.within(condition, source, depth + 1))
+            .collect()
     }
 
     fn compare(
@@ -133,21 +152,28 @@ impl Compiler {
         operator: Operator,
         literal: &Literal,
         source: Option<Source>,
-        is_certain: bool,
-    ) -> Result<String> {
+    ) -> Result<Piece> {
         match (field, source) {
-            (Field::Sub(name), Some(source)) => Ok(self.part(&source.part(name), operator, literal)),
+            (Field::Sub(name), Some(source)) => Ok(self.part(&source.part(name), operator, literal).into()),
             (Field::Attribute { name, sub }, None) => {
                 let inner = Condition::Compare {
                     field: Field::Sub(sub.clone().unwrap_or_else(|| VALUE.to_owned())),
                     operator,
                     literal: literal.clone(),
                 };
-                self.element(&label(name), &inner, is_certain, 0)
+                self.element(&label(name), &inner, 0)
             }
             (field, None) => {
                 let column = self.column(field)?;
-                Ok(self.compare_column(&column, operator, literal))
+                self.is_plain &= !matches!(field, Field::Id | Field::UserName | Field::ExternalId);
+                let sql = self.compare_column(&column, operator, literal);
+                let among = match (operator, literal) {
+                    (Operator::Equal, Literal::Text { text, .. }) if !text.contains('\0') => {
+                        self.among_columns(field, text)
+                    }
+                    _ => None,
+                };
+                Ok(Piece { sql, among })
             }
             (_, Some(_)) => Err(StoreError::Refused(
                 "a field of the resource inside of an element",
@@ -159,11 +185,11 @@ impl Compiler {
         match (field, source) {
             (Field::Sub(name), Some(source)) => Ok(format!("{} IS NOT NULL", source.part(name).folded)),
             (Field::Attribute { name, sub: None }, None) => {
-                self.element(&label(name), &Condition::All, false, 0)
+                Ok(self.element(&label(name), &Condition::All, 0)?.sql)
             }
             (Field::Attribute { name, sub: Some(sub) }, None) => {
                 let inner = Condition::Present(Field::Sub(sub.clone()));
-                self.element(&label(name), &inner, false, 0)
+                Ok(self.element(&label(name), &inner, 0)?.sql)
             }
             (field, None) => Ok(match self.column(field)? {
                 Column::Text { exact, .. } => format!("COALESCE({exact}, '') <> ''"),
@@ -176,17 +202,12 @@ impl Compiler {
     }
 
     /// Compiles a condition on one element of an attribute.
-    fn element(
-        &mut self,
-        label: &str,
-        condition: &Condition,
-        is_certain: bool,
-        depth: usize,
-    ) -> Result<String> {
+    fn element(&mut self, label: &str, condition: &Condition, depth: usize) -> Result<Piece> {
         let mut pieces = Vec::new();
+        self.is_plain = false;
         for source in Source::of(self.kind, label) {
             self.needs_document |= matches!(source, Source::Document | Source::Address);
-            let holds = self.within(condition, Some(*source), false, depth + 1)?;
+            let holds = self.within(condition, Some(*source), depth + 1)?.sql;
             pieces.push(source.exists(self.kind, label, &holds));
         }
         let exists = match pieces.as_slice() {
@@ -195,9 +216,11 @@ impl Compiler {
         };
         let wanted = certain_texts(condition);
         for (part, text, _) in wanted.iter().filter(|(_, _, is_whole)| *is_whole) {
-            if let Some(lookup) = self.lookup(label, part, text) {
-                self.is_looked_up |= is_certain;
-                return Ok(format!("({lookup} AND {exists})"));
+            if let Some(among) = self.among_elements(label, part, text) {
+                return Ok(Piece {
+                    sql: exists,
+                    among: Some(among),
+                });
             }
         }
         // No index; but most documents without the text anywhere need not be taken apart.
@@ -208,51 +231,13 @@ impl Compiler {
         match longest {
             Some(text) if Source::of(self.kind, label) == [Source::Document] => {
                 let written = json(text.as_str())?;
-                let inside = written
-                    .strip_prefix('"')
-                    .and_then(|rest| rest.strip_suffix('"'))
-                    .unwrap_or(&written);
-                let needle = self.binds.add(inside);
+                let inside = written.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+                let needle = self.binds.add(inside.unwrap_or(&written));
                 let search = self.kind.search();
-                Ok(format!(
-                    "(COALESCE({{position}}({search}, {needle}), 0) > 0 AND {exists})"
-                ))
+                Ok(format!("(COALESCE({{position}}({search}, {needle}), 0) > 0 AND {exists})").into())
             }
-            Some(_) | None => Ok(exists),
+            Some(_) | None => Ok(exists.into()),
         }
-    }
-
-    /// The rows that an index finds for an equality; perhaps more than those for which it holds.
-    fn lookup(&mut self, label: &str, part: &str, text: &str) -> Option<String> {
-        let binds = &mut self.binds;
-        Some(match (self.kind, label, part) {
-            (Kind::Users, EMAILS, VALUE) => {
-                let key = binds.add(fold(text));
-                format!(
-                    "a.id IN (SELECT account FROM account_documents WHERE email_key = {key} \
-                     UNION ALL SELECT account FROM account_emails WHERE email_key = {key} \
-                     UNION ALL SELECT id FROM accounts WHERE connection = $1 AND email_key = {key} AND status <> 'deleted')"
-                )
-            }
-            (Kind::Users, MANAGER, VALUE) => format!(
-                "a.id IN (SELECT account FROM account_documents WHERE manager_key = {})",
-                binds.add(fold(text))
-            ),
-            (Kind::Users, "groups", VALUE) => format!(
-                "a.id IN (SELECT account FROM group_members WHERE group_id = {})",
-                binds.add(text)
-            ),
-            (Kind::Users, "groups", "display") => format!(
-                "a.id IN (SELECT x.account FROM groups y JOIN group_members x ON x.group_id = y.id \
-                 WHERE y.connection = $1 AND y.name_key = {})",
-                binds.add(fold(text))
-            ),
-            (Kind::Groups, "members", VALUE) => format!(
-                "a.id IN (SELECT group_id FROM group_members WHERE account = {})",
-                binds.add(text)
-            ),
-            _ => return None,
-        })
     }
 
     /// Compares a part of an element.
@@ -330,7 +315,11 @@ impl Compiler {
             (_, Field::Created) => Column::Millisecond("a.created_at"),
             (Kind::Users, Field::Modified) => Column::Millisecond("a.updated_at"),
             (Kind::Groups, Field::Modified) => Column::Millisecond(GROUP_MODIFIED),
-            (Kind::Users, Field::UserName) => text("a.user_name", "a.user_name_key", true),
+            (Kind::Users, Field::UserName) => text(
+                "COALESCE(a.user_name, a.email)",
+                "COALESCE(a.user_name_key, a.email_key)",
+                true,
+            ),
             (Kind::Users, Field::Active) => Column::Bool("a.status IN ('active', 'invited')"),
             (Kind::Users, Field::GivenName) => text("a.given_name", "a.given_name_key", true),
             (Kind::Users, Field::FamilyName) => text("a.family_name", "a.family_name_key", true),
@@ -376,6 +365,14 @@ impl Compiler {
         }
         Err(StoreError::Refused("what memberships say cannot be sorted by"))
     }
+}
+
+fn joined(pieces: &[Piece], word: &str, none: &str) -> String {
+    if pieces.is_empty() {
+        return none.to_owned();
+    }
+    let pieces: Vec<&str> = pieces.iter().map(|piece| piece.sql.as_str()).collect();
+    format!("({})", pieces.join(word))
 }
 
 /// When a group or its members last changed.

@@ -39,7 +39,7 @@ pub enum Condition {
 pub enum Field {
     /// Identifier of the account or group; always compared exactly.
     Id,
-    /// User name of an account.
+    /// User name of an account, or the address of one without (made by hand or by a sign-in).
     UserName,
     /// Identifier given by the directory; always compared exactly.
     ExternalId,

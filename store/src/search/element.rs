@@ -87,8 +87,8 @@ impl Source {
             (Self::Groups, "type") => Part::constant("'sdirect'"),
             (Self::Members, "value") => Part::identifier("m.account"),
             (Self::Members, "display") => Part::plain(
-                "COALESCE(b.display_name, b.user_name)",
-                "COALESCE(b.display_name_key, b.user_name_key)",
+                "COALESCE(b.display_name, b.user_name, b.email)",
+                "COALESCE(b.display_name_key, b.user_name_key, b.email_key)",
             ),
             (Self::Members, "type") => Part {
                 folded: "CAST('suser' AS TEXT)".to_owned(),

@@ -247,7 +247,7 @@ impl<'s> Statement<'s> {
             (Start::After(_), None) => 0,
         };
         // Without sorting, the narrowing goes to the index; else to the rows with their keys.
-        let is_plain = self.holds.is_none() && self.key.is_none();
+        let is_plain = self.compiler.is_plain && self.key.is_none();
         let of = if is_plain { "a" } else { "h" };
         let mut narrow = String::new();
         if let Some(place) = within {

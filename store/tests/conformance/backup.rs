@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use provost_kernel::plan::Change;
+use provost_store::search::{Condition, Field, Operator};
 use provost_store::{DataKeys, Store, StoreConfig, StoreError};
 
+use crate::search::{group, pushed, search};
 use crate::support::*;
 
 fn file(name: &str) -> PathBuf {
@@ -33,6 +35,19 @@ async fn fill(store: &Store) {
         decision.plan.session = Some(open_session(&id, &id));
         apply(store, decision).await.unwrap();
     }
+    let document = serde_json::json!({"emails": [{"value": "X@y.z"}, {"value": "q@y.z"}]});
+    let document = document.as_object().cloned().unwrap();
+    let changes = vec![
+        pushed(account("pushed"), document),
+        group("g1", "Staff"),
+        Change::AddGroupMembers {
+            group: "g1".into(),
+            accounts: vec!["p1".into(), "pushed".into()],
+        },
+    ];
+    apply(store, decision("directory", "pushed", changes))
+        .await
+        .unwrap();
 }
 
 /// Everything that matters, as one value.
@@ -47,8 +62,15 @@ async fn contents(store: &Store) -> String {
                 let licenses = reader.licenses(&org()).await?;
                 let audit = reader.verify_audit(None).await?;
                 let session = reader.session(&"p7".into()).await?;
+                let by_email = Condition::text(Field::attribute("emails"), Operator::Equal, "x@Y.z", false);
+                let found = reader.search_users(&search(by_email)).await?;
+                assert_eq!(found.total, Some(1));
+                let size = reader.directory_size(&okta()).await?;
+                assert_eq!(size, (121, 121));
+                let directory = reader.directory_group(&okta(), &"g1".into()).await?;
+                let groups = reader.groups_of(&["p1".into(), "pushed".into()]).await?;
                 Ok::<_, StoreError>(format!(
-                    "{people:?}{events:?}{connections:?}{secret:?}{licenses:?}{audit:?}{session:?}"
+                    "{people:?}{events:?}{connections:?}{secret:?}{licenses:?}{audit:?}{session:?}{found:?}{directory:?}{groups:?}"
                 ))
             })
         })

@@ -155,6 +155,7 @@ fn fitting(dice: &mut Dice, field: &Field, others: usize) -> Literal {
     match field {
         Field::Id => text(person, dice),
         Field::ExternalId => text(format!("ext-{person}"), dice),
+        Field::UserName if dice.one_in(3) => text(format!("{person}@home-lab.example"), dice),
         Field::UserName => text(format!("{person}.{}", dice.pick(&["Name", "name", "n"])), dice),
         Field::Active => Literal::Bool(dice.one_in(2)),
         Field::Created | Field::Modified => {
@@ -407,7 +408,10 @@ fn values(field: &Field, person: &Person) -> Vec<Value> {
             .iter()
             .map(|id| json!({ "exact": id }))
             .collect(),
-        Field::UserName => text(account.user_name.as_ref()),
+        Field::UserName => {
+            let email = account.email.as_ref().map(ToString::to_string);
+            text(account.user_name.as_ref().or(email.as_ref()))
+        }
         Field::GivenName => text(account.given_name.as_ref()),
         Field::FamilyName => text(account.family_name.as_ref()),
         Field::DisplayName => text(account.display_name.as_ref()),

@@ -82,6 +82,7 @@ async fn populate(store: &Store, dice: &mut Dice) -> Vec<Person> {
             email: (!dice.one_in(5))
                 .then(|| Email::parse(&format!("{}@home-lab.example", id.to_uppercase())).unwrap()),
             external_id: (!dice.one_in(3)).then(|| format!("ext-{id}")),
+            user_name: (!dice.one_in(4)).then(|| format!("{id}.Name")),
             given_name: maybe(dice),
             family_name: maybe(dice),
             display_name: maybe(dice),
