@@ -87,6 +87,14 @@ fn operations() -> impl Strategy<Value = Value> {
     proptest::collection::vec(operation, 1..6).prop_map(Value::from)
 }
 
+/// Whether an operation changes what its own filter chose by: done twice, it cannot find the element again.
+fn moves_its_target(operation: &Value) -> bool {
+    let path = operation["path"].as_str().unwrap_or_default();
+    let has_type = |parts: &Map<String, Value>| parts.keys().any(|key| key.eq_ignore_ascii_case("type"));
+    let value = &operation["value"];
+    path.contains('[') && value.as_object().or(value[0].as_object()).is_some_and(has_type)
+}
+
 /// What holds of every document.
 fn assert_canonical(document: &Document) {
     for (name, value) in document.as_map() {
@@ -150,6 +158,7 @@ proptest! {
         for operation in operations.as_array_mut().into_iter().flatten() {
             operation["op"] = json!("replace");
         }
+        prop_assume!(!moves_its_target(&operations[0]));
         let only_one = json!([operations[0]]);
         if let Ok(once) = apply_to(&ada(), &only_one, Mode::Compat) {
             prop_assert_eq!(apply_to(&once, &only_one, Mode::Compat), Ok(once));
@@ -160,6 +169,7 @@ proptest! {
     fn adding_twice_is_adding_once(operations in operations()) {
         let mut operation = operations[0].clone();
         operation["op"] = json!("add");
+        prop_assume!(!moves_its_target(&operation));
         let only_one = json!([operation]);
         if let Ok(once) = apply_to(&ada(), &only_one, Mode::Compat) {
             prop_assert_eq!(apply_to(&once, &only_one, Mode::Compat), Ok(once));
