@@ -9,6 +9,7 @@
 //! | file, system | everything but make operators |
 //! | admin of an organization (active member holding a role marked `owner` or `admin`) | grant and revoke within that organization; create accounts that are members of that organization only; change profile, status and identity of accounts that are members of that organization and of no other |
 //! | – only with an `owner` role | touch owners and owner roles, emergency admins, and the emergency mark |
+//! | key of the API | as an operator; bound to an organization: as an admin of it without owner role |
 //! | directory (SCIM) | accounts bound to its own connection; memberships within its reach; no owner role |
 //! | person | nothing: signing in is decided by [`crate::login`] |
 //!

@@ -64,6 +64,8 @@ const TABLES: &[&str] = &[
     "scim_requests",
     "scim_traffic",
     "push_counts",
+    "last_claims",
+    "policy_changes",
 ];
 
 /// Tables that triggers fill from others, also while restoring.

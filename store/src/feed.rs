@@ -168,6 +168,35 @@ impl Reader {
             .collect()
     }
 
+    /// Returns what of a stretch of the feed an organization may see, and the cursor to go on with: its own events, and
+    /// those about accounts that are its members. Looks at no more than `stretch` events, so that a quiet organization
+    /// costs little beside a loud one; the answer may be empty although more follows.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn events_of(
+        &mut self,
+        organization: &OrganizationId,
+        after: i64,
+        stretch: u32,
+        limit: u32,
+    ) -> Result<(Vec<Event>, i64)> {
+        let newest = self.last_event().await?;
+        let until = after.saturating_add(i64::from(stretch)).min(newest);
+        let sql = "SELECT sequence, id, at, kind, account, organization, connection, trace, data FROM events e \
+                   WHERE sequence > $1 AND sequence <= $2 AND (organization = $3 OR (organization IS NULL \
+                   AND account IS NOT NULL AND EXISTS (SELECT 1 FROM memberships m WHERE m.account = e.account \
+                   AND m.organization = $3))) ORDER BY sequence LIMIT $4";
+        let rows = self.rows(sql, binds![after, until, organization, limit]).await?;
+        let events: Vec<Event> = rows.into_iter().map(event).collect::<Result<_>>()?;
+        let is_full = u32::try_from(events.len()).is_ok_and(|found| found >= limit);
+        let cursor = match events.last() {
+            Some(last) if is_full => last.sequence,
+            Some(_) | None => until.max(after),
+        };
+        Ok((events, cursor))
+    }
+
     /// Returns the position of the newest event, 0 if there is none.
     ///
     /// # Errors

@@ -33,6 +33,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "scim_requests",
         sql: include_str!("../migrations/0011_scim_requests.sql"),
     },
+    Migration {
+        version: 30,
+        name: "policies",
+        sql: include_str!("../migrations/0030_policies.sql"),
+    },
 ];
 
 /// The schema version that this program works with.

@@ -48,7 +48,18 @@ impl Work<'_> {
     /// Proves the actor's rights.
     pub(super) fn authority(&mut self) -> Result<Authority, Denial> {
         match self.actor {
-            Actor::Operator { .. } => Ok(Authority::Operator),
+            Actor::Operator { .. }
+            | Actor::Key {
+                organization: None, ..
+            } => Ok(Authority::Operator),
+            // A key has no person's rights over owners: it may leak, and owners must be able to mend that.
+            Actor::Key {
+                organization: Some(organization),
+                ..
+            } => Ok(Authority::Admin {
+                organization: organization.clone(),
+                owner: false,
+            }),
             Actor::File | Actor::System => Ok(Authority::Everything),
             Actor::Scim { connection } => Ok(Authority::Directory {
                 connection: connection.clone(),

@@ -134,6 +134,13 @@ impl Work<'_> {
                 }
                 Ok(())
             }
+            GrantEdit::Pin => {
+                if !draft.now.pinned {
+                    draft.now.pinned = true;
+                    draft.edits.push(MembershipEdit::SetPinned { pinned: true });
+                }
+                Ok(())
+            }
             GrantEdit::ReturnToAutomatic => {
                 draft.return_to_automatic();
                 Ok(())

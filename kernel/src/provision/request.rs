@@ -37,6 +37,13 @@ pub enum Actor {
         /// The organization that the admin acts for.
         organization: OrganizationId,
     },
+    /// A key of the management API.
+    Key {
+        /// The key's identifier, never the key.
+        key: String,
+        /// The organization that the key is bound to; none acts for the whole instance.
+        organization: Option<OrganizationId>,
+    },
     /// A directory pushing through a connection.
     Scim {
         /// The connection.
@@ -48,7 +55,7 @@ pub enum Actor {
 
 impl Actor {
     /// Returns the actor as one stable word for audit rows: `operator`, `operator:ID`, `file`, `system`,
-    /// `admin:ID@ORGANIZATION`, `scim:CONNECTION` or `person`.
+    /// `admin:ID@ORGANIZATION`, `api_key:ID`, `api_key:ID@ORGANIZATION`, `scim:CONNECTION` or `person`.
     pub fn label(&self) -> String {
         match self {
             Self::Operator {
@@ -61,6 +68,14 @@ impl Actor {
                 account,
                 organization,
             } => format!("admin:{account}@{organization}"),
+            Self::Key {
+                key,
+                organization: Some(organization),
+            } => format!("api_key:{key}@{organization}"),
+            Self::Key {
+                key,
+                organization: None,
+            } => format!("api_key:{key}"),
             Self::Scim { connection } => format!("scim:{connection}"),
             Self::Person => "person".to_owned(),
         }
@@ -69,7 +84,7 @@ impl Actor {
     /// Returns the general origin that lifecycle states keep.
     pub const fn origin(&self) -> Origin {
         match self {
-            Self::Operator { .. } | Self::Admin { .. } => Origin::Admin,
+            Self::Operator { .. } | Self::Admin { .. } | Self::Key { .. } => Origin::Admin,
             Self::File => Origin::File,
             Self::System => Origin::System,
             Self::Scim { .. } => Origin::Scim,
@@ -80,7 +95,9 @@ impl Actor {
     /// Returns the source that grants of this actor keep.
     pub fn source(&self) -> Source {
         match self {
-            Self::Operator { .. } | Self::Admin { .. } | Self::System | Self::Person => Source::Manual,
+            Self::Operator { .. } | Self::Admin { .. } | Self::Key { .. } | Self::System | Self::Person => {
+                Source::Manual
+            }
             Self::File => Source::Import,
             Self::Scim { connection } => Source::Scim {
                 connection: connection.clone(),
@@ -261,6 +278,8 @@ pub enum GrantEdit {
         /// Live or not.
         active: bool,
     },
+    /// Keeps the membership as it is: rules leave it alone from now on (C-07).
+    Pin,
     /// Lets rules decide again: unpins the membership and all its grants.
     ReturnToAutomatic,
 }

@@ -30,8 +30,8 @@ impl Tx {
             self.take_seat(key.1, grant).await?;
         }
         let sql = "INSERT INTO memberships (account, organization, active, source, pinned, all_workspaces, license, \
-                   license_source, license_pinned, license_seated, version, created_at, updated_at) \
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)";
+                   license_source, license_pinned, license_seated, waiting_since, version, created_at, updated_at) \
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)";
         let mut row = binds![
             key.0,
             key.1,
@@ -41,7 +41,8 @@ impl Tx {
             membership.all_workspaces.as_ref().map(json).transpose()?,
         ];
         row.extend(license_columns(membership.license.as_ref())?);
-        row.extend(binds![membership.version, now]);
+        let waits = membership.license.as_ref().is_some_and(|grant| !grant.seated);
+        row.extend(binds![waits.then_some(now), membership.version, now]);
         self.run(sql, row).await?;
         for grant in &membership.roles {
             self.grant("role", key, grant.id.as_str(), &grant.source, grant.pinned)
@@ -68,12 +69,12 @@ impl Tx {
             .await?;
         exactly_one(changed, VERSION)?;
         for edit in edits {
-            self.edit_membership(key, edit).await?;
+            self.edit_membership(key, edit, now).await?;
         }
         Ok(())
     }
 
-    async fn edit_membership(&mut self, key: Key<'_>, edit: &MembershipEdit) -> Result<()> {
+    async fn edit_membership(&mut self, key: Key<'_>, edit: &MembershipEdit, now: Timestamp) -> Result<()> {
         match edit {
             MembershipEdit::GrantRole { role, source, pinned } => {
                 self.grant("role", key, role.as_str(), source, *pinned).await
@@ -94,7 +95,7 @@ impl Tx {
                 let source = source.as_ref().map(json).transpose()?;
                 self.set_column("all_workspaces", key, source.into()).await
             }
-            MembershipEdit::SetLicense { to, .. } => self.set_license(key, to.as_ref()).await,
+            MembershipEdit::SetLicense { to, .. } => self.set_license(key, to.as_ref(), now).await,
             MembershipEdit::SetActive { active } => self.set_column("active", key, (*active).into()).await,
             MembershipEdit::SetPinned { pinned } => self.set_column("pinned", key, (*pinned).into()).await,
         }
@@ -115,16 +116,20 @@ impl Tx {
         )
     }
 
-    /// Sets or frees the license. What is freed is what the row holds now, whatever the plan thought.
-    async fn set_license(&mut self, key: Key<'_>, to: Option<&LicenseGrant>) -> Result<()> {
+    /// Sets or frees the license. What is freed is what the row holds now, whatever the plan thought. Who waits for the
+    /// same pool already keeps the place in the queue.
+    async fn set_license(&mut self, key: Key<'_>, to: Option<&LicenseGrant>, now: Timestamp) -> Result<()> {
         self.free_seat(key).await?;
         if let Some(grant) = to {
             self.take_seat(key.1, grant).await?;
         }
-        let sql = "UPDATE memberships SET license = $3, license_source = $4, license_pinned = $5, license_seated = $6 \
+        let sql = "UPDATE memberships SET license = $3, license_source = $4, license_pinned = $5, license_seated = $6, \
+                   waiting_since = CASE WHEN $6 = 0 AND license = $3 AND license_seated = 0 THEN waiting_since ELSE $7 END \
                    WHERE account = $1 AND organization = $2";
         let mut row = binds![key.0, key.1];
         row.extend(license_columns(to)?);
+        let waits = to.is_some_and(|grant| !grant.seated);
+        row.extend(binds![waits.then_some(now)]);
         exactly_one(self.run(sql, row).await?, VERSION)
     }
 
