@@ -43,6 +43,14 @@ impl Connection {
         self.domains.iter().any(|domain| domain == email.domain())
     }
 
+    /// Returns the organization that owns the connection; none for one of the whole instance.
+    pub const fn owner(&self) -> Option<&OrganizationId> {
+        match &self.scope {
+            Scope::Instance => None,
+            Scope::Organization { organization, .. } => Some(organization),
+        }
+    }
+
     /// Tells whether the connection may admit people to `organization`.
     pub fn reaches(&self, organization: &OrganizationId) -> bool {
         match &self.scope {

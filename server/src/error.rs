@@ -31,6 +31,22 @@ pub struct AppError {
     public: Cow<'static, str>,
     source: Option<Source>,
     retry_after: Option<u64>,
+    faults: Vec<Fault>,
+}
+
+/// One thing that is wrong in something that was sent. Public.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Fault {
+    /// Which part, for example `policy.role.expression`.
+    pub path: String,
+    /// Byte in the expression, where the fault is in one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub position: Option<usize>,
+    /// What is wrong, as a sentence.
+    pub message: String,
+    /// What was probably meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suggestion: Option<String>,
 }
 
 impl AppError {
@@ -42,6 +58,7 @@ impl AppError {
             public: public.into(),
             source: None,
             retry_after: None,
+            faults: Vec::new(),
         }
     }
 
@@ -116,6 +133,18 @@ impl AppError {
     pub fn with_source(mut self, source: impl Into<Source>) -> Self {
         self.source = Some(source.into());
         self
+    }
+
+    /// Adds what is wrong, place by place.
+    #[must_use]
+    pub fn with_faults(mut self, faults: Vec<Fault>) -> Self {
+        self.faults = faults;
+        self
+    }
+
+    /// Returns what is wrong, place by place.
+    pub fn faults(&self) -> &[Fault] {
+        &self.faults
     }
 
     /// Returns the status.
@@ -364,7 +393,7 @@ fn page(app: &App, error: &AppError, id: &str) -> Response {
 }
 
 fn problem(error: &AppError, id: &str) -> Response {
-    let body = serde_json::json!({
+    let mut body = serde_json::json!({
         "type": "about:blank",
         "title": error.status.canonical_reason().unwrap_or("Error"),
         "status": error.status.as_u16(),
@@ -372,6 +401,9 @@ fn problem(error: &AppError, id: &str) -> Response {
         "detail": error.public,
         "request_id": id,
     });
+    if let Some(members) = body.as_object_mut().filter(|_| !error.faults.is_empty()) {
+        members.insert("errors".to_owned(), serde_json::json!(error.faults));
+    }
     (
         [(header::CONTENT_TYPE, "application/problem+json")],
         body.to_string(),

@@ -5,6 +5,7 @@
 //! every URL, `config.rs` alone reads the environment, `error.rs` alone chooses a status, `outbound.rs`
 //! alone calls other hosts, `world.rs` alone reads the clock and makes random values.
 
+pub mod api;
 pub mod app;
 pub mod application_config;
 pub mod cache;

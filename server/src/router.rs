@@ -3,6 +3,7 @@
 use axum::Router;
 use axum::routing::{get, post};
 
+use crate::api;
 use crate::app::App;
 use crate::error;
 use crate::http::{account, layers, login, openid, ops, sso};
@@ -71,6 +72,8 @@ pub fn router(app: App) -> Router {
             "/oauth2/logout",
             get(openid::logout_get).post(openid::logout_post),
         )
+        // Management API: one table in api/, as every endpoint also stands in the OpenAPI document
+        .merge(api::routes(&app))
         .fallback(error::not_found)
         .method_not_allowed_fallback(error::method_not_allowed);
     layers::wrap(routes, &app).with_state(app)

@@ -192,6 +192,22 @@ impl Reader {
         rows.into_iter().map(|row| self.connection_record(row)).collect()
     }
 
+    /// Lists the connections that an organization owns by id, after one, with their secrets opened.
+    ///
+    /// # Errors
+    /// `engine`, `corrupt` and `sealed`.
+    pub async fn connections_owned_by(
+        &mut self,
+        organization: &OrganizationId,
+        after: Option<&ConnectionId>,
+        limit: u32,
+    ) -> Result<Vec<ConnectionRecord>> {
+        let after = after.map_or("", ConnectionId::as_str);
+        let sql = format!("{COLUMNS} WHERE c.organization = $1 AND c.id > $2 ORDER BY c.id LIMIT $3");
+        let rows = self.rows(&sql, binds![organization, after, limit]).await?;
+        rows.into_iter().map(|row| self.connection_record(row)).collect()
+    }
+
     /// Lists the enabled connections that serve a domain which an organization in their reach has verified.
     ///
     /// # Errors

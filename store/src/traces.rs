@@ -1,7 +1,7 @@
 //! Traces of attempts, for explanations. Never holds unmasked secrets: the server masks claims before it hands them in.
 
 use jiff::Timestamp;
-use provost_kernel::id::{AccountId, ConnectionId, TraceId};
+use provost_kernel::id::{AccountId, ConnectionId, OrganizationId, TraceId};
 use provost_kernel::trace::Trace;
 use serde_json::Value;
 
@@ -27,6 +27,8 @@ pub struct TraceFilter {
     pub connection: Option<ConnectionId>,
     /// Of this account.
     pub account: Option<AccountId>,
+    /// Of a connection that this organization owns.
+    pub organization: Option<OrganizationId>,
     /// Older than this one: time and id of the last trace of the page before.
     pub before: Option<(Timestamp, TraceId)>,
 }
@@ -93,6 +95,13 @@ impl Reader {
         if let Some(account) = &filter.account {
             values.push(account.into());
             conditions.push(format!("account = ${}", values.len()));
+        }
+        if let Some(organization) = &filter.organization {
+            values.push(organization.into());
+            conditions.push(format!(
+                "connection IN (SELECT id FROM connections WHERE organization = ${})",
+                values.len()
+            ));
         }
         if let Some((at, id)) = &filter.before {
             values.push((*at).into());

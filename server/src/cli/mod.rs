@@ -1,5 +1,6 @@
 //! The command line: one file per command. Reads arguments, opens what a command needs, prints what it found.
 
+pub mod api_key;
 pub mod apply;
 pub mod backup;
 pub mod doctor;
@@ -39,6 +40,7 @@ enum Command {
     Export(apply::Export),
     Schema(apply::Schema),
     Operator(operator::Operator),
+    ApiKey(api_key::ApiKey),
     Explain(explain::Explain),
     Doctor(doctor::Doctor),
     Scim(scim::Scim),
@@ -60,6 +62,7 @@ impl Cli {
             Command::Export(export) => export.run().await,
             Command::Schema(schema) => schema.run(),
             Command::Operator(operator) => operator.run().await,
+            Command::ApiKey(key) => key.run().await,
             Command::Explain(explain) => explain.run().await,
             Command::Doctor(doctor) => doctor.run().await,
             Command::Scim(scim) => scim.run().await,

@@ -23,7 +23,7 @@ use provost_kernel::explain;
 
 use crate::app::App;
 use crate::cli::serve::{Server, install_logs};
-use crate::cli::{self, open_app, stop_signal};
+use crate::cli::{open_app, stop_signal};
 use crate::config::{Config, Sources};
 use crate::declarative;
 use crate::flow;
@@ -162,8 +162,8 @@ async fn tell(stage: &Stage) -> Result<ExitCode> {
         out,
         "\n4. Why? The admin looks the reference number up (provost explain {reference}):"
     )?;
-    let found = cli::explain::by_reference(&stage.app.store, &reference).await?;
-    ensure!(!found.is_empty(), "no trace is kept under {reference}");
+    let found = crate::flow::traces::by_reference(&stage.app.store, &reference).await?;
+    ensure!(found.is_some(), "no trace is kept under {reference}");
     for line in found.iter().flat_map(|record| explain::lines(&record.trace)) {
         writeln!(out, "  {line}")?;
     }

@@ -12,10 +12,10 @@ use provost_kernel::plan::{Decision, Verdict};
 use provost_kernel::provision::Actor;
 use provost_oidc::Secret;
 use provost_store::StoreError;
-use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::error::{AppError, Result};
+use crate::flow::claims;
 use crate::flow::connection::{self, LiveConnection};
 use crate::flow::organizations;
 use crate::flow::outcome::{Admitted, Refused, SignIn, whom_to_ask};
@@ -110,8 +110,11 @@ async fn attempt(
                     return Err(Interrupted::NoSeat);
                 }
                 tx.apply(&decision, &Actor::Person, now).await?;
-                tx.set_trace_claims(&decision.trace.id, &claims_for_trace(&proven.incoming))
-                    .await?;
+                let kept = claims::kept(&proven.incoming);
+                tx.set_trace_claims(&decision.trace.id, &kept).await?;
+                if let Some(last) = claims::last(&proven.incoming, &decision, &kept) {
+                    tx.keep_last_claims(&last).await?;
+                }
                 if let (Some(session), Some(id_token)) = (&decision.plan.session, &proven.id_token) {
                     tx.set_session_id_token(&session.id, id_token.expose()).await?;
                 }
@@ -120,28 +123,6 @@ async fn attempt(
         })
         .await
 }
-
-/// Collects what the policy tester and the admin's page show: the provider's claims and our reading of them. The
-/// translation has left out what only the protocol needs.
-fn claims_for_trace(incoming: &Incoming) -> Value {
-    let whole = json!({
-        "protocol": incoming.protocol,
-        "subject": incoming.subject,
-        "normalized": incoming.normalized,
-        "claims": incoming.claims,
-    });
-    if whole.to_string().len() <= MOST_CLAIMS {
-        return whole;
-    }
-    json!({
-        "protocol": incoming.protocol,
-        "subject": incoming.subject,
-        "left_out": "the claims are larger than 32 KiB and are not kept",
-    })
-}
-
-/// Most claims in bytes that are kept with a trace: a provider chooses how much it sends, and every attempt is kept.
-const MOST_CLAIMS: usize = 32 * 1024;
 
 async fn conclude(
     app: &App,

@@ -1,10 +1,14 @@
 //! One use case per file. Flows open transactions, ask the kernel, and call other hosts; they never see HTTP types.
 
 pub mod account;
+pub mod api_keys;
 pub mod backchannel_logout;
+pub mod claims;
 pub mod connection;
 pub mod departure;
+pub mod directory;
 pub mod discovery;
+pub mod feed;
 pub mod form_token;
 pub mod hints;
 pub mod landing;
@@ -20,6 +24,8 @@ pub mod password;
 pub mod passwords;
 pub mod pending;
 pub mod pending_login;
+pub mod pins;
+pub mod policy;
 pub mod provider;
 pub mod readiness;
 pub mod refusal;
@@ -31,3 +37,4 @@ pub mod session;
 pub mod set_password;
 pub mod sign_in;
 pub mod sign_out;
+pub mod traces;

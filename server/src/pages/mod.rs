@@ -5,6 +5,7 @@
 //! model field is ever marked safe.
 
 pub mod account;
+pub mod api_docs;
 pub mod error;
 pub mod refusal;
 pub mod sign_in;

@@ -10,6 +10,8 @@ use provost_oidc::rp::email_trust::{EmailTrust, email_trust};
 use provost_oidc::rp::id_token::VerifiedIdToken;
 use serde_json::{Map, Value};
 
+use super::mask::mask;
+
 /// Where a connection finds identifier, e-mail and name, compiled. Absent paths mean `sub`, `email`, `name`.
 #[derive(Clone, Debug, Default)]
 pub struct ClaimPaths {
@@ -92,6 +94,35 @@ pub fn incoming(
     })
 }
 
+/// Reads claims that somebody pasted as those of an ID token, for a trial that admits nobody. The subject is what
+/// `subject` says, else what the identifier path or `sub` leads to.
+pub fn pasted(
+    connection: &ConnectionId,
+    issuer: &str,
+    claims: Map<String, Value>,
+    subject: Option<&str>,
+    paths: &ClaimPaths,
+) -> Incoming {
+    let document = Value::Object(claims);
+    let found = match &paths.identifier {
+        Some(path) => look_up(path, &document),
+        None => document.get("sub").and_then(plain_text),
+    };
+    Incoming {
+        connection: connection.clone(),
+        protocol: Protocol::Oidc,
+        subject: Subject {
+            issuer: issuer.to_owned(),
+            format: String::new(),
+            value: subject.map(str::to_owned).or(found).unwrap_or_default(),
+        },
+        normalized: normalized(&document, paths),
+        claims: own_claims(document),
+        authentication: AuthenticationContext::default(),
+        proof: None,
+    }
+}
+
 fn normalized(document: &Value, paths: &ClaimPaths) -> Normalized {
     let text = |name: &str| document.get(name).and_then(plain_text);
     let stated_email = text("email");
@@ -164,5 +195,6 @@ fn own_claims(document: Value) -> Map<String, Value> {
             *value = Value::Array(vec![single]);
         }
     }
+    mask(&mut claims);
     claims
 }

@@ -7,8 +7,10 @@ use provost_kernel::directory::Subject;
 use provost_kernel::email::Email;
 use provost_kernel::incoming::{AuthenticationContext, Incoming, Normalized, OneTimeProof};
 use provost_saml::attributes::{self, FORMAT_TRANSIENT, FORMAT_UNSPECIFIED, NormalizedAttributes};
-use provost_saml::response::{Attribute, VerifiedAssertion};
+use provost_saml::response::{Attribute, NameId, VerifiedAssertion};
 use serde_json::{Map, Value};
+
+use super::mask::mask;
 
 /// Why a verified assertion is no identity for this connection.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,7 +49,12 @@ pub fn incoming(
         connection: connection.id.clone(),
         protocol: Protocol::Saml,
         subject: subject(assertion, names)?,
-        normalized: normalized(connection, assertion, names),
+        normalized: normalized(
+            connection,
+            attributes::normalize(assertion),
+            assertion.attributes(),
+            names,
+        ),
         claims: claims(assertion.attributes()),
         authentication: AuthenticationContext {
             at: Some(assertion.authn_instant()),
@@ -92,13 +99,65 @@ fn subject(
     })
 }
 
+/// Reads claims that somebody pasted as the attributes of an assertion, for a trial that admits nobody. The subject is
+/// what `subject` or a claim `nameidentifier` says.
+pub fn pasted(
+    connection: &Connection,
+    issuer: &str,
+    claims: &Map<String, Value>,
+    subject: Option<&str>,
+    names: &BTreeMap<String, String>,
+) -> Incoming {
+    let list: Vec<Attribute> = claims
+        .iter()
+        .map(|(name, value)| Attribute {
+            name: name.clone(),
+            name_format: None,
+            friendly_name: None,
+            values: texts(value),
+        })
+        .collect();
+    let named = ["nameidentifier", "NameID", "subject"]
+        .into_iter()
+        .find_map(|name| first(&find(&list, name)?.values));
+    let name_id = NameId {
+        value: subject.map(str::to_owned).or(named).unwrap_or_default(),
+        format: None,
+        name_qualifier: None,
+        sp_name_qualifier: None,
+    };
+    let known = attributes::normalize_parts(&name_id, &list);
+    Incoming {
+        connection: connection.id.clone(),
+        protocol: Protocol::Saml,
+        subject: Subject {
+            issuer: issuer.to_owned(),
+            format: FORMAT_UNSPECIFIED.to_owned(),
+            value: name_id.value,
+        },
+        normalized: normalized(connection, known, &list, names),
+        claims: self::claims(&list),
+        authentication: AuthenticationContext::default(),
+        proof: None,
+    }
+}
+
+/// Reads one value or a list of them as texts, as an assertion would carry them.
+fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::Null | Value::Object(_) => Vec::new(),
+        Value::String(text) => vec![text.clone()],
+        Value::Bool(_) | Value::Number(_) => vec![value.to_string()],
+        Value::Array(entries) => entries.iter().flat_map(texts).collect(),
+    }
+}
+
 fn normalized(
     connection: &Connection,
-    assertion: &VerifiedAssertion,
+    known: NormalizedAttributes,
+    list: &[Attribute],
     names: &BTreeMap<String, String>,
 ) -> Normalized {
-    let known: NormalizedAttributes = attributes::normalize(assertion);
-    let list = assertion.attributes();
     // A name that the administrator chose replaces the known names; nothing falls back behind her back.
     let field = |field: &str, known: Option<String>| match names.get(field) {
         Some(name) => find(list, name).and_then(|found| first(&found.values)),
@@ -125,11 +184,14 @@ fn normalized(
     }
 }
 
-/// Every attribute under its own name, as a list even when single.
+/// Every attribute under its own name, as a list even when single, without secrets.
 fn claims(list: &[Attribute]) -> Map<String, Value> {
-    list.iter()
+    let mut claims = list
+        .iter()
         .map(|attribute| (attribute.name.clone(), Value::from(attribute.values.clone())))
-        .collect()
+        .collect();
+    mask(&mut claims);
+    claims
 }
 
 /// Finds an attribute by the name that an administrator typed: exactly, else without regard to case.
