@@ -72,7 +72,7 @@ pub async fn run(
     let incoming = incoming(app, caller, &live, subject).await?;
     let decision = decide(app, incoming.clone(), in_force).await?;
     let verdict = match &decision.verdict {
-        Verdict::Admitted(_) => "admitted",
+        Verdict::Admitted(_) | Verdict::Accepted => "admitted",
         Verdict::Refused(denial) => denial.code(),
     };
     let mut changes = decision.plan.changes;
@@ -215,18 +215,13 @@ pub fn fresh() -> Fresh {
 
 /// Tells which organization a change is about, if about one.
 fn organization_of(change: &Change) -> Option<&provost_kernel::id::OrganizationId> {
-    match change {
-        Change::AddMembership { membership, .. } => Some(&membership.organization),
-        Change::UpdateMembership { organization, .. } | Change::RemoveMembership { organization, .. } => {
-            Some(organization)
-        }
-        Change::CreateAccount { .. }
-        | Change::UpdateProfile { .. }
-        | Change::SetStatus { .. }
-        | Change::SetAuthentication { .. }
-        | Change::Link { .. }
-        | Change::Unlink { .. }
-        | Change::RevokeSessions { .. }
-        | Change::Alert { .. } => None,
+    if let Change::AddMembership { membership, .. } = change {
+        return Some(&membership.organization);
     }
+    if let Change::UpdateMembership { organization, .. } | Change::RemoveMembership { organization, .. } =
+        change
+    {
+        return Some(organization);
+    }
+    None
 }

@@ -127,7 +127,9 @@ async fn the_last_claims_are_replaced_and_never_appended() {
             .store
             .read(|reader| {
                 Box::pin(async move {
-                    let last = reader.last_claims(&CONNECTION.into(), &account.as_str().into()).await?;
+                    let last = reader
+                        .last_claims(&CONNECTION.into(), &account.as_str().into())
+                        .await?;
                     Ok::<_, provost_store::StoreError>((
                         last,
                         reader.count_last_claims(&CONNECTION.into()).await?,

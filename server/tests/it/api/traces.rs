@@ -90,7 +90,11 @@ async fn secrets_that_a_provider_sends_are_kept_nowhere() {
             .app
             .store
             .read(|reader| {
-                Box::pin(async move { reader.last_claims(&CONNECTION.into(), &account.as_str().into()).await })
+                Box::pin(async move {
+                    reader
+                        .last_claims(&CONNECTION.into(), &account.as_str().into())
+                        .await
+                })
             })
             .await
             .unwrap()
