@@ -29,7 +29,7 @@ pub(super) async fn show() -> Response {
 /// Makes the document.
 pub fn document() -> Value {
     let mut settings = SchemaSettings::draft2020_12();
-    "/components/schemas".clone_into(&mut settings.definitions_path.to_mut());
+    settings.definitions_path = "/components/schemas".into();
     settings.meta_schema = None;
     let mut generator = settings.into_generator();
     let mut paths: Map<String, Value> = Map::new();
@@ -133,11 +133,12 @@ fn query_parameters(query: &Schema) -> Vec<Value> {
                 .as_object_mut()
                 .and_then(|members| members.remove("description"));
             // Absent is how a parameter says nothing; there is no null in a query.
-            if let Some(Value::Array(kinds)) = schema.get_mut("type") {
-                kinds.retain(|kind| kind != "null");
-                if let [only] = kinds.as_slice() {
-                    let only = only.clone();
-                    schema["type"] = only;
+            if let Some(kind) = schema.get_mut("type")
+                && let Value::Array(kinds) = &*kind
+            {
+                let said: Vec<&Value> = kinds.iter().filter(|kind| *kind != "null").collect();
+                if let [only] = said.as_slice() {
+                    *kind = Value::clone(only);
                 }
             }
             json!({

@@ -117,11 +117,11 @@ pub fn pasted(
             values: texts(value),
         })
         .collect();
-    let named = ["nameidentifier", "NameID", "subject"]
+    let stated = ["nameidentifier", "NameID", "subject"]
         .into_iter()
         .find_map(|name| first(&find(&list, name)?.values));
     let name_id = NameId {
-        value: subject.map(str::to_owned).or(named).unwrap_or_default(),
+        value: subject.map(str::to_owned).or(stated).unwrap_or_default(),
         format: None,
         name_qualifier: None,
         sp_name_qualifier: None,
