@@ -46,13 +46,12 @@ async fn look(app: &App, caller: &Caller, after: i64, limit: u32) -> Result<Piec
         .store
         .read(|reader| {
             Box::pin(async move {
-                let (events, cursor) = match own {
-                    Some(own) => reader.events_of(&own, after, STRETCH, limit).await?,
-                    None => {
-                        let events = reader.events(after, limit).await?;
-                        let cursor = events.last().map_or(after, |last| last.sequence);
-                        (events, cursor)
-                    }
+                let (events, cursor) = if let Some(own) = own {
+                    reader.events_of(&own, after, STRETCH, limit).await?
+                } else {
+                    let events = reader.events(after, limit).await?;
+                    let cursor = events.last().map_or(after, |last| last.sequence);
+                    (events, cursor)
                 };
                 Ok::<_, provost_store::StoreError>((events, cursor, reader.last_event().await?))
             })
