@@ -14,16 +14,14 @@ fn references(value: &Value, found: &mut BTreeSet<String>) {
     match value {
         Value::Object(members) => {
             for (name, member) in members {
-                match member {
-                    Value::String(target) if name == "$ref" => {
-                        found.insert(target.clone());
-                    }
-                    _ => references(member, found),
+                if let (Value::String(target), "$ref") = (member, name.as_str()) {
+                    found.insert(target.clone());
                 }
+                references(member, found);
             }
         }
         Value::Array(entries) => entries.iter().for_each(|entry| references(entry, found)),
-        _ => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

@@ -4,15 +4,10 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::{ANN, CONNECTION, Client, ann, ann_signs_in, code, furnish};
-use crate::app::{TestApp, on_each_engine};
+use crate::app::on_each_engine;
 use crate::directory::{ORGANIZATION, account_count};
 
 const TEST: &str = "/api/v1/connections/okta/policy/test";
-
-/// Identifier of a change that waits for an approval.
-pub async fn a_held_change(_app: &TestApp) -> String {
-    "pch_none".to_owned()
-}
 
 fn roles(answer: &Value) -> Vec<String> {
     answer["trace"]["steps"]
