@@ -32,6 +32,7 @@ use crate::trace::{PROVISION, Stage, StepOutcome, Steps, Trace};
 
 mod group;
 pub mod guard;
+pub mod joining;
 mod keys;
 mod need;
 mod place;
