@@ -101,7 +101,7 @@ impl Patch {
             }
             apply(step, document.as_map_mut(), self.mode)?;
         }
-        tidy(document.as_map_mut());
+        tidy(document.as_map_mut(), &self.steps);
         Ok(document)
     }
 

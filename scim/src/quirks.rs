@@ -13,7 +13,7 @@ mod single_and_many;
 mod tests;
 mod text_values;
 
-pub(crate) use echoes::{is_echoed, is_noise};
+pub(crate) use echoes::{is_echoed, is_noise, is_password};
 pub(crate) use json_in_text::{json_in_a_part, json_in_the_value};
 pub(crate) use keys::path_in_a_key;
 pub(crate) use missing_elements::element_of_a_filter;

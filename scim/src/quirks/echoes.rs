@@ -14,3 +14,8 @@ pub(crate) fn is_noise(path: &KnownPath) -> bool {
     let sub = path.sub.as_deref().and_then(|sub| path.attribute.sub(sub));
     is_echoed(&path.attribute) || sub.is_some_and(is_echoed)
 }
+
+/// Administrators map the password below URNs of their own as well: whatever is called so is never kept.
+pub(crate) const fn is_password(name: &str) -> bool {
+    name.eq_ignore_ascii_case("password")
+}

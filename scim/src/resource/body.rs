@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::edit::{Step, apply, tidy};
+use super::edit::{How, Step, apply, tidy};
 use super::member::{MemberRef, member_refs};
 use super::{Document, limit_depth};
 use crate::error::excerpt;
@@ -22,16 +22,20 @@ pub(super) fn read(
         .as_object()
         .ok_or_else(|| ScimError::invalid_syntax("the body must be a JSON object"))?;
     check_schemas(parts, kind, schemas, mode)?;
-    let mut document = Document::default();
+    let mut steps = Vec::with_capacity(parts.len());
     let mut members = Vec::new();
     for (path, value) in assignments(parts, kind, schemas, mode)? {
         if is_members(&path, kind) {
             members = member_refs(value, mode)?;
-        } else if let Some(step) = Step::replace(path, value, mode)? {
-            apply(&step, document.as_map_mut(), mode)?;
+        } else {
+            steps.extend(Step::set(How::Replace, path, value, mode)?);
         }
     }
-    tidy(document.as_map_mut());
+    let mut document = Document::default();
+    for step in &steps {
+        apply(step, document.as_map_mut(), mode)?;
+    }
+    tidy(document.as_map_mut(), &steps);
     check_required(&document, kind, schemas)?;
     Ok((document, members))
 }

@@ -40,15 +40,11 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    /// Builds the step that puts a value in the place of another; unassigned values clear. None if nothing is to do.
-    pub(crate) fn replace(path: Path, value: &Value, mode: Mode) -> Result<Option<Self>, ScimError> {
-        Self::set(How::Replace, path, value, mode)
-    }
-
-    /// Builds the step that sets a value.
+    /// Builds the step that sets a value; an unassigned one clears. None if nothing is to do.
     pub(crate) fn set(how: How, path: Path, value: &Value, mode: Mode) -> Result<Option<Self>, ScimError> {
         let path = match path {
             Path::Known(path) => path,
+            Path::Foreign(path) if quirks::is_password(&path.attribute) => return Ok(None),
             Path::Foreign(path) if is_unassigned(value) => {
                 return Ok((how == How::Replace).then_some(Self::ClearForeign(path)));
             }

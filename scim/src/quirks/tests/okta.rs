@@ -145,14 +145,14 @@ fn unknown_attributes_are_kept_as_they_came() {
     let body = json!({
         "userName": "a@b.c",
         "badge": 7,
-        "urn:okta:acme_1:1.0:user:custom": { "shoe": { "size": 42 }, "empty": null },
+        "urn:okta:acme_1:1.0:user:custom": { "shoe": { "size": 42 }, "list": [{ "type": "a" }], "empty": null },
     });
     assert_eq!(
         post(&body),
         json!({
             "userName": "a@b.c",
             "badge": 7,
-            "urn:okta:acme_1:1.0:user:custom": { "shoe": { "size": 42 } },
+            "urn:okta:acme_1:1.0:user:custom": { "shoe": { "size": 42 }, "list": [{ "type": "a" }] },
         })
     );
 }
@@ -167,4 +167,19 @@ fn a_group_with_a_description_is_accepted() {
     let (group, _) = Document::group_from_post(&body, &schemas(), Mode::Compat).unwrap();
     let description = group.get(Some("urn:okta:custom:group:1.0"), "description");
     assert_eq!(description, Some(&json!("All of us")));
+}
+
+#[test]
+fn a_password_is_never_kept_wherever_it_is_mapped_to() {
+    let body = json!({
+        "userName": "a@b.c",
+        "PASSWORD": "x",
+        "urn:okta:acme_1:1.0:user:custom": { "Password": "x" },
+        "urn:okta:acme_1:1.0:user:other:password": "x",
+        "urn:ietf:params:scim:schemas:core:2.0:User:password": "x",
+    });
+    assert_eq!(post(&body), json!({ "userName": "a@b.c" }));
+    let group = json!({ "displayName": "G", "password": "x" });
+    let (group, _) = Document::group_from_post(&group, &schemas(), Mode::Compat).unwrap();
+    assert_eq!(group, stored(json!({ "displayName": "G" })));
 }

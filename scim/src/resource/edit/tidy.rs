@@ -2,36 +2,48 @@
 
 use serde_json::{Map, Value};
 
+use super::Step;
 use crate::path::is_urn;
 
 /// Removes what has become empty: elements without a value, lists without elements, extensions without attributes.
-/// Done once, after every step: several steps of one request may build one element.
-pub(crate) fn tidy(document: &mut Map<String, Value>) {
+/// Done once, after every step: several steps of one request may build one element. What no table knows is not looked
+/// into.
+pub(crate) fn tidy(document: &mut Map<String, Value>, steps: &[Step]) {
+    for step in steps {
+        let (Step::Set(_, path, _) | Step::Clear(path, _)) = step else {
+            continue;
+        };
+        let holder = match &path.extension {
+            None => Some(&mut *document),
+            Some(urn) => document.get_mut(urn).and_then(Value::as_object_mut),
+        };
+        let list = holder.and_then(|holder| holder.get_mut(&path.attribute.name)?.as_array_mut());
+        if let Some(list) = list {
+            list.retain(|element| !is_hollow(element));
+        }
+    }
     for (name, value) in document.iter_mut() {
         if is_urn(name)
             && let Some(parts) = value.as_object_mut()
         {
-            attributes(parts);
+            parts.retain(|_, value| !is_empty(value));
         }
     }
-    attributes(document);
+    document.retain(|_, value| !is_empty(value));
 }
 
-fn attributes(parts: &mut Map<String, Value>) {
-    parts.retain(|_, value| match value {
-        Value::Null => false,
-        Value::Array(items) => {
-            items.retain(|item| !is_hollow(item));
-            !items.is_empty()
-        }
-        Value::Object(parts) => !parts.is_empty(),
-        Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
-    });
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(parts) => parts.is_empty(),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
 }
 
 /// Whether nothing but labels is left of an element: `type` and `primary` say something about a value only.
-fn is_hollow(item: &Value) -> bool {
-    match item {
+fn is_hollow(element: &Value) -> bool {
+    match element {
         Value::Null => true,
         Value::Object(parts) => parts
             .keys()
