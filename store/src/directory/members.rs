@@ -47,7 +47,7 @@ impl Tx {
         // The shared lock makes a deletion of an account wait, which then finds the new row, or this one pass it over.
         let sql = "INSERT INTO group_members (group_id, account, added_at) SELECT $1, a.id, $2 FROM accounts a \
                    WHERE a.id IN ({list:$3}) AND a.status <> 'deleted' \
-                   AND a.connection = (SELECT g.connection FROM groups g WHERE g.id = $1){share} \
+                   AND {aside}a.connection = (SELECT g.connection FROM groups g WHERE g.id = $1){share} \
                    ON CONFLICT (group_id, account) DO NOTHING";
         let ids = list(accounts.iter().map(AccountId::as_str))?;
         let joined = self.run(sql, binds![group, now, ids]).await?;
