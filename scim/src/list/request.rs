@@ -47,7 +47,7 @@ impl ListRequest {
                 "sortby" if !value.trim().is_empty() => raw.sort_by = Some(value.trim().to_owned()),
                 "sortorder" => raw.sort_order = Some(value.to_owned()),
                 "startindex" if !value.is_empty() => raw.start = Some(whole("startIndex", value)?),
-                "count" if !value.is_empty() => raw.count = Some(count(value)?),
+                "count" if !value.is_empty() => raw.count = Some(whole("count", value)),
                 "cursor" => raw.cursor = Some(value.to_owned()),
                 "attributes" => raw.attributes.extend(value.split(',').map(str::to_owned)),
                 "excludedattributes" => raw.excluded.extend(value.split(',').map(str::to_owned)),
@@ -70,7 +70,7 @@ impl ListRequest {
                 "sortby" => raw.sort_by = Some(text(name, value)?).filter(|by| !by.trim().is_empty()),
                 "sortorder" => raw.sort_order = Some(text(name, value)?),
                 "startindex" => raw.start = Some(number(name, value)?),
-                "count" => raw.count = Some(number(name, value)?),
+                "count" => raw.count = Some(number(name, value)),
                 "cursor" => raw.cursor = Some(text(name, value)?),
                 "attributes" => raw.attributes = texts(name, value)?,
                 "excludedattributes" => raw.excluded = texts(name, value)?,
@@ -136,7 +136,7 @@ struct Raw {
     sort_by: Option<String>,
     sort_order: Option<String>,
     start: Option<i64>,
-    count: Option<i64>,
+    count: Option<Result<i64, ScimError>>,
     cursor: Option<String>,
     attributes: Vec<String>,
     excluded: Vec<String>,
@@ -155,6 +155,10 @@ impl Raw {
                 )));
             }
         };
+        let count = match self.count.transpose() {
+            Err(_) if self.cursor.is_some() => return Err(ScimError::invalid_count()),
+            count => count?.map(|count| u64::try_from(count).unwrap_or(0)),
+        };
         let paging = match (self.cursor, self.start) {
             (Some(_), Some(_)) => {
                 return Err(ScimError::invalid_value(
@@ -166,7 +170,6 @@ impl Raw {
                 start: u64::try_from(start.unwrap_or(1)).unwrap_or(1).max(1),
             },
         };
-        let count = self.count.map(|count| u64::try_from(count).unwrap_or(0));
         Ok(ListRequest {
             filter: self.filter,
             sort_by: self.sort_by,
@@ -182,10 +185,6 @@ impl Raw {
 
 fn whole(name: &str, text: &str) -> Result<i64, ScimError> {
     text.trim().parse().map_err(|_| not_whole(name))
-}
-
-fn count(text: &str) -> Result<i64, ScimError> {
-    whole("count", text)
 }
 
 fn number(name: &str, value: &Value) -> Result<i64, ScimError> {

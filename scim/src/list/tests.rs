@@ -34,6 +34,8 @@ fn rfc9865_an_empty_cursor_is_the_first_page() {
     );
     let both = query(&[("cursor", ""), ("startIndex", "1")]).unwrap_err();
     assert_eq!(both.scim_type, Some(ScimType::InvalidValue));
+    let count = query(&[("cursor", "abc"), ("count", "many")]).unwrap_err();
+    assert_eq!(count.scim_type, Some(ScimType::InvalidCount));
 }
 
 #[test]

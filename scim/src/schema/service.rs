@@ -62,6 +62,10 @@ fn service_provider_config() -> Schema {
                 schemes,
             )
             .many(),
+            Attribute::boolean(
+                "interopProfileConformant",
+                "Whether the interoperability profile is kept to; strict connections say so.",
+            ),
             Attribute::complex("pagination", "How long answers are split.", pagination),
         ],
     )
