@@ -358,3 +358,78 @@ proptest! {
         prop_assert_ne!(plain.matches(&ada()), turned.matches(&ada()));
     }
 }
+
+/// A formula of comparisons that hold or do not.
+#[derive(Clone, Debug)]
+enum Formula {
+    Atom(bool),
+    Not(Box<Self>),
+    And(Vec<Self>),
+    Or(Vec<Self>),
+}
+
+impl Formula {
+    fn holds(&self) -> bool {
+        match self {
+            Self::Atom(holds) => *holds,
+            Self::Not(inner) => !inner.holds(),
+            Self::And(all) => all.iter().all(Self::holds),
+            Self::Or(any) => any.iter().any(Self::holds),
+        }
+    }
+
+    /// Writes it with no more parentheses than the grammar needs.
+    fn written(&self) -> String {
+        let joined = |formulas: &[Self], word: &str, needs: fn(&Self) -> bool| {
+            let written = formulas.iter().map(|formula| {
+                let text = formula.written();
+                if needs(formula) { format!("({text})") } else { text }
+            });
+            written.collect::<Vec<_>>().join(word)
+        };
+        match self {
+            Self::Atom(true) => "title pr".to_owned(),
+            Self::Atom(false) => "nickName pr".to_owned(),
+            Self::Not(inner) => format!("not ({})", inner.written()),
+            Self::And(all) => joined(all, " and ", |formula| matches!(formula, Self::Or(_))),
+            Self::Or(any) => joined(any, " or ", |_| false),
+        }
+    }
+}
+
+fn formula() -> impl Strategy<Value = Formula> {
+    any::<bool>()
+        .prop_map(Formula::Atom)
+        .prop_recursive(4, 40, 3, |inner| {
+            prop_oneof![
+                inner.clone().prop_map(|inner| Formula::Not(Box::new(inner))),
+                proptest::collection::vec(inner.clone(), 2..4).prop_map(Formula::And),
+                proptest::collection::vec(inner, 2..4).prop_map(Formula::Or),
+            ]
+        })
+}
+
+proptest! {
+    #[test]
+    fn precedence_is_that_of_the_grammar(formula in formula()) {
+        let text = formula.written();
+        if let Ok(filter) = parse_as(&text, ResourceKind::User) {
+            prop_assert_eq!(filter.matches(&ada()), formula.holds(), "{}", text);
+        } else {
+            let terms = text.matches(" pr").count();
+            prop_assert!(terms > 64, "{}", text);
+        }
+    }
+
+    #[test]
+    fn any_text_is_found_by_itself(value in "\\PC{0,30}", exact in any::<bool>()) {
+        let name = if exact { "externalId" } else { "title" };
+        let literal = Value::from(value.as_str()).to_string();
+        for operator in ["eq", "co", "sw", "ew", "ge", "le"] {
+            let filter = parse(&format!("{name} {operator} {literal}"));
+            prop_assert!(filter.matches(&json!({ name: value })), "{operator}");
+        }
+        let unlike = parse(&format!("{name} ne {literal}")).matches(&json!({ name: value }));
+        prop_assert!(!unlike);
+    }
+}
