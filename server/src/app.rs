@@ -6,6 +6,7 @@ use provost_store::Store;
 use tokio::sync::Notify;
 
 use crate::config::Config;
+use crate::flow;
 use crate::flow::connection::{self, Connections};
 use crate::flow::openid::applications::{self, Applications};
 use crate::flow::openid::keys::KeyRing;
@@ -38,6 +39,8 @@ pub struct App {
     pub providers: Providers,
     /// Password hashing.
     pub passwords: Passwords,
+    /// What this node keeps of the traffic of directories.
+    pub scim: Arc<flow::scim::Runtime>,
     /// Wakes the runner of this node's jobs.
     job_bell: Arc<Notify>,
 }
@@ -63,6 +66,7 @@ impl App {
             organization_ids: organizations::cache(),
             providers: Providers::default(),
             passwords: Passwords::default(),
+            scim: Arc::default(),
             job_bell: Arc::new(Notify::new()),
         })
     }

@@ -54,6 +54,10 @@ pub struct Config {
     pub signing_key_days: u32,
     /// How many days traces of attempts are kept.
     pub trace_days: u32,
+    /// Requests of one directory each second; 0 sets no limit.
+    pub scim_requests_per_second: u32,
+    /// How long requests of directories are kept.
+    pub scim_log_days: u32,
     /// Token for `/metrics`; without one only loopback may read, and only while `listen` is a loopback address.
     pub metrics_token: Option<SecretString>,
     /// Form of log lines.

@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use crate::scim_config::{ScimConfig, ScimOperation, ScimVersion};
+
 /// Names of the sealed secrets of a connection.
 pub mod secret {
     /// Client secret at the OpenID provider.
@@ -138,75 +140,6 @@ pub enum ClientAuthentication {
     PrivateKeyJwt,
     /// Public client.
     None,
-}
-
-/// What a directory may do through a connection, kept beside the protocol settings under [`ScimConfig::KEY`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ScimConfig {
-    /// Protocol versions that are open.
-    pub versions: Vec<ScimVersion>,
-    /// Operations that are allowed.
-    pub operations: Vec<ScimOperation>,
-}
-
-impl ScimConfig {
-    /// Name of the member that holds these settings.
-    pub const KEY: &'static str = "scim";
-
-    /// Reads the settings from a stored protocol configuration; none where no directory may push.
-    pub fn of(stored: &Value) -> Option<Self> {
-        serde_json::from_value(stored.get(Self::KEY)?.clone()).ok()
-    }
-}
-
-/// Protocol versions towards directories.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-pub enum ScimVersion {
-    /// SCIM 1.1.
-    #[serde(rename = "1.1")]
-    V1,
-    /// SCIM 2.0.
-    #[serde(rename = "2.0")]
-    V2,
-}
-
-impl ScimVersion {
-    /// Returns every version.
-    pub fn all() -> Vec<Self> {
-        vec![Self::V1, Self::V2]
-    }
-}
-
-/// Operations of a directory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ScimOperation {
-    /// Look people and groups up.
-    Read,
-    /// Create accounts.
-    Create,
-    /// Change accounts.
-    Update,
-    /// Deactivate and reactivate accounts.
-    Deactivate,
-    /// Delete accounts.
-    Delete,
-    /// Push groups.
-    Groups,
-}
-
-impl ScimOperation {
-    /// Returns every operation.
-    pub fn all() -> Vec<Self> {
-        vec![
-            Self::Read,
-            Self::Create,
-            Self::Update,
-            Self::Deactivate,
-            Self::Delete,
-            Self::Groups,
-        ]
-    }
 }
 
 /// A stored protocol configuration that this version cannot read.

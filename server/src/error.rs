@@ -15,6 +15,7 @@ use provost_store::StoreError;
 
 use crate::app::App;
 use crate::http::request::RequestId;
+use crate::http::scim;
 use crate::outbound::OutboundError;
 use crate::world::NoRandomness;
 
@@ -278,6 +279,9 @@ pub fn panicked(_payload: Box<dyn std::any::Any + Send + 'static>) -> Response {
 /// Renders errors: ours, and the plain-text refusals of the framework's extractors.
 pub async fn render(State(app): State<App>, request: Request, next: Next) -> Response {
     let wants_page = wants_page(&request);
+    let scim_path = Some(request.uri().path())
+        .filter(|path| path.starts_with("/scim/"))
+        .map(str::to_owned);
     let is_head = request.method() == Method::HEAD;
     let id = request
         .extensions()
@@ -295,10 +299,10 @@ pub async fn render(State(app): State<App>, request: Request, next: Next) -> Res
         None => return response,
     };
     log(&error, &id);
-    let mut rendered = if wants_page {
-        page(&app, &error, &id)
-    } else {
-        problem(&error, &id)
+    let mut rendered = match scim_path {
+        Some(path) => scim::layer_error(status, &path),
+        None if wants_page => page(&app, &error, &id),
+        None => problem(&error, &id),
     };
     if is_head {
         *rendered.body_mut() = axum::body::Body::empty();

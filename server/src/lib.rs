@@ -23,5 +23,6 @@ pub mod network;
 pub mod outbound;
 pub mod pages;
 pub mod router;
+pub mod scim_config;
 pub mod translate;
 pub mod world;

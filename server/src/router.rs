@@ -1,12 +1,12 @@
 //! Every URL in one file.
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 
 use crate::api;
 use crate::app::App;
 use crate::error;
-use crate::http::{account, layers, login, openid, ops, sso};
+use crate::http::{account, layers, login, openid, ops, scim, sso};
 
 /// Builds the routes with all layers around them.
 pub fn router(app: App) -> Router {
@@ -54,6 +54,10 @@ pub fn router(app: App) -> Router {
             get(openid::discovery).options(openid::preflight),
         )
         .route(
+            "/.well-known/oauth-authorization-server",
+            get(openid::metadata).options(openid::preflight),
+        )
+        .route(
             "/oauth2/authorize",
             get(openid::authorize_get).post(openid::authorize_post),
         )
@@ -74,6 +78,11 @@ pub fn router(app: App) -> Router {
         )
         // Management API: one table in api/, as every endpoint also stands in the OpenAPI document
         .merge(api::routes(&app))
+        // Directories: `/scim/{connection}/v2/…`, `…/v1/…` (see `flow::scim::target`) and `…/oauth2/token`. One pattern,
+        // because whatever is wrong below it is answered in the protocol's own shape, slashes too many included.
+        .route("/scim", any(scim::serve))
+        .route("/scim/", any(scim::serve))
+        .route("/scim/{*path}", any(scim::serve))
         .fallback(error::not_found)
         .method_not_allowed_fallback(error::method_not_allowed);
     layers::wrap(routes, &app).with_state(app)

@@ -66,6 +66,7 @@ const TABLES: &[&str] = &[
     "push_counts",
     "last_claims",
     "policy_changes",
+    "departure_approvals",
 ];
 
 /// Tables that triggers fill from others, also while restoring.

@@ -11,6 +11,7 @@ mod backup;
 mod claims;
 mod codes;
 mod connections;
+mod departures;
 mod digest;
 mod directory;
 mod engine;

@@ -34,6 +34,11 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/0011_scim_requests.sql"),
     },
     Migration {
+        version: 20,
+        name: "departures",
+        sql: include_str!("../migrations/0020_departures.sql"),
+    },
+    Migration {
         version: 30,
         name: "policies",
         sql: include_str!("../migrations/0030_policies.sql"),

@@ -29,14 +29,29 @@ impl Tx {
         limit: u32,
         now: Timestamp,
     ) -> Result<RateLimit> {
+        self.hit_times(key, window_seconds, limit, 1, now).await
+    }
+
+    /// Counts several hits on `key` at once; allowed only if all of them are within the limit.
+    ///
+    /// # Errors
+    /// `engine`.
+    pub async fn hit_times(
+        &mut self,
+        key: &str,
+        window_seconds: u32,
+        limit: u32,
+        times: u32,
+        now: Timestamp,
+    ) -> Result<RateLimit> {
         let length = i64::from(window_seconds.max(1)) * 1000;
         let at = now.as_millisecond();
         let start = at - at.rem_euclid(length);
-        let sql = "INSERT INTO rate_limits (key, window_start, hits, expires_at) VALUES ($1, $2, 1, $3) \
+        let sql = "INSERT INTO rate_limits (key, window_start, hits, expires_at) VALUES ($1, $2, $4, $3) \
                    ON CONFLICT (key) DO UPDATE SET \
-                   hits = CASE WHEN rate_limits.window_start = excluded.window_start THEN rate_limits.hits + 1 ELSE 1 END, \
+                   hits = CASE WHEN rate_limits.window_start = excluded.window_start THEN rate_limits.hits + $4 ELSE $4 END, \
                    window_start = excluded.window_start, expires_at = excluded.expires_at RETURNING hits";
-        let row = self.row(sql, binds![key, start, start + length]).await?;
+        let row = self.row(sql, binds![key, start, start + length, times]).await?;
         let hits = row
             .ok_or(StoreError::Corrupt("rate_limits"))?
             .int("rate_limits.hits")?;

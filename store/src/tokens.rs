@@ -100,6 +100,15 @@ impl Reader {
         self.row(&sql, binds![digest, now]).await?.map(token).transpose()
     }
 
+    /// Finds a token by its identifier, in whatever state.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn token(&mut self, id: &str) -> Result<Option<TokenRecord>> {
+        let sql = format!("{COLUMNS} WHERE id = $1");
+        self.row(&sql, binds![id]).await?.map(token).transpose()
+    }
+
     /// Lists the tokens of a kind, of one connection if named, revoked ones too, oldest first.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use jiff::Timestamp;
+use provost_kernel::connection::Provisioning;
 use provost_kernel::id::ConnectionId;
 use provost_saml::key::Certificate;
 use provost_store::{ConnectionRecord, Store, StoreError};
@@ -15,6 +16,7 @@ use super::print::{Busy, out};
 use super::{Settings, open_store};
 use crate::config::{Config, data_key};
 use crate::connection_config::ProtocolConfig;
+use crate::flow::scim::watch;
 use crate::outbound::Outbound;
 use crate::world::World;
 
@@ -261,6 +263,9 @@ async fn database(store: &Store) -> Vec<Finding> {
         Ok(records) => {
             let now = World::new().now();
             findings.extend(records.iter().flat_map(|record| certificates(record, now)));
+            for record in &records {
+                findings.extend(directory(store, record, now).await);
+            }
         }
         Err(error) => findings.push(bad("connections", crate::error::chain(&error))),
     }
@@ -279,6 +284,30 @@ async fn connections(store: &Store) -> Result<Vec<ConnectionRecord>, StoreError>
         let Some(last) = page.last() else { return Ok(all) };
         after = Some(last.connection.id.clone());
         all.extend(page);
+    }
+}
+
+/// Looks whether a connection's directory still speaks, and succeeds.
+async fn directory(store: &Store, record: &ConnectionRecord, now: Timestamp) -> Vec<Finding> {
+    if record.connection.provisioning != Provisioning::Scim {
+        return Vec::new();
+    }
+    let wanted = record.clone();
+    let looked = store
+        .read(move |reader| Box::pin(async move { watch::look(reader, &wanted, now).await }))
+        .await;
+    match looked {
+        Ok(concerns) if concerns.is_empty() => {
+            vec![good(
+                "directories",
+                format!("{} is heard of", record.connection.id),
+            )]
+        }
+        Ok(concerns) => concerns
+            .into_iter()
+            .map(|concern| look("directories", concern.text))
+            .collect(),
+        Err(error) => vec![bad("directories", crate::error::chain(&error))],
     }
 }
 

@@ -9,6 +9,10 @@ mod open;
 pub mod operator;
 pub mod print;
 pub mod scim;
+pub mod scim_guard;
+pub mod scim_join_report;
+pub mod scim_log;
+pub mod scim_token;
 pub mod serve;
 mod settings;
 
@@ -42,6 +46,10 @@ enum Command {
     Operator(operator::Operator),
     ApiKey(api_key::ApiKey),
     Explain(explain::Explain),
+    ScimToken(scim_token::ScimToken),
+    ScimLog(scim_log::ScimLog),
+    ScimJoinReport(scim_join_report::ScimJoinReport),
+    ScimGuard(scim_guard::ScimGuard),
     Doctor(doctor::Doctor),
     Scim(scim::Scim),
     Backup(backup::Backup),
@@ -64,6 +72,10 @@ impl Cli {
             Command::Operator(operator) => operator.run().await,
             Command::ApiKey(key) => key.run().await,
             Command::Explain(explain) => explain.run().await,
+            Command::ScimToken(token) => token.run().await,
+            Command::ScimLog(log) => log.run().await,
+            Command::ScimJoinReport(report) => report.run().await,
+            Command::ScimGuard(guard) => guard.run().await,
             Command::Doctor(doctor) => doctor.run().await,
             Command::Scim(scim) => scim.run().await,
             Command::Backup(backup) => backup.run().await,

@@ -148,6 +148,18 @@ pub const KEYS: &[Key] = &[
         "How long a signing key of the OpenID provider is used before the next one takes over.",
     ),
     key(
+        "scim_requests_per_second",
+        "number",
+        "100",
+        "Requests that one directory may send each second, on average over five seconds and all nodes; above it, SCIM answers 429. 0 sets no limit.",
+    ),
+    key(
+        "scim_log_days",
+        "number",
+        "30",
+        "How long requests of directories are kept for `provost scim-log`.",
+    ),
+    key(
         "trace_days",
         "days",
         "30",

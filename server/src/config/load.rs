@@ -154,6 +154,8 @@ impl Config {
                 * 60,
             signing_key_days: values.number("signing_key_days", 1, 3650)?,
             trace_days: values.number("trace_days", 1, 3650)?,
+            scim_requests_per_second: values.number("scim_requests_per_second", 0, 1_000_000)?,
+            scim_log_days: values.number("scim_log_days", 1, 3650)?,
             metrics_token: values.metrics_token()?,
             log_format: values.choice(
                 "log_format",

@@ -1,5 +1,7 @@
 //! Checks of the document alone: identifiers, repetitions, values that cannot be right in any directory.
 
+mod scim;
+
 use std::collections::BTreeSet;
 
 use provost_kernel::connection::Protocol;
@@ -195,22 +197,7 @@ impl Found<'_> {
             );
         }
         if let Some(scim) = &connection.scim {
-            self.unique(
-                &format!("{path}.scim.tokens"),
-                scim.tokens.iter().map(|token| token.label.as_str()),
-            );
-            for token in &scim.tokens {
-                if token
-                    .token
-                    .as_ref()
-                    .is_some_and(|token| token.expose().len() < 24)
-                {
-                    self.add(
-                        &format!("{path}.scim.tokens[{}]", token.label),
-                        "token needs at least 24 characters",
-                    );
-                }
-            }
+            self.scim(&format!("{path}.scim"), scim);
         }
     }
 

@@ -6,14 +6,16 @@
 mod application;
 mod connection;
 mod organization;
+mod scim;
 mod user;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use application::{ApplicationEntry, Organizations};
-pub use connection::{ConnectionEntry, OidcEntry, SamlEntry, ScimEntry, ScimToken, ScopeWord};
+pub use connection::{ConnectionEntry, OidcEntry, SamlEntry, ScopeWord};
 pub use organization::{DomainEntry, LicenseEntry, OrganizationEntry, RoleEntry, WorkspaceEntry};
+pub use scim::{ScimEntry, ScimToken};
 pub use user::{MembershipEntry, UserEntry, WorkspacesEntry};
 
 /// A Provost configuration: what `provost apply` brings in and `provost export` writes.

@@ -151,6 +151,7 @@ async fn connection(reader: &mut Reader, record: &ConnectionRecord) -> Result<Co
             .map(|token| ScimToken {
                 label: token.label,
                 token: None,
+                expires_at: token.expires_at,
             })
             .collect();
     }
@@ -199,11 +200,7 @@ pub(super) fn connection_entry(
         oidc,
         domains,
         provisioning,
-        scim: scim.map(|scim| ScimEntry {
-            versions: scim.versions,
-            operations: scim.operations,
-            tokens: Vec::new(),
-        }),
+        scim: scim.map(|scim| ScimEntry::of(scim, settings.directory)),
         match_chain: settings.match_chain,
         on_ambiguous: settings.on_ambiguous,
         name_comparison: settings.name_comparison,

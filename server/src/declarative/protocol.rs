@@ -88,7 +88,7 @@ pub(super) async fn resolve(
         // The document's own check has said so already.
         (None, None) | (Some(_), Some(_)) => None,
     }?;
-    let scim = entry.scim.as_ref().map(scim_config);
+    let scim = entry.scim.as_ref().map(ScimEntry::config);
     Some(Resolved {
         connection: connection(entry),
         config,
@@ -122,13 +122,6 @@ fn connection(entry: &ConnectionEntry) -> Connection {
         policy: entry.policy.clone(),
         organization_policies: entry.organization_policies.clone(),
         version: 0,
-    }
-}
-
-fn scim_config(entry: &ScimEntry) -> ScimConfig {
-    ScimConfig {
-        versions: entry.versions.clone(),
-        operations: entry.operations.clone(),
     }
 }
 

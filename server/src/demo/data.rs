@@ -1,13 +1,14 @@
 //! The demo's configuration: the same declarative file that `provost apply` takes.
 
+use super::push::CONNECTION;
 use super::sample_app;
-use super::sandbox::{CLIENT_ID, Sandbox};
+use super::sandbox::{CLIENT_ID, GLOBEX_CLIENT_ID, Sandbox};
 
 /// Returns the demo's declarative file; JSON, because the values are made at start.
-pub(super) fn file(sandbox: &Sandbox, app_base: &str, app_secret: &str) -> String {
+pub(super) fn file(sandbox: &Sandbox, app_base: &str, app_secret: &str, scim_token: &str) -> String {
     serde_json::json!({
-        "organizations": [home_lab(), acme()],
-        "connections": [home_lab_saml(sandbox), acme_oidc(sandbox)],
+        "organizations": [home_lab(), acme(), globex()],
+        "connections": [home_lab_saml(sandbox), acme_oidc(sandbox), globex_scim(sandbox, scim_token)],
         "applications": [{
             "client_id": sample_app::CLIENT_ID,
             "name": "Sample app",
@@ -51,6 +52,21 @@ fn acme() -> serde_json::Value {
             { "id": "office", "name": "Office", "default": true },
         ],
         "licenses": [{ "id": "pro", "seats": 10 }],
+    })
+}
+
+fn globex() -> serde_json::Value {
+    serde_json::json!({
+        "id": "globex",
+        "name": "Globex",
+        "domains": [{ "name": "globex.example", "verified": true }],
+        "roles": [
+            { "id": "owner", "name": "Owner", "owner": true },
+            { "id": "operator", "name": "Plant operator" },
+            { "id": "member", "name": "Member", "default": true },
+        ],
+        "workspaces": [{ "id": "plant", "name": "Plant", "default": true }],
+        "licenses": [{ "id": "seat", "seats": 5 }],
     })
 }
 
@@ -99,6 +115,29 @@ fn acme_oidc(sandbox: &Sandbox) -> serde_json::Value {
             ] },
             "workspaces": { "mode": "dynamic", "expression": "teams" },
             "license": { "fixed": "pro" },
+        },
+    })
+}
+
+fn globex_scim(sandbox: &Sandbox, token: &str) -> serde_json::Value {
+    serde_json::json!({
+        "id": CONNECTION,
+        "name": "Globex single sign-on",
+        "organization": "globex",
+        "protocol": "oidc",
+        "oidc": {
+            "issuer": sandbox.issuer(),
+            "client_id": GLOBEX_CLIENT_ID,
+            "client_authentication": "none",
+            "scopes": ["openid", "profile", "email"],
+        },
+        "domains": ["globex.example"],
+        "provisioning": "scim",
+        "scim": { "tokens": [{ "label": "globex directory", "token": token }] },
+        "policy": {
+            "role": { "expression": "groups && contains(groups, 'Plant operators') && 'Plant operator' || 'Member'" },
+            "workspaces": { "mode": "all" },
+            "license": { "fixed": "seat" },
         },
     })
 }

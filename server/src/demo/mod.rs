@@ -1,4 +1,4 @@
-//! `provost demo`: the whole product on throw-away data, with two sandbox identity providers and a sample app.
+//! `provost demo`: the whole product on throw-away data, with sandbox identity providers, a directory and a sample app.
 //!
 //! Never part of `provost serve`: anybody may sign in as anybody here. Everything it makes is gone when it ends.
 
@@ -6,6 +6,7 @@ mod browser;
 mod data;
 mod html;
 mod people;
+mod push;
 mod sample_app;
 mod sandbox;
 mod story;
@@ -36,7 +37,7 @@ use story::Scene;
 /// Try everything on throw-away data.
 #[derive(Args, Clone, Debug)]
 pub struct Demo {
-    /// Perform a SAML sign-in, an OpenID Connect sign-in and an explanation over real HTTP, tell the story, and end.
+    /// Perform a SAML sign-in, an OpenID Connect sign-in, a SCIM push and an explanation over real HTTP, tell the story, and end.
     #[arg(long)]
     once: bool,
     /// Port of Provost on 127.0.0.1; 0 takes any free one.
@@ -62,6 +63,7 @@ struct Stage {
     app: App,
     provost: String,
     sample: String,
+    directory: push::Directory,
 }
 
 impl Demo {
@@ -122,7 +124,8 @@ async fn open(config: Config, world: &World, provost: TcpListener, sample: TcpLi
     let app = open_app(config).await?;
     let sandbox = Arc::new(Sandbox::new(&app.config, world)?);
     let secret = world.id("secret_")?;
-    let file = data::file(&sandbox, &sample_url, &secret);
+    let token = world.id("globex-directory-")?;
+    let file = data::file(&sandbox, &sample_url, &secret, &token);
     let document = declarative::read(&file).context("the demo's own configuration")?;
     declarative::apply(&app, document, Path::new("."), declarative::Mode::Write)
         .await
@@ -135,6 +138,7 @@ async fn open(config: Config, world: &World, provost: TcpListener, sample: TcpLi
     tokio::spawn(server.run_routes(app.clone(), routes, std::future::pending()));
     Ok(Stage {
         app,
+        directory: push::Directory::new(&provost_url, &token)?,
         provost: provost_url,
         sample: sample_url,
     })
@@ -150,14 +154,13 @@ async fn tell(stage: &Stage) -> Result<ExitCode> {
     let mut out = std::io::stdout();
     writeln!(
         out,
-        "Provost demo: two made-up companies, their identity providers and an app, over real HTTP.\n"
+        "Provost demo: made-up companies, their identity providers and an app, over real HTTP.\n"
     )?;
-    let reference = Scene {
+    let mut scene = Scene {
         app: &stage.sample,
         out: &mut out,
-    }
-    .tell()
-    .await?;
+    };
+    let reference = scene.tell().await?;
     writeln!(
         out,
         "\n4. Why? The admin looks the reference number up (provost explain {reference}):"
@@ -167,6 +170,11 @@ async fn tell(stage: &Stage) -> Result<ExitCode> {
     for line in found.iter().flat_map(|record| explain::lines(&record.trace)) {
         writeln!(out, "  {line}")?;
     }
+    let mut scene = Scene {
+        app: &stage.sample,
+        out: &mut out,
+    };
+    push::tell(&mut scene, &stage.directory, 5).await?;
     writeln!(
         out,
         "\nEverything went as told. `provost demo` keeps it open for you to try."
@@ -189,10 +197,19 @@ async fn keep_open(stage: &Stage) -> Result<ExitCode> {
     )?;
     writeln!(
         out,
+        "  SCIM         {}   (a directory's token is made by `provost scim-token`)\n",
+        stage.directory.base()
+    )?;
+    writeln!(
+        out,
         "  Refused? `provost explain NUMBER --data-dir {}` tells why.\n",
         stage.app.config.data_dir.display()
     )?;
-    for directory in [people::Directory::HomeLab, people::Directory::Acme] {
+    for directory in [
+        people::Directory::HomeLab,
+        people::Directory::Acme,
+        people::Directory::Globex,
+    ] {
         writeln!(out, "  People of {}:", directory.company())?;
         for person in directory.people() {
             writeln!(out, "    {:<24} {}", person.email, person.about)?;

@@ -1,14 +1,16 @@
-//! The people of the sandbox identity providers: two made-up companies with a directory each.
+//! The people of the sandbox identity providers: three made-up companies with a directory each.
 
 use serde_json::{Value, json};
 
-/// Which of the two sandbox directories a person is in.
+/// Which of the sandbox directories a person is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Directory {
     /// Home Lab speaks SAML.
     HomeLab,
     /// Acme speaks OpenID Connect.
     Acme,
+    /// Globex speaks OpenID Connect, and pushes its people beforehand (SCIM).
+    Globex,
 }
 
 impl Directory {
@@ -17,6 +19,7 @@ impl Directory {
         match self {
             Self::HomeLab => "Home Lab",
             Self::Acme => "Acme Tools",
+            Self::Globex => "Globex",
         }
     }
 
@@ -123,5 +126,15 @@ const PEOPLE: &[Person] = &[
         groups: &["g-engineering"],
         teams: &["forge"],
         about: "In one mapped group: Engineer, workspace Forge",
+    },
+    Person {
+        key: "gus",
+        directory: Directory::Globex,
+        given: "Gus",
+        family: "Hale",
+        email: "gus@globex.example",
+        groups: &[],
+        teams: &[],
+        about: "Refused until the directory of Globex pushes him; what he may do then, its groups say",
     },
 ];

@@ -19,15 +19,18 @@ pub(super) struct Scene<'s> {
 }
 
 /// What a person must find in the app, as told by the ID token.
-struct Expected {
-    organization: &'static str,
-    roles: &'static [&'static str],
-    workspaces: &'static [&'static str],
+pub(super) struct Expected {
+    /// Organization.
+    pub(super) organization: &'static str,
+    /// Roles.
+    pub(super) roles: &'static [&'static str],
+    /// Workspaces.
+    pub(super) workspaces: &'static [&'static str],
 }
 
 impl Scene<'_> {
     /// Signs a person in who did not exist before, and again: the same account.
-    async fn arrives(&mut self, email: &str, person: &str, expected: &Expected) -> Result<Value> {
+    pub(super) async fn arrives(&mut self, email: &str, person: &str, expected: &Expected) -> Result<Value> {
         let page = self.walk(email, person).await?;
         let claims = claims_shown(&page)?;
         let found = claims
@@ -100,7 +103,7 @@ impl Scene<'_> {
     }
 
     /// Tries to sign in as somebody whom no rule admits; returns the reference number of the refusal.
-    async fn is_refused(&mut self, email: &str, person: &str) -> Result<String> {
+    pub(super) async fn is_refused(&mut self, email: &str, person: &str) -> Result<String> {
         let page = self.walk(email, person).await?;
         ensure!(
             page.status == 403,

@@ -15,13 +15,16 @@ use provost_oidc::jose::{Algorithm, SigningKey as JwtKey};
 use provost_saml::Limits;
 use provost_saml::key::{Certificate, DecryptionKey, SigningKey as SamlKey, VerifyingKey};
 use provost_saml::response::Trust;
+use provost_scim::{Mode, Schemas};
 use provost_store::SecretMap;
 
 use crate::app::App;
 use crate::cache::Versioned;
 use crate::config::Config;
-use crate::connection_config::{OidcConfig, ProtocolConfig, SamlConfig, secret};
+use crate::connection_config::{OidcConfig, ProtocolConfig, SamlConfig, ScimConfig, secret};
 use crate::error::{AppError, Result};
+use crate::scim_config::ScimMode;
+use crate::translate;
 use crate::translate::oidc::ClaimPaths;
 
 /// The cache of ready connections.
@@ -38,8 +41,34 @@ pub struct LiveConnection {
     pub in_force: InForce,
     /// Our side of the protocol.
     pub protocol: LiveProtocol,
+    /// What a directory may do.
+    pub scim: ScimSide,
     /// Revision of the stored connections that this was made from.
     pub revision: i64,
+}
+
+/// A connection's side towards its directory.
+pub struct ScimSide {
+    /// Settings.
+    pub config: ScimConfig,
+    /// The schema tables, with the attributes that the operator added.
+    pub schemas: Schemas,
+    /// How strictly requests are read.
+    pub mode: Mode,
+}
+
+impl ScimSide {
+    /// Makes it of stored settings; the defaults where there are none.
+    fn of(config: ScimConfig) -> Self {
+        Self {
+            schemas: Schemas::new(&translate::scim::attributes(&config.attributes)),
+            mode: match config.mode {
+                ScimMode::Compat => Mode::Compat,
+                ScimMode::Strict => Mode::Strict,
+            },
+            config,
+        }
+    }
 }
 
 impl LiveConnection {
@@ -168,6 +197,7 @@ fn ready(
                 .join("; "),
         )
     })?;
+    let scim = ScimSide::of(ScimConfig::of(&record.protocol_config).unwrap_or_default());
     let protocol: ProtocolConfig =
         serde_json::from_value(record.protocol_config).map_err(|error| unusable(error.to_string()))?;
     let protocol = match protocol {
@@ -181,6 +211,7 @@ fn ready(
     Ok(LiveConnection {
         in_force,
         protocol,
+        scim,
         revision,
     })
 }

@@ -32,6 +32,7 @@ pub mod refusal;
 pub mod return_to;
 pub mod saml_login;
 pub mod saml_logout;
+pub mod scim;
 pub mod scim_check;
 pub mod session;
 pub mod set_password;

@@ -9,5 +9,6 @@ pub mod openid;
 pub mod ops;
 pub mod page;
 pub mod request;
+pub mod scim;
 pub mod sso;
 pub mod time_limit;

@@ -19,6 +19,7 @@ use crate::flow::limits::{self, Limited};
 use crate::flow::openid::Failure;
 use crate::flow::openid::end_session::{self, EndSession};
 use crate::flow::openid::{authorize, introspect, keys, revoke, token, userinfo};
+use crate::flow::scim::oauth;
 use crate::flow::session::{ActiveSession, current_session};
 use crate::http::request::ClientAddress;
 use crate::http::{account, browser, page, sso};
@@ -30,6 +31,11 @@ const PUBLIC_CACHE: &str = "public, max-age=3600";
 /// Describes the provider.
 pub async fn discovery(State(app): State<App>) -> Response {
     published(&keys::discovery(&app))
+}
+
+/// Describes the provider to OAuth clients (RFC 8414): the same, with the grant of directories.
+pub async fn metadata(State(app): State<App>) -> Response {
+    published(&keys::metadata(&app))
 }
 
 /// Publishes the keys.
@@ -82,7 +88,15 @@ fn hand_over(departure: Departure) -> Result<Response> {
 /// Exchanges a code or a refresh token.
 pub async fn token(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Response {
     let outcome = match form(&headers, &body) {
-        Ok(form) => token::exchange(&app, &Params::parse(form.as_bytes()), authorization(&headers)).await,
+        Ok(form) => {
+            let params = Params::parse(form.as_bytes());
+            // The only grant that is for directories and not for apps.
+            if params.first("grant_type") == Some(oauth::GRANT) {
+                oauth::issue(&app, &params, authorization(&headers), None).await
+            } else {
+                token::exchange(&app, &params, authorization(&headers)).await
+            }
+        }
         Err(error) => Err(Failure::Refused(error)),
     };
     match outcome {
@@ -195,7 +209,7 @@ pub async fn preflight() -> Response {
 }
 
 /// Reads a form body. Everything else is refused, as other kinds could be sent by any site without asking.
-fn form<'a>(headers: &HeaderMap, body: &'a Bytes) -> Result<&'a str, OAuthError> {
+pub(super) fn form<'a>(headers: &HeaderMap, body: &'a Bytes) -> Result<&'a str, OAuthError> {
     let kind = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
@@ -207,14 +221,14 @@ fn form<'a>(headers: &HeaderMap, body: &'a Bytes) -> Result<&'a str, OAuthError>
     std::str::from_utf8(body).map_err(|_| OAuthError::ParameterInvalid)
 }
 
-fn authorization(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn authorization(headers: &HeaderMap) -> Option<&str> {
     // A header that is no text is presented all the same: it must not turn a request into one without.
     headers
         .get(header::AUTHORIZATION)
         .map(|value| value.to_str().unwrap_or("?"))
 }
 
-fn json(status: StatusCode, body: &Value) -> Response {
+pub(super) fn json(status: StatusCode, body: &Value) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "application/json"),
         (header::PRAGMA, "no-cache"),
@@ -231,7 +245,7 @@ fn published(document: &Value) -> Response {
 }
 
 /// RFC 6749 5.2: `invalid_client` is 401, with a challenge where the client used the header.
-fn refuse(failure: Failure, headers: &HeaderMap) -> Response {
+pub(super) fn refuse(failure: Failure, headers: &HeaderMap) -> Response {
     let error = match failure {
         Failure::Refused(error) => error,
         Failure::App(error) => return error.into_response(),

@@ -23,11 +23,17 @@ pub(super) async fn run(app: &App) -> anyhow::Result<()> {
         ended_before: before(ENDED_DAYS)?,
         jobs_before: before(JOB_DAYS)?,
     };
+    let requests_before = before(i64::from(app.config.scim_log_days))?;
     let mut removed = 0;
     for _ in 0..PORTIONS {
         let portion: Result<u64, StoreError> = app
             .store
-            .write(move |tx| Box::pin(async move { tx.purge(&retention, PORTION, now).await }))
+            .write(move |tx| {
+                Box::pin(async move {
+                    let purged = tx.purge(&retention, PORTION, now).await?;
+                    Ok(purged + tx.purge_scim_requests(requests_before, PORTION).await?)
+                })
+            })
             .await;
         let portion = portion?;
         removed += portion;

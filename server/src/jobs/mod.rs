@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use crate::app::App;
 use crate::flow::openid::{keys, notify};
+use crate::flow::scim::{upkeep, watch};
 use crate::world::{NoRandomness, World};
 
 pub use runner::Runner;
@@ -46,6 +47,13 @@ pub const BACKCHANNEL_LOGOUT: &str = "backchannel_logout";
 /// Rotating the keys that sign our tokens.
 pub const KEY_ROTATION: &str = "key_rotation";
 
+/// Running rules again for people of a directory, after a change that touched many.
+pub const REEVALUATE: &str = provost_store::REEVALUATE;
+/// Deleting and erasing people whom a directory took out long ago.
+pub const DIRECTORY_EXPIRY: &str = "directory_expiry";
+/// Looking for directories that fell silent or fail.
+pub const DIRECTORY_WATCH: &str = "directory_watch";
+
 const MINUTE: u64 = 60;
 
 /// Every kind, in one table.
@@ -74,6 +82,24 @@ pub const KINDS: &[Kind] = &[
     Kind {
         name: KEY_ROTATION,
         work: |app, _| Box::pin(async move { Ok(keys::rotate(app).await.map(drop)?) }),
+        retries: &[],
+        every: Some(Duration::from_secs(60 * MINUTE)),
+    },
+    Kind {
+        name: REEVALUATE,
+        work: |app, payload| Box::pin(upkeep::reevaluate(app, payload)),
+        retries: &[1, 5, 30, 120, 600, 3600, 14_400],
+        every: None,
+    },
+    Kind {
+        name: DIRECTORY_EXPIRY,
+        work: |app, _| Box::pin(upkeep::expire(app)),
+        retries: &[],
+        every: Some(Duration::from_secs(60 * MINUTE)),
+    },
+    Kind {
+        name: DIRECTORY_WATCH,
+        work: |app, _| Box::pin(async move { Ok(watch::run(app).await?) }),
         retries: &[],
         every: Some(Duration::from_secs(60 * MINUTE)),
     },

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use super::{KINDS, Kind, kind, new_job};
 use crate::app::App;
 use crate::flow::openid::notify;
+use crate::flow::scim::log;
 
 /// Jobs that one node runs at a time.
 const PARALLEL: usize = 8;
@@ -44,6 +45,7 @@ impl Runner {
             if let Err(error) = notify::sweep(&self.app).await {
                 tracing::warn!(code = error.code(), "apps of ended sessions could not be found");
             }
+            log::flush(&self.app).await;
             let free = PARALLEL.saturating_sub(running.len());
             let claimed = if free == 0 {
                 Vec::new()
@@ -66,6 +68,7 @@ impl Runner {
             }
         }
         while running.join_next().await.is_some() {}
+        log::flush(&self.app).await;
     }
 
     /// Queues what comes round by itself: one job for each slot of time, whichever node is first.

@@ -8,3 +8,5 @@ pub mod mask;
 pub mod oidc;
 pub mod openid_subject;
 pub mod saml;
+pub mod scim;
+pub mod scim_filter;

@@ -38,4 +38,6 @@ mod saml;
 #[cfg(test)]
 mod saml_idp;
 #[cfg(test)]
+mod scim;
+#[cfg(test)]
 mod sessions;

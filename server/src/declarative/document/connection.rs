@@ -3,17 +3,15 @@
 use std::collections::BTreeMap;
 
 use provost_kernel::connection::{
-    DirectorySettings, EmailUpdate, ExistingAccount, MatchStep, NameComparison, OnAmbiguous, OnInactiveMatch,
-    OnLostMatch, OnNoRole, OnNoSeat, Protocol, Provisioning, RoleSync, Settings, StripGuard,
+    EmailUpdate, ExistingAccount, MatchStep, NameComparison, OnAmbiguous, OnInactiveMatch, OnLostMatch,
+    OnNoRole, OnNoSeat, Protocol, Provisioning, RoleSync, Settings, StripGuard,
 };
 use provost_kernel::policy::{OrganizationPolicy, Policy};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{SecretText, is_default, is_false, is_true, yes};
-use crate::connection_config::{
-    ClientAuthentication, IdpInitiated, RequestBinding, ScimOperation, ScimVersion,
-};
+use super::{ScimEntry, SecretText, is_default, is_false, is_true, yes};
+use crate::connection_config::{ClientAuthentication, IdpInitiated, RequestBinding};
 
 /// A connection to one identity provider.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -126,7 +124,7 @@ impl ConnectionEntry {
             all_includes_future: self.all_includes_future,
             on_no_seat: self.on_no_seat.clone(),
             strip_guard: self.strip_guard,
-            directory: DirectorySettings::default(),
+            directory: self.scim.as_ref().map(ScimEntry::directory).unwrap_or_default(),
         }
     }
 }
@@ -278,30 +276,4 @@ fn default_scopes() -> Vec<String> {
 
 fn is_default_scopes(scopes: &Vec<String>) -> bool {
     *scopes == default_scopes()
-}
-
-/// Directory push through a connection.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ScimEntry {
-    /// Protocol versions that are open.
-    #[serde(default = "ScimVersion::all")]
-    pub versions: Vec<ScimVersion>,
-    /// What the directory may do.
-    #[serde(default = "ScimOperation::all")]
-    pub operations: Vec<ScimOperation>,
-    /// Bearer tokens. Only digests are stored. A token that a later file does not mention stays.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub tokens: Vec<ScimToken>,
-}
-
-/// A bearer token of a directory.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ScimToken {
-    /// What it is for; unique within the connection.
-    pub label: String,
-    /// The token, at least 24 characters. Absent: the stored one stays.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub token: Option<SecretText>,
 }

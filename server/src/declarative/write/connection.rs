@@ -251,7 +251,7 @@ impl Run<'_> {
                 organization: None,
                 scopes: Vec::new(),
                 created_at: now,
-                expires_at: None,
+                expires_at: token.expires_at,
                 last_used_at: None,
                 revoked_at: None,
             };

@@ -32,8 +32,10 @@ pub(super) struct Sandbox {
     saml: SamlSide,
 }
 
-/// Client id of Provost at the sandbox's OpenID provider.
+/// Client id of Provost at the sandbox's OpenID provider, for Acme's people.
 pub(super) const CLIENT_ID: &str = "provost";
+/// The same for the people of Globex.
+pub(super) const GLOBEX_CLIENT_ID: &str = "provost-globex";
 
 impl Sandbox {
     /// Makes a sandbox with new keys.

@@ -13,7 +13,7 @@ use provost_oidc::{Params, pkce};
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use super::{CLIENT_ID, Sandbox, page};
+use super::{CLIENT_ID, GLOBEX_CLIENT_ID, Sandbox, page};
 use crate::demo::people::{Directory, Person};
 use crate::error::AppError;
 
@@ -24,8 +24,18 @@ const TOKEN_SECONDS: i64 = 300;
 /// Parameters of the authorization request that the chooser carries on.
 const KEPT: [&str; 5] = ["redirect_uri", "state", "nonce", "code_challenge", "client_id"];
 
+/// Whose people a client signs in.
+fn directory_of(client_id: &str) -> Option<Directory> {
+    match client_id {
+        CLIENT_ID => Some(Directory::Acme),
+        GLOBEX_CLIENT_ID => Some(Directory::Globex),
+        _ => None,
+    }
+}
+
 /// What a code stands for.
 pub(super) struct Granted {
+    client_id: String,
     person: &'static Person,
     redirect_uri: String,
     nonce: String,
@@ -62,31 +72,33 @@ pub(super) async fn authorize(
     RawQuery(query): RawQuery,
 ) -> Result<Response, AppError> {
     let params = Params::parse(query.unwrap_or_default().as_bytes());
-    let is_sound = params.first("client_id") == Some(CLIENT_ID)
-        && params.first("response_type") == Some("code")
+    let directory = params.first("client_id").and_then(directory_of);
+    let is_sound = params.first("response_type") == Some("code")
         && params.first("code_challenge_method") == Some("S256")
         && KEPT.iter().all(|name| params.first(name).is_some());
-    if !is_sound {
+    let Some(directory) = directory.filter(|_| is_sound) else {
         return Ok((
             StatusCode::BAD_REQUEST,
             "The sandbox takes a code request of Provost with PKCE.",
         )
             .into_response());
-    }
+    };
     let kept = KEPT
         .iter()
         .filter_map(|name| Some((*name, params.first(name)?.to_owned())))
         .collect();
-    page::chooser(&sandbox.config, Directory::Acme, "/sandbox/oidc/choose", kept)
+    page::chooser(&sandbox.config, directory, "/sandbox/oidc/choose", kept)
 }
 
 /// `POST /sandbox/oidc/choose`
 pub(super) async fn choose(State(sandbox): State<Arc<Sandbox>>, form: Bytes) -> Result<Response, AppError> {
     let params = Params::parse(&form);
     let read = |name: &str| params.first(name).map(str::to_owned);
-    let Some((person, redirect_uri, nonce, challenge)) = (|| {
-        let person = Directory::Acme.person(params.first("person")?)?;
+    let Some((client_id, person, redirect_uri, nonce, challenge)) = (|| {
+        let client_id = read("client_id")?;
+        let person = directory_of(&client_id)?.person(params.first("person")?)?;
         Some((
+            client_id,
             person,
             read("redirect_uri")?,
             read("nonce")?,
@@ -102,6 +114,7 @@ pub(super) async fn choose(State(sandbox): State<Arc<Sandbox>>, form: Bytes) -> 
     let code = sandbox.world.id("code_").map_err(AppError::internal)?;
     let until = sandbox.world.now() + CODE_LIFE;
     let granted = Granted {
+        client_id,
         person,
         redirect_uri,
         nonce,
@@ -155,7 +168,7 @@ fn id_claims(sandbox: &Sandbox, granted: &Granted, now: Timestamp) -> Map<String
     };
     let second = now.as_second();
     claims.insert("iss".to_owned(), sandbox.issuer().into());
-    claims.insert("aud".to_owned(), CLIENT_ID.into());
+    claims.insert("aud".to_owned(), granted.client_id.as_str().into());
     claims.insert("iat".to_owned(), second.into());
     claims.insert("auth_time".to_owned(), second.into());
     claims.insert("exp".to_owned(), (second + TOKEN_SECONDS).into());

@@ -39,7 +39,7 @@ pub(super) fn chooser(
         company: directory.company(),
         protocol: match directory {
             Directory::HomeLab => "SAML 2.0",
-            Directory::Acme => "OpenID Connect",
+            Directory::Acme | Directory::Globex => "OpenID Connect",
         },
         action,
         kept,

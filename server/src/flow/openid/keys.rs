@@ -18,6 +18,7 @@ use tokio::sync::Mutex;
 
 use crate::app::App;
 use crate::error::{AppError, Result};
+use crate::flow::scim::oauth;
 use rotation::{Action, KeyFacts, Policy};
 
 /// How long a node relies on what it read before it looks again. A key is published a day before its first use, so
@@ -91,6 +92,20 @@ pub fn discovery(app: &App) -> Value {
         ..Features::default()
     };
     discovery_document(&app.config.issuer(), &features)
+}
+
+/// Returns the metadata for OAuth clients (RFC 8414): what apps see, and the grant and scope of directories.
+pub fn metadata(app: &App) -> Value {
+    let mut document = discovery(app);
+    for (list, entry) in [
+        ("grant_types_supported", oauth::GRANT),
+        ("scopes_supported", oauth::SCOPE),
+    ] {
+        if let Some(entries) = document.get_mut(list).and_then(Value::as_array_mut) {
+            entries.push(entry.into());
+        }
+    }
+    document
 }
 
 /// Returns the published key set.

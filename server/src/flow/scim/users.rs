@@ -1,0 +1,283 @@
+//! People, as their directory makes, changes and removes them: one function for each way.
+
+use std::sync::Arc;
+
+use provost_kernel::id::{AccountId, TraceId};
+use provost_kernel::plan::Verdict;
+use provost_kernel::provision::push::Push;
+use provost_scim::v1::PartialResource;
+use provost_scim::{Document, Patch, Projection, ResourceKind, ScimError};
+use provost_store::search::DirectoryUser;
+use provost_store::{StoreError, Tx};
+
+use crate::app::App;
+use crate::flow::scim::access::Caller;
+use crate::flow::scim::answer::Answer;
+use crate::flow::scim::push::{self, Ended, Stop};
+use crate::flow::scim::rights::{require, require_one};
+use crate::flow::scim::view::{self, UserView};
+use crate::flow::scim::{Failure, versions};
+use crate::scim_config::ScimOperation;
+use crate::translate;
+
+const KIND: ResourceKind = ResourceKind::User;
+
+/// How a person's document changes.
+pub enum Change {
+    /// By another whole document.
+    Replace(serde_json::Value),
+    /// By operations.
+    Patch(Patch),
+    /// By a part of a document, as 1.1 has it.
+    Partial(PartialResource),
+}
+
+/// Makes a person.
+///
+/// # Errors
+/// [`Failure`].
+pub async fn create(
+    app: &App,
+    caller: &Arc<Caller>,
+    document: Document,
+    projection: Projection,
+) -> Result<Answer, Failure> {
+    require(caller, ScimOperation::Create)?;
+    let wish = Push::CreateUser(Box::new(translate::scim::new_user(&document)));
+    let wants_groups = projection.wants("groups");
+    let (made, trace) = push::write(app, caller, move |tx, one| {
+        let wish = wish.clone();
+        Box::pin(async move {
+            let decision = push::decide(tx, &one, &wish).await?;
+            if let Some(refused) = push::refused(&decision, KIND) {
+                return Ok(refused);
+            }
+            let Verdict::Admitted(account) = &decision.verdict else {
+                return Err(Stop::Store(StoreError::Corrupt("verdict")));
+            };
+            let made = load(tx, &one.caller, account, wants_groups).await?;
+            Ok(Ended::Done(made.ok_or_else(gone)?, push::trace(&decision)))
+        })
+    })
+    .await?;
+    Ok(answer(caller, 201, &made, &projection, trace))
+}
+
+/// Reads a person.
+///
+/// # Errors
+/// [`Failure`].
+pub async fn read(
+    app: &App,
+    caller: &Arc<Caller>,
+    id: &str,
+    projection: Projection,
+    if_none_match: Option<&str>,
+) -> Result<Answer, Failure> {
+    require_one(caller)?;
+    let (connection, account) = (caller.live.id().clone(), AccountId::new(id));
+    let wants_groups = projection.wants("groups");
+    let found: Option<UserView> = app
+        .store
+        .read(move |reader| {
+            Box::pin(async move {
+                let Some(user) = reader.directory_user(&connection, &account).await? else {
+                    return Ok::<_, StoreError>(None);
+                };
+                view::user(reader, user, wants_groups).await.map(Some)
+            })
+        })
+        .await?;
+    let found = found.ok_or_else(gone)?;
+    if versions::is_known(caller, if_none_match, found.user.account.version) {
+        return Ok(Answer {
+            etag: versions::header(caller, found.user.account.version),
+            target: Some(id.to_owned()),
+            ..Answer::empty(304, caller.version)
+        });
+    }
+    Ok(answer(caller, 200, &found, &projection, None))
+}
+
+/// Replaces or changes a person.
+///
+/// # Errors
+/// [`Failure`].
+pub async fn change(
+    app: &App,
+    caller: &Arc<Caller>,
+    id: &str,
+    change: Change,
+    projection: Projection,
+    if_match: Option<String>,
+) -> Result<Answer, Failure> {
+    let account = AccountId::new(id);
+    let wants_groups = projection.wants("groups");
+    let change = Arc::new(change);
+    let (changed, trace) = push::write(app, caller, move |tx, one| {
+        let (account, change, if_match) = (account.clone(), Arc::clone(&change), if_match.clone());
+        Box::pin(async move {
+            let stored = stored(tx, &one.caller, &account).await?;
+            versions::check(&one.caller, if_match.as_deref(), stored.account.version)?;
+            let before = translate::scim::document(&stored);
+            let after = apply(&one.caller, &change, &before)?;
+            let active = said_active(&one.caller, &change, &before, &after, &stored)?;
+            allow(&one.caller, &before, &after, active)?;
+            let wish = Push::ReplaceUser {
+                account: account.clone(),
+                if_version: None,
+                user: Box::new(translate::scim::changed_user(&after, active)),
+            };
+            let decision = push::decide(tx, &one, &wish).await?;
+            if let Some(refused) = push::refused(&decision, KIND) {
+                return Ok(refused);
+            }
+            let changed = if decision.plan.changes.is_empty() {
+                Some(view::user(tx, stored, wants_groups).await?)
+            } else {
+                load(tx, &one.caller, &account, wants_groups).await?
+            };
+            Ok(Ended::Done(changed.ok_or_else(gone)?, push::trace(&decision)))
+        })
+    })
+    .await?;
+    Ok(answer(caller, 200, &changed, &projection, trace))
+}
+
+/// Deletes a person, as the connection's settings say.
+///
+/// # Errors
+/// [`Failure`].
+pub async fn delete(
+    app: &App,
+    caller: &Arc<Caller>,
+    id: &str,
+    if_match: Option<String>,
+) -> Result<Answer, Failure> {
+    require(caller, ScimOperation::Delete)?;
+    let account = AccountId::new(id);
+    let ((), trace) = push::write(app, caller, move |tx, one| {
+        let (account, if_match) = (account.clone(), if_match.clone());
+        Box::pin(async move {
+            let stored = stored(tx, &one.caller, &account).await?;
+            versions::check(&one.caller, if_match.as_deref(), stored.account.version)?;
+            let wish = Push::DeleteUser {
+                account,
+                if_version: None,
+            };
+            let decision = push::decide(tx, &one, &wish).await?;
+            if let Some(refused) = push::refused(&decision, KIND) {
+                return Ok(refused);
+            }
+            Ok(Ended::Done((), push::trace(&decision)))
+        })
+    })
+    .await?;
+    Ok(Answer {
+        target: Some(id.to_owned()),
+        trace,
+        ..Answer::empty(204, caller.version)
+    })
+}
+
+fn gone() -> ScimError {
+    ScimError::not_found("The user")
+}
+
+async fn stored(tx: &mut Tx, caller: &Caller, account: &AccountId) -> Result<DirectoryUser, Stop> {
+    let found = tx.directory_user(caller.live.id(), account).await?;
+    found.ok_or_else(|| gone().into())
+}
+
+async fn load(
+    tx: &mut Tx,
+    caller: &Caller,
+    account: &AccountId,
+    wants_groups: bool,
+) -> Result<Option<UserView>, Stop> {
+    match tx.directory_user(caller.live.id(), account).await? {
+        Some(user) => Ok(Some(view::user(tx, user, wants_groups).await?)),
+        None => Ok(None),
+    }
+}
+
+fn apply(caller: &Caller, change: &Change, before: &Document) -> Result<Document, ScimError> {
+    let scim = caller.scim();
+    match change {
+        Change::Replace(body) => Document::user_from_put(before, body, &scim.schemas, scim.mode),
+        Change::Patch(patch) => patch.apply_user(before),
+        Change::Partial(partial) => {
+            let whole = partial.merge(before.as_map(), &scim.schemas)?;
+            Document::user_from_put(before, &whole, &scim.schemas, scim.mode)
+        }
+    }
+}
+
+/// Works out whether the request says something about `active` that has to be carried out. Directories repeat the
+/// whole person: `true` over again must not undo an administrator's suspension. `false` over again counts, if it is
+/// really said and not only left as it was.
+fn said_active(
+    caller: &Caller,
+    change: &Change,
+    before: &Document,
+    after: &Document,
+    stored: &DirectoryUser,
+) -> Result<Option<bool>, ScimError> {
+    if before.active() != after.active() {
+        return Ok(after.active());
+    }
+    if after.active() != Some(false) || !translate::scim::is_active(&stored.account) {
+        return Ok(None);
+    }
+    // Whoever says it says it whatever was there before.
+    let mut turned = before.as_map().clone();
+    turned.insert("active".to_owned(), true.into());
+    let turned = apply(caller, change, &Document::from_stored(turned))?;
+    Ok(turned.active().filter(|active| !active))
+}
+
+/// Judges a change by its effect: only what really changes has to be allowed.
+fn allow(
+    caller: &Caller,
+    before: &Document,
+    after: &Document,
+    active: Option<bool>,
+) -> Result<(), ScimError> {
+    let rest = |document: &Document| {
+        let mut rest = document.as_map().clone();
+        rest.remove("active");
+        rest
+    };
+    if active.is_some() {
+        require(caller, ScimOperation::Deactivate)?;
+    }
+    if rest(before) != rest(after) {
+        require(caller, ScimOperation::Update)?;
+    }
+    let has_either = [ScimOperation::Update, ScimOperation::Deactivate]
+        .iter()
+        .any(|operation| caller.scim().config.allows(*operation));
+    if has_either {
+        Ok(())
+    } else {
+        require(caller, ScimOperation::Update)
+    }
+}
+
+fn answer(
+    caller: &Caller,
+    status: u16,
+    shown: &UserView,
+    projection: &Projection,
+    trace: Option<TraceId>,
+) -> Answer {
+    let id = shown.user.account.id.as_str();
+    let body = view::encode(caller, view::shown_user(caller, shown, projection), KIND);
+    Answer {
+        location: Some(view::location(caller, KIND, id)),
+        etag: versions::header(caller, shown.user.account.version),
+        target: Some(id.to_owned()),
+        trace,
+        ..Answer::of(status, caller.version, body)
+    }
+}

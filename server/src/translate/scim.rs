@@ -1,0 +1,176 @@
+//! What directories push, as the kernel's values, and the kernel's refusals in SCIM's own shape.
+
+use provost_kernel::denial::Denial;
+use provost_kernel::directory::{Account, Status};
+use provost_kernel::provision::push::{PushedGroup, PushedUser};
+use provost_scim::schema::{CUSTOM_URN, Kind};
+use provost_scim::{CustomAttribute, Document, ResourceKind, ScimError};
+use provost_store::search::{DirectoryGroup, DirectoryUser};
+use serde_json::{Map, Value, json};
+
+use crate::scim_config::{ScimAttribute, ScimAttributeKind};
+
+/// Names the operator's attributes to the protocol.
+pub fn attributes(wanted: &[ScimAttribute]) -> Vec<CustomAttribute> {
+    wanted
+        .iter()
+        .map(|attribute| CustomAttribute {
+            name: attribute.name.clone(),
+            kind: match attribute.kind {
+                ScimAttributeKind::String => Kind::String,
+                ScimAttributeKind::Boolean => Kind::Boolean,
+                ScimAttributeKind::Integer => Kind::Integer,
+                ScimAttributeKind::Decimal => Kind::Decimal,
+                ScimAttributeKind::DateTime => Kind::DateTime,
+                ScimAttributeKind::Reference => Kind::Reference,
+            },
+            multi_valued: attribute.multi_valued,
+            canonical_values: attribute.canonical_values.clone(),
+            description: attribute.description.clone().unwrap_or_default(),
+        })
+        .collect()
+}
+
+/// Reads the fields that the kernel knows from the document of a new person.
+pub fn new_user(document: &Document) -> PushedUser {
+    PushedUser {
+        user_name: owned(document.user_name()),
+        external_id: owned(document.external_id()),
+        active: document.active(),
+        email: owned(document.primary_email()),
+        given_name: owned(document.given_name()),
+        family_name: owned(document.family_name()),
+        display_name: owned(document.display_name()),
+        attributes: document.custom().cloned().unwrap_or_default(),
+        document: document.as_map().clone(),
+    }
+}
+
+/// The same for a person who is there already. `active` is what the directory now says and did not say before, or says
+/// again as no; what it only repeats does not undo what an administrator decided here since.
+pub fn changed_user(after: &Document, active: Option<bool>) -> PushedUser {
+    PushedUser {
+        active,
+        ..new_user(after)
+    }
+}
+
+fn owned(text: Option<&str>) -> Option<String> {
+    text.map(str::to_owned)
+}
+
+/// Returns the document of a person; for an account that no directory pushed, one made of its fields.
+pub fn document(user: &DirectoryUser) -> Document {
+    match &user.document {
+        Some(document) => Document::from_stored(document.clone()),
+        None => made_up(&user.account),
+    }
+}
+
+/// Describes an account that was made by hand or by a sign-in, so that its directory finds what it clashes with (R-157).
+fn made_up(account: &Account) -> Document {
+    let mut members = Map::new();
+    let email = account.email.as_ref().map(ToString::to_string);
+    let user_name = account.user_name.clone().or_else(|| email.clone());
+    let mut name = Map::new();
+    let put = |members: &mut Map<String, Value>, key: &str, value: Option<String>| {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            members.insert(key.to_owned(), value.into());
+        }
+    };
+    put(&mut members, "userName", user_name);
+    put(&mut members, "externalId", account.external_id.clone());
+    put(&mut members, "displayName", account.display_name.clone());
+    put(&mut name, "givenName", account.given_name.clone());
+    put(&mut name, "familyName", account.family_name.clone());
+    if !name.is_empty() {
+        members.insert("name".to_owned(), name.into());
+    }
+    if let Some(email) = email {
+        members.insert(
+            "emails".to_owned(),
+            json!([{ "value": email, "type": "work", "primary": true }]),
+        );
+    }
+    members.insert("active".to_owned(), is_active(account).into());
+    if !account.attributes.is_empty() {
+        members.insert(CUSTOM_URN.to_owned(), account.attributes.clone().into());
+    }
+    Document::from_stored(members)
+}
+
+/// Tells whether a person may sign in, which is what a directory reads as `active`.
+pub const fn is_active(account: &Account) -> bool {
+    matches!(account.status, Status::Active | Status::Invited)
+}
+
+/// Returns the document of a group.
+pub fn group_document(group: &DirectoryGroup) -> Document {
+    Document::from_stored(group.document.clone())
+}
+
+/// Reads the fields that the kernel knows from a group's document.
+pub fn pushed_group(document: &Document) -> PushedGroup {
+    PushedGroup {
+        name: document.display_name().unwrap_or_default().to_owned(),
+        external_id: document.external_id().map(str::to_owned),
+        document: document.as_map().clone(),
+    }
+}
+
+/// Says a refusal of the kernel in words that help the directory's administrator, who sees them at the identity provider.
+pub fn refusal(denial: Denial, kind: ResourceKind) -> ScimError {
+    let taken = |attribute: &str| ScimError::uniqueness(attribute, kind);
+    match denial {
+        Denial::UserNameTaken | Denial::ExistingAccountRefused => taken("userName"),
+        Denial::ExternalIdTaken | Denial::GroupExternalIdTaken => taken("externalId"),
+        Denial::EmailTaken => taken("emails"),
+        Denial::GroupNameTaken => taken("displayName"),
+        Denial::NameMissing => ScimError::invalid_value(match kind {
+            ResourceKind::User => "attribute 'userName' is required",
+            ResourceKind::Group => "attribute 'displayName' is required",
+        }),
+        Denial::UnknownMember => ScimError::invalid_value(
+            "a member is no user of this connection: push the user first and use the id of the answer as 'value'",
+        ),
+        Denial::DomainNotVerified => ScimError::invalid_value(
+            "the e-mail address lies outside the domains that are verified for this connection",
+        ),
+        Denial::EmailMissing => {
+            ScimError::invalid_value("attribute 'emails' must hold one usable e-mail address")
+        }
+        Denial::StaleVersion => ScimError::precondition_failed(),
+        Denial::NotFound => ScimError::not_found(kind.name()),
+        Denial::NoSeat => ScimError::forbidden("no license is free for this user; free one or buy more"),
+        Denial::HeldByGuard => ScimError::forbidden(
+            "unusually many users were to be deactivated or deleted in a short time, so this one is held: an \
+             administrator has to approve it first",
+        ),
+        Denial::LastOwner => ScimError::forbidden(
+            "this user is the last owner of an organization: name another owner there first",
+        ),
+        Denial::IllegalTransition => ScimError::conflict(
+            "the user's present state does not allow this change: an administrator suspended or deleted the account",
+        ),
+        Denial::Conflict | Denial::AmbiguousMatch => {
+            ScimError::conflict("the request contradicts what is stored; read the resource again and repeat")
+        }
+        Denial::NotADirectory => ScimError::forbidden(
+            "accounts of this connection are not made by a directory: an administrator has to set its provisioning \
+             to 'scim'",
+        ),
+        Denial::NotPermitted | Denial::LinkedToOtherIdentity => {
+            ScimError::forbidden("this account is not the directory's to change")
+        }
+        Denial::ConnectionDisabled
+        | Denial::NotProvisionedByHand
+        | Denial::NotPushedByDirectory
+        | Denial::Suspended
+        | Denial::Deactivated
+        | Denial::Deleted
+        | Denial::IncompleteAssertionIds
+        | Denial::UnknownAssertionId
+        | Denial::NoOrganization
+        | Denial::PasswordRefusedForSso => ScimError::forbidden(format!("refused ({})", denial.code())),
+    }
+}
