@@ -9,8 +9,9 @@ use provost_kernel::facts::{
 use provost_kernel::id::{AccountId, ConnectionId, OrganizationId, RoleId};
 
 use crate::digest;
+use crate::engine::Dialect;
 use crate::error::{Result, StoreError};
-use crate::tx::Reader;
+use crate::tx::{Reader, Tx};
 use crate::value::{Bind, Row, binds, fold, list};
 
 /// The key under which a subject is found exactly.
@@ -21,6 +22,26 @@ pub(crate) fn subject_key(subject: &Subject) -> String {
 /// The key under which subjects are found that differ in letter case only.
 pub(crate) fn fold_key(subject: &Subject) -> String {
     digest::fields(&[&subject.issuer, &subject.format, &subject.value.to_lowercase()])
+}
+
+impl Tx {
+    /// Loads facts like [`Reader::facts`]. Where groups of accounts are asked for, the accounts asked for by id stay locked
+    /// until the transaction ends, and their groups are read after that.
+    ///
+    /// Rules look at all groups of a person, while two writers may change two different groups. Each would see a reason to
+    /// leave things as they are, and nobody would take back what neither group gives any more.
+    ///
+    /// # Errors
+    /// `engine`, `corrupt` and `busy`.
+    pub async fn facts(&mut self, need: &Need) -> Result<Facts> {
+        if need.directory.groups_of_accounts && self.conn().dialect() == Dialect::Postgres {
+            // In one order, so that two changes of many people do not wait for each other.
+            let sql = "SELECT id FROM accounts WHERE id IN ({list:$1}) ORDER BY id{lock}";
+            let ids = list(need.accounts.iter().map(AccountId::as_str))?;
+            self.account_ids(sql, binds![ids]).await?;
+        }
+        Reader::facts(self, need).await
+    }
 }
 
 impl Reader {
@@ -113,9 +134,6 @@ impl Reader {
 
     async fn candidate_ids(&mut self, need: &Need) -> Result<Vec<AccountId>> {
         let mut searches: Vec<(&str, Vec<Bind>)> = Vec::new();
-        if let Some(key) = &need.email_key {
-            searches.push(("email_key = $1", binds![key]));
-        }
         if let Some((connection, id)) = &need.external_id {
             searches.push(("connection = $1 AND external_id = $2", binds![connection, id]));
         }
@@ -124,6 +142,10 @@ impl Reader {
                 "connection = $1 AND user_name_key = $2",
                 binds![connection, fold(name)],
             ));
+        }
+        // Last, because many connections may know one address, and the others must not be cut off by that.
+        if let Some(key) = &need.email_key {
+            searches.push(("email_key = $1", binds![key]));
         }
         let mut ids = Vec::new();
         for (condition, values) in searches {

@@ -16,6 +16,8 @@ mod oauth;
 #[cfg(test)]
 mod oracle;
 #[cfg(test)]
+mod pushes;
+#[cfg(test)]
 mod races;
 #[cfg(test)]
 mod records;

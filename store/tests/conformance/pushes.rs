@@ -1,0 +1,186 @@
+//! Directory pushes, decided by the kernel and written by the store, also many at once.
+
+use provost_kernel::connection::Provisioning;
+use provost_kernel::directory::{Membership, Status};
+use provost_kernel::facts::Need;
+use provost_kernel::id::AccountId;
+use provost_kernel::incoming::Fresh;
+use provost_kernel::mapping::InForce;
+use provost_kernel::plan::{Decision, Verdict};
+use provost_kernel::policy::Policy;
+use provost_kernel::provision::push::{self, MembersChange, Push, PushedGroup, PushedUser};
+use provost_store::{Store, StoreError};
+use serde_json::{Value, json};
+
+use crate::races::at_once;
+use crate::support::*;
+
+/// The connection with a directory; groups `one` and `two` admit.
+fn in_force() -> InForce {
+    let mut connection = connection(&okta());
+    connection.provisioning = Provisioning::Scim;
+    connection.policy = Some(Policy {
+        organization: Some(
+            "'{{orgId}}' == 'home-lab' && (contains(groups, 'one') || contains(groups, 'two'))".to_owned(),
+        ),
+        ..Policy::default()
+    });
+    InForce::compile(connection).unwrap()
+}
+
+fn fresh(id: &str) -> Fresh {
+    Fresh {
+        account: id.into(),
+        session: format!("session-{id}").as_str().into(),
+        session_digest: format!("digest-{id}"),
+        trace: format!("trace-{id}").as_str().into(),
+    }
+}
+
+/// Decides and writes, again as long as others write in between.
+async fn push(store: &Store, push: Push, id: &str) -> Decision {
+    for round in 0..50 {
+        let (wish, fresh) = (push.clone(), fresh(&format!("{id}-{round}")));
+        let outcome = store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let in_force = in_force();
+                    let mut facts = tx.facts(&push::need(&wish, &in_force)).await?;
+                    while let Some(more) = push::need_more(&wish, &facts, &in_force) {
+                        facts.join(tx.facts(&more).await?);
+                    }
+                    let decision = push::decide(&wish, &facts, &in_force, &fresh, at(100));
+                    apply_in(tx, &decision).await?;
+                    Ok::<_, StoreError>(decision)
+                })
+            })
+            .await;
+        match outcome {
+            Ok(decision) => return decision,
+            Err(error) => assert!(error.is_retryable(), "{error}"),
+        }
+    }
+    panic!("always somebody in between");
+}
+
+fn user(name: &str) -> PushedUser {
+    let address = format!("{name}@home-lab.example");
+    let Value::Object(document) = json!({ "userName": address, "externalId": name, "active": true }) else {
+        unreachable!()
+    };
+    PushedUser {
+        document,
+        user_name: Some(address.clone()),
+        external_id: Some(name.to_owned()),
+        active: Some(true),
+        email: Some(address),
+        ..PushedUser::default()
+    }
+}
+
+fn group(id: &str, name: &str, members: &[AccountId]) -> Push {
+    Push::CreateGroup {
+        id: id.into(),
+        group: Box::new(PushedGroup {
+            name: name.to_owned(),
+            ..PushedGroup::default()
+        }),
+        members: members.to_vec(),
+    }
+}
+
+fn members(group: &str, add: &[AccountId], remove: &[AccountId]) -> Push {
+    Push::ChangeGroup {
+        group: group.into(),
+        if_version: None,
+        set: None,
+        members: MembersChange::Delta {
+            add: add.to_vec(),
+            remove: remove.to_vec(),
+        },
+    }
+}
+
+async fn made(store: &Store, name: &str) -> AccountId {
+    match push(store, Push::CreateUser(Box::new(user(name))), name)
+        .await
+        .verdict
+    {
+        Verdict::Admitted(account) => account,
+        other @ (Verdict::Accepted | Verdict::Refused(_)) => panic!("{other:?}"),
+    }
+}
+
+async fn memberships(store: &Store, account: &AccountId) -> (Status, Vec<Membership>) {
+    let need = Need {
+        accounts: vec![account.clone()],
+        ..Need::default()
+    };
+    let facts = store
+        .read(move |reader| Box::pin(async move { reader.facts(&need).await }))
+        .await
+        .unwrap();
+    let known = facts.accounts.into_iter().next().unwrap();
+    (known.account.status, known.memberships)
+}
+
+conformance! {
+    async fn r08_r132_a_person_is_pushed_placed_deleted_and_given_back(store, _) {
+        seed(&store).await;
+        let ann = made(&store, "ann").await;
+        push(&store, group("g1", "one", std::slice::from_ref(&ann)), "g1").await;
+        let (status, held) = memberships(&store, &ann).await;
+        assert_eq!((status, held.len()), (Status::Active, 1));
+        let delete = Push::DeleteUser { account: ann.clone(), if_version: None };
+        push(&store, delete, "delete").await;
+        assert_eq!(memberships(&store, &ann).await.0, Status::Deleted);
+        assert_eq!(made(&store, "ann").await, ann);
+        let (status, held) = memberships(&store, &ann).await;
+        // The deletion took the person out of the group, so nothing admits any more.
+        assert_eq!((status, held.len()), (Status::Active, 0));
+        let again = push(&store, members("g1", std::slice::from_ref(&ann), &[]), "again").await;
+        assert_eq!(again.verdict, Verdict::Accepted);
+        assert_eq!(memberships(&store, &ann).await.1.len(), 1);
+    }
+
+    async fn r157_two_pushes_of_one_person_at_once_make_one_account(store, _) {
+        seed(&store).await;
+        for round in 0..8 {
+            let racing = store.clone();
+            let outcomes = at_once(4, move |number| {
+                let store = racing.clone();
+                async move {
+                    let name = format!("p{round}");
+                    push(&store, Push::CreateUser(Box::new(user(&name))), &format!("{name}-{number}")).await.verdict
+                }
+            })
+            .await;
+            let made = outcomes.iter().filter(|verdict| matches!(verdict, Verdict::Admitted(_))).count();
+            assert_eq!(made, 1, "{outcomes:?}");
+        }
+    }
+
+    /// Each removal alone leaves a reason to stay; together they leave none. Whoever decides second must know of the first.
+    async fn who_leaves_two_groups_at_once_keeps_nothing_of_either(store, _) {
+        seed(&store).await;
+        push(&store, group("g1", "one", &[]), "g1").await;
+        push(&store, group("g2", "two", &[]), "g2").await;
+        for round in 0..12 {
+            let ann = made(&store, &format!("ann{round}")).await;
+            for id in ["g1", "g2"] {
+                push(&store, members(id, std::slice::from_ref(&ann), &[]), &format!("join-{round}-{id}")).await;
+            }
+            assert_eq!(memberships(&store, &ann).await.1.len(), 1);
+            let (racing, leaving) = (store.clone(), ann.clone());
+            at_once(2, move |number| {
+                let (store, ann) = (racing.clone(), leaving.clone());
+                async move {
+                    let id = ["g1", "g2"][number];
+                    push(&store, members(id, &[], &[ann]), &format!("leave-{round}-{id}")).await;
+                }
+            })
+            .await;
+            assert_eq!(memberships(&store, &ann).await.1, Vec::new(), "round {round}");
+        }
+    }
+}
