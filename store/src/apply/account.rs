@@ -8,6 +8,7 @@ use provost_kernel::id::{AccountId, SessionId};
 use provost_kernel::plan::ProfilePatch;
 
 use super::{Step, exactly_one};
+use crate::engine::Dialect;
 use crate::error::{Result, StoreError};
 use crate::facts::{fold_key, subject_key};
 use crate::tx::Tx;
@@ -93,6 +94,9 @@ impl Tx {
             to_word(&from)?
         ];
         exactly_one(self.run(sql, row).await?, "account_version")?;
+        if from == Status::Active {
+            self.keep_an_owner_besides(account).await?;
+        }
         match to {
             Status::Active | Status::Invited => Ok(Vec::new()),
             Status::Suspended => self
@@ -110,6 +114,31 @@ impl Tx {
                     .map(session_ids)
             }
         }
+    }
+
+    /// A conflict if an organization is left without an active owner, now that this account is none any more (R-148). The decision
+    /// saw to that already, but on PostgreSQL another writer may have taken out the other owner since. Both wait for the row of the
+    /// organization here, and whoever comes second counts again.
+    async fn keep_an_owner_besides(&mut self, account: &AccountId) -> Result<()> {
+        if self.conn().dialect() != Dialect::Postgres {
+            return Ok(());
+        }
+        let sql = "SELECT o.id FROM organizations o WHERE EXISTS (SELECT 1 FROM memberships m \
+                   JOIN membership_roles g ON g.account = m.account AND g.organization = m.organization \
+                   JOIN roles r ON r.organization = g.organization AND r.id = g.role AND r.is_owner = 1 \
+                   WHERE m.account = $1 AND m.active = 1 AND m.organization = o.id) ORDER BY o.id{lock}";
+        for mut owned in self.rows(sql, binds![account]).await? {
+            let organization = owned.text("organizations.id")?;
+            let sql = "SELECT g.account FROM roles r \
+                       JOIN membership_roles g ON g.organization = r.organization AND g.role = r.id \
+                       JOIN memberships m ON m.account = g.account AND m.organization = g.organization AND m.active = 1 \
+                       JOIN accounts a ON a.id = g.account AND a.status = 'active' \
+                       WHERE r.organization = $1 AND r.is_owner = 1 LIMIT 1";
+            if self.row(sql, binds![organization]).await?.is_none() {
+                return Err(StoreError::Conflict("last_owner".to_owned()));
+            }
+        }
+        Ok(())
     }
 
     /// Changes how the account signs in. An account that becomes SSO loses its password at the same moment (R-02).

@@ -1,12 +1,15 @@
 //! Directory pushes, decided by the kernel and written by the store, also many at once.
 
+use std::time::Duration;
+
 use provost_kernel::connection::Provisioning;
+use provost_kernel::denial::Denial;
 use provost_kernel::directory::{Membership, Status};
 use provost_kernel::facts::Need;
 use provost_kernel::id::AccountId;
 use provost_kernel::incoming::Fresh;
 use provost_kernel::mapping::InForce;
-use provost_kernel::plan::{Decision, Verdict};
+use provost_kernel::plan::{Change, Decision, Verdict};
 use provost_kernel::policy::Policy;
 use provost_kernel::provision::push::{self, MembersChange, Push, PushedGroup, PushedUser};
 use provost_store::{Store, StoreError};
@@ -14,6 +17,9 @@ use serde_json::{Value, json};
 
 use crate::races::at_once;
 use crate::support::*;
+
+/// Long enough that both of two have looked before either writes.
+const PAUSE: Duration = Duration::from_millis(30);
 
 /// The connection with a directory; groups `one` and `two` admit.
 fn in_force() -> InForce {
@@ -39,6 +45,11 @@ fn fresh(id: &str) -> Fresh {
 
 /// Decides and writes, again as long as others write in between.
 async fn push(store: &Store, push: Push, id: &str) -> Decision {
+    push_after(store, push, id, Duration::ZERO).await
+}
+
+/// The same with a pause between looking and writing, in which others may write.
+async fn push_after(store: &Store, push: Push, id: &str, pause: Duration) -> Decision {
     for round in 0..50 {
         let (wish, fresh) = (push.clone(), fresh(&format!("{id}-{round}")));
         let outcome = store
@@ -50,6 +61,7 @@ async fn push(store: &Store, push: Push, id: &str) -> Decision {
                         facts.join(tx.facts(&more).await?);
                     }
                     let decision = push::decide(&wish, &facts, &in_force, &fresh, at(100));
+                    tokio::time::sleep(pause).await;
                     apply_in(tx, &decision).await?;
                     Ok::<_, StoreError>(decision)
                 })
@@ -160,12 +172,41 @@ conformance! {
         }
     }
 
+    async fn r148_two_owners_who_are_taken_out_at_once_leave_one(store, _) {
+        seed(&store).await;
+        let mut owners = Vec::new();
+        for name in ["ann", "bob"] {
+            let id = made(&store, name).await;
+            let join = Change::AddMembership { account: id.clone(), membership: membership(None) };
+            apply(&store, decision(&format!("own-{name}"), id.as_str(), vec![join])).await.unwrap();
+            owners.push((id, name));
+        }
+        let said = |(account, name): (AccountId, &str), active| Push::ReplaceUser {
+            account,
+            if_version: None,
+            user: Box::new(PushedUser { active: Some(active), ..user(name) }),
+        };
+        for round in 0..6 {
+            for (account, name) in owners.clone() {
+                push(&store, said((account, name), true), &format!("in-{round}-{name}")).await;
+            }
+            let (racing, both) = (store.clone(), owners.clone());
+            let verdicts = at_once(2, move |number| {
+                let (store, out) = (racing.clone(), said(both[number].clone(), false));
+                async move { push_after(&store, out, &format!("out-{round}-{number}"), PAUSE).await.verdict }
+            })
+            .await;
+            let refused = verdicts.iter().filter(|verdict| **verdict == Verdict::Refused(Denial::LastOwner));
+            assert_eq!(refused.count(), 1, "{verdicts:?}");
+        }
+    }
+
     /// Each removal alone leaves a reason to stay; together they leave none. Whoever decides second must know of the first.
     async fn who_leaves_two_groups_at_once_keeps_nothing_of_either(store, _) {
         seed(&store).await;
         push(&store, group("g1", "one", &[]), "g1").await;
         push(&store, group("g2", "two", &[]), "g2").await;
-        for round in 0..12 {
+        for round in 0..6 {
             let ann = made(&store, &format!("ann{round}")).await;
             for id in ["g1", "g2"] {
                 push(&store, members(id, std::slice::from_ref(&ann), &[]), &format!("join-{round}-{id}")).await;
@@ -176,7 +217,7 @@ conformance! {
                 let (store, ann) = (racing.clone(), leaving.clone());
                 async move {
                     let id = ["g1", "g2"][number];
-                    push(&store, members(id, &[], &[ann]), &format!("leave-{round}-{id}")).await;
+                    push_after(&store, members(id, &[], &[ann]), &format!("leave-{round}-{id}"), PAUSE).await;
                 }
             })
             .await;
