@@ -17,6 +17,7 @@ use jpx_core::{Expression as Parsed, Runtime};
 use serde_json::Value;
 
 mod cost;
+mod kinds;
 mod lift;
 mod reason;
 mod residual;
@@ -24,6 +25,7 @@ mod scan;
 mod solve;
 mod template;
 
+pub(crate) use kinds::Kinds;
 pub(crate) use lift::Lifted;
 pub(crate) use residual::Residual;
 pub(crate) use solve::{ORGANIZATION, Otherwise, Solution};
@@ -93,6 +95,11 @@ impl Expression {
             templated,
             cost,
         })
+    }
+
+    /// Returns the kinds of values that the expression can give, whatever the claims.
+    pub(crate) fn kinds(&self) -> Kinds {
+        kinds::of(self.parsed.as_ast())
     }
 
     /// Returns the expression as written.

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use crate::connection::{Connection, Scope};
-use crate::expression::Expression;
+use crate::expression::{Expression, Kinds};
 use crate::id::OrganizationId;
 use crate::policy::{ClaimRoles, GroupRoles, LicenseRule, Policy, RoleRule, WorkspaceRule};
 
@@ -151,6 +151,52 @@ impl InForce {
     }
 }
 
+/// What an expression has to give in its place.
+#[derive(Clone, Copy)]
+enum Wanted {
+    /// `true` or an organization's id.
+    Admission,
+    /// Names of roles.
+    Roles,
+    /// Names of workspaces.
+    Workspaces,
+    /// A license.
+    License,
+}
+
+impl Wanted {
+    /// Says why an expression never does what it is there for.
+    fn objection(self, expression: &Expression) -> Option<String> {
+        let (useful, rule) = match self {
+            Self::Admission => (
+                Kinds::BOOLEAN.or(Kinds::STRING),
+                "only true or the organization's own id admits",
+            ),
+            Self::Roles => (
+                Kinds::STRING.or(Kinds::LIST),
+                "a role rule gives a role's name or a list of names",
+            ),
+            Self::Workspaces => (
+                Kinds::STRING.or(Kinds::LIST),
+                "a workspace rule gives a workspace's id or name or a list of them",
+            ),
+            Self::License => (Kinds::STRING, "a license rule gives a license's id"),
+        };
+        let gives = expression.kinds();
+        if gives.meets(useful) {
+            return None;
+        }
+        let hint = match self {
+            Self::Admission if gives.meets(Kinds::LIST) => "; for one of a list, add ` | [0]`",
+            Self::Roles | Self::Workspaces | Self::License if gives.meets(Kinds::BOOLEAN) => {
+                "; for a name, add ` && 'Name'`"
+            }
+            Self::Admission | Self::Roles | Self::Workspaces | Self::License => "",
+        };
+        Some(format!("{rule}, and this can only give {}{hint}", gives.names()))
+    }
+}
+
 /// Faults found so far.
 struct Faults(Vec<PolicyError>);
 
@@ -163,9 +209,15 @@ impl Faults {
         });
     }
 
-    fn expression(&mut self, path: &str, source: &str) -> Option<Expression> {
+    /// Compiles an expression and refuses one that can never give what is wanted there.
+    fn expression(&mut self, path: &str, source: &str, wanted: Wanted) -> Option<Expression> {
         match Expression::compile(source) {
-            Ok(expression) => Some(expression),
+            Ok(expression) => {
+                if let Some(message) = wanted.objection(&expression) {
+                    self.add(path, 0, message);
+                }
+                Some(expression)
+            }
             Err(error) => {
                 self.add(path, error.offset, error.message);
                 None
@@ -193,14 +245,14 @@ impl Faults {
             organization: policy
                 .organization
                 .as_ref()
-                .and_then(|source| self.expression(organization_path, source)),
+                .and_then(|source| self.expression(organization_path, source, Wanted::Admission)),
             role: match &policy.role {
                 None => None,
                 Some(RoleRule::Fixed(name)) => Some(Role::Fixed(name.clone())),
                 Some(RoleRule::Groups(rows)) => Some(Role::Groups(rows.clone())),
                 Some(RoleRule::Mapping(rows)) => Some(Role::Mapping(self.rows(path, rows))),
                 Some(RoleRule::Expression(source)) => self
-                    .expression(&format!("{path}.role.expression"), source)
+                    .expression(&format!("{path}.role.expression"), source, Wanted::Roles)
                     .map(Role::Expression),
             },
             workspaces: match &policy.workspaces {
@@ -208,14 +260,18 @@ impl Faults {
                 Some(WorkspaceRule::All) => Some(Workspaces::All),
                 Some(WorkspaceRule::Fixed { ids }) => Some(Workspaces::Fixed(ids.clone())),
                 Some(WorkspaceRule::Dynamic { expression }) => self
-                    .expression(&format!("{path}.workspaces.expression"), expression)
+                    .expression(
+                        &format!("{path}.workspaces.expression"),
+                        expression,
+                        Wanted::Workspaces,
+                    )
                     .map(Workspaces::Dynamic),
             },
             license: match &policy.license {
                 None => None,
                 Some(LicenseRule::Fixed(id)) => Some(License::Fixed(id.clone())),
                 Some(LicenseRule::Expression(source)) => self
-                    .expression(&format!("{path}.license.expression"), source)
+                    .expression(&format!("{path}.license.expression"), source, Wanted::License)
                     .map(License::Expression),
             },
         }

@@ -15,34 +15,34 @@ const BUDGET: u64 = 16 * 1024 * 1024;
 const ORDINARY_INPUT: usize = 8 * 1024;
 /// Deepest syntax tree; the evaluator stops at 128 by itself.
 const MAX_TREE: usize = 100;
-/// The functions of the JMESPath specification.
-const FUNCTIONS: [&str; 26] = [
-    "abs",
-    "avg",
-    "ceil",
-    "contains",
-    "ends_with",
-    "floor",
-    "join",
-    "keys",
-    "length",
-    "map",
-    "max",
-    "max_by",
-    "merge",
-    "min",
-    "min_by",
-    "not_null",
-    "reverse",
-    "sort",
-    "sort_by",
-    "starts_with",
-    "sum",
-    "to_array",
-    "to_number",
-    "to_string",
-    "type",
-    "values",
+/// The functions of the JMESPath specification: how many arguments they take, and whether they take more.
+const FUNCTIONS: [(&str, usize, bool); 26] = [
+    ("abs", 1, false),
+    ("avg", 1, false),
+    ("ceil", 1, false),
+    ("contains", 2, false),
+    ("ends_with", 2, false),
+    ("floor", 1, false),
+    ("join", 2, false),
+    ("keys", 1, false),
+    ("length", 1, false),
+    ("map", 2, false),
+    ("max", 1, false),
+    ("max_by", 2, false),
+    ("merge", 1, true),
+    ("min", 1, false),
+    ("min_by", 2, false),
+    ("not_null", 1, true),
+    ("reverse", 1, false),
+    ("sort", 1, false),
+    ("sort_by", 2, false),
+    ("starts_with", 2, false),
+    ("sum", 1, false),
+    ("to_array", 1, false),
+    ("to_number", 1, false),
+    ("to_string", 1, false),
+    ("type", 1, false),
+    ("values", 1, false),
 ];
 
 /// A bound that grows linearly with the input: `factor * input + constant`. Saturates, so an overflow reads as "too much".
@@ -235,11 +235,21 @@ fn each(list: Bound, body: Bound) -> Bound {
 }
 
 fn function(name: &str, args: &[Ast], offset: usize, depth: usize) -> Result<Bound, CompileError> {
-    if !FUNCTIONS.contains(&name) {
-        let hint = crate::mapping::suggest(name, FUNCTIONS).map(|near| format!(", did you mean {near}?"));
+    // The parser points at the parenthesis; the name is what people look for.
+    let offset = offset.saturating_sub(name.len());
+    let Some((_, wanted, more)) = FUNCTIONS.iter().find(|(known, ..)| *known == name) else {
+        let known = FUNCTIONS.iter().map(|(known, ..)| *known);
+        let hint = crate::mapping::suggest(name, known).map(|near| format!(", did you mean {near}?"));
         return Err(CompileError {
             offset,
             message: format!("there is no function {name}{}", hint.unwrap_or_default()),
+        });
+    };
+    if args.len() < *wanted || (args.len() > *wanted && !more) {
+        let plural = if *wanted == 1 { "" } else { "s" };
+        return Err(CompileError {
+            offset,
+            message: format!("{name} takes {wanted} argument{plural}, not {}", args.len()),
         });
     }
     let mut work = Linear::new(0, 4);

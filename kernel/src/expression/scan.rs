@@ -26,6 +26,7 @@ pub(super) fn scan(source: &str) -> Result<Scanned, CompileError> {
             message: format!("the expression is longer than {MAX_LENGTH} bytes"),
         });
     }
+    check_placeholders(source)?;
     let mut scanned = Scanned {
         text: String::with_capacity(source.len() + 8),
         added: Vec::new(),
@@ -71,6 +72,29 @@ pub(super) fn scan(source: &str) -> Result<Scanned, CompileError> {
         rest = rest.get(next.len_utf8()..).unwrap_or_default();
     }
     Ok(scanned)
+}
+
+/// Refuses every `{{word}}` but the one that stands for something. A misspelt one would otherwise be compared as it is
+/// written, and never be equal to anything.
+fn check_placeholders(source: &str) -> Result<(), CompileError> {
+    for (offset, _) in source.match_indices("{{") {
+        let rest = source.get(offset + 2..).unwrap_or_default();
+        let Some((word, _)) = rest.split_once("}}") else {
+            continue;
+        };
+        let is_word = word.len() <= 40
+            && word
+                .chars()
+                .all(|next| next.is_alphanumeric() || matches!(next, ' ' | '_' | '-' | '.'));
+        let written = format!("{{{{{word}}}}}");
+        if is_word && written != PLACEHOLDER {
+            return Err(CompileError {
+                offset,
+                message: format!("nothing stands for {written}, did you mean {PLACEHOLDER}?"),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Returns the length of a quoted stretch with its quotes; without a closing quote, all of it.

@@ -345,8 +345,8 @@ fn r20_to_r25_workspaces_follow_all_fixed_or_dynamic() {
             dynamic("roles[?@ == 'Admin'] && license == 'spare' && ['Lab']"),
             &["lab"],
         ),
-        (dynamic("`true`"), &[]),
-        (dynamic("length(`1`)"), &[]),
+        (dynamic("normalized.email_verified"), &[]),
+        (dynamic("sort(teams[0])"), &[]),
     ];
     for (rule, expected) in cases {
         let in_force = with_policy(|policy| {
@@ -433,6 +433,92 @@ fn all_faults_of_a_connection_are_reported_at_once_with_path_and_position() {
             .map(|fault| format!("{} @{}: {}", fault.path, fault.offset, fault.message))
             .collect::<Vec<_>>()
     );
+}
+
+#[test]
+fn bad_rules_are_refused_when_they_are_saved_with_position_and_suggestion() {
+    let refused = |policy: Policy| {
+        let mut connection = connection();
+        connection.policy = Some(policy);
+        let faults = InForce::compile(connection).unwrap_err();
+        assert_eq!(faults.len(), 1);
+        faults[0].to_string()
+    };
+    let organization = |rule: &str| refused(by_organization(rule));
+    let role = |rule: &str| {
+        refused(Policy {
+            role: Some(RoleRule::Expression(rule.to_owned())),
+            ..Policy::default()
+        })
+    };
+    for (told, expected) in [
+        (
+            organization("contains(groups, '{{orgid}}')"),
+            "policy.organization: nothing stands for {{orgid}}, did you mean {{orgId}}? (at byte 18)",
+        ),
+        (
+            organization("contains(groups, {{ orgId }})"),
+            "policy.organization: nothing stands for {{ orgId }}, did you mean {{orgId}}? (at byte 17)",
+        ),
+        (
+            organization("groups[?@ == '{{orgId}}']"),
+            "policy.organization: only true or the organization's own id admits, and this can only give a list; for one of \
+             a list, add ` | [0]` (at byte 0)",
+        ),
+        (
+            organization("length(groups)"),
+            "policy.organization: only true or the organization's own id admits, and this can only give a number (at byte 0)",
+        ),
+        (
+            role("contains(groups, 'admin')"),
+            "policy.role.expression: a role rule gives a role's name or a list of names, and this can only give true or \
+             false; for a name, add ` && 'Name'` (at byte 0)",
+        ),
+        (
+            role("contains(groups, 'a') && length(groups)"),
+            "policy.role.expression: a role rule gives a role's name or a list of names, and this can only give true or false \
+             or a number; for a name, add ` && 'Name'` (at byte 0)",
+        ),
+        (
+            role("contain(groups, 'a') && 'Admin'"),
+            "policy.role.expression: there is no function contain, did you mean contains? (at byte 0)",
+        ),
+        (
+            role("contains(groups) && 'Admin'"),
+            "policy.role.expression: contains takes 2 arguments, not 1 (at byte 0)",
+        ),
+    ] {
+        assert_eq!(told, expected);
+    }
+    let workspaces = WorkspaceRule::Dynamic {
+        expression: "`7`".to_owned(),
+    };
+    let license = LicenseRule::Expression("groups[0] == 'a'".to_owned());
+    assert!(
+        refused(Policy {
+            workspaces: Some(workspaces),
+            ..Policy::default()
+        })
+        .contains("can only give a number")
+    );
+    assert!(
+        refused(Policy {
+            license: Some(license),
+            ..Policy::default()
+        })
+        .contains("can only give true or false")
+    );
+    for fine in [
+        "groups",
+        "missing || 'x'",
+        "not_null(role, 'Member')",
+        "max(groups)",
+        "a.b | [0]",
+        "[a, b]",
+        "reverse(x)",
+    ] {
+        with_policy(|policy| policy.role = Some(RoleRule::Expression(fine.to_owned())));
+    }
 }
 
 #[test]
