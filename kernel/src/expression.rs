@@ -26,7 +26,7 @@ mod solve;
 mod template;
 
 pub(crate) use kinds::Kinds;
-pub(crate) use lift::Lifted;
+pub(crate) use lift::{Lifted, Shape};
 pub(crate) use residual::Residual;
 pub(crate) use solve::{ORGANIZATION, Otherwise, Solution};
 pub(crate) use template::PLACEHOLDER;
@@ -82,7 +82,7 @@ impl Expression {
         let scanned = scan::scan(source)?;
         let parsed = RUNTIME.compile(&scanned.text).map_err(|error| CompileError {
             offset: scanned.original_offset(error.offset).min(source.len()),
-            message: error.reason.to_string(),
+            message: plain(&error.reason.to_string()),
         })?;
         let cost = cost::of(parsed.as_ast()).map_err(|error| CompileError {
             offset: scanned.original_offset(error.offset),
@@ -203,22 +203,42 @@ impl Expression {
     }
 }
 
-fn refuse(message: String) -> EvaluationError {
-    EvaluationError { message }
+/// Says in plain words what the parser says in its own.
+fn plain(reason: &str) -> String {
+    let reason = reason.strip_prefix("Parse error: ").unwrap_or(reason);
+    match reason.split_once(" -- found ") {
+        Some((_, "Eof")) => "the expression ends too early".to_owned(),
+        Some(("Unexpected nud token", found)) => format!("a value is expected here, not {}", token(found)),
+        Some(("Did not parse the complete expression", found)) => {
+            format!("nothing may follow here, but {} does", token(found))
+        }
+        Some(_) | None => reason.to_owned(),
+    }
 }
 
-/// Solves a shape: a tree from which [`Expression::lift`] took the literals, on behalf of one of its expressions.
-pub(crate) fn solve_shape(
-    shape: &Ast,
-    expression: &Expression,
-    document: &Value,
-    input: Measure,
-    literals: usize,
-) -> Solution {
-    if expression.affords(input).is_err() {
-        return Solution::constant(Otherwise::Refuses, literals + 1);
-    }
-    solve::solve(shape, &expression.source, document, literals + 1)
+/// Shows a token of the parser as it is written.
+fn token(name: &str) -> &str {
+    let signs = [
+        ("Rbracket", "]"),
+        ("Lbracket", "["),
+        ("Rparen", ")"),
+        ("Lparen", "("),
+        ("Rbrace", "}"),
+        ("Lbrace", "{"),
+        ("Or", "||"),
+        ("And", "&&"),
+        ("Pipe", "|"),
+        ("Comma", ","),
+        ("Dot", "."),
+        ("Colon", ":"),
+    ];
+    let sign = signs.into_iter().find(|(known, _)| *known == name);
+    let word = || name.strip_prefix("Identifier(\"")?.strip_suffix("\")");
+    sign.map_or_else(|| word().unwrap_or(name), |(_, sign)| sign)
+}
+
+fn refuse(message: String) -> EvaluationError {
+    EvaluationError { message }
 }
 
 /// Size of a value.

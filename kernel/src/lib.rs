@@ -26,6 +26,7 @@ pub mod matching;
 mod placing;
 pub mod plan;
 pub mod policy;
+pub mod presets;
 pub mod preview;
 pub mod provision;
 pub mod trace;

@@ -257,7 +257,7 @@ impl Faults {
             },
             workspaces: match &policy.workspaces {
                 None => None,
-                Some(WorkspaceRule::All) => Some(Workspaces::All),
+                Some(WorkspaceRule::All {}) => Some(Workspaces::All),
                 Some(WorkspaceRule::Fixed { ids }) => Some(Workspaces::Fixed(ids.clone())),
                 Some(WorkspaceRule::Dynamic { expression }) => self
                     .expression(

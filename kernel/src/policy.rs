@@ -128,8 +128,8 @@ pub struct GroupRoles {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", tag = "mode", deny_unknown_fields)]
 pub enum WorkspaceRule {
-    /// Every workspace.
-    All,
+    /// Every workspace. Written with braces, because only then are fields of the other modes refused beside it.
+    All {},
     /// Named ones.
     Fixed {
         /// Their identifiers.

@@ -108,7 +108,7 @@ fn policy() -> impl Strategy<Value = Option<Policy>> {
     ]);
     let workspaces = of(&[
         None,
-        Some(WorkspaceRule::All),
+        Some(WorkspaceRule::All {}),
         Some(WorkspaceRule::Fixed {
             ids: vec!["lab".into()],
         }),

@@ -4,21 +4,41 @@
 use jpx_core::ast::{Ast, Comparator};
 use serde_json::Value;
 
-use super::solve::lifted_offset;
+use super::solve::{self, Otherwise, Solution, lifted_offset};
 use super::template::PLACEHOLDER;
-use super::{Expression, children_mut};
+use super::{Expression, Measure, children_mut};
 
 /// Most literals lifted out of one expression; the others stay what they are.
 const MOST: usize = 16;
 
 /// An expression without its literals, and the literals.
 pub(crate) struct Lifted {
-    /// The tree, with marks in place of literals and without offsets: equal for similar expressions.
-    pub(crate) shape: Ast,
+    /// What is left: equal for similar expressions.
+    pub(crate) shape: Shape,
     /// The literals in order, `{{orgId}}` in them already bound.
     pub(crate) literals: Vec<String>,
     /// Equal for similar expressions, and for no others.
     pub(crate) key: String,
+}
+
+/// A syntax tree with marks in place of literals and without offsets.
+#[derive(Clone, Debug)]
+pub(crate) struct Shape(Ast);
+
+impl Shape {
+    /// Solves the shape, on behalf of one of its expressions; variables beyond the organization are its `literals`.
+    pub(crate) fn solve(
+        &self,
+        example: &Expression,
+        document: &Value,
+        input: Measure,
+        literals: usize,
+    ) -> Solution {
+        if example.affords(input).is_err() {
+            return Solution::constant(Otherwise::Refuses, literals + 1);
+        }
+        solve::solve(&self.0, &example.source, document, literals + 1)
+    }
 }
 
 /// Lifts the literals of an own policy of `organization`.
@@ -27,7 +47,11 @@ pub(super) fn lift(expression: &Expression, organization: &str) -> Lifted {
     let mut literals = Vec::new();
     walk(&mut shape, organization, &mut literals);
     let key = format!("{shape:?}");
-    Lifted { shape, literals, key }
+    Lifted {
+        shape: Shape(shape),
+        literals,
+        key,
+    }
 }
 
 fn walk(node: &mut Ast, organization: &str, literals: &mut Vec<String>) {

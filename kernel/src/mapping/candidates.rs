@@ -7,8 +7,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use jpx_core::ast::Ast;
-
 use super::{Claims, Compiled, InForce};
 use crate::connection::Scope;
 use crate::expression::{self, Expression, ORGANIZATION, Otherwise, Residual, Solution};
@@ -26,7 +24,7 @@ pub(super) struct OwnRules {
 /// Policies whose rules differ only in literals.
 #[derive(Clone, Debug)]
 struct Shape {
-    tree: Ast,
+    tree: expression::Shape,
     /// The rule of one of them, with the least cost of any.
     example: Expression,
     members: BTreeSet<OrganizationId>,
@@ -69,8 +67,7 @@ impl OwnRules {
     fn find(&self, in_force: &InForce, claims: &Claims, found: &mut BTreeSet<OrganizationId>) {
         found.extend(self.open.iter().cloned());
         for shape in &self.shapes {
-            let solution = expression::solve_shape(
-                &shape.tree,
+            let solution = shape.tree.solve(
                 &shape.example,
                 claims.document(),
                 claims.size(),

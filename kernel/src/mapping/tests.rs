@@ -370,7 +370,7 @@ fn r21_c17_all_includes_later_workspaces_or_only_todays() {
         let in_force = with(|connection| {
             connection.settings.all_includes_future = future;
             connection.policy = Some(Policy {
-                workspaces: Some(WorkspaceRule::All),
+                workspaces: Some(WorkspaceRule::All {}),
                 ..Policy::default()
             });
         });
@@ -490,6 +490,15 @@ fn bad_rules_are_refused_when_they_are_saved_with_position_and_suggestion() {
     ] {
         assert_eq!(told, expected);
     }
+}
+
+#[test]
+fn only_rules_that_can_never_work_are_refused() {
+    let refused = |policy: Policy| {
+        let mut connection = connection();
+        connection.policy = Some(policy);
+        InForce::compile(connection).unwrap_err()[0].to_string()
+    };
     let workspaces = WorkspaceRule::Dynamic {
         expression: "`7`".to_owned(),
     };

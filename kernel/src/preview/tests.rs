@@ -37,7 +37,7 @@ fn r187_who_gains_loses_or_changes_what_is_told_before_saving() {
     let mut policy = by_group("'Member'");
     policy.organization =
         Some("contains(groups, '{{orgId}}') && {{orgId}} != 'home' || {{orgId}} == 'acme'".to_owned());
-    policy.workspaces = Some(WorkspaceRule::All);
+    policy.workspaces = Some(WorkspaceRule::All {});
     policy.license = Some(LicenseRule::Fixed("standard".into()));
     let edited = instance(policy);
     let preview = Preview::new(&saved, &edited);

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::expression::{Expression, Residual, measure, solve_shape};
+use crate::expression::{Expression, Residual, measure};
 
 const IDS: [&str; 11] = [
     "lab",
@@ -310,7 +310,7 @@ proptest! {
     fn a_shape_agrees_with_each_of_its_expressions(source in rule(), document in document(), id in prop::sample::select(&IDS[..])) {
         let Ok(expression) = Expression::compile(&source) else { return Ok(()) };
         let lifted = expression.lift(id);
-        let found = solve_shape(&lifted.shape, &expression, &document, measure(&document), lifted.literals.len());
+        let found = lifted.shape.solve(&expression, &document, measure(&document), lifted.literals.len());
         let mut hits = found.hits.iter();
         let hit = hits.next().unwrap().contains(id)
             || hits.zip(&lifted.literals).any(|(hits, literal)| hits.contains(literal));
