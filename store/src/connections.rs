@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 use provost_kernel::connection::{Connection, Protocol, Scope};
 use provost_kernel::id::{ConnectionId, OrganizationId};
+use provost_kernel::provision::push;
 use serde_json::Value;
 
 use crate::error::{Result, StoreError};
@@ -117,7 +118,28 @@ impl Tx {
         self.run(sql, row).await?;
         self.set_reach(connection, shared).await?;
         self.bump_revision("connections").await?;
+        if old.is_some_and(|old| push::decides_anew(&old.connection, connection)) {
+            self.queue_everybody(&connection.id, version, now).await?;
+        }
         Ok(version)
+    }
+
+    /// Queues another decision about everybody whom the connection's directory manages and who may sign in.
+    async fn queue_everybody(
+        &mut self,
+        connection: &ConnectionId,
+        version: i64,
+        now: Timestamp,
+    ) -> Result<()> {
+        let sql = "SELECT d.account FROM accounts a JOIN account_documents d ON d.account = a.id \
+                   WHERE a.connection = $1 AND a.status IN ('active', 'invited') ORDER BY d.account";
+        let people = self.account_ids(sql, binds![connection]).await?;
+        for (number, some) in people.chunks(push::MOST_AT_ONCE).enumerate() {
+            // The time keeps apart the versions of connections that had the same name one after the other.
+            let job = format!("{connection}-{version}-{}-{number}", now.as_millisecond());
+            self.queue_reevaluation(&job, connection, some, now).await?;
+        }
+        Ok(())
     }
 
     /// Rewrites the look-up rows of a connection.

@@ -48,6 +48,24 @@ pub use wish::{MembersChange, Push, PushedGroup, PushedUser};
 /// Most accounts that one plan decides about. A change of a group that touches more queues the rest.
 pub const MOST_AT_ONCE: usize = 200;
 
+/// Tells whether a change of the connection may decide differently about people whom a directory pushed. Nobody's sign-in would
+/// bring that up, since sign-ins run no rules there, so whoever keeps such a change queues [`Push::Reevaluate`] for them all.
+pub fn decides_anew(before: &Connection, after: &Connection) -> bool {
+    let rules = |connection: &Connection| {
+        let settings = crate::connection::Settings {
+            // Settings of leaving and joining say nothing about who is placed where.
+            directory: crate::connection::DirectorySettings::default(),
+            match_chain: Vec::new(),
+            ..connection.settings.clone()
+        };
+        (connection.scope.clone(), settings, connection.provisioning)
+    };
+    after.provisioning == Provisioning::Scim
+        && (rules(before) != rules(after)
+            || before.policy != after.policy
+            || before.organization_policies != after.organization_policies)
+}
+
 /// Decides a push through the connection in force. `facts` are those of [`need`] and [`need_more`].
 pub fn decide(push: &Push, facts: &Facts, in_force: &InForce, fresh: &Fresh, now: Timestamp) -> Decision {
     let connection = in_force.connection();

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use provost_kernel::connection::Provisioning;
+use jiff::SignedDuration;
+use provost_kernel::connection::{Connection, Provisioning};
 use provost_kernel::denial::Denial;
 use provost_kernel::directory::{Membership, Status};
 use provost_kernel::facts::Need;
@@ -12,7 +13,7 @@ use provost_kernel::mapping::InForce;
 use provost_kernel::plan::{Change, Decision, Verdict};
 use provost_kernel::policy::Policy;
 use provost_kernel::provision::push::{self, MembersChange, Push, PushedGroup, PushedUser};
-use provost_store::{Store, StoreError};
+use provost_store::{REEVALUATE, SecretMap, Store, StoreError};
 use serde_json::{Value, json};
 
 use crate::races::at_once;
@@ -199,6 +200,70 @@ conformance! {
             let refused = verdicts.iter().filter(|verdict| **verdict == Verdict::Refused(Denial::LastOwner));
             assert_eq!(refused.count(), 1, "{verdicts:?}");
         }
+    }
+
+    /// Sign-ins run no rules where a directory pushes, so a saved policy has to reach people by itself.
+    async fn r187_a_saved_policy_queues_everybody_whom_the_directory_manages(store, _) {
+        seed(&store).await;
+        let ann = made(&store, "ann").await;
+        let gone = made(&store, "gone").await;
+        push(&store, Push::DeleteUser { account: gone, if_version: None }, "gone-out").await;
+        let jit = decision("jit", "jit", vec![create(account("jit"))]);
+        apply(&store, jit).await.unwrap();
+        assert!(memberships(&store, &ann).await.1.is_empty());
+        let save = |connection: Connection| {
+            let store = store.clone();
+            async move {
+                store
+                    .write(move |tx| {
+                        Box::pin(async move {
+                            let config = json!({"issuer": "https://idp"});
+                            tx.put_connection(&connection, &config, &SecretMap::default(), "active", at(5)).await
+                        })
+                    })
+                    .await
+                    .unwrap()
+            }
+        };
+        let queued = || {
+            let store = store.clone();
+            async move {
+                let jobs = store
+                    .write(|tx| {
+                        Box::pin(async move {
+                            tx.claim_jobs(&[REEVALUATE], 10, SignedDuration::from_mins(5), "w", at(200)).await
+                        })
+                    })
+                    .await
+                    .unwrap();
+                jobs.into_iter().map(|job| job.job.payload).collect::<Vec<_>>()
+            }
+        };
+        // Switched to SCIM, then a policy that admits everybody, then a change that decides nothing.
+        let mut wanted = in_force().connection().clone();
+        save(wanted.clone()).await;
+        assert_eq!(queued().await, [json!({ "connection": okta(), "accounts": [ann] })]);
+        wanted.policy = None;
+        save(wanted.clone()).await;
+        assert_eq!(queued().await.len(), 1);
+        wanted.name = "Okta again".to_owned();
+        wanted.settings.directory.restore_days = 3;
+        save(wanted.clone()).await;
+        assert_eq!(queued().await, Vec::<Value>::new());
+        // The queued push decides as the policy now says.
+        let in_force = InForce::compile(wanted).unwrap();
+        let wish = Push::Reevaluate { accounts: vec![ann.clone()] };
+        store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let facts = tx.facts(&push::need(&wish, &in_force)).await?;
+                    let decision = push::decide(&wish, &facts, &in_force, &fresh("again"), at(201));
+                    apply_in(tx, &decision).await
+                })
+            })
+            .await
+            .unwrap();
+        assert_eq!(memberships(&store, &ann).await.1.len(), 1);
     }
 
     /// Each removal alone leaves a reason to stay; together they leave none. Whoever decides second must know of the first.
