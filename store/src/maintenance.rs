@@ -1,6 +1,6 @@
 //! Removing what has expired, in small batches so that other writers hardly wait. Never touches accounts, audit or events.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::error::Result;
 use crate::tx::Tx;
@@ -16,6 +16,9 @@ pub struct Retention {
     /// Jobs done before this; their idempotency keys are free again.
     pub jobs_before: Timestamp,
 }
+
+/// Counts of pushes older than this are of no window of the guard against mass deactivation.
+const LONGEST_WINDOW: SignedDuration = SignedDuration::from_hours(24 * 31);
 
 impl Tx {
     /// Removes up to `batch` expired rows of each kind and returns how many went. Repeat until that is 0.
@@ -53,6 +56,7 @@ impl Tx {
             );
             gone += self.run(&sql, binds![before, batch]).await?;
         }
-        Ok(gone)
+        let window = now.checked_sub(LONGEST_WINDOW).unwrap_or(Timestamp::MIN);
+        Ok(gone + self.purge_pushes(window).await?)
     }
 }

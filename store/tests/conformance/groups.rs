@@ -8,7 +8,9 @@ use provost_kernel::facts::{DirectoryNeed, Facts, MembersNeeded, Need};
 use provost_kernel::id::AccountId;
 use provost_kernel::plan::{Change, GroupPatch, ProfilePatch};
 use provost_store::search::{Condition, Field, Operator};
-use provost_store::{GroupRef, REEVALUATE, ScimRequest, ScimRequestFilter, ScimTraffic, Store, StoreError};
+use provost_store::{
+    GroupRef, REEVALUATE, Retention, ScimRequest, ScimRequestFilter, ScimTraffic, Store, StoreError,
+};
 use serde_json::{Map, Value, json};
 
 use crate::races::at_once;
@@ -377,7 +379,13 @@ conformance! {
         };
         assert_eq!(departures(store.clone(), at(0)).await, (2, 0));
         assert_eq!(departures(store.clone(), at(1000)).await, (0, 0));
-        store.write(|tx| Box::pin(async move { tx.purge_pushes(at(1000)).await })).await.unwrap();
+        let purge = |now| {
+            let retention = Retention { traces_before: at(0), ended_before: at(0), jobs_before: at(0) };
+            store.write(move |tx| Box::pin(async move { tx.purge(&retention, 9, now).await }))
+        };
+        assert_eq!(purge(at(1000)).await.unwrap(), 0);
+        assert_eq!(departures(store.clone(), at(0)).await, (2, 0));
+        assert_eq!(purge(at(40 * 86_400)).await.unwrap(), 1);
         assert_eq!(departures(store.clone(), at(0)).await, (0, 0));
     }
 
