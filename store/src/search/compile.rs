@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::condition::{Condition, Field, Literal, Operator};
 use super::document::{EMAILS, VALUE, label};
 use super::element::{Part, Source};
-use super::lookup::{Among, united};
+use super::lookup::{self, Among, united};
 use super::text::{self, Binds};
 use crate::error::{Result, StoreError};
 use crate::value::{Bind, fold, json};
@@ -45,7 +45,7 @@ enum Column {
 
 /// A condition on its way to SQL; `$1` is the connection.
 pub(super) struct Compiler {
-    pub(super) kind: Kind,
+    kind: Kind,
     pub(super) binds: Binds,
     /// Whether the documents of accounts have to be joined.
     pub(super) needs_document: bool,
@@ -87,7 +87,8 @@ impl Compiler {
         Ok(match piece.among {
             Some(among) => {
                 self.is_looked_up = true;
-                format!("a.id IN ({{of}}{}{{end}}) AND {}", among.select, piece.sql)
+                let select = among.select(&mut self.binds);
+                format!("a.id IN ({{of}}{select}{{end}}) AND {}", piece.sql)
             }
             None => piece.sql,
         })
@@ -169,7 +170,7 @@ impl Compiler {
                 let sql = self.compare_column(&column, operator, literal);
                 let among = match (operator, literal) {
                     (Operator::Equal, Literal::Text { text, .. }) if !text.contains('\0') => {
-                        self.among_columns(field, text)
+                        lookup::columns(self.kind, field, text)
                     }
                     _ => None,
                 };
@@ -216,7 +217,7 @@ impl Compiler {
         };
         let wanted = certain_texts(condition);
         for (part, text, _) in wanted.iter().filter(|(_, _, is_whole)| *is_whole) {
-            if let Some(among) = self.among_elements(label, part, text) {
+            if let Some(among) = lookup::elements(self.kind, label, part, text) {
                 return Ok(Piece {
                     sql: exists,
                     among: Some(among),
