@@ -11,6 +11,7 @@ use crate::plan::Change;
 
 /// What an active member has in one organization.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Access {
     /// Roles.
     pub roles: BTreeSet<RoleId>,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Why a sign-in or request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Denial {
     /// The connection is switched off or still a draft.

@@ -15,6 +15,7 @@ use crate::trace::{Stage, StepOutcome, Steps};
 
 /// What the guard says about an edited policy.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Judgement {
     /// Organizations that would lose too much; empty if the edit may be saved.
     pub held: Vec<Held>,
@@ -22,6 +23,7 @@ pub struct Judgement {
 
 /// One organization that would lose too much.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Held {
     /// Which.
     pub organization: OrganizationId,

@@ -35,6 +35,7 @@ pub type Organizations = BTreeMap<OrganizationId, OrganizationFacts>;
 
 /// How somebody's access in an organization differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum How {
     /// Comes in.
@@ -47,6 +48,7 @@ pub enum How {
 
 /// What would become of one account.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Difference {
     /// In which organizations something differs.
     pub organizations: Vec<OrganizationDifference>,
@@ -61,6 +63,7 @@ pub struct Difference {
 
 /// What would become of one account in one organization.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OrganizationDifference {
     /// Which.
     pub organization: OrganizationId,
@@ -85,6 +88,7 @@ impl Difference {
 
 /// One row of a preview's list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Row {
     /// Whom it is about.
     pub account: AccountId,

@@ -67,6 +67,8 @@ const TABLES: &[&str] = &[
     "last_claims",
     "policy_changes",
     "departure_approvals",
+    "strips",
+    "strip_approvals",
 ];
 
 /// Tables that triggers fill from others, also while restoring.

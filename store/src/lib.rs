@@ -36,6 +36,7 @@ mod seats;
 mod sessions;
 mod signing_keys;
 mod store;
+mod strips;
 mod tokens;
 mod traces;
 mod tx;

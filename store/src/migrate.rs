@@ -43,6 +43,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "policies",
         sql: include_str!("../migrations/0030_policies.sql"),
     },
+    Migration {
+        version: 31,
+        name: "strips",
+        sql: include_str!("../migrations/0031_strips.sql"),
+    },
 ];
 
 /// The schema version that this program works with.

@@ -58,7 +58,7 @@ impl Reader {
         Ok(pools)
     }
 
-    /// Lists who waits for a seat of a pool, oldest first.
+    /// Lists who waits for a seat of a pool and could use one, oldest first.
     ///
     /// # Errors
     /// `engine` and `corrupt`.
@@ -68,8 +68,9 @@ impl Reader {
         license: &LicenseId,
         limit: u32,
     ) -> Result<Vec<Waiting>> {
-        let sql = "SELECT account, waiting_since FROM memberships WHERE organization = $1 AND license = $2 \
-                   AND license_seated = 0 ORDER BY waiting_since, account LIMIT $3";
+        let sql = "SELECT m.account, m.waiting_since FROM memberships m JOIN accounts a ON a.id = m.account \
+                   WHERE m.organization = $1 AND m.license = $2 AND m.license_seated = 0 AND m.active = 1 \
+                   AND a.status IN ('active', 'invited') ORDER BY m.waiting_since, m.account LIMIT $3";
         let mut waiting = Vec::new();
         for mut row in self.rows(sql, binds![organization, license, limit]).await? {
             waiting.push(Waiting {

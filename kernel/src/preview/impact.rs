@@ -10,6 +10,7 @@ use crate::id::{LicenseId, OrganizationId, RoleId, WorkspaceId};
 
 /// How many come to something and how many lose it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Count {
     /// People who come to it.
     pub gain: u64,
@@ -19,6 +20,7 @@ pub struct Count {
 
 /// What an edited policy would do to everybody looked at so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Impact {
     /// Accounts looked at.
     pub accounts: u64,
@@ -42,6 +44,7 @@ pub struct Impact {
 
 /// What an edited policy would do in one organization.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct OrganizationImpact {
     /// Members among the accounts looked at, under the saved policy.

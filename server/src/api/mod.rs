@@ -6,6 +6,7 @@
 
 mod answer;
 mod authorize;
+mod changes;
 mod directory;
 mod docs;
 mod endpoint;
@@ -13,6 +14,7 @@ mod events;
 mod openapi;
 mod page;
 mod policies;
+mod preview;
 mod traces;
 
 use axum::Router;
@@ -21,8 +23,10 @@ use axum::routing::get;
 
 use crate::app::App;
 
+pub use changes::ChangeView;
 pub use endpoint::{Answer, Endpoint, SchemaOf, Verb};
 pub use openapi::document;
+pub use preview::PreviewLine;
 pub use traces::TraceView;
 
 /// Every endpoint, in the order of the documentation.
@@ -30,6 +34,7 @@ pub fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
     [
         directory::ENDPOINTS,
         policies::ENDPOINTS,
+        changes::ENDPOINTS,
         traces::ENDPOINTS,
         events::ENDPOINTS,
     ]

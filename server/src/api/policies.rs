@@ -1,23 +1,27 @@
 //! Policies of a connection: reading and saving them, and trying them on people without effect.
 
 use axum::extract::{Path, State};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use axum::{Extension, Json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::endpoint::{Answer, Endpoint, JSON, Verb, schema_of};
-use super::page::Sent;
+use super::answer::AccountView;
+use super::changes::ChangeView;
+use super::endpoint::{Answer, Endpoint, JSON, Verb, query_of, schema_of};
+use super::page::{Asked, Page, PageQuery, Sent, cursor};
+use super::preview::{self, EVENTS, LINES, PreviewLine};
 use super::traces::TraceView;
 use crate::app::App;
 use crate::error::{AppError, Result};
 use crate::flow::api_keys::{Caller, Scope};
 use crate::flow::directory;
-use crate::flow::policy::Policies;
+use crate::flow::policy::change::{self, Saved};
 use crate::flow::policy::trial::{self, Subject};
+use crate::flow::policy::{Policies, drift};
 
 /// The endpoints of this area.
 pub(super) const ENDPOINTS: &[Endpoint] = &[
@@ -38,6 +42,79 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         }],
         problems: &[],
         handler: || get(read),
+    },
+    Endpoint {
+        verb: Verb::Put,
+        path: "/api/v1/connections/{connection}/policy",
+        name: "putPolicies",
+        area: "Policies",
+        summary: "Save the policies of a connection",
+        description: "Everything is checked first and nothing is saved if anything is wrong. The edited policy is then tried on \
+                      everybody whom the connection knows; if it would take access from more people than the connection's \
+                      `strip_guard` allows, the change is held until it is approved (202).",
+        scope: Scope::PoliciesWrite,
+        query: None,
+        body: Some(schema_of::<Policies>),
+        answers: &[
+            Answer {
+                status: 200,
+                what: "In force; `ETag` names the new version.",
+                content: &[(JSON, Some(schema_of::<SavedAnswer>))],
+            },
+            Answer {
+                status: 202,
+                what: "Held until it is approved.",
+                content: &[(JSON, Some(schema_of::<ChangeView>))],
+            },
+        ],
+        problems: &[
+            (403, "shared_connection"),
+            (409, "conflict"),
+            (412, "version_mismatch"),
+            (422, "invalid_policy"),
+        ],
+        handler: || put(save),
+    },
+    Endpoint {
+        verb: Verb::Post,
+        path: "/api/v1/connections/{connection}/policy/preview",
+        name: "previewPolicies",
+        area: "Policies",
+        summary: "Preview an edited policy on everybody, without effect",
+        description: "Streams JSON Lines, or server-sent events with `Accept: text/event-stream`: `begin` with the number of people, \
+                      `person` for each for whom something would change, `progress`, and `end` with the counts and what the guard \
+                      says; `error` if it breaks off. Close the connection to cancel.",
+        scope: Scope::PoliciesTest,
+        query: None,
+        body: Some(schema_of::<Policies>),
+        answers: &[Answer {
+            status: 200,
+            what: "A stream of lines.",
+            content: &[
+                (LINES, Some(schema_of::<PreviewLine>)),
+                (EVENTS, Some(schema_of::<PreviewLine>)),
+            ],
+        }],
+        problems: &[(422, "invalid_policy")],
+        handler: || post(show_preview),
+    },
+    Endpoint {
+        verb: Verb::Get,
+        path: "/api/v1/organizations/{organization}/drift",
+        name: "listDrift",
+        area: "Policies",
+        summary: "List members whose access rules would change, were it not pinned",
+        description: "Computed from the last claims of pinned members. A page may be short or empty although `next` leads on.",
+        scope: Scope::PoliciesTest,
+        query: Some(query_of::<PageQuery>),
+        body: None,
+        answers: &[Answer {
+            status: 200,
+            what: "A page of members.",
+            content: &[(JSON, Some(schema_of::<Page<DriftView>>))],
+        }],
+        problems: &[],
+        handler: || get(list_drift),
     },
     Endpoint {
         verb: Verb::Post,
@@ -80,6 +157,29 @@ pub(super) struct TestRequest {
     policies: Option<Policies>,
 }
 
+/// Saved policies.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub(super) struct SavedAnswer {
+    /// Version of the connection.
+    version: i64,
+}
+
+/// A member whose access rules would change, were it not pinned.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Drift")]
+pub(super) struct DriftView {
+    /// The member.
+    account: AccountView,
+    /// Through which connection the person came last.
+    connection: String,
+    /// Whether the rules still admit to the organization.
+    admits: bool,
+    /// Why nothing changes.
+    why: String,
+    /// What the rules would change; none where they would end the membership.
+    edits: Vec<Value>,
+}
+
 /// What would be decided.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub(super) struct TestAnswer {
@@ -108,6 +208,80 @@ pub(super) fn etag(version: i64) -> Result<HeaderValue> {
     HeaderValue::from_str(&format!("\"{version}\"")).map_err(AppError::internal)
 }
 
+async fn save(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Sent(policies): Sent<Policies>,
+) -> Result<Response> {
+    let expected = headers.get(header::IF_MATCH).map(expected_version).transpose()?;
+    match change::save(&app, &caller, &id, policies, expected).await? {
+        Saved::InForce(version) => {
+            Ok(([(header::ETAG, etag(version)?)], Json(SavedAnswer { version })).into_response())
+        }
+        Saved::Held(change) => Ok((StatusCode::ACCEPTED, Json(ChangeView::from(*change))).into_response()),
+    }
+}
+
+/// Reads the version that the caller has seen.
+fn expected_version(value: &HeaderValue) -> Result<i64> {
+    value
+        .to_str()
+        .ok()
+        .and_then(|text| text.trim().strip_prefix('"')?.strip_suffix('"')?.parse().ok())
+        .ok_or_else(|| {
+            AppError::new(
+                StatusCode::PRECONDITION_FAILED,
+                "version_mismatch",
+                "If-Match must be the ETag of the policies as they were read.",
+            )
+        })
+}
+
+async fn show_preview(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Sent(policies): Sent<Policies>,
+) -> Result<Response> {
+    preview::stream(app, &caller, &id, &headers, policies).await
+}
+
+async fn list_drift(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    Asked(page): Asked<PageQuery>,
+) -> Result<Response> {
+    let piece = drift::list(&app, &caller, &id, page.after()?, page.limit()?).await?;
+    let items = piece
+        .items
+        .into_iter()
+        .map(|one| {
+            let mut account = one.account;
+            account
+                .memberships
+                .retain(|held| held.organization.as_str() == id.as_str());
+            DriftView {
+                account: AccountView::of(account, &caller),
+                connection: one.connection,
+                admits: one.drift.admits,
+                why: one.drift.why,
+                edits: one
+                    .drift
+                    .edits
+                    .iter()
+                    .filter_map(|edit| serde_json::to_value(edit).ok())
+                    .collect(),
+            }
+        })
+        .collect();
+    let next = piece.next.map(|last| cursor(&[last.as_str()]));
+    Ok(Json(Page { items, next }).into_response())
+}
+
 async fn test(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
@@ -123,7 +297,7 @@ async fn test(
         },
         (None, None, None) | (Some(_), Some(_), _) | (Some(_), _, Some(_)) | (_, Some(_), Some(_)) => {
             return Err(AppError::new(
-                axum::http::StatusCode::UNPROCESSABLE_ENTITY,
+                StatusCode::UNPROCESSABLE_ENTITY,
                 "invalid_subject",
                 "Send exactly one of trace, account and claims.",
             ));

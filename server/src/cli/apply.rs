@@ -22,6 +22,9 @@ pub struct Apply {
     /// Show what would change, and change nothing.
     #[arg(long)]
     dry_run: bool,
+    /// Apply also policies that take access from more people than a connection's guard allows.
+    #[arg(long, conflicts_with = "dry_run")]
+    approve: bool,
     #[command(flatten)]
     settings: Settings,
 }
@@ -37,7 +40,11 @@ impl Apply {
         let document = declarative::read(&text).with_context(|| self.file.display().to_string())?;
         let connections = connections(&document);
         let app = open_app(config).await?;
-        let mode = if self.dry_run { Mode::DryRun } else { Mode::Write };
+        let mode = match (self.dry_run, self.approve) {
+            (true, _) => Mode::DryRun,
+            (false, true) => Mode::Approved,
+            (false, false) => Mode::Write,
+        };
         let busy = Busy::new("applying");
         let applied = declarative::apply(&app, document, &folder, mode).await;
         drop(busy);

@@ -7,6 +7,7 @@ pub mod doctor;
 pub mod explain;
 mod open;
 pub mod operator;
+pub mod policy;
 pub mod print;
 pub mod scim;
 pub mod scim_guard;
@@ -50,6 +51,7 @@ enum Command {
     ScimLog(scim_log::ScimLog),
     ScimJoinReport(scim_join_report::ScimJoinReport),
     ScimGuard(scim_guard::ScimGuard),
+    Policy(policy::PolicyCommand),
     Doctor(doctor::Doctor),
     Scim(scim::Scim),
     Backup(backup::Backup),
@@ -76,6 +78,7 @@ impl Cli {
             Command::ScimLog(log) => log.run().await,
             Command::ScimJoinReport(report) => report.run().await,
             Command::ScimGuard(guard) => guard.run().await,
+            Command::Policy(policy) => policy.run().await,
             Command::Doctor(doctor) => doctor.run().await,
             Command::Scim(scim) => scim.run().await,
             Command::Backup(backup) => backup.run().await,

@@ -3,23 +3,29 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use provost_kernel::connection::Connection;
 use provost_kernel::email::Email;
 use provost_kernel::id::ConnectionId;
+use provost_kernel::mapping::InForce;
 use provost_store::{ConnectionRecord, StoreError};
 use secrecy::SecretString;
 
 use super::check;
 use super::document::Document;
-use super::protocol::{self, Context};
-use super::report::{ApplyError, Report};
+use super::protocol::{self, Context, Resolved};
+use super::report::{ApplyError, Problem, Report};
 use super::write::{self, Prepared};
 use crate::app::App;
+use crate::flow::policy::change;
+use crate::jobs::seats;
 
 /// Whether anything is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Everything is kept.
+    /// Everything is kept, unless a guard holds a policy: then nothing is.
     Write,
+    /// Everything is kept, whatever the guards say: an admin has approved it.
+    Approved,
     /// Everything is tried and rolled back.
     DryRun,
 }
@@ -48,6 +54,12 @@ pub async fn apply(app: &App, document: Document, folder: &Path, mode: Mode) -> 
     if !problems.is_empty() {
         return Err(ApplyError::Problems(problems));
     }
+    for resolved in &connections {
+        guard(app, resolved, mode, &mut problems, &mut report).await?;
+    }
+    if !problems.is_empty() {
+        return Err(ApplyError::Problems(problems));
+    }
     let password_hashes = password_hashes(app, &document).await?;
     let prepared = Arc::new(Prepared {
         document,
@@ -63,17 +75,68 @@ pub async fn apply(app: &App, document: Document, folder: &Path, mode: Mode) -> 
             Box::pin(async move {
                 let report = write::everything(tx, &prepared).await?;
                 match mode {
-                    Mode::Write => Ok(report),
+                    Mode::Write | Mode::Approved => Ok(report),
                     // The only way to end a transaction without keeping it is an error.
                     Mode::DryRun => Err(ApplyError::DryRun(Box::new(report))),
                 }
             })
         })
         .await;
+    if matches!(&written, Ok(report) if !report.is_empty()) {
+        // More seats, or fewer people who hold one: somebody may have waited for that.
+        seats::wake(app).await;
+    }
     match written {
         Err(ApplyError::DryRun(report)) => Ok(*report),
         other => other,
     }
+}
+
+/// Asks the connection's guard about edited policies: what would take access from too many people needs an approval.
+async fn guard(
+    app: &App,
+    resolved: &Resolved,
+    mode: Mode,
+    problems: &mut Vec<Problem>,
+    report: &mut Report,
+) -> Result<(), ApplyError> {
+    let wanted = &resolved.connection;
+    let Some(stored) = stored_connection(app, wanted.id.as_str()).await? else {
+        return Ok(());
+    };
+    let same = Connection {
+        version: stored.connection.version,
+        ..wanted.clone()
+    };
+    // Policies that do not compile are told of with everything else that is wrong.
+    if mode == Mode::Approved || same == stored.connection || InForce::compile(same).is_err() {
+        return Ok(());
+    }
+    let found = change::judge(app, &stored.connection, wanted, None)
+        .await
+        .map_err(|error| ApplyError::Guard(crate::error::chain(&error)))?;
+    let path = format!("connections[{}].policy", wanted.id);
+    let affected = found.impact.affected;
+    for held in found.judgement.held {
+        let text = format!(
+            "would take access from {} of {} members of {} ({} %), more than strip_guard allows: look with `provost policy \
+             preview --connection {} --policy FILE`, then apply with --approve",
+            held.stripped, held.members, held.organization, held.percent, wanted.id
+        );
+        if mode == Mode::DryRun {
+            report.warn(path.clone(), text);
+        } else {
+            problems.push(Problem::new(path.clone(), text));
+        }
+    }
+    if mode == Mode::DryRun && affected > 0 {
+        let text = format!(
+            "would change the access of {affected} people: `provost policy preview --connection {} --policy FILE` shows whom",
+            wanted.id
+        );
+        report.warn(path, text);
+    }
+    Ok(())
 }
 
 async fn stored_connection(app: &App, id: &str) -> Result<Option<ConnectionRecord>, StoreError> {

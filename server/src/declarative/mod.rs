@@ -20,5 +20,5 @@ pub use document::{ConnectionEntry, Document, schema};
 pub use export::{ExportError, export, render};
 pub use protocol::refreshed;
 pub use public_domains::is_public_mail_domain;
-pub use read::{ReadError, read};
+pub use read::{ReadError, read, read_policies};
 pub use report::{ApplyError, Change, ChangeKind, Problem, Report};

@@ -2,6 +2,7 @@
 
 use super::document::Document;
 use crate::config::keys::nearest;
+use crate::flow::policy::Policies;
 
 /// Why the text is no document: position and reason.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +35,36 @@ pub fn read(text: &str) -> Result<Document, ReadError> {
         .all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'))
     {
         return Err(plain("the file is empty"));
+    }
+    let yaml = serde_norway::Deserializer::from_str(text);
+    serde_norway::with::singleton_map_recursive::deserialize(yaml).map_err(|error| explain(&error))
+}
+
+/// Reads the policies of one connection: out of a document that has it, or from a text of `policy` and
+/// `organization_policies` alone.
+///
+/// # Errors
+/// [`ReadError`].
+pub fn read_policies(text: &str, connection: &str) -> Result<Policies, ReadError> {
+    let is_document = text
+        .lines()
+        .any(|line| line.starts_with("connections:") || line.trim_start().starts_with("\"connections\""));
+    if is_document {
+        let document = read(text)?;
+        let entry = document
+            .connections
+            .into_iter()
+            .find(|entry| entry.id == connection);
+        return entry
+            .map(|entry| Policies {
+                policy: entry.policy,
+                organization_policies: entry.organization_policies,
+            })
+            .ok_or_else(|| ReadError {
+                place: String::new(),
+                reason: format!("the file has no connection {connection}"),
+                hint: String::new(),
+            });
     }
     let yaml = serde_norway::Deserializer::from_str(text);
     serde_norway::with::singleton_map_recursive::deserialize(yaml).map_err(|error| explain(&error))

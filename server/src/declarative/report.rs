@@ -39,6 +39,9 @@ pub enum ApplyError {
     /// The operating system gave no random bytes.
     #[error(transparent)]
     NoRandomness(#[from] crate::world::NoRandomness),
+    /// Edited policies could not be tried on people.
+    #[error("the guard could not judge: {0}")]
+    Guard(String),
     /// A password could not be hashed.
     #[error("a password could not be hashed: {0}")]
     Password(String),

@@ -19,8 +19,10 @@ use crate::flow::claims;
 use crate::flow::connection::{self, LiveConnection};
 use crate::flow::organizations;
 use crate::flow::outcome::{Admitted, Refused, SignIn, whom_to_ask};
+use crate::flow::policy::waves;
 use crate::flow::refusal::{self, Fault};
 use crate::flow::return_to::ReturnTo;
+use crate::jobs::seats;
 use crate::pages::refusal::Reason;
 
 /// How often a decision is made anew when others wrote in between.
@@ -102,8 +104,12 @@ async fn attempt(
                     return Err(Interrupted::ConnectionChanged);
                 }
                 let need = organizations::need_in_tx(&ids, tx, &proven.incoming, &live.in_force).await?;
-                let facts = tx.facts(&need).await?;
-                let decision = login::decide(&proven.incoming, &facts, &live.in_force, &limits, &fresh, now);
+                let mut facts = tx.facts(&need).await?;
+                let decision =
+                    waves::decide_in_tx(tx, live.in_force.connection(), &mut facts, now, |facts| {
+                        login::decide(&proven.incoming, facts, &live.in_force, &limits, &fresh, now)
+                    })
+                    .await?;
                 // On PostgreSQL the account may have been looked for just before, and the seats counted just after, the
                 // same person took the last seat in another browser. A second look finds her account.
                 if round == 0 && decision.verdict == Verdict::Refused(Denial::NoSeat) {
@@ -133,6 +139,9 @@ async fn conclude(
 ) -> Result<SignIn> {
     let reference = decision.trace.id.as_str().to_owned();
     let return_to = proven.return_to.clone();
+    if seats::frees_a_seat(&decision.plan) {
+        seats::wake(app).await;
+    }
     match decision.verdict {
         Verdict::Admitted(account) => {
             tracing::info!(connection = %live.id(), %account, reference, "signed in");

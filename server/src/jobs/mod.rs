@@ -6,6 +6,7 @@
 mod housekeeping;
 pub mod metadata;
 mod runner;
+pub mod seats;
 
 use std::time::Duration;
 
@@ -44,6 +45,8 @@ pub const METADATA_REFRESH: &str = "metadata_refresh";
 
 /// Telling an app that a session ended.
 pub const BACKCHANNEL_LOGOUT: &str = "backchannel_logout";
+/// Giving free license seats to those who wait.
+pub const SEATS: &str = "seats";
 /// Rotating the keys that sign our tokens.
 pub const KEY_ROTATION: &str = "key_rotation";
 
@@ -78,6 +81,12 @@ pub const KINDS: &[Kind] = &[
             1, 2, 3, 5, 10, 20, 60, 120, 300, 600, 1800, 3600, 7200, 14_400, 28_800, 28_800,
         ],
         every: None,
+    },
+    Kind {
+        name: SEATS,
+        work: |app, _| Box::pin(seats::run(app)),
+        retries: &[5],
+        every: Some(Duration::from_secs(MINUTE)),
     },
     Kind {
         name: KEY_ROTATION,

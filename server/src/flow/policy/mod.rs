@@ -2,7 +2,11 @@
 //!
 //! Everything here asks the same `decide` that sign-ins ask; nothing here has effect on people.
 
+pub mod change;
+pub mod drift;
+pub mod preview;
 pub mod trial;
+pub mod waves;
 
 use provost_kernel::connection::Connection;
 use provost_kernel::mapping::{InForce, PolicyError};

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use provost_kernel::facts::Need;
+use provost_kernel::facts::{Need, OrganizationsNeeded};
 use provost_kernel::id::{AccountId, TraceId};
 use provost_kernel::incoming::{Fresh, Incoming};
 use provost_kernel::login::{self, SessionLimits};
@@ -185,7 +185,11 @@ async fn known_format(app: &App, live: &LiveConnection, incoming: Incoming) -> R
     Ok(incoming)
 }
 
-async fn decide(app: &App, incoming: Incoming, in_force: InForce) -> Result<Decision> {
+/// Decides as a sign-in would, and writes nothing.
+///
+/// # Errors
+/// Those of the store.
+pub async fn decide(app: &App, incoming: Incoming, in_force: InForce) -> Result<Decision> {
     let (fresh, now) = (fresh(), app.world.now());
     let limits = SessionLimits {
         absolute_seconds: app.config.session_seconds,
@@ -195,7 +199,12 @@ async fn decide(app: &App, incoming: Incoming, in_force: InForce) -> Result<Deci
         .store
         .read(|reader| {
             Box::pin(async move {
-                let facts = reader.facts(&login::need(&incoming, &in_force)).await?;
+                let mut need = login::need(&incoming, &in_force);
+                if need.organizations == OrganizationsNeeded::All {
+                    let every = reader.organization_ids().await?;
+                    login::narrow(&mut need, &incoming, &in_force, &every);
+                }
+                let facts = reader.facts(&need).await?;
                 Ok::<_, StoreError>(login::decide(&incoming, &facts, &in_force, &limits, &fresh, now))
             })
         })

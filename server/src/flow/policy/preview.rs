@@ -1,0 +1,256 @@
+//! The impact preview: an edited policy over the last claims of everybody whom the connection knows, portion by
+//! portion, in bounded memory. Ends by itself at the end, or when nobody asks for the next portion. Writes nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use provost_kernel::connection::Scope;
+use provost_kernel::facts::{AccountFacts, Need, OrganizationsNeeded};
+use provost_kernel::guard::{self, Judgement};
+use provost_kernel::id::{AccountId, ConnectionId, OrganizationId};
+use provost_kernel::incoming::Incoming;
+use provost_kernel::mapping::InForce;
+use provost_kernel::preview::{self, Difference, Impact, Organizations, Row};
+use provost_store::{ConnectionRecord, LastClaims, Reader, StoreError};
+
+use super::Policies;
+use crate::app::App;
+use crate::error::Result;
+use crate::flow::api_keys::Caller;
+use crate::flow::{claims, directory};
+
+/// People of one portion.
+const PORTION: u32 = 100;
+/// Organizations kept loaded; beyond that they are loaded anew.
+const LOADED: usize = 2000;
+
+/// A preview under way.
+pub struct Preview {
+    connection: ConnectionId,
+    saved: InForce,
+    edited: InForce,
+    caller: Caller,
+    /// Ids of all organizations, where the connection serves the whole instance.
+    every: Vec<OrganizationId>,
+    loaded: Organizations,
+    after: Option<AccountId>,
+    total: u32,
+    without_claims: u32,
+    unreadable: u32,
+    impact: Impact,
+}
+
+/// Somebody for whom something would change.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// What would change.
+    pub row: Row,
+    /// Address.
+    pub email: Option<String>,
+    /// Name to display.
+    pub name: Option<String>,
+}
+
+/// What one portion of the people knows, read in one go.
+struct Portion {
+    people: Vec<(AccountFacts, Option<Incoming>)>,
+    loaded: Organizations,
+    last: Option<AccountId>,
+}
+
+/// Begins a preview of an edited policy.
+///
+/// # Errors
+/// 404 for a connection out of sight; `invalid_policy`; those of the store.
+pub async fn begin(app: &App, caller: &Caller, id: &str, edited: Policies) -> Result<Preview> {
+    let record = directory::connection(app, caller, id).await?;
+    of(app, caller, &record, edited).await
+}
+
+/// Begins a preview for a connection at hand.
+///
+/// # Errors
+/// As [`begin`].
+pub async fn of(app: &App, caller: &Caller, record: &ConnectionRecord, edited: Policies) -> Result<Preview> {
+    let saved = Policies::of(&record.connection).compile(&record.connection)?;
+    let edited = edited.compile(&record.connection)?;
+    between(app, caller, saved, edited).await
+}
+
+/// Begins a preview between two compiled connections of one id.
+///
+/// # Errors
+/// Those of the store.
+pub async fn between(app: &App, caller: &Caller, saved: InForce, edited: InForce) -> Result<Preview> {
+    let id = edited.connection().id.clone();
+    let wanted = id.clone();
+    let whole = edited.connection().scope == Scope::Instance;
+    let (total, without_claims, every) = app
+        .store
+        .read(|reader| {
+            Box::pin(async move {
+                let every = if whole {
+                    reader.organization_ids().await?
+                } else {
+                    Vec::new()
+                };
+                Ok::<_, StoreError>((
+                    reader.count_last_claims(&wanted).await?,
+                    reader.count_without_claims(&wanted).await?,
+                    every,
+                ))
+            })
+        })
+        .await?;
+    Ok(Preview {
+        connection: id,
+        saved,
+        edited,
+        caller: caller.clone(),
+        every,
+        loaded: Organizations::new(),
+        after: None,
+        total,
+        without_claims,
+        unreadable: 0,
+        impact: Impact::default(),
+    })
+}
+
+impl Preview {
+    /// Returns how many people will be looked at.
+    pub const fn total(&self) -> u32 {
+        self.total
+    }
+
+    /// Returns how many people belong to the connection whose claims are not known: they have never come through it.
+    pub const fn unknown(&self) -> u32 {
+        self.without_claims + self.unreadable
+    }
+
+    /// Returns what was found so far.
+    pub const fn impact(&self) -> &Impact {
+        &self.impact
+    }
+
+    /// Says what the connection's guard holds of what was found so far.
+    pub fn judgement(&self) -> Judgement {
+        let guard = self.edited.connection().settings.strip_guard.as_ref();
+        guard::judge(&self.impact, guard)
+    }
+
+    /// Looks at the next portion of the people and returns those for whom something would change; none at the end.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn next(&mut self, app: &App) -> Result<Option<Vec<Person>>> {
+        let portion = self.load(app).await?;
+        let Some(last) = portion.last else {
+            return Ok(None);
+        };
+        self.after = Some(last);
+        self.loaded.extend(portion.loaded);
+        let mut found = Vec::new();
+        for (known, incoming) in portion.people {
+            let Some(incoming) = incoming else {
+                self.unreadable += 1;
+                continue;
+            };
+            let preview = preview::Preview::new(&self.saved, &self.edited);
+            let mut difference = preview.difference(&known, &incoming, &self.loaded);
+            self.cut(&mut difference);
+            self.impact.add(&difference);
+            if !difference.is_empty() {
+                found.push(Person {
+                    email: known.account.email.as_ref().map(ToString::to_string),
+                    name: known.account.display_name.clone(),
+                    row: Row {
+                        account: known.account.id,
+                        difference,
+                    },
+                });
+            }
+        }
+        if self.loaded.len() > LOADED {
+            self.loaded.clear();
+        }
+        // Others on this thread want their turn: deciding is work, not waiting.
+        tokio::task::yield_now().await;
+        Ok(Some(found))
+    }
+
+    /// Leaves out what happens in other organizations than the caller's.
+    fn cut(&self, difference: &mut Difference) {
+        difference
+            .organizations
+            .retain(|one| self.caller.sees(&one.organization));
+        difference.member_of.retain(|id| self.caller.sees(id));
+    }
+
+    async fn load(&self, app: &App) -> Result<Portion> {
+        let (connection, after) = (self.connection.clone(), self.after.clone());
+        let (people, last) = app
+            .store
+            .read(|reader| {
+                Box::pin(async move {
+                    let page = reader
+                        .last_claims_page(&connection, after.as_ref(), PORTION)
+                        .await?;
+                    let ids: Vec<AccountId> = page.iter().map(|last| last.account.clone()).collect();
+                    let accounts = reader.account_facts(&ids).await?;
+                    Ok::<_, StoreError>((people(&connection, &page, accounts), ids.into_iter().last()))
+                })
+            })
+            .await?;
+        let compared = preview::Preview::new(&self.saved, &self.edited);
+        let mut wanted = BTreeSet::new();
+        for (known, incoming) in &people {
+            if let Some(incoming) = incoming {
+                wanted.extend(compared.organizations(incoming, &self.every));
+            }
+            wanted.extend(known.memberships.iter().map(|held| held.organization.clone()));
+        }
+        wanted.retain(|id| !self.loaded.contains_key(id));
+        let loaded = if wanted.is_empty() {
+            Organizations::new()
+        } else {
+            app.store
+                .read(|reader| Box::pin(async move { organizations(reader, wanted).await }))
+                .await?
+        };
+        Ok(Portion { people, loaded, last })
+    }
+}
+
+/// Brings accounts and their last claims together.
+fn people(
+    connection: &ConnectionId,
+    page: &[LastClaims],
+    accounts: Vec<AccountFacts>,
+) -> Vec<(AccountFacts, Option<Incoming>)> {
+    let mut accounts: BTreeMap<AccountId, AccountFacts> = accounts
+        .into_iter()
+        .map(|known| (known.account.id.clone(), known))
+        .collect();
+    page.iter()
+        .filter_map(|last| {
+            let known = accounts.remove(&last.account)?;
+            Some((known, claims::read_back(connection, &last.claims)))
+        })
+        .collect()
+}
+
+async fn organizations(
+    reader: &mut Reader,
+    wanted: BTreeSet<OrganizationId>,
+) -> Result<Organizations, StoreError> {
+    let need = Need {
+        organizations: OrganizationsNeeded::Ids(wanted.into_iter().collect()),
+        ..Need::default()
+    };
+    let facts = reader.facts(&need).await?;
+    Ok(facts
+        .organizations
+        .into_iter()
+        .map(|facts| (facts.organization.id.clone(), facts))
+        .collect())
+}
