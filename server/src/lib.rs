@@ -1,6 +1,6 @@
 //! Provost's server: everything that touches the world.
 //!
-//! `http/` turns requests into calls of `flow/` and answers into responses; `flow/` holds one use case
+//! `http/` and `api/` turn requests into calls of `flow/` and answers into responses; `flow/` holds one use case
 //! per file; `translate/` is the only place where protocol values become kernel values. `router.rs` lists
 //! every URL, `config.rs` alone reads the environment, `error.rs` alone chooses a status, `outbound.rs`
 //! alone calls other hosts, `world.rs` alone reads the clock and makes random values.

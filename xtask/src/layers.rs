@@ -212,6 +212,11 @@ fn one_file(root: &Path, file: &Path, faults: &mut Vec<String>) -> anyhow::Resul
                 "{shown}:{number} touches the store; handlers go through flow/"
             ));
         }
+        if shown.starts_with("server/src/api/") && line.contains(".store") {
+            faults.push(format!(
+                "{shown}:{number} reaches the store; the API goes through flow/"
+            ));
+        }
         if shown.starts_with("server/src/pages/")
             && (line.contains("provost_store") || line.contains("crate::flow"))
         {

@@ -11,7 +11,7 @@ mod sample_app;
 mod sandbox;
 mod story;
 
-use std::io::Write as _;
+use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -21,6 +21,9 @@ use anyhow::{Context as _, Result, ensure};
 use axum::Router;
 use clap::Args;
 use provost_kernel::explain;
+use provost_kernel::id::AccountId;
+use provost_kernel::trace::{self, Trace};
+use provost_store::{StoreError, TraceFilter};
 
 use crate::app::App;
 use crate::cli::serve::{Server, install_logs};
@@ -32,7 +35,7 @@ use crate::router::router;
 use crate::world::World;
 use sample_app::SampleApp;
 use sandbox::Sandbox;
-use story::Scene;
+use story::{Scene, Told};
 
 /// Try everything on throw-away data.
 #[derive(Args, Clone, Debug)]
@@ -160,26 +163,65 @@ async fn tell(stage: &Stage) -> Result<ExitCode> {
         app: &stage.sample,
         out: &mut out,
     };
-    let reference = scene.tell().await?;
-    writeln!(
-        out,
-        "\n4. Why? The admin looks the reference number up (provost explain {reference}):"
-    )?;
-    let found = crate::flow::traces::by_reference(&stage.app.store, &reference).await?;
-    ensure!(found.is_some(), "no trace is kept under {reference}");
-    for line in found.iter().flat_map(|record| explain::lines(&record.trace)) {
-        writeln!(out, "  {line}")?;
-    }
+    let told = scene.tell().await?;
+    explain_both(stage, &told, &mut out).await?;
     let mut scene = Scene {
         app: &stage.sample,
         out: &mut out,
     };
-    push::tell(&mut scene, &stage.directory, 5).await?;
+    push::tell(&mut scene, &stage.directory, 6).await?;
     writeln!(
         out,
         "\nEverything went as told. `provost demo` keeps it open for you to try."
     )?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Tells why one person got her role and the other did not, from the traces that their sign-ins left.
+async fn explain_both(stage: &Stage, told: &Told, out: &mut impl Write) -> Result<()> {
+    let filter = TraceFilter {
+        account: Some(AccountId::new(&told.admitted)),
+        ..TraceFilter::default()
+    };
+    let store = &stage.app.store;
+    let found: Result<_, StoreError> = store
+        .read(|reader| Box::pin(async move { reader.traces(&filter, 10).await }))
+        .await;
+    let first = found?.pop().context("no trace is kept of Ann's sign-in")?;
+    writeln!(
+        out,
+        "\n4. Why is Ann an admin? The trace of her first sign-in ({}) tells:",
+        first.trace.id
+    )?;
+    for line in explain::lines(&first.trace) {
+        writeln!(out, "  {line}")?;
+    }
+    let reference = &told.refusal;
+    writeln!(
+        out,
+        "\n5. Why not Cleo? The admin looks the reference number up (provost explain {reference}):"
+    )?;
+    let refused = crate::flow::traces::by_reference(store, reference).await?;
+    let refused = refused.with_context(|| format!("no trace is kept under {reference}"))?;
+    for line in explain::lines(&refused.trace) {
+        writeln!(out, "  {line}")?;
+    }
+    let roles = |told: &Trace| {
+        told.steps
+            .iter()
+            .find(|step| step.stage == trace::Stage::Role)
+            .map(|step| step.text.clone())
+    };
+    let (ann, cleo) = (roles(&first.trace), roles(&refused.trace));
+    ensure!(
+        ann.is_some() && cleo.is_some() && ann != cleo,
+        "the traces do not tell the two apart"
+    );
+    writeln!(
+        out,
+        "\n  The same rule decided both: what differs is what the identity provider said of them."
+    )?;
+    Ok(())
 }
 
 async fn keep_open(stage: &Stage) -> Result<ExitCode> {

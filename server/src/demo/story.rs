@@ -18,6 +18,14 @@ pub(super) struct Scene<'s> {
     pub(super) out: &'s mut dyn Write,
 }
 
+/// What the story leaves to explain.
+pub(super) struct Told {
+    /// The account of somebody who got in.
+    pub(super) admitted: String,
+    /// Reference number of the refusal of somebody who did not.
+    pub(super) refusal: String,
+}
+
 /// What a person must find in the app, as told by the ID token.
 pub(super) struct Expected {
     /// Organization.
@@ -120,8 +128,8 @@ impl Scene<'_> {
         Ok(reference)
     }
 
-    /// Tells the whole story; returns the reference number of the refusal, for the explanation.
-    pub(super) async fn tell(&mut self) -> Result<String> {
+    /// Tells the whole story; returns what is left to explain.
+    pub(super) async fn tell(&mut self) -> Result<Told> {
         writeln!(
             self.out,
             "1. Ann of Home Lab signs in through SAML. Nobody has heard of her before."
@@ -131,7 +139,7 @@ impl Scene<'_> {
             roles: &["admin"],
             workspaces: &["main", "lab"],
         };
-        self.arrives("ann@home-lab.example", "ann", &ann).await?;
+        let ann = self.arrives("ann@home-lab.example", "ann", &ann).await?;
         writeln!(self.out, "\n2. Dora of Acme signs in through OpenID Connect.")?;
         let dora = Expected {
             organization: "acme",
@@ -143,7 +151,10 @@ impl Scene<'_> {
             self.out,
             "\n3. Cleo of Home Lab signs in through SAML, but no rule gives her a role."
         )?;
-        self.is_refused("cleo@home-lab.example", "cleo").await
+        Ok(Told {
+            admitted: text(&ann, "sub"),
+            refusal: self.is_refused("cleo@home-lab.example", "cleo").await?,
+        })
     }
 }
 

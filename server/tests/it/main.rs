@@ -34,10 +34,14 @@ mod openid;
 #[cfg(test)]
 mod ops;
 #[cfg(test)]
+mod presets;
+#[cfg(test)]
 mod saml;
 #[cfg(test)]
 mod saml_idp;
 #[cfg(test)]
 mod scim;
+#[cfg(test)]
+mod seats;
 #[cfg(test)]
 mod sessions;

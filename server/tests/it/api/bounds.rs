@@ -22,7 +22,8 @@ async fn filled(app: &TestApp, endpoint: &Endpoint) -> String {
         .replace("{organization}", ORGANIZATION)
         .replace("{connection}", CONNECTION)
         .replace("{account}", &account)
-        .replace("{reference}", &reference);
+        .replace("{reference}", &reference)
+        .replace("{change}", &super::saving::a_held_change(app).await);
     assert!(
         !path.contains('{'),
         "{path} has a parameter that this test does not know"
@@ -103,7 +104,8 @@ async fn asvs_8_4_1_a_key_of_one_organization_never_sees_another() {
                 let nowhere = path
                     .replace(ORGANIZATION, "nowhere")
                     .replace(CONNECTION, "nowhere")
-                    .replace(&account, "acc_nobody");
+                    .replace(&account, "acc_nobody")
+                    .replace("pch_", "pch_x");
                 let missing = send(&mut other, endpoint, &nowhere).await;
                 assert_eq!(missing.json()["detail"], page.json()["detail"], "{what}");
             } else {

@@ -4,6 +4,7 @@ mod bounds;
 mod documents;
 mod events;
 mod policies;
+mod saving;
 mod traces;
 
 use axum::body::Body;
