@@ -18,6 +18,8 @@ mod oracle;
 #[cfg(test)]
 mod pushes;
 #[cfg(test)]
+mod policies;
+#[cfg(test)]
 mod races;
 #[cfg(test)]
 mod records;
