@@ -16,9 +16,9 @@ mod oauth;
 #[cfg(test)]
 mod oracle;
 #[cfg(test)]
-mod pushes;
-#[cfg(test)]
 mod policies;
+#[cfg(test)]
+mod pushes;
 #[cfg(test)]
 mod races;
 #[cfg(test)]
