@@ -1,8 +1,9 @@
 //! What is left of an expression once the claims are known: everything that does not mention the organization is evaluated
 //! once, and only the rest for each organization. Never decides: it answers the same as the expression itself.
 
-use jpx_core::Expression as Parsed;
 use jpx_core::ast::Ast;
+use jpx_core::interpreter::interpret;
+use jpx_core::{Context, Expression as Parsed};
 use serde_json::{Map, Value};
 
 use super::{Expression, RUNTIME, children_mut, template};
@@ -24,12 +25,12 @@ impl Residual {
         })
     }
 
-    /// Evaluates the rest for one organization; an error has no result.
+    /// Evaluates the rest for one organization; an error has no result. What would end as a bare reference to an expression
+    /// is not told apart from an object: neither admits.
     pub(crate) fn evaluate(&self, organization: &str) -> Option<Value> {
         let ast = template::bind(self.parsed.as_ast(), organization);
-        Parsed::new(self.parsed.as_str(), ast, &RUNTIME)
-            .search(&self.results)
-            .ok()
+        let mut context = Context::new(self.parsed.as_str(), &RUNTIME);
+        interpret(&self.results, &ast, &mut context).ok()
     }
 }
 
