@@ -65,6 +65,8 @@ pub enum Denial {
     UnknownMember,
     /// The request was made for another version than the present one (`If-Match`).
     StaleVersion,
+    /// The field is kept by the directory that pushes the person.
+    DirectoryManaged,
     /// The directory takes out too many people at once; an admin has to approve first.
     HeldByGuard,
     /// The account that the join key names is linked to another identity (R-130; security.md 3).
@@ -104,6 +106,7 @@ impl Denial {
             Self::NameMissing => "name_missing",
             Self::UnknownMember => "unknown_member",
             Self::StaleVersion => "stale_version",
+            Self::DirectoryManaged => "directory_managed",
             Self::HeldByGuard => "held_by_guard",
             Self::LinkedToOtherIdentity => "linked_to_other_identity",
         }

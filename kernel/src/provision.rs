@@ -13,6 +13,8 @@
 //! | directory (SCIM) | accounts bound to its own connection; memberships within its reach; no owner role |
 //! | person | nothing: signing in is decided by [`crate::login`] |
 //!
+//! What a directory keeps of the people whom it pushes, nobody else changes.
+//!
 //! Whoever acts: the last owner of an organization is never lost; name another one first.
 //! Doing the same thing twice gives an empty second plan.
 
@@ -31,6 +33,7 @@ use jiff::Timestamp;
 mod account;
 mod authority;
 mod declared;
+mod managed;
 mod membership;
 pub mod push;
 mod request;
@@ -62,6 +65,7 @@ pub fn need(request: &Request) -> Need {
             wanted = &new.memberships;
             need.email_key = new.email.as_ref().map(Email::key);
             if let Authentication::Sso { connection } = &new.authentication {
+                need.directory.profiles = true;
                 let keyed = |key: &Option<String>| key.clone().map(|key| (connection.clone(), key));
                 need.external_id = keyed(&new.external_id);
                 need.user_name = keyed(&new.user_name);
@@ -69,6 +73,7 @@ pub fn need(request: &Request) -> Need {
         }
         Action::UpdateProfile { set, .. } => {
             need.email_key = set.email.iter().flatten().map(Email::key).next();
+            need.directory.profiles = true;
             if let Actor::Scim { connection } = &request.actor {
                 let keyed =
                     |key: &Option<Option<String>>| key.clone().flatten().map(|key| (connection.clone(), key));

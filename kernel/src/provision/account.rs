@@ -192,7 +192,9 @@ impl<'a> Work<'a> {
         if set.operator.is_some() {
             return Err(self.refuse(Denial::NotPermitted, "the operator mark is not a profile field"));
         }
-        let (set, before) = differences(&target.account, set);
+        let (set, _) = differences(&target.account, set);
+        let set = self.leave_to_directory(target, set, authority)?;
+        let (set, before) = differences(&target.account, &set);
         if set == ProfilePatch::default() {
             return Ok(());
         }

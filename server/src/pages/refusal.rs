@@ -99,6 +99,10 @@ impl Reason {
     }
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "one arm for each kind of words, nothing else"
+)]
 const fn denied(denial: Denial) -> Words {
     match denial {
         Denial::ConnectionDisabled => Words {
@@ -174,6 +178,7 @@ const fn denied(denial: Denial) -> Words {
         | Denial::NameMissing
         | Denial::UnknownMember
         | Denial::StaleVersion
+        | Denial::DirectoryManaged
         | Denial::HeldByGuard => Words {
             title: "You cannot sign in this way",
             reason: "This account may not be used like this.",

@@ -162,7 +162,8 @@ pub fn refusal(denial: Denial, kind: ResourceKind) -> ScimError {
         Denial::NotPermitted | Denial::LinkedToOtherIdentity => {
             ScimError::forbidden("this account is not the directory's to change")
         }
-        Denial::ConnectionDisabled
+        Denial::DirectoryManaged
+        | Denial::ConnectionDisabled
         | Denial::NotProvisionedByHand
         | Denial::NotPushedByDirectory
         | Denial::Suspended

@@ -146,3 +146,60 @@ fn the_file_brings_an_account_to_its_state_and_takes_back_only_what_it_gave() {
         .collect();
     assert_eq!(left, ["other"], "what an operator gave by hand stays");
 }
+
+#[test]
+fn r163_what_a_directory_keeps_is_read_only_here_and_the_file_passes_over_it() {
+    use crate::fixtures::{pushed, scim};
+    use crate::provision::push::{CUSTOM_ATTRIBUTES, Push};
+    let in_force = scim(|_| {});
+    let mut world = World::new(&["acme"], vec![]);
+    let mut user = pushed("ann");
+    user.attributes
+        .insert("nfc".to_owned(), serde_json::json!("04-A"));
+    user.document
+        .insert(CUSTOM_ATTRIBUTES.to_owned(), serde_json::json!({ "nfc": "04-A" }));
+    world.push(&Push::CreateUser(Box::new(user)), &in_force, 1);
+    let run = |world: &mut World, actor: Actor, set: &ProfilePatch, in_force: &crate::mapping::InForce| {
+        let action = Action::UpdateProfile {
+            account: "new-1".into(),
+            set: Box::new(set.clone()),
+        };
+        let request = Request { actor, action };
+        let facts = world.facts(&need(&request));
+        let decision = decide(&request, &facts, Some(in_force), &fresh(9), now());
+        world.apply(&decision.plan);
+        decision
+    };
+    let attributes = |value: serde_json::Value| ProfilePatch {
+        attributes: value.as_object().cloned(),
+        ..ProfilePatch::default()
+    };
+    let kept = [
+        ProfilePatch {
+            family_name: Some(Some("Ray".to_owned())),
+            ..ProfilePatch::default()
+        },
+        ProfilePatch {
+            email: Some(None),
+            ..ProfilePatch::default()
+        },
+        attributes(serde_json::json!({ "nfc": "04-B" })),
+    ];
+    for set in &kept {
+        let refused = run(&mut world, OPERATOR, set, &in_force);
+        assert_eq!(refusal(&refused), Some(Denial::DirectoryManaged), "{set:?}");
+        let passed = run(&mut world, Actor::File, set, &in_force);
+        assert!(
+            refusal(&passed).is_none() && passed.plan.changes.is_empty(),
+            "{set:?}"
+        );
+        assert!(has(&passed.trace, "managed_by_directory"));
+    }
+    // What the directory does not give may be edited, and everything once it pushes no more.
+    let own = attributes(serde_json::json!({ "nfc": "04-A", "desk": "3" }));
+    assert_eq!(refusal(&run(&mut world, OPERATOR, &own, &in_force)), None);
+    assert_eq!(world.get("new-1").account.attributes["desk"], "3");
+    let jit = with(|_| {});
+    assert_eq!(refusal(&run(&mut world, OPERATOR, &kept[0], &jit)), None);
+    assert_eq!(world.get("new-1").account.family_name.as_deref(), Some("Ray"));
+}
