@@ -122,26 +122,48 @@ impl Projection {
             Returned::Request => {
                 matches!(&self.wish, Wish::Only(names) if listed(names, urn, name) != Listed::No)
             }
-            Returned::Default => match &self.wish {
-                Wish::Everything => true,
-                Wish::Only(names) => match listed(names, urn, name) {
-                    Listed::No => false,
-                    Listed::Whole => true,
-                    Listed::Parts => {
-                        parts(value, |part| is_listed_part(names, urn, name, part));
-                        !is_empty(value)
-                    }
-                },
-                Wish::Without(names) => match listed(names, urn, name) {
-                    Listed::No => true,
-                    Listed::Whole => false,
-                    Listed::Parts => {
-                        parts(value, |part| !is_listed_part(names, urn, name, part));
-                        !is_empty(value)
-                    }
-                },
+            Returned::Default => {
+                if let Some(attribute) = attribute {
+                    self.hide_parts(urn, attribute, value);
+                }
+                self.keeps_by_wish(urn, name, value)
+            }
+        }
+    }
+
+    fn keeps_by_wish(&self, urn: Option<&str>, name: &str, value: &mut Value) -> bool {
+        match &self.wish {
+            Wish::Everything => true,
+            Wish::Only(names) => match listed(names, urn, name) {
+                Listed::No => false,
+                Listed::Whole => true,
+                Listed::Parts => {
+                    parts(value, |part| is_listed_part(names, urn, name, part));
+                    !is_empty(value)
+                }
+            },
+            Wish::Without(names) => match listed(names, urn, name) {
+                Listed::No => true,
+                Listed::Whole => false,
+                Listed::Parts => {
+                    parts(value, |part| !is_listed_part(names, urn, name, part));
+                    !is_empty(value)
+                }
             },
         }
+    }
+
+    /// Takes away parts that are returned only when somebody asks for just them.
+    fn hide_parts(&self, urn: Option<&str>, attribute: &Attribute, value: &mut Value) {
+        let on_request = |part: &str| attribute.sub(part).is_some_and(|sub| sub.returned == Returned::Request);
+        if !attribute.sub_attributes.iter().any(|sub| on_request(&sub.name)) {
+            return;
+        }
+        let asked = |part: &str| match &self.wish {
+            Wish::Only(names) => is_listed_part(names, urn, &attribute.name, part),
+            Wish::Everything | Wish::Without(_) => false,
+        };
+        parts(value, |part| !on_request(part) || asked(part));
     }
 }
 

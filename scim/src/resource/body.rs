@@ -54,6 +54,7 @@ pub(crate) fn assignments<'v>(
 ) -> Result<Vec<(Path, &'v Value)>, ScimError> {
     let mut found = Vec::with_capacity(parts.len());
     for (key, value) in parts {
+        let key = quirks::without_last_colon(key, mode);
         match (schemas.extension(kind, key), value) {
             (Some(schema), Value::Object(inner)) => {
                 below(&schema.id, inner, kind, schemas, mode, &mut found)?;

@@ -54,7 +54,10 @@ pub(super) fn group() -> Schema {
         Attribute::complex("members", "The members of the group.", members).mutability(Mutability::Immutable);
     members.mutability = Mutability::ReadWrite;
     members.sub_attributes.push(
-        Attribute::text("display", "A name of the member, for people.").mutability(Mutability::ReadOnly),
+        // Not by default: whoever adds a member compares the answer with what it sent, and a name in it is a difference.
+        Attribute::text("display", "A name of the member, for people.")
+            .mutability(Mutability::ReadOnly)
+            .returned(Returned::Request),
     );
     Schema::of(
         GROUP_URN,

@@ -151,7 +151,7 @@ pub const KEYS: &[Key] = &[
         "scim_requests_per_second",
         "number",
         "100",
-        "Requests that one directory may send each second, on average over five seconds and all nodes; above it, SCIM answers 429. 0 sets no limit.",
+        "Requests that one directory may send each second, on average over ten seconds and all nodes; above it, SCIM answers 429. 0 sets no limit.",
     ),
     key(
         "scim_log_days",

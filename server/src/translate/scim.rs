@@ -2,9 +2,10 @@
 
 use provost_kernel::denial::Denial;
 use provost_kernel::directory::{Account, Status};
+use provost_kernel::id::AccountId;
 use provost_kernel::provision::push::{PushedGroup, PushedUser};
 use provost_scim::schema::{CUSTOM_URN, Kind};
-use provost_scim::{CustomAttribute, Document, ResourceKind, ScimError};
+use provost_scim::{CustomAttribute, Document, Mode, ResourceKind, ScimError};
 use provost_store::search::{DirectoryGroup, DirectoryUser};
 use serde_json::{Map, Value, json};
 
@@ -29,6 +30,36 @@ pub fn attributes(wanted: &[ScimAttribute]) -> Vec<CustomAttribute> {
             description: attribute.description.clone().unwrap_or_default(),
         })
         .collect()
+}
+
+/// Says of a new person what the directory left unsaid: who is pushed is active.
+pub fn with_active(document: Document) -> Document {
+    let mut members = document.into_map();
+    members.entry("active").or_insert(Value::Bool(true));
+    Document::from_stored(members)
+}
+
+/// Reads the id of a member. In compat, what can be no id of any server, such as a name that a test tool has made up, gives
+/// none.
+///
+/// Directories send back the ids that they were given. One that is well-formed and unknown belongs to a person who is gone or
+/// is somebody else's: that has to be refused, or nobody learns that a person is missing. What was never an id tells nothing.
+pub fn member_id(value: &str, mode: Mode) -> Option<AccountId> {
+    let digits = ["acc_", "grp_"]
+        .into_iter()
+        .find_map(|prefix| value.strip_prefix(prefix))
+        .unwrap_or(value);
+    let is_id = mode.is_strict() || looks_like_an_id(digits);
+    is_id.then(|| AccountId::new(value))
+}
+
+/// Ours are hexadecimal, and so are the UUIDs of others.
+fn looks_like_an_id(digits: &str) -> bool {
+    digits.len() >= 20
+        && digits.chars().any(|digit| digit.is_ascii_digit())
+        && digits
+            .chars()
+            .all(|digit| digit.is_ascii_hexdigit() || digit == '-')
 }
 
 /// Reads the fields that the kernel knows from the document of a new person.

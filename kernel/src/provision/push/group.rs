@@ -25,7 +25,7 @@ impl<'a> Work<'a> {
         group: &PushedGroup,
         members: &[AccountId],
     ) -> Result<(), Denial> {
-        self.check_naming(group, None)?;
+        let group = &self.check_naming(group, None)?;
         self.check_members(members)?;
         let made = Group {
             id: id.clone(),
@@ -63,7 +63,7 @@ impl<'a> Work<'a> {
         let group = self.own_group(id, if_version)?;
         let mut naming = group.naming();
         if let Some(set) = set {
-            self.check_naming(set, Some(group))?;
+            let set = &self.check_naming(set, Some(group))?;
             let is_delta = matches!(members, MembersChange::Delta { .. });
             if is_delta && self.facts.directory.looks == 0 && is_renamed(set, self.facts) {
                 // A fault of the caller, who did not ask for more; nobody's grants may be left as they were.
@@ -162,7 +162,10 @@ impl<'a> Work<'a> {
 
     /// Refuses a group without name, and names and external ids that another group has. Rules compare names, so two
     /// groups of one name would be one to them.
-    fn check_naming(&mut self, wanted: &PushedGroup, own: Option<&Group>) -> Result<(), Denial> {
+    ///
+    /// An external id is the directory's own business (RFC 7643 3.1): where two groups have the same, the first one keeps it
+    /// and the other one has it in its document only.
+    fn check_naming(&mut self, wanted: &PushedGroup, own: Option<&Group>) -> Result<PushedGroup, Denial> {
         if wanted.name.trim().is_empty() {
             return Err(self.refuse(
                 Stage::Normalize,
@@ -182,11 +185,17 @@ impl<'a> Work<'a> {
         }
         let same_id =
             others().find(|other| wanted.external_id.is_some() && other.external_id == wanted.external_id);
+        let mut kept = wanted.clone();
         if let Some(other) = same_id {
-            let text = format!("group {} already has this external id", other.id);
-            return Err(self.refuse(Stage::Match, Denial::GroupExternalIdTaken, text));
+            let text = format!(
+                "group {} had this external id before and keeps it; here it stays in the document only",
+                other.id
+            );
+            self.steps
+                .add(Stage::Match, StepOutcome::Warned, "external_id_shared", text);
+            kept.external_id = None;
         }
-        Ok(())
+        Ok(kept)
     }
 
     /// Refuses members who are no people of the connection.

@@ -6,6 +6,7 @@ use crate::denial::Denial;
 use crate::directory::{Account, Origin, Status};
 use crate::email::Email;
 use crate::facts::AccountFacts;
+use crate::id::AccountId;
 use crate::trace::{Stage, StepOutcome};
 
 /// What a pushed person shares with an account.
@@ -80,6 +81,51 @@ impl<'a> Work<'a> {
             email.domain()
         );
         Err(self.refuse(Stage::Normalize, Denial::DomainNotVerified, text))
+    }
+
+    /// Sets aside what the person shares with somebody else of this directory and what need not be unique: an external id,
+    /// which is the directory's own business (RFC 7643 3.1), and an address outside the verified domains, which proves
+    /// nothing. Whoever had it first keeps it; here it stays in the document only, so that it never joins a sign-in to
+    /// this account.
+    pub(super) fn set_shared_aside(&mut self, user: &PushedUser, own: Option<&AccountId>) -> PushedUser {
+        let mut kept = user.clone();
+        let others: Vec<&Account> = self
+            .facts
+            .candidates
+            .iter()
+            .filter(|other| {
+                let account = &other.account;
+                self.is_own(other)
+                    && own != Some(&account.id)
+                    && account.status != Status::Deleted
+                    && self.facts.directory.profiles.contains_key(&account.id)
+                    && !same_name(account, user)
+            })
+            .map(|other| &other.account)
+            .collect();
+        let holds_id = |other: &&&Account| user.external_id.is_some() && other.external_id == user.external_id;
+        if let Some(other) = others.iter().find(holds_id) {
+            let text = format!("account {} had this external id before and keeps it; here it stays in the document only", other.id);
+            self.steps
+                .add(Stage::Match, StepOutcome::Warned, "external_id_shared", text);
+            kept.external_id = None;
+        }
+        let address = user
+            .email
+            .as_deref()
+            .and_then(|text| Email::parse(text.trim()).ok())
+            .filter(|address| !self.connection.serves(address));
+        let holds_address = |other: &&&Account| match (&other.email, &address) {
+            (Some(held), Some(pushed)) => held.key() == pushed.key(),
+            (Some(_) | None, None) | (None, Some(_)) => false,
+        };
+        if let Some(other) = others.iter().find(holds_address) {
+            let text = format!("account {} had this address before and keeps it; here it stays in the document only", other.id);
+            self.steps
+                .add(Stage::Match, StepOutcome::Warned, "address_shared", text);
+            kept.email = None;
+        }
+        kept
     }
 
     /// Lists who holds a key of the pushed person, each with the first key shared.

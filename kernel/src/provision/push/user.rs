@@ -26,6 +26,7 @@ impl<'a> Work<'a> {
     pub(super) fn create_user(&mut self, user: &PushedUser) -> Result<AccountId, Denial> {
         self.note_claims(user);
         self.check_user_name(user)?;
+        let user = &self.set_shared_aside(user, None);
         let address = user
             .email
             .as_deref()
@@ -180,6 +181,7 @@ impl<'a> Work<'a> {
             return Err(self.refuse(Stage::Lifecycle, Denial::NotPermitted, text));
         }
         self.check_user_name(user)?;
+        let user = &self.set_shared_aside(user, Some(id));
         let email = self.judge_email(user, known.account.email.as_ref())?;
         self.check_keys_free(user, email.as_ref(), known)?;
         let status = self.follow_active(known, user.active)?;

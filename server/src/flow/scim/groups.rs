@@ -49,7 +49,7 @@ pub async fn create(
     let wish = Push::CreateGroup {
         id: id.clone(),
         group: Box::new(translate::scim::pushed_group(&document)),
-        members: members::all(&wanted)?,
+        members: members::all(&wanted, caller.scim().mode)?,
     };
     let wants_members = projection.wants("members");
     let (made, trace) = push::write(app, caller, move |tx, one| {
@@ -230,16 +230,16 @@ async fn apply(
     let (after, members) = match change {
         Change::Replace(body) => {
             let (after, wanted) = Document::group_from_put(&before, body, &scim.schemas, scim.mode)?;
-            (after, MembersChange::Replace(members::all(&wanted)?))
+            (after, MembersChange::Replace(members::all(&wanted, scim.mode)?))
         }
         Change::Patch(patch) => {
             let patched = patch.apply_group(&before)?;
-            let members = members::fold(tx, &stored.id, &patched.members).await?;
+            let members = members::fold(tx, &stored.id, &patched.members, scim.mode).await?;
             (patched.document, members)
         }
         Change::Partial(partial) => {
             let mut partial = partial.clone();
-            let members = members::of_partial(&partial.take_members()?)?;
+            let members = members::of_partial(&partial.take_members()?, scim.mode)?;
             let whole = partial.merge(before.as_map(), &scim.schemas)?;
             let (after, _) = Document::group_from_put(&before, &whole, &scim.schemas, scim.mode)?;
             (after, members)

@@ -7,12 +7,13 @@ use provost_kernel::id::{AccountId, GroupId};
 use provost_kernel::provision::push::MembersChange;
 use provost_scim::patch::MemberChange;
 use provost_scim::v1::MembersPatch;
-use provost_scim::{Filter, MemberRef, ScimError};
+use provost_scim::{Filter, MemberRef, Mode, ScimError};
 use provost_store::Tx;
 use serde_json::Value;
 
 use crate::flow::scim::push::Stop;
 use crate::flow::scim::view;
+use crate::translate;
 
 /// Most members that one request may name (security.md section 4).
 pub const MOST: usize = 10_000;
@@ -23,11 +24,16 @@ const STEP: u32 = 1_000;
 ///
 /// # Errors
 /// 400 `tooMany`; those of the store.
-pub async fn fold(tx: &mut Tx, group: &GroupId, changes: &[MemberChange]) -> Result<MembersChange, Stop> {
+pub async fn fold(
+    tx: &mut Tx,
+    group: &GroupId,
+    changes: &[MemberChange],
+    mode: Mode,
+) -> Result<MembersChange, Stop> {
     let mut folded = Folded::default();
     for change in changes {
         match change {
-            MemberChange::Add(members) => folded.add(members),
+            MemberChange::Add(members) => folded.add(members, mode),
             MemberChange::Remove(ids) => folded.remove(ids.iter().map(AccountId::new)),
             MemberChange::RemoveMatching(filter) => {
                 let matching = matching(tx, group, filter, &folded).await?;
@@ -35,7 +41,7 @@ pub async fn fold(tx: &mut Tx, group: &GroupId, changes: &[MemberChange]) -> Res
             }
             MemberChange::Replace(members) => {
                 folded = Folded::replacement();
-                folded.add(members);
+                folded.add(members, mode);
             }
             MemberChange::Clear => folded = Folded::replacement(),
         }
@@ -47,10 +53,10 @@ pub async fn fold(tx: &mut Tx, group: &GroupId, changes: &[MemberChange]) -> Res
 ///
 /// # Errors
 /// 400 `tooMany`.
-pub fn all(members: &[MemberRef]) -> Result<Vec<AccountId>, ScimError> {
+pub fn all(members: &[MemberRef], mode: Mode) -> Result<Vec<AccountId>, ScimError> {
     let ids: BTreeSet<AccountId> = members
         .iter()
-        .map(|member| AccountId::new(&member.value))
+        .filter_map(|member| translate::scim::member_id(&member.value, mode))
         .collect();
     if ids.len() > MOST {
         return Err(too_many());
@@ -62,7 +68,7 @@ pub fn all(members: &[MemberRef]) -> Result<Vec<AccountId>, ScimError> {
 ///
 /// # Errors
 /// 400 `tooMany`, or `invalidValue` for a member without an id.
-pub fn of_partial(patch: &MembersPatch) -> Result<MembersChange, Stop> {
+pub fn of_partial(patch: &MembersPatch, mode: Mode) -> Result<MembersChange, Stop> {
     let mut folded = if patch.clear {
         Folded::replacement()
     } else {
@@ -70,11 +76,12 @@ pub fn of_partial(patch: &MembersPatch) -> Result<MembersChange, Stop> {
     };
     folded.remove(patch.remove.iter().map(AccountId::new));
     for member in &patch.add {
-        let id = member
-            .get("value")
-            .and_then(Value::as_str)
-            .ok_or_else(|| ScimError::invalid_value("a member needs a 'value' with the id of a user"))?;
-        folded.add_one(AccountId::new(id));
+        // A bare id is a member too.
+        let id = member.as_str().or_else(|| member.get("value").and_then(Value::as_str));
+        let id = id.ok_or_else(|| ScimError::invalid_value("a member needs a 'value' with the id of a user"))?;
+        if let Some(id) = translate::scim::member_id(id, mode) {
+            folded.add_one(id);
+        }
     }
     folded.finish()
 }
@@ -101,9 +108,9 @@ impl Folded {
         }
     }
 
-    fn add(&mut self, members: &[MemberRef]) {
-        for member in members {
-            self.add_one(AccountId::new(&member.value));
+    fn add(&mut self, members: &[MemberRef], mode: Mode) {
+        for id in members.iter().filter_map(|member| translate::scim::member_id(&member.value, mode)) {
+            self.add_one(id);
         }
     }
 

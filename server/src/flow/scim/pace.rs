@@ -1,6 +1,6 @@
 //! How fast a directory may ask. Holds across nodes approximately, and costs a write only when a directory hurries.
 //!
-//! Windows of five seconds are counted in the store, as all rate limits are. A node does not count each request there,
+//! Windows of ten seconds are counted in the store, as all rate limits are. A node does not count each request there,
 //! which would make every look-up a write: it takes portions of a window's budget and spends them by itself. A small
 //! allowance for each node and window is free, so that a directory at its usual pace never causes a write. With N
 //! nodes the true limit lies between the configured one and that plus N - 1 allowances.
@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::error::Result;
 
 /// Seconds of one window; also the burst, in seconds of the allowed rate.
-const WINDOW: u32 = 5;
+const WINDOW: u32 = 10;
 /// The budget of a window is taken in this many portions.
 const PORTIONS: u32 = 12;
 /// This share of the budget needs no portion.

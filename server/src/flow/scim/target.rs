@@ -77,7 +77,8 @@ impl Target {
             *last = last.strip_suffix(".json").unwrap_or(last);
         }
         match segments.as_slice() {
-            ["ServiceProviderConfig"] => Some(Self::ServiceProviderConfig),
+            // The second name is that of Microsoft's reference code, which its published tests ask for.
+            ["ServiceProviderConfig" | "serviceConfiguration"] => Some(Self::ServiceProviderConfig),
             ["ServiceProviderConfigs"] if version == Version::V1 => Some(Self::ServiceProviderConfig),
             ["ResourceTypes"] => Some(Self::ResourceTypes(None)),
             ["ResourceTypes", name] => Some(Self::ResourceTypes(Some((*name).to_owned()))),

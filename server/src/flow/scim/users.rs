@@ -43,6 +43,7 @@ pub async fn create(
     projection: Projection,
 ) -> Result<Answer, Failure> {
     require(caller, ScimOperation::Create)?;
+    let document = translate::scim::with_active(document);
     let wish = Push::CreateUser(Box::new(translate::scim::new_user(&document)));
     let wants_groups = projection.wants("groups");
     let (made, trace) = push::write(app, caller, move |tx, one| {

@@ -111,8 +111,10 @@ pub fn shown_user(caller: &Caller, view: &UserView, projection: &Projection) -> 
     let account = &view.user.account;
     let id = account.id.as_str();
     let mut document = translate::scim::document(&view.user).into_map();
-    // What holds is the account's state, whatever the directory said last.
-    document.insert("active".to_owned(), translate::scim::is_active(account).into());
+    // What holds is the account's state, whatever the directory said last; where it removed the attribute, it has none.
+    if let Some(active) = document.get_mut("active") {
+        *active = translate::scim::is_active(account).into();
+    }
     let meta = Meta {
         created: account.created_at,
         last_modified: view.user.updated_at,

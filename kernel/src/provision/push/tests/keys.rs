@@ -74,6 +74,30 @@ fn r156_r157_a_clash_names_the_attribute_and_sees_what_look_ups_see() {
 }
 
 #[test]
+fn what_two_pushed_people_share_stays_in_the_document_of_the_second_and_is_a_key_of_the_first_only() {
+    let in_force = scim(|connection| connection.settings.require_domain = false);
+    let mut world = World::new(&["acme"], vec![]);
+    let shared = |name: &str| {
+        let mut user = pushed(name);
+        user.external_id = Some("${__UUID}".to_owned());
+        user.email = Some("office@elsewhere.example".to_owned());
+        user
+    };
+    let first = Push::CreateUser(Box::new(shared("ann")));
+    assert_eq!(refusal(&world.push(&first, &in_force, 1)), None);
+    let second = Push::CreateUser(Box::new(shared("bob")));
+    assert_eq!(refusal(&world.push(&second, &in_force, 2)), None);
+    // Pushed again, nobody takes the key of the other one.
+    for (id, name) in [("new-2", "bob"), ("new-1", "ann")] {
+        assert_eq!(refusal(&world.push(&replace(id, shared(name)), &in_force, 3)), None);
+    }
+    let (first, second) = (&world.get("new-1").account, &world.get("new-2").account);
+    assert_eq!(first.external_id.as_deref(), Some("${__UUID}"));
+    assert_eq!(first.email.as_ref().map(ToString::to_string).as_deref(), Some("office@elsewhere.example"));
+    assert_eq!((second.external_id.as_deref(), second.email.as_ref()), (None, None));
+}
+
+#[test]
 fn r158_an_account_that_no_directory_manages_is_refused_or_taken_over_by_setting() {
     for (setting, expected) in [
         (OnExisting::Refuse, Some(Denial::UserNameTaken)),
