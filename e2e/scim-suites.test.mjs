@@ -21,9 +21,29 @@ const anyAddress = { require_domain: false };
 
 /** What Microsoft's collection asserts and we answer otherwise, with the reason: everything else must pass. */
 const MICROSOFT_MISSES = [
+  {
+    request: 'Patch user omalley new username', assertion: 'Status code is 204',
+    because: 'a PATCH of a user answers 200 with the whole resource: both are allowed (RFC 7644 3.5.2), Okta and scim-sanity need the body, Entra takes either',
+  },
+  {
+    request: 'patch user omalley active with boolean', assertion: 'Status code is 204',
+    because: 'the same',
+  },
+  {
+    request: 'Group patch add member', assertion: 'Status code is 204',
+    because: 'a PATCH of a group of up to 100 members answers 200 with the group: scim-sanity fails every 204',
+  },
+  {
+    request: 'Group patch add member2', assertion: 'Status code is 204',
+    because: 'the same',
+  },
+  {
+    request: 'Get group by id', assertion: 'Body contians user',
+    because: 'it looks for a "displayName" that it put beside the value of a member; there is no such attribute (RFC 7643 4.2), and "display" is read-only',
+  },
 ];
 // Of 103 in its folders, and 4 more that look for an empty directory at the end.
-const MICROSOFT_MISSES_AT_MOST = 6;
+const MICROSOFT_MISSES_AT_MOST = MICROSOFT_MISSES.length;
 
 onEachEngine('SCIM suites', (engine) => scimWorld(engine, ['tester', 'sanity', 'microsoft', 'okta'], { all: anyAddress }), (scenario) => {
   scenario('r150 scim2-tester: every check is a success', async ({ world, t }) => {

@@ -155,7 +155,11 @@ impl Projection {
 
     /// Takes away parts that are returned only when somebody asks for just them.
     fn hide_parts(&self, urn: Option<&str>, attribute: &Attribute, value: &mut Value) {
-        let on_request = |part: &str| attribute.sub(part).is_some_and(|sub| sub.returned == Returned::Request);
+        let on_request = |part: &str| {
+            attribute
+                .sub(part)
+                .is_some_and(|sub| sub.returned == Returned::Request)
+        };
         if !attribute.sub_attributes.iter().any(|sub| on_request(&sub.name)) {
             return;
         }

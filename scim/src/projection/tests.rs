@@ -158,3 +158,29 @@ fn what_is_never_returned_never_is() {
         assert_eq!(resource.get("password"), None, "{attributes:?}");
     }
 }
+
+#[test]
+fn the_name_of_a_member_is_shown_only_to_whoever_asks_for_it() {
+    let show = |attributes: &[&str], excluded: &[&str]| {
+        let lists = (attributes.iter().copied(), excluded.iter().copied());
+        let projection = Projection::new(lists.0, lists.1, ResourceKind::Group, &Schemas::default()).unwrap();
+        let Value::Object(mut group) =
+            json!({ "id": "g1", "members": [{ "value": "u1", "display": "Ada" }] })
+        else {
+            panic!("a resource is an object")
+        };
+        projection.apply(&mut group, ResourceKind::Group, &Schemas::default());
+        group.remove("members")
+    };
+    for (attributes, excluded) in [(&[][..], &[][..]), (&["members"], &[]), (&[], &["displayName"])] {
+        assert_eq!(show(attributes, excluded), Some(json!([{ "value": "u1" }])));
+    }
+    assert_eq!(
+        show(&["members.display"], &[]),
+        Some(json!([{ "display": "Ada" }]))
+    );
+    assert_eq!(
+        show(&["members.value", "members.display"], &[]),
+        Some(json!([{ "value": "u1", "display": "Ada" }]))
+    );
+}

@@ -206,3 +206,47 @@ pub fn refusal(denial: Denial, kind: ResourceKind) -> ScimError {
         | Denial::PasswordRefusedForSso => ScimError::forbidden(format!("refused ({})", denial.code())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use provost_scim::{Document, Mode};
+    use serde_json::{Map, json};
+
+    use super::{member_id, with_active};
+
+    #[test]
+    fn a_member_that_was_never_an_id_says_nothing_and_one_that_may_be_is_taken_at_its_word() {
+        for id in [
+            "acc_01a219317d3b7277a45e13b2be2a1a2d",
+            "grp_01a219317d3b7277a45e13b2be2a1a2d",
+            "00000000-0000-4000-8000-000000000000",
+            "010101001010101011001010101011",
+        ] {
+            assert_eq!(
+                member_id(id, Mode::Compat).map(|id| id.as_str().to_owned()),
+                Some(id.to_owned())
+            );
+        }
+        for invented in [
+            "fake-member-id",
+            "string id 1",
+            "",
+            "acc_",
+            "deadbeef",
+            "cafe-cafe-cafe-cafe-cafe-cafe",
+        ] {
+            assert_eq!(member_id(invented, Mode::Compat), None, "{invented}");
+            assert!(member_id(invented, Mode::Strict).is_some(), "{invented}");
+        }
+    }
+
+    #[test]
+    fn who_is_pushed_is_active_unless_the_directory_says_otherwise() {
+        assert_eq!(
+            with_active(Document::from_stored(Map::new())).active(),
+            Some(true)
+        );
+        let out = json!({ "active": false }).as_object().cloned().unwrap();
+        assert_eq!(with_active(Document::from_stored(out)).active(), Some(false));
+    }
+}

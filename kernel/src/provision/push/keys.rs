@@ -103,9 +103,13 @@ impl<'a> Work<'a> {
             })
             .map(|other| &other.account)
             .collect();
-        let holds_id = |other: &&&Account| user.external_id.is_some() && other.external_id == user.external_id;
+        let holds_id =
+            |other: &&&Account| user.external_id.is_some() && other.external_id == user.external_id;
         if let Some(other) = others.iter().find(holds_id) {
-            let text = format!("account {} had this external id before and keeps it; here it stays in the document only", other.id);
+            let text = format!(
+                "account {} had this external id before and keeps it; here it stays in the document only",
+                other.id
+            );
             self.steps
                 .add(Stage::Match, StepOutcome::Warned, "external_id_shared", text);
             kept.external_id = None;
@@ -120,7 +124,10 @@ impl<'a> Work<'a> {
             (Some(_) | None, None) | (None, Some(_)) => false,
         };
         if let Some(other) = others.iter().find(holds_address) {
-            let text = format!("account {} had this address before and keeps it; here it stays in the document only", other.id);
+            let text = format!(
+                "account {} had this address before and keeps it; here it stays in the document only",
+                other.id
+            );
             self.steps
                 .add(Stage::Match, StepOutcome::Warned, "address_shared", text);
             kept.email = None;

@@ -77,8 +77,11 @@ pub fn of_partial(patch: &MembersPatch, mode: Mode) -> Result<MembersChange, Sto
     folded.remove(patch.remove.iter().map(AccountId::new));
     for member in &patch.add {
         // A bare id is a member too.
-        let id = member.as_str().or_else(|| member.get("value").and_then(Value::as_str));
-        let id = id.ok_or_else(|| ScimError::invalid_value("a member needs a 'value' with the id of a user"))?;
+        let id = member
+            .as_str()
+            .or_else(|| member.get("value").and_then(Value::as_str));
+        let id =
+            id.ok_or_else(|| ScimError::invalid_value("a member needs a 'value' with the id of a user"))?;
         if let Some(id) = translate::scim::member_id(id, mode) {
             folded.add_one(id);
         }
@@ -109,7 +112,10 @@ impl Folded {
     }
 
     fn add(&mut self, members: &[MemberRef], mode: Mode) {
-        for id in members.iter().filter_map(|member| translate::scim::member_id(&member.value, mode)) {
+        for id in members
+            .iter()
+            .filter_map(|member| translate::scim::member_id(&member.value, mode))
+        {
             self.add_one(id);
         }
     }

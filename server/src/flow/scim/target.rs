@@ -135,11 +135,13 @@ impl Target {
     }
 }
 
+/// In any letter case: addresses are typed by people.
 fn kind(segment: &str) -> Option<ResourceKind> {
-    ResourceKind::ALL
-        .iter()
-        .copied()
-        .find(|kind| kind.endpoint().trim_start_matches('/') == segment)
+    ResourceKind::ALL.iter().copied().find(|kind| {
+        kind.endpoint()
+            .trim_start_matches('/')
+            .eq_ignore_ascii_case(segment)
+    })
 }
 
 #[cfg(test)]
@@ -175,7 +177,13 @@ mod tests {
             Some(Target::ServiceProviderConfig)
         );
         assert_eq!(target(v2, "Me/x"), Some(Target::Me));
-        for none in ["", "users", "Users/u/x", "ServiceProviderConfigs", "Devices"] {
+        // As Microsoft's published tests write them.
+        assert_eq!(target(v2, "users"), Some(Target::Collection(ResourceKind::User)));
+        assert_eq!(
+            target(v2, "serviceConfiguration"),
+            Some(Target::ServiceProviderConfig)
+        );
+        for none in ["", "Users/u/x", "ServiceProviderConfigs", "Devices"] {
             assert_eq!(target(v2, none), None, "{none}");
         }
     }

@@ -177,7 +177,10 @@ fn r156_names_of_groups_are_unique_within_the_connection_and_external_ids_are_th
         .iter()
         .map(|(group, _)| (group.id.as_str(), group.external_id.as_deref()))
         .collect();
-    assert!(ids.contains(&("g2", Some("x"))) && ids.contains(&("g3", None)), "{ids:?}");
+    assert!(
+        ids.contains(&("g2", Some("x"))) && ids.contains(&("g3", None)),
+        "{ids:?}"
+    );
     let rename = change("g2", Some(pushed_group("Staff")), MembersChange::NONE);
     assert_eq!(
         refusal(&world.push(&rename, &in_force, 9)),

@@ -89,12 +89,21 @@ fn what_two_pushed_people_share_stays_in_the_document_of_the_second_and_is_a_key
     assert_eq!(refusal(&world.push(&second, &in_force, 2)), None);
     // Pushed again, nobody takes the key of the other one.
     for (id, name) in [("new-2", "bob"), ("new-1", "ann")] {
-        assert_eq!(refusal(&world.push(&replace(id, shared(name)), &in_force, 3)), None);
+        assert_eq!(
+            refusal(&world.push(&replace(id, shared(name)), &in_force, 3)),
+            None
+        );
     }
     let (first, second) = (&world.get("new-1").account, &world.get("new-2").account);
     assert_eq!(first.external_id.as_deref(), Some("${__UUID}"));
-    assert_eq!(first.email.as_ref().map(ToString::to_string).as_deref(), Some("office@elsewhere.example"));
-    assert_eq!((second.external_id.as_deref(), second.email.as_ref()), (None, None));
+    assert_eq!(
+        first.email.as_ref().map(ToString::to_string).as_deref(),
+        Some("office@elsewhere.example")
+    );
+    assert_eq!(
+        (second.external_id.as_deref(), second.email.as_ref()),
+        (None, None)
+    );
 }
 
 #[test]
