@@ -337,7 +337,7 @@ fn restoring_sets_active_again() {
 #[test]
 fn entra_documents_end_the_name_of_the_extension_with_a_colon() {
     let body = json!({ "userName": "ada@example.org", "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:": { "employeeNumber": "1" } });
-    let read = |mode| Document::from_post(&body, ResourceKind::User, &schemas(), mode);
+    let read = |mode| Document::user_from_post(&body, &schemas(), mode);
     let document = read(Mode::Compat).unwrap();
     assert_eq!(document.as_map()[ENTERPRISE_URN]["employeeNumber"], "1");
     assert_eq!(read(Mode::Strict).map_err(|error| error.status), Err(400));
