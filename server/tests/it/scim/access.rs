@@ -323,14 +323,14 @@ async fn a_hurrying_directory_is_told_when_to_come_back_and_others_are_not_conce
             }
             answer.expect(200);
             done += 1;
-            assert!(done < 1200, "never refused");
+            assert!(done < 2400, "never refused");
         };
         // The clock may have passed a window's end on the way; then less was refused, never more.
-        assert!(done >= 450, "only {done} were let through");
+        assert!(done >= 900, "only {done} were let through");
         let seconds: u64 = refused.header("retry-after").unwrap().parse().unwrap();
-        assert!((1..=5).contains(&seconds));
+        assert!((1..=10).contains(&seconds));
         acme.get("/ServiceProviderConfig").await.expect(200);
-        test.app.world.advance(SignedDuration::from_secs(5));
+        test.app.world.advance(SignedDuration::from_secs(10));
         okta.get("/ServiceProviderConfig").await.expect(200);
     })
     .await;

@@ -220,7 +220,8 @@ async fn members_that_are_nobody_here_are_refused_and_nothing_is_written() {
             .id();
         let made = okta.post("/Groups", group("G", &[&ida])).await.expect(201);
         let path = format!("/Groups/{}", made.id());
-        for stranger in [&foreign, &"nobody".to_owned(), &made.id()] {
+        let nobody = "00000000-0000-4000-8000-000000000000".to_owned();
+        for stranger in [&foreign, &nobody, &made.id()] {
             let add = json!([{ "op": "add", "path": "members", "value": [{ "value": stranger }] }]);
             okta.patch(&path, add).await.refused(400, Some("invalidValue"));
             okta.put(&path, group("G", &[&ida, stranger]))
@@ -239,6 +240,10 @@ async fn members_that_are_nobody_here_are_refused_and_nothing_is_written() {
         }
         assert_eq!(members(&okta.get(&path).await.body), sorted(&[&ida]));
         assert_eq!(okta.get("/Groups").await.body["totalResults"], 1);
+        // What never was an id comes from test tools only; the answer shows that it is no member.
+        let add = json!([{ "op": "add", "path": "members", "value": [{ "value": "fake-member-id" }] }]);
+        let answer = okta.patch(&path, add).await.expect(200);
+        assert_eq!(members(&answer.body), sorted(&[&ida]));
     })
     .await;
 }
