@@ -5,10 +5,12 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Args;
+use provost_kernel::id::AccountId;
+use provost_kernel::provision::push::joining::JoinReport;
 
 use super::print::out;
 use super::{Settings, open_app};
-use crate::flow::scim::join_report::{self, JoinReport};
+use crate::flow::scim::join_report;
 
 /// List pushed people whom their next sign-in would not find, or would mix up.
 ///
@@ -33,7 +35,7 @@ impl ScimJoinReport {
         app.store.close().await;
         let report = made?.with_context(|| format!("there is no connection {}", self.connection))?;
         out(&shown(&report))?;
-        Ok(if report.mismatches.is_empty() {
+        Ok(if report.findings.is_empty() {
             ExitCode::SUCCESS
         } else {
             ExitCode::FAILURE
@@ -46,21 +48,15 @@ fn shown(report: &JoinReport) -> String {
         "{} people: {} have signed in, {} are ready to\n",
         report.people, report.joined, report.ready
     );
-    for mismatch in &report.mismatches {
-        let name: String = mismatch
-            .name
-            .chars()
-            .filter(|letter| !letter.is_control())
-            .collect();
-        let what: String = mismatch
-            .text
-            .chars()
-            .filter(|letter| !letter.is_control())
-            .collect();
+    let plain = |text: &str| -> String { text.chars().filter(|letter| !letter.is_control()).collect() };
+    for finding in &report.findings {
+        let account = finding.account.as_ref().map_or("nobody", AccountId::as_str);
         let _ = writeln!(
             text,
-            "  {name} ({}): {what} ({})",
-            mismatch.account, mismatch.code
+            "  {} ({account}): {} ({})",
+            plain(&finding.name),
+            plain(&finding.text),
+            finding.problem.code()
         );
     }
     text

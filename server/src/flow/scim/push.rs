@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
+use provost_kernel::denial::Denial;
 use provost_kernel::facts::Departures;
 use provost_kernel::id::{ConnectionId, TraceId};
 use provost_kernel::incoming::Fresh;
@@ -18,6 +19,7 @@ use crate::error::AppError;
 use crate::flow::connection::{self, LiveConnection};
 use crate::flow::scim::Failure;
 use crate::flow::scim::access::Caller;
+use crate::flow::scim::watch;
 use crate::translate;
 
 /// How often a decision is made anew when others wrote in between.
@@ -63,6 +65,8 @@ pub enum Ended<T> {
     Done(T, Option<TraceId>),
     /// Refused by the kernel; the refusal is kept.
     Refused(ScimError, TraceId),
+    /// Refused because the directory takes out too many people at once; somebody has to be told.
+    Held(ScimError, TraceId),
 }
 
 /// Runs `attempt` in a transaction until nobody writes in between. Returns what it made and the trace of the decision.
@@ -89,6 +93,10 @@ where
             .await;
         match ended {
             Ok(Ended::Done(made, trace)) => return Ok((made, trace)),
+            Ok(Ended::Held(error, trace)) => {
+                watch::tell_of_held(app, &caller.live).await?;
+                return Err(Failure::Denied(error, trace));
+            }
             Ok(Ended::Refused(error, trace)) => return Err(Failure::Denied(error, trace)),
             Err(Stop::Scim(error)) => return Err(error.into()),
             Err(Stop::ConnectionChanged) => {
@@ -172,10 +180,15 @@ async fn departures(
 /// Says the verdict of a decision in SCIM's own shape: the account for an admitted push, or a refusal that is kept.
 pub fn refused<T>(decision: &Decision, kind: ResourceKind) -> Option<Ended<T>> {
     match &decision.verdict {
-        Verdict::Refused(denial) => Some(Ended::Refused(
-            translate::scim::refusal(*denial, kind),
-            decision.trace.id.clone(),
-        )),
+        Verdict::Refused(denial) => {
+            let error = translate::scim::refusal(*denial, kind);
+            let trace = decision.trace.id.clone();
+            Some(if *denial == Denial::HeldByGuard {
+                Ended::Held(error, trace)
+            } else {
+                Ended::Refused(error, trace)
+            })
+        }
         Verdict::Admitted(_) | Verdict::Accepted => None,
     }
 }

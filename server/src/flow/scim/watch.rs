@@ -11,6 +11,7 @@ use provost_store::{ConnectionRecord, NewEvent, Reader, ScimTraffic, StoreError,
 use serde_json::{Value, json};
 
 use crate::app::App;
+use crate::flow::connection::LiveConnection;
 use crate::flow::scim::tokens::{BEARER, CLIENT};
 use crate::scim_config::ScimConfig;
 
@@ -133,7 +134,7 @@ pub async fn run(app: &App) -> Result<(), StoreError> {
         for (record, concerns) in page {
             for concern in concerns {
                 silent += u32::from(concern.code == "directory_silent");
-                tell(app, &record, concern, now).await?;
+                tell(app, &record.connection, concern, TOLD_FOR, now).await?;
             }
         }
     }
@@ -170,21 +171,45 @@ pub fn alert(connection: &Connection, code: &str, text: &str, now: Timestamp) ->
     )
 }
 
+/// Tells that a directory was held because it took out too many people at once; once for each window of the guard.
+///
+/// # Errors
+/// Those of the store.
+pub async fn tell_of_held(app: &App, live: &LiveConnection) -> Result<(), StoreError> {
+    let connection = live.in_force.connection();
+    let (id, now) = (&connection.id, app.world.now());
+    let minutes = connection
+        .settings
+        .directory
+        .departure_guard
+        .map_or(60, |guard| guard.minutes.max(1));
+    let concern = Concern {
+        code: "departures_held",
+        text: format!(
+            "the directory of {id} deactivates or deletes unusually many people at once; no more are taken out until \
+             `provost scim-guard approve --connection {id}`"
+        ),
+        mark: format!("held:{}", now.as_second() / (60 * i64::from(minutes))),
+    };
+    metrics::counter!("provost_departures_held_total").increment(1);
+    let kept = SignedDuration::from_mins(i64::from(minutes) * 2);
+    tell(app, connection, concern, kept, now).await
+}
+
 /// Records a concern, unless it was told lately.
 async fn tell(
     app: &App,
-    record: &ConnectionRecord,
+    connection: &Connection,
     concern: Concern,
+    kept: SignedDuration,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let id = record.connection.id.clone();
-    let alert = alert(&record.connection, concern.code, &concern.text, now);
+    let alert = alert(connection, concern.code, &concern.text, now);
     let proof = OneTimeProof {
-        issuer: format!("directory_watch:{id}"),
+        issuer: format!("directory_watch:{}", connection.id),
         id: concern.mark.clone(),
-        until: now.saturating_add(TOLD_FOR).unwrap_or(Timestamp::MAX),
+        until: now.saturating_add(kept).unwrap_or(Timestamp::MAX),
     };
-    let code = concern.code;
     let told = app
         .store
         .write(move |tx| {
@@ -197,7 +222,7 @@ async fn tell(
         .await;
     match told {
         Ok(()) => {
-            tracing::warn!(connection = %record.connection.id, code, "a directory wants an eye");
+            tracing::warn!(connection = %connection.id, code = concern.code, "a directory wants an eye");
             Ok(())
         }
         Err(StoreError::ProofSpent) => Ok(()),

@@ -3,7 +3,9 @@
 pub mod lab;
 
 mod access;
+mod evidence;
 mod groups;
 mod hostile;
 mod oauth;
+mod sign_in;
 mod users;

@@ -18,6 +18,14 @@ async fn ask(test: &TestApp, path: &str, fields: &[(&str, &str)], basic: Option<
     browser.post(path, fields).await
 }
 
+/// Address, fields, basic credentials, error.
+type Case<'a> = (
+    &'a str,
+    Vec<(&'a str, &'a str)>,
+    Option<(String, String)>,
+    &'a str,
+);
+
 const GRANT: (&str, &str) = ("grant_type", "client_credentials");
 
 #[tokio::test]
@@ -90,7 +98,7 @@ async fn wrong_credentials_of_every_kind_get_nothing() {
         let bearer = lab::token(&test.app, "okta").await;
         let other = lab::made(&test.app, "acme", "client", true).await;
         let both = |id: &str, secret: &str| Some((id.to_owned(), secret.to_owned()));
-        let cases: Vec<(&str, Vec<(&str, &str)>, Option<(String, String)>, &str)> = vec![
+        let cases: Vec<Case<'_>> = vec![
             ("/oauth2/token", vec![GRANT], both(&id, "wrong"), "invalid_client"),
             (
                 "/oauth2/token",
