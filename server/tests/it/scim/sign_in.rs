@@ -151,7 +151,7 @@ async fn r168_no_sign_in_outlives_the_answer_to_a_deactivation() {
             }
             assert_eq!(account_count(&test.app).await, 2, "round {round}: a ghost");
         }
-        println!("{admitted} of {} sign-ins came first", rounds() * 3);
+        assert!(admitted <= rounds() * 3);
     })
     .await;
 }
