@@ -1,10 +1,11 @@
 //! Gives free seats to those who wait, oldest first (C-23). Who gets one is the kernel's decision; two nodes that fill the
 //! same pool at once are told apart by the row of the pool, and decide again.
 
-use provost_kernel::plan::{Change, MembershipEdit, Plan};
+use jiff::Timestamp;
+use provost_kernel::plan::{Change, Decision, MembershipEdit, Plan};
 use provost_kernel::provision::Actor;
 use provost_kernel::provision::seats::{self, SeatQueue};
-use provost_store::{StoreError, WaitedPool};
+use provost_store::{NewJob, StoreError, Tx, WaitedPool};
 
 use super::{SEATS, new_job};
 use crate::app::App;
@@ -104,6 +105,24 @@ pub fn frees_a_seat(plan: &Plan) -> bool {
         }
         false
     })
+}
+
+/// Queues, in the transaction of a decision that freed seats, that they are given away: the runner finds it within a second.
+///
+/// # Errors
+/// `engine`.
+pub async fn queue_in_tx(tx: &mut Tx, decision: &Decision, now: Timestamp) -> Result<(), StoreError> {
+    if !frees_a_seat(&decision.plan) {
+        return Ok(());
+    }
+    let job = NewJob {
+        id: format!("job_seats_{}", decision.trace.id),
+        kind: SEATS.to_owned(),
+        idempotency_key: None,
+        payload: serde_json::Value::Null,
+        run_at: now,
+    };
+    tx.enqueue(&job, now).await.map(drop)
 }
 
 /// Has the seats that just came free given away at once instead of within a minute. Call it after the commit; that nothing

@@ -20,6 +20,7 @@ use crate::flow::connection::{self, LiveConnection};
 use crate::flow::scim::Failure;
 use crate::flow::scim::access::Caller;
 use crate::flow::scim::watch;
+use crate::jobs::seats;
 use crate::translate;
 
 /// How often a decision is made anew when others wrote in between.
@@ -154,6 +155,7 @@ pub async fn decide_as(
     let is_nothing = decision.plan.changes.is_empty() && !matches!(decision.verdict, Verdict::Refused(_));
     if !is_nothing {
         tx.apply(&decision, actor, now).await?;
+        seats::queue_in_tx(tx, &decision, now).await?;
     }
     Ok(decision)
 }
