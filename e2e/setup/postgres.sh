@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
-# A throw-away PostgreSQL cluster for tests.
-#   postgres.sh start DIR   creates it if needed, starts it on a random loopback port and prints its URL
-#   postgres.sh stop DIR    stops it and removes DIR
-# Not for anything that matters: it trusts every local connection and does not sync to disk.
+# A throw-away PostgreSQL cluster for tests and measurements.
+#   postgres.sh start DIR           creates it if needed, starts it on a random loopback port and prints its URL
+#   postgres.sh start DIR durable   the same with the settings of production: what is committed is on the disk
+#   postgres.sh stop DIR            stops it and removes DIR
+# Not for anything that matters: it trusts every local connection and, unless durable, does not sync to disk.
 set -euo pipefail
 
 action=${1:?start or stop}
 directory=$(realpath -m "${2:?directory}")
+settings=(-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c shared_buffers=64MB)
+if [ "${3:-}" = durable ]; then settings=(); fi
 bin=$(printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
 [ -x "$bin/initdb" ] || bin=$(dirname "$(command -v initdb)")
 
@@ -23,10 +26,10 @@ start)
     "${as[@]}" "$bin/initdb" -D "$directory/data" -U provost -A trust -E UTF8 --locale=C.UTF-8 --no-sync \
       >"$directory/initdb.log" 2>&1 || { cat "$directory/initdb.log" >&2; exit 1; }
   fi
-  port=$(node -e 'const s = require("net").createServer(); s.listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close(); })')
+  port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])' 2>/dev/null ||
+    node -e 'const s = require("net").createServer(); s.listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close(); })')
   "${as[@]}" "$bin/pg_ctl" -D "$directory/data" -w -t 60 -l "$directory/data/server.log" -o "-c port=$port \
-    -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off -c synchronous_commit=off \
-    -c full_page_writes=off -c max_connections=300 -c shared_buffers=64MB" start >/dev/null 2>&1 \
+    -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c max_connections=300 ${settings[*]}" start >/dev/null 2>&1 \
     || { tail -n 20 "$directory/data/server.log" >&2; exit 1; }
   echo "postgres://provost@127.0.0.1:$port/postgres"
   ;;

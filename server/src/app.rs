@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 use crate::config::Config;
 use crate::flow;
 use crate::flow::connection::{self, Connections};
+use crate::flow::heavy::Heavy;
 use crate::flow::openid::applications::{self, Applications};
 use crate::flow::openid::keys::KeyRing;
 use crate::flow::organizations::{self, OrganizationIds};
@@ -41,6 +42,8 @@ pub struct App {
     pub passwords: Passwords,
     /// What this node keeps of the traffic of directories.
     pub scim: Arc<flow::scim::Runtime>,
+    /// Verification of large messages.
+    pub heavy: Heavy,
     /// Wakes the runner of this node's jobs.
     job_bell: Arc<Notify>,
 }
@@ -67,6 +70,7 @@ impl App {
             providers: Providers::default(),
             passwords: Passwords::default(),
             scim: Arc::default(),
+            heavy: Heavy::default(),
             job_bell: Arc::new(Notify::new()),
         })
     }

@@ -214,6 +214,7 @@ impl From<StoreError> for AppError {
                 Self::bad_request("refused", "The request holds something that cannot be used here.")
                     .with_source(error)
             }
+            StoreError::TooMany(seconds) => Self::too_many(u64::try_from(seconds).unwrap_or(1)),
             StoreError::ProofSpent
             | StoreError::Corrupt(_)
             | StoreError::Sealed(_)

@@ -11,7 +11,7 @@ use provost_kernel::id::{AccountId, ConnectionId, LicenseId, OrganizationId, Rol
 
 use crate::error::{Result, StoreError};
 use crate::tx::{Reader, Tx};
-use crate::value::{Row, binds, list};
+use crate::value::{Row, binds};
 
 pub(crate) const COLUMNS: &str = "SELECT a.id, a.kind, a.connection, a.status, a.status_origin, a.email, a.user_name, \
      a.external_id, a.given_name, a.family_name, a.display_name, a.emergency_admin, a.operator, a.attributes, \
@@ -122,85 +122,58 @@ impl Reader {
             .map(|mut row| Ok(AccountId::new(row.text("accounts.id")?)))
             .collect()
     }
+}
 
-    /// Loads accounts with links and memberships by id, in four statements whatever their number, in order of id.
-    ///
-    /// # Errors
-    /// `engine` and `corrupt`.
-    pub async fn account_facts(&mut self, ids: &[AccountId]) -> Result<Vec<AccountFacts>> {
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let ids = list(ids.iter().map(AccountId::as_str))?;
-        let mut found = BTreeMap::new();
-        for row in self
-            .rows(&format!("{COLUMNS} WHERE a.id IN ({{list:$1}})"), binds![&ids])
-            .await?
-        {
-            let account = account(row)?;
-            let facts = AccountFacts {
-                account,
-                links: Vec::new(),
-                memberships: Vec::new(),
-            };
-            found.insert(facts.account.id.clone(), facts);
-        }
-        let sql = "SELECT account, connection, issuer, format, subject FROM links WHERE account IN ({list:$1}) \
-                   ORDER BY account, created_at, connection, subject_key";
-        for mut row in self.rows(sql, binds![&ids]).await? {
-            let account = AccountId::new(row.text("links.account")?);
-            let link = link(row)?;
-            if let Some(facts) = found.get_mut(&account) {
-                facts.links.push(link);
-            }
-        }
-        let mut memberships = self.load_memberships(&ids).await?;
-        for ((account, _), membership) in std::mem::take(&mut memberships) {
-            if let Some(facts) = found.get_mut(&account) {
-                facts.memberships.push(membership);
-            }
-        }
-        Ok(found.into_values().collect())
+/// Puts accounts together from their rows, links, memberships and grants.
+pub(crate) fn assemble(
+    [accounts, links, memberships, grants]: [Vec<Row>; 4],
+) -> Result<BTreeMap<AccountId, AccountFacts>> {
+    let mut found = BTreeMap::new();
+    for row in accounts {
+        let facts = AccountFacts {
+            account: account(row)?,
+            links: Vec::new(),
+            memberships: Vec::new(),
+        };
+        found.insert(facts.account.id.clone(), facts);
     }
+    for mut row in links {
+        let account = AccountId::new(row.text("links.account")?);
+        let link = link(row)?;
+        if let Some(facts) = found.get_mut(&account) {
+            facts.links.push(link);
+        }
+    }
+    for ((account, _), membership) in with_grants(memberships, grants)? {
+        if let Some(facts) = found.get_mut(&account) {
+            facts.memberships.push(membership);
+        }
+    }
+    Ok(found)
+}
 
-    async fn load_memberships(
-        &mut self,
-        ids: &str,
-    ) -> Result<BTreeMap<(AccountId, OrganizationId), Membership>> {
-        let sql = "SELECT account, organization, active, source, pinned, all_workspaces, license, license_source, \
-                   license_pinned, license_seated, version FROM memberships WHERE account IN ({list:$1})";
-        let mut found = BTreeMap::new();
-        for mut row in self.rows(sql, binds![ids]).await? {
-            let account = AccountId::new(row.text("memberships.account")?);
-            let membership = membership(row)?;
-            found.insert((account, membership.organization.clone()), membership);
-        }
-        if found.is_empty() {
-            return Ok(found);
-        }
-        // Roles and workspaces in one statement: each costs a change of threads or a round trip.
-        let sql = "SELECT g.account, g.organization, CAST(1 AS BIGINT) AS part, r.position, g.role AS id, g.source, \
-                   g.pinned FROM membership_roles g \
-                   JOIN roles r ON r.organization = g.organization AND r.id = g.role \
-                   WHERE g.account IN ({list:$1}) \
-                   UNION ALL SELECT g.account, g.organization, 2, w.position, g.workspace, g.source, g.pinned \
-                   FROM membership_workspaces g \
-                   JOIN workspaces w ON w.organization = g.organization AND w.id = g.workspace \
-                   WHERE g.account IN ({list:$1}) ORDER BY 1, 2, 3, 4, 5";
-        for mut row in self.rows(sql, binds![ids]).await? {
-            let key = key(&mut row)?;
-            let (part, _position) = (row.int("grant.part")?, row.int("grant.position")?);
-            let Some(membership) = found.get_mut(&key) else {
-                continue;
-            };
-            match part {
-                1 => membership.roles.push(grant(row, RoleId::new)?),
-                2 => membership.workspaces.push(grant(row, WorkspaceId::new)?),
-                _ => return Err(StoreError::Corrupt("grant.part")),
-            }
-        }
-        Ok(found)
+type Memberships = BTreeMap<(AccountId, OrganizationId), Membership>;
+
+fn with_grants(memberships: Vec<Row>, grants: Vec<Row>) -> Result<Memberships> {
+    let mut found = Memberships::new();
+    for mut row in memberships {
+        let account = AccountId::new(row.text("memberships.account")?);
+        let membership = membership(row)?;
+        found.insert((account, membership.organization.clone()), membership);
     }
+    for mut row in grants {
+        let key = key(&mut row)?;
+        let (part, _position) = (row.int("grant.part")?, row.int("grant.position")?);
+        let Some(membership) = found.get_mut(&key) else {
+            continue;
+        };
+        match part {
+            1 => membership.roles.push(grant(row, RoleId::new)?),
+            2 => membership.workspaces.push(grant(row, WorkspaceId::new)?),
+            _ => return Err(StoreError::Corrupt("grant.part")),
+        }
+    }
+    Ok(found)
 }
 
 impl Tx {

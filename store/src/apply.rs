@@ -13,7 +13,10 @@ use provost_kernel::id::{AccountId, ConnectionId, GroupId, OrganizationId, Sessi
 use provost_kernel::incoming::OneTimeProof;
 use provost_kernel::plan::{Change, Decision, Verdict};
 use provost_kernel::provision::Actor;
+use serde_json::Value;
+use zeroize::Zeroizing;
 
+use crate::claims::LastClaims;
 use crate::digest;
 use crate::error::{Result, StoreError};
 use crate::feed::NewEvent;
@@ -32,9 +35,22 @@ pub struct Applied {
     pub traced: bool,
 }
 
+/// What goes with a decision besides what it says.
+#[derive(Clone, Debug, Default)]
+pub struct Beside {
+    /// The claims that came in, masked, for the trace.
+    pub claims: Option<Value>,
+    /// The same for the account, instead of those that it came with before.
+    pub last_claims: Option<LastClaims>,
+    /// The provider's ID token, kept sealed with the session for the logout hint.
+    pub id_token: Option<Zeroizing<String>>,
+}
+
 /// The versions of rows as this plan sees them: checked against the facts once, then known.
 #[derive(Default)]
 struct Versions {
+    /// State of the accounts that this plan creates.
+    created: BTreeMap<AccountId, Status>,
     accounts: BTreeMap<AccountId, i64>,
     memberships: BTreeMap<(AccountId, OrganizationId), i64>,
     /// By how much this plan has raised the versions of groups.
@@ -83,14 +99,29 @@ impl Tx {
     /// # Errors
     /// `proof_spent` for a replay; `conflict` when what is stored is no longer what the facts showed
     /// (`account_version`, `membership_version`, `account_status`, `license_seats`, or the name of a unique index).
-    /// Return the error from the job, so that nothing of the decision stays.
+    /// Return the error from the job, so that nothing of the decision stays. Some of it is written only when the job ends
+    /// or takes another statement: the conflict then shows there.
     pub async fn apply(&mut self, decision: &Decision, actor: &Actor, now: Timestamp) -> Result<Applied> {
+        self.apply_beside(decision, actor, &Beside::default(), now).await
+    }
+
+    /// As [`Self::apply`], and keeps what goes with the decision.
+    ///
+    /// # Errors
+    /// As [`Self::apply`].
+    pub async fn apply_beside(
+        &mut self,
+        decision: &Decision,
+        actor: &Actor,
+        beside: &Beside,
+        now: Timestamp,
+    ) -> Result<Applied> {
         let mut applied = Applied {
             changes: decision.plan.changes.len(),
             ..Applied::default()
         };
         if let Some(proof) = &decision.plan.spend {
-            self.spend(decision.trace.connection.as_ref(), proof).await?;
+            self.spend(decision.trace.connection.as_ref(), proof);
         }
         let mut versions = Versions::default();
         for change in &decision.plan.changes {
@@ -99,7 +130,9 @@ impl Tx {
                 .extend(self.apply_change(change, &mut versions, now).await?);
         }
         if let Some(session) = &decision.plan.session {
-            self.open_session(session, now).await?;
+            let id_token = beside.id_token.as_ref().map(|token| token.as_str());
+            let status = versions.created.get(&session.account).copied();
+            self.open_session(session, status, id_token, now)?;
         }
         let departures = decision.plan.changes.iter().filter(|change| is_departure(change));
         if let (Some(connection), count @ 1..) = (&decision.trace.connection, departures.count()) {
@@ -114,7 +147,10 @@ impl Tx {
         let refused = matches!(decision.verdict, Verdict::Refused(_));
         applied.traced = refused || applied.changes > 0 || decision.plan.session.is_some();
         if applied.traced {
-            self.insert_trace(&decision.trace, verdict).await?;
+            self.insert_trace(&decision.trace, verdict, beside.claims.as_ref())?;
+        }
+        if let Some(last) = &beside.last_claims {
+            self.keep_last_claims(last, versions.created.contains_key(&last.account))?;
         }
         for event in audit::events(decision, actor, now) {
             self.record(event.into());
@@ -122,11 +158,8 @@ impl Tx {
         Ok(applied)
     }
 
-    /// Spends a one-time proof, scoped to its connection.
-    ///
-    /// # Errors
-    /// `proof_spent` if it was spent before.
-    pub async fn spend(&mut self, connection: Option<&ConnectionId>, proof: &OneTimeProof) -> Result<()> {
+    /// Spends a one-time proof, scoped to its connection. The job fails with `proof_spent` if it was spent before.
+    pub fn spend(&mut self, connection: Option<&ConnectionId>, proof: &OneTimeProof) {
         let key = digest::fields(&[
             connection.map_or("", ConnectionId::as_str),
             &proof.issuer,
@@ -134,10 +167,7 @@ impl Tx {
         ]);
         let sql =
             "INSERT INTO spent_proofs (proof_key, until) VALUES ($1, $2) ON CONFLICT (proof_key) DO NOTHING";
-        if self.run(sql, binds![key, proof.until]).await? == 0 {
-            return Err(StoreError::ProofSpent);
-        }
-        Ok(())
+        self.later_exactly(1, sql, binds![key, proof.until], StoreError::ProofSpent);
     }
 
     #[expect(
@@ -153,6 +183,7 @@ impl Tx {
         match change {
             Change::CreateAccount { account, profile } => {
                 versions.accounts.insert(account.id.clone(), account.version);
+                versions.created.insert(account.id.clone(), account.status);
                 self.create_account(account, now).await?;
                 if let Some(profile) = profile {
                     self.put_document(&account.id, Some(&profile.document), true)
@@ -180,6 +211,9 @@ impl Tx {
                 origin,
             } => {
                 let step = versions.account(account, *version);
+                if let Some(status) = versions.created.get_mut(account) {
+                    *status = *to;
+                }
                 return self.set_status(account, step, (*from, *to), *origin, now).await;
             }
             Change::SetAuthentication {
@@ -191,12 +225,12 @@ impl Tx {
                 let step = versions.account(account, *version);
                 self.set_authentication(account, step, from, to, now).await?;
             }
-            Change::Link { account, link } => self.link(account, link, now).await?,
+            Change::Link { account, link } => self.link(account, link, now),
             Change::Unlink { account, link } => self.unlink(account, link).await?,
             Change::AddMembership { account, membership } => {
                 let key = (account.clone(), membership.organization.clone());
                 versions.memberships.insert(key, membership.version);
-                self.add_membership(account, membership, now).await?;
+                self.add_membership(account, membership, now)?;
             }
             Change::UpdateMembership {
                 account,

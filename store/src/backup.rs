@@ -168,8 +168,7 @@ async fn dump(reader: &mut Reader, lines: &mpsc::Sender<Line>) -> Result<BackupS
     let mut rows = 0;
     for table in TABLES {
         let mut columns_sent = false;
-        let sql = format!("SELECT * FROM {table}");
-        let mut stream = reader.conn().stream(&sql, Vec::new(), true)?;
+        let mut stream = reader.conn().table(table)?;
         while let Some((names, cells)) = stream.try_next().await? {
             if !columns_sent {
                 lines

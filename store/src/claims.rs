@@ -27,16 +27,23 @@ pub struct LastClaims {
 const COLUMNS: &str = "SELECT connection, account, at, trace, claims FROM last_claims";
 
 impl Tx {
-    /// Keeps the claims with which an account came, instead of those before. Nothing is kept of an account that is not
-    /// stored: the sign-in was refused before one came into being.
+    /// Queues the claims with which an account came, to be kept instead of those before. Nothing is kept of an account
+    /// that is neither stored nor `created` by this transaction: the sign-in was refused before one came into being.
     ///
     /// # Errors
-    /// `engine`.
-    pub async fn keep_last_claims(&mut self, last: &LastClaims) -> Result<()> {
-        let sql = "INSERT INTO last_claims (connection, account, at, trace, claims) \
-                   SELECT $1, id, $3, $4, $5 FROM accounts WHERE id = $2 \
-                   ON CONFLICT (connection, account) DO UPDATE SET at = excluded.at, trace = excluded.trace, \
-                   claims = excluded.claims";
+    /// `corrupt` for claims that have no JSON form.
+    pub fn keep_last_claims(&mut self, last: &LastClaims, created: bool) -> Result<()> {
+        // What is queued does not see an account that is queued too.
+        let of_account = if created {
+            "VALUES ($1, $2, $3, $4, $5)"
+        } else {
+            "SELECT $1, id, $3, $4, $5 FROM accounts WHERE id = $2"
+        };
+        let sql = format!(
+            "INSERT INTO last_claims (connection, account, at, trace, claims) {of_account} \
+             ON CONFLICT (connection, account) DO UPDATE SET at = excluded.at, trace = excluded.trace, \
+             claims = excluded.claims"
+        );
         let row = binds![
             &last.connection,
             &last.account,
@@ -44,7 +51,8 @@ impl Tx {
             &last.trace,
             json(&last.claims)?
         ];
-        self.run(sql, row).await.map(drop)
+        self.later(sql, row);
+        Ok(())
     }
 }
 

@@ -41,16 +41,16 @@ pub enum CodeUse {
 }
 
 impl Tx {
-    /// Keeps a code.
+    /// Queues a code to be kept. The job fails with `conflict`: `session_revoked` if its session is gone, or for a digest
+    /// used twice.
     ///
     /// # Errors
-    /// `conflict`: `session_revoked` if its session is gone, or a digest used twice.
-    pub async fn put_code(&mut self, code: &AuthorizationCode, now: Timestamp) -> Result<()> {
-        if !self.lock_session(&code.session).await? {
-            return Err(StoreError::Conflict("session_revoked".to_owned()));
-        }
+    /// `corrupt` for data that has no JSON form.
+    pub fn put_code(&mut self, code: &AuthorizationCode, now: Timestamp) -> Result<()> {
+        // Locks the session as `lock_session` does, in the same statement.
         let sql = "INSERT INTO authorization_codes (digest, client_id, session, account, redirect_uri, data, family, \
-                   created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+                   created_at, expires_at) SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9 FROM sessions \
+                   WHERE id = $3 AND revoked_at IS NULL{lock}";
         let row = binds![
             &code.digest,
             &code.client_id,
@@ -62,7 +62,9 @@ impl Tx {
             now,
             code.expires_at,
         ];
-        self.run(sql, row).await.map(drop)
+        let revoked = StoreError::Conflict("session_revoked".to_owned());
+        self.later_exactly(1, sql, row, revoked);
+        Ok(())
     }
 
     /// Uses a code. Of any number of parallel uses exactly one is fresh.
@@ -70,11 +72,13 @@ impl Tx {
     /// # Errors
     /// `engine` and `corrupt`.
     pub async fn consume_code(&mut self, digest: &str, now: Timestamp) -> Result<CodeUse> {
-        self.lock_session_of("authorization_codes", digest).await?;
+        // Locks the session first, as everybody does who makes or revokes a code; see `lock_session`.
+        let session =
+            "SELECT id FROM sessions WHERE id = (SELECT session FROM authorization_codes WHERE digest = $1)";
         let columns = "digest, client_id, session, account, redirect_uri, data, family, expires_at";
         let sql = format!(
             "UPDATE authorization_codes SET used_at = $2 WHERE digest = $1 AND used_at IS NULL AND revoked_at IS NULL \
-             AND expires_at > $2 RETURNING {columns}"
+             AND expires_at > $2 AND ({session}{{lock}}) IS NOT NULL RETURNING {columns}"
         );
         if let Some(row) = self.row(&sql, binds![digest, now]).await? {
             return Ok(CodeUse::Fresh(code(row)?));

@@ -6,5 +6,6 @@ mod facts;
 mod groups;
 mod members;
 
+pub(crate) use facts::leavers;
 pub use groups::REEVALUATE;
 pub use members::{GroupRef, Member};

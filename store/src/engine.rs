@@ -1,26 +1,25 @@
-//! The one module that knows there are two engines: opening, one connection, arguments, rows, errors and the few words
-//! of SQL that differ. Never knows a table.
+//! The one module that knows that there are two engines: opening, one connection, arguments, rows, errors and the few
+//! words of SQL that differ. Never knows a table.
 //!
 //! SQL is written once, with `$1` arguments and the placeholders of [`dialect`].
 
+pub(crate) mod batch;
 mod dialect;
 mod failure;
-mod rows;
+mod postgres;
+mod sqlite;
 
-use std::str::FromStr as _;
-use std::time::Duration;
+use std::collections::VecDeque;
 
-use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
-use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, Connection as _, PgPool, Postgres, SqliteConnection, SqlitePool};
+use futures_util::stream::{self, BoxStream, StreamExt as _};
+use sqlx::{AssertSqlSafe, PgPool};
 
+use self::batch::{Change, Durability, Query};
+pub(crate) use self::dialect::arguments;
 use self::dialect::translate;
 use self::failure::failed;
-use self::rows::Names;
 use crate::error::{Result, StoreError};
-use crate::value::{Bind, Cell, Row};
+use crate::value::{Bind, Cell, Row, binds};
 
 /// How hard SQLite tries to survive a power cut.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,24 +38,28 @@ pub(crate) enum Dialect {
     Postgres,
 }
 
+/// Rows with the names of their columns.
+pub(crate) type NamedRows<'c> = BoxStream<'c, Result<(Vec<String>, Vec<Cell>)>>;
+
 /// An open engine: where connections come from.
 pub(crate) enum Pools {
-    /// The readers; the writer connection is owned by its task.
-    Sqlite(SqlitePool),
+    /// The readers; the writer's connection is owned by its thread.
+    Sqlite(sqlite::Pool),
     Postgres(PgPool),
 }
 
 /// One connection.
 pub(crate) enum Conn {
-    /// The writer.
-    Sqlite(SqliteConnection),
-    /// A reader.
-    SqlitePooled(PoolConnection<sqlx::Sqlite>),
-    Postgres(PoolConnection<Postgres>),
+    Sqlite(sqlite::Handle),
+    Postgres(postgres::Postgresql),
 }
 
 /// The key of the PostgreSQL advisory lock under which migrations run.
 const MIGRATION_LOCK: i64 = 0x0070_726f_766f_7374;
+/// Rows after which a look-up on SQLite lets others go on.
+const LONG: usize = 200;
+/// Rows of a table that are read at a time on SQLite.
+const PAGE: usize = 500;
 
 /// Tells which engine a URL means.
 pub(crate) fn dialect_of(url: &str) -> Result<Dialect> {
@@ -72,88 +75,26 @@ pub(crate) fn dialect_of(url: &str) -> Result<Dialect> {
 }
 
 /// Opens the writer of a SQLite file, which creates the file.
-pub(crate) async fn open_writer(url: &str, synchronous: Synchronous) -> Result<Conn> {
-    let options = sqlite_options(url, synchronous)?
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal);
-    prepare_file(options.get_filename())?;
-    let mut conn = SqliteConnection::connect_with(&options).await.map_err(failed)?;
-    sqlx::query("PRAGMA wal_autocheckpoint = 2000")
-        .execute(&mut conn)
-        .await
-        .map_err(failed)?;
-    Ok(Conn::Sqlite(conn))
+pub(crate) fn open_writer(url: &str, synchronous: Synchronous) -> Result<Conn> {
+    Ok(Conn::Sqlite(sqlite::Place::of(url, synchronous)?.open_writer()?))
 }
 
-/// Makes directory and file, readable by the owner only: SQLite gives its side files the same rights.
-fn prepare_file(path: &std::path::Path) -> Result<()> {
-    let io = |error| StoreError::Engine(sqlx::Error::Io(error));
-    if path.exists() {
-        return Ok(());
-    }
-    if let Some(parent) = path.parent() {
-        std::fs::create_dir_all(parent).map_err(io)?;
-    }
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop).map_err(io)
-}
-
-/// Opens the readers of a SQLite file that exists.
-pub(crate) async fn open_readers(url: &str, readers: u32, synchronous: Synchronous) -> Result<Pools> {
-    let options = sqlite_options(url, synchronous)?.pragma("query_only", "ON");
-    let pool = SqlitePoolOptions::new()
-        .max_connections(readers.max(1))
-        .min_connections(1)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .test_before_acquire(false)
-        .connect_with(options)
-        .await
-        .map_err(failed)?;
-    Ok(Pools::Sqlite(pool))
+/// Makes the readers of a SQLite file that exists.
+pub(crate) fn open_readers(url: &str, readers: u32, synchronous: Synchronous) -> Result<Pools> {
+    let place = sqlite::Place::of(url, synchronous)?;
+    Ok(Pools::Sqlite(sqlite::Pool::new(place, readers)))
 }
 
 /// Opens a PostgreSQL pool.
 pub(crate) async fn open_postgres(url: &str, connections: u32) -> Result<Pools> {
-    let options = PgConnectOptions::from_str(url)
-        .map_err(failed)?
-        .application_name("provost");
-    let pool = PgPoolOptions::new()
-        .max_connections(connections.max(2))
-        .acquire_timeout(Duration::from_secs(10))
-        .test_before_acquire(false)
-        .connect_with(options)
-        .await
-        .map_err(failed)?;
-    Ok(Pools::Postgres(pool))
-}
-
-fn sqlite_options(url: &str, synchronous: Synchronous) -> Result<SqliteConnectOptions> {
-    if url.contains(":memory:") || url.contains("mode=memory") {
-        return Err(StoreError::Refused(
-            "an in-memory SQLite database cannot be shared between writer and readers",
-        ));
-    }
-    let level = match synchronous {
-        Synchronous::Full => SqliteSynchronous::Full,
-        Synchronous::Normal => SqliteSynchronous::Normal,
-    };
-    Ok(SqliteConnectOptions::from_str(url)
-        .map_err(failed)?
-        .synchronous(level)
-        .foreign_keys(true)
-        .busy_timeout(Duration::from_secs(5))
-        .statement_cache_capacity(400))
+    Ok(Pools::Postgres(postgres::open(url, connections).await?))
 }
 
 impl Pools {
     /// Takes a connection out of the pool.
     pub(crate) async fn acquire(&self) -> Result<Conn> {
         match self {
-            Self::Sqlite(pool) => Ok(Conn::SqlitePooled(pool.acquire().await.map_err(failed)?)),
+            Self::Sqlite(pool) => Ok(Conn::Sqlite(pool.acquire().await?)),
             Self::Postgres(pool) => Ok(Conn::Postgres(pool.acquire().await.map_err(failed)?)),
         }
     }
@@ -161,7 +102,7 @@ impl Pools {
     /// Returns how many connections are open, and how many of them are idle.
     pub(crate) fn usage(&self) -> (u32, usize) {
         match self {
-            Self::Sqlite(pool) => (pool.size(), pool.num_idle()),
+            Self::Sqlite(pool) => pool.usage(),
             Self::Postgres(pool) => (pool.size(), pool.num_idle()),
         }
     }
@@ -177,7 +118,7 @@ impl Pools {
 impl Conn {
     pub(crate) const fn dialect(&self) -> Dialect {
         match self {
-            Self::Sqlite(_) | Self::SqlitePooled(_) => Dialect::Sqlite,
+            Self::Sqlite(_) => Dialect::Sqlite,
             Self::Postgres(_) => Dialect::Postgres,
         }
     }
@@ -185,63 +126,114 @@ impl Conn {
     /// Throws a connection away whose state is unknown.
     pub(crate) fn discard(self) {
         match self {
-            Self::Sqlite(_) | Self::SqlitePooled(_) => {}
+            Self::Sqlite(_) => {}
             Self::Postgres(conn) => drop(conn.detach()),
         }
     }
 
     /// Runs one statement and returns how many rows it changed.
     pub(crate) async fn run(&mut self, sql: &str, binds: Vec<Bind>) -> Result<u64> {
-        let text = AssertSqlSafe(translate(self.dialect(), sql).into_owned());
         match self {
-            Self::Sqlite(conn) => rows::run_sqlite(conn, text, binds).await,
-            Self::SqlitePooled(conn) => rows::run_sqlite(conn, text, binds).await,
-            Self::Postgres(conn) => {
-                let query = sqlx::query_with(text, rows::postgres_arguments(binds)?);
-                Ok(query.execute(&mut **conn).await.map_err(failed)?.rows_affected())
-            }
+            Self::Sqlite(conn) => conn.run(&translate(Dialect::Sqlite, sql), binds),
+            Self::Postgres(conn) => postgres::run(conn, sql, binds).await,
         }
     }
 
     /// Runs one statement and returns all its rows.
     pub(crate) async fn rows(&mut self, sql: &str, binds: Vec<Bind>) -> Result<Vec<Row>> {
-        self.stream(sql, binds, false)?
-            .map_ok(|(_, cells)| Row::new(cells))
-            .try_collect()
-            .await
+        let rows = match self {
+            Self::Sqlite(conn) => conn.rows(&translate(Dialect::Sqlite, sql), binds)?,
+            Self::Postgres(conn) => postgres::rows(conn, sql, binds).await?,
+        };
+        if rows.len() > LONG {
+            tokio::task::yield_now().await;
+        }
+        Ok(rows.into_iter().map(Row::new).collect())
     }
 
-    /// Runs one statement and streams its rows: names of columns are made only if asked for by `named`.
-    pub(crate) fn stream(
-        &mut self,
-        sql: &str,
-        binds: Vec<Bind>,
-        named: bool,
-    ) -> Result<impl Stream<Item = Result<(Names, Vec<Cell>)>> + Send + Unpin + '_> {
-        let text = AssertSqlSafe(translate(self.dialect(), sql).into_owned());
-        let stream = match self {
-            Self::Sqlite(conn) => rows::sqlite_stream(conn, text, binds, named)?,
-            Self::SqlitePooled(conn) => rows::sqlite_stream(conn, text, binds, named)?,
-            Self::Postgres(conn) => {
-                let query = sqlx::query_with(text, rows::postgres_arguments(binds)?);
-                query
-                    .fetch(&mut **conn)
-                    .map(move |row| rows::postgres_row(&row.map_err(failed)?, named))
-                    .boxed()
-            }
+    /// Runs several look-ups and returns the rows of each: one after the other on SQLite, where a statement is a function
+    /// call; in one round trip on PostgreSQL. They never return bytes.
+    pub(crate) async fn together(&mut self, queries: Vec<Query>) -> Result<Vec<Vec<Row>>> {
+        let found = match self {
+            Self::Sqlite(conn) => queries
+                .into_iter()
+                .map(|query| conn.rows(&translate(Dialect::Sqlite, &query.sql), query.binds))
+                .collect::<Result<Vec<_>>>()?,
+            Self::Postgres(conn) => postgres::together(conn, queries).await?,
         };
-        Ok(stream)
+        Ok(found
+            .into_iter()
+            .map(|rows| rows.into_iter().map(Row::new).collect())
+            .collect())
+    }
+
+    /// Runs changes, and perhaps one statement with rows beside them: one after the other on SQLite, as one statement on
+    /// PostgreSQL. None may rely on another's effect. Without a transaction around it, it is one on PostgreSQL.
+    pub(crate) async fn batch(
+        &mut self,
+        changes: Vec<Change>,
+        beside: Option<Query>,
+        durability: Durability,
+    ) -> Result<Vec<Row>> {
+        let rows = match self {
+            Self::Sqlite(conn) => {
+                for Change { query, needs } in changes {
+                    let hit = conn.run(&translate(Dialect::Sqlite, &query.sql), query.binds)?;
+                    if let Some((_, unmet)) = needs.filter(|(rows, _)| *rows != hit) {
+                        return Err(unmet);
+                    }
+                }
+                match beside {
+                    Some(query) => conn.rows(&translate(Dialect::Sqlite, &query.sql), query.binds)?,
+                    None => Vec::new(),
+                }
+            }
+            Self::Postgres(conn) => postgres::batch(conn, changes, beside, durability).await?,
+        };
+        Ok(rows.into_iter().map(Row::new).collect())
+    }
+
+    /// Streams all rows of a table with the names of its columns.
+    pub(crate) fn table<'c>(&'c mut self, table: &str) -> Result<NamedRows<'c>> {
+        match self {
+            Self::Postgres(conn) => {
+                postgres::stream(conn, &format!("SELECT * FROM {table}"), Vec::new(), true)
+            }
+            Self::Sqlite(conn) => {
+                let names = conn.names(&format!("SELECT * FROM {table}"))?;
+                let sql =
+                    format!("SELECT rowid, * FROM {table} WHERE rowid > ?1 ORDER BY rowid LIMIT {PAGE}");
+                let pages = stream::try_unfold((conn, 0, VecDeque::new()), move |(conn, after, mut page)| {
+                    let (sql, names) = (sql.clone(), names.clone());
+                    async move {
+                        if page.is_empty() {
+                            tokio::task::yield_now().await;
+                            page.extend(conn.rows(&sql, binds![after])?);
+                        }
+                        let Some(mut row): Option<Vec<Cell>> = page.pop_front() else {
+                            return Ok(None);
+                        };
+                        let Some(Cell::Int(place)) = row.first().cloned() else {
+                            return Err(StoreError::Corrupt("rowid"));
+                        };
+                        row.remove(0);
+                        Ok(Some(((names, row), (conn, place, page))))
+                    }
+                });
+                Ok(pages.boxed())
+            }
+        }
     }
 
     /// Runs statements without arguments and without preparing them.
     pub(crate) async fn script(&mut self, sql: &str) -> Result<()> {
-        let script = sqlx::raw_sql(AssertSqlSafe(translate(self.dialect(), sql).into_owned()));
         match self {
-            Self::Sqlite(conn) => script.execute(&mut *conn).await.map(drop),
-            Self::SqlitePooled(conn) => script.execute(&mut **conn).await.map(drop),
-            Self::Postgres(conn) => script.execute(&mut **conn).await.map(drop),
+            Self::Sqlite(conn) => conn.script(&translate(Dialect::Sqlite, sql)),
+            Self::Postgres(conn) => {
+                let script = sqlx::raw_sql(AssertSqlSafe(translate(Dialect::Postgres, sql).into_owned()));
+                script.execute(&mut **conn).await.map(drop).map_err(failed)
+            }
         }
-        .map_err(failed)
     }
 
     /// Begins a transaction that writes. On SQLite it takes the write lock at once, so that it cannot fail half-way.
@@ -303,29 +295,30 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_reader_of_sqlite_cannot_write() {
+    async fn a_reader_of_sqlite_cannot_write_and_leaves_no_transaction_open() {
         let path = std::env::temp_dir().join(format!("provost-engine-{}.db", std::process::id()));
         let url = format!("sqlite:{}", path.display());
-        let mut writer = open_writer(&url, Synchronous::Normal).await.unwrap();
+        let mut writer = open_writer(&url, Synchronous::Normal).unwrap();
         writer.script("CREATE TABLE t (a BIGINT)").await.unwrap();
-        let readers = open_readers(&url, 1, Synchronous::Normal).await.unwrap();
+        let readers = open_readers(&url, 1, Synchronous::Normal).unwrap();
         let mut reader = readers.acquire().await.unwrap();
+        let insert = "INSERT INTO t (a) VALUES ($1)";
+        assert_eq!(reader.run(insert, binds![1]).await.unwrap_err().code(), "engine");
+        reader.begin_snapshot().await.unwrap();
+        assert_eq!(reader.rows("SELECT a FROM t", Vec::new()).await.unwrap().len(), 0);
+        for number in 0..1200 {
+            assert_eq!(writer.run(insert, binds![number]).await.unwrap(), 1);
+        }
+        assert_eq!(reader.rows("SELECT a FROM t", Vec::new()).await.unwrap().len(), 0);
+        drop(reader);
+        let mut reader = readers.acquire().await.unwrap();
+        let streamed: Vec<_> = reader.table("t").unwrap().collect().await;
+        assert_eq!(streamed.len(), 1200);
         assert_eq!(
-            reader
-                .run("INSERT INTO t (a) VALUES (1)", Vec::new())
-                .await
-                .unwrap_err()
-                .code(),
-            "engine"
+            streamed[1199].as_ref().unwrap(),
+            &(vec!["a".to_owned()], vec![Cell::Int(1199)])
         );
-        assert_eq!(
-            writer
-                .run("INSERT INTO t (a) VALUES (1)", Vec::new())
-                .await
-                .unwrap(),
-            1
-        );
-        assert_eq!(reader.rows("SELECT a FROM t", Vec::new()).await.unwrap().len(), 1);
+        drop(streamed);
         drop(reader);
         readers.close().await;
         drop(writer);

@@ -1,5 +1,8 @@
 //! The one error type of this crate. Never shows values of rows: an engine's own error is kept as a private source.
 
+/// What an engine said, for the log.
+pub(crate) type Source = Box<dyn std::error::Error + Send + Sync>;
+
 /// Why the store could not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -10,6 +13,9 @@ pub enum StoreError {
     /// The one-time proof was spent before: a replay.
     #[error("the proof was used before")]
     ProofSpent,
+    /// A rate limit is used up; nothing was written.
+    #[error("too many tries; the next one is allowed in {0} seconds")]
+    TooMany(i64),
     /// Another writer was in the way (lock time-out, deadlock, serialization failure). Safe to repeat.
     #[error("the database is busy")]
     Busy,
@@ -40,10 +46,10 @@ pub enum StoreError {
     /// The connection to the database was lost, or the database is starting or stopping. Not safe to repeat blindly: the
     /// write may have been committed before the connection went.
     #[error("the database cannot be reached")]
-    Unavailable(#[source] sqlx::Error),
+    Unavailable(#[source] Source),
     /// The database engine failed.
     #[error("the database failed")]
-    Engine(#[source] sqlx::Error),
+    Engine(#[source] Source),
 }
 
 impl StoreError {
@@ -52,6 +58,7 @@ impl StoreError {
         match self {
             Self::Conflict(_) => "conflict",
             Self::ProofSpent => "proof_spent",
+            Self::TooMany(_) => "too_many",
             Self::Busy => "busy",
             Self::Refused(_) => "refused",
             Self::Corrupt(_) => "corrupt",

@@ -1,4 +1,4 @@
-//! Facts: loads what a [`Need`] asks for and no more, in a fixed number of statements. Never decides.
+//! Facts: loads what a [`Need`] asks for and no more, in one round. Never decides.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,13 +6,17 @@ use provost_kernel::directory::{Organization, Subject};
 use provost_kernel::facts::{
     AccountFacts, CANDIDATES, Facts, LicensePool, Need, OrganizationFacts, OrganizationsNeeded,
 };
-use provost_kernel::id::{AccountId, ConnectionId, OrganizationId, RoleId};
+use provost_kernel::id::{AccountId, OrganizationId, SessionId};
 
+use crate::accounts::{COLUMNS, assemble};
 use crate::digest;
-use crate::engine::Dialect;
+use crate::directory::leavers;
+use crate::engine::{Dialect, arguments};
+use crate::engine::batch::Query;
 use crate::error::{Result, StoreError};
+use crate::revisions;
 use crate::tx::{Reader, Tx};
-use crate::value::{Bind, Row, binds, fold, list};
+use crate::value::{Bind, Row, binds, fold, list, parts};
 
 /// The key under which a subject is found exactly.
 pub(crate) fn subject_key(subject: &Subject) -> String {
@@ -22,6 +26,112 @@ pub(crate) fn subject_key(subject: &Subject) -> String {
 /// The key under which subjects are found that differ in letter case only.
 pub(crate) fn fold_key(subject: &Subject) -> String {
     digest::fields(&[&subject.issuer, &subject.format, &subject.value.to_lowercase()])
+}
+
+/// Look-ups for one person and the organizations of her memberships.
+pub(crate) struct PersonQueries {
+    wanted: Wanted,
+}
+
+impl PersonQueries {
+    /// The person of a session.
+    pub(crate) fn of_session(session: &SessionId) -> Self {
+        let sql = "SELECT account FROM sessions WHERE id = $1".to_owned();
+        let binds = binds![session];
+        Self {
+            wanted: Wanted { sql, binds },
+        }
+    }
+
+    pub(crate) fn queries(&self) -> Result<Vec<Query>> {
+        let mut queries = Vec::from(account_queries(&self.wanted));
+        queries.extend(organization_queries(
+            &OrganizationsNeeded::None,
+            Some(&self.wanted),
+        )?);
+        Ok(queries)
+    }
+
+    /// Reads the answers to [`Self::queries`].
+    pub(crate) fn read(
+        found: Vec<Vec<Row>>,
+    ) -> Result<(BTreeMap<AccountId, AccountFacts>, Vec<OrganizationFacts>)> {
+        let [accounts, links, memberships, grants, all, owners] = parts(found)?;
+        let people = assemble([accounts, links, memberships, grants])?;
+        Ok((people, organizations(all, owners)?))
+    }
+}
+
+/// The statement that finds the accounts which a need asks for, with its arguments from `$1` on: `SELECT` of their ids.
+struct Wanted {
+    sql: String,
+    binds: Vec<Bind>,
+}
+
+impl Wanted {
+    fn of(need: &Need) -> Result<Option<Self>> {
+        let mut parts = Vec::new();
+        let mut values = Vec::new();
+        if let Some((connection, subject)) = &need.subject {
+            parts.push("SELECT account FROM links WHERE connection = $1 AND subject_key = $2".to_owned());
+            values.extend(binds![connection, subject_key(subject)]);
+        }
+        for (condition, binds) in searches(need) {
+            let condition = arguments(condition, '$', values.len());
+            parts.push(format!("SELECT id FROM ({}) s", search(&condition)));
+            values.extend(binds);
+        }
+        if let Some(Query { sql, binds }) = leavers(need) {
+            parts.push(format!(
+                "SELECT id FROM ({}) l",
+                arguments(&sql, '$', values.len())
+            ));
+            values.extend(binds);
+        }
+        if !need.accounts.is_empty() {
+            values.push(list(need.accounts.iter().map(AccountId::as_str))?.into());
+            parts.push(format!(
+                "SELECT id FROM accounts WHERE id IN ({{list:${}}})",
+                values.len()
+            ));
+        }
+        let wanted = Self {
+            sql: parts.join(" UNION "),
+            binds: values,
+        };
+        Ok(Some(wanted).filter(|wanted| !wanted.sql.is_empty()))
+    }
+
+    /// Writes a look-up of which `{wanted}` is this.
+    fn query(&self, sql: &str) -> Query {
+        let within = format!("IN ({{of}}{}{{end}})", self.sql);
+        Query::new(sql.replace("IN {wanted}", &within), self.binds.clone())
+    }
+}
+
+/// The searches for candidates: a condition with arguments from `$1` on.
+fn searches(need: &Need) -> Vec<(&'static str, Vec<Bind>)> {
+    let mut searches = Vec::new();
+    if let Some((connection, id)) = &need.external_id {
+        searches.push(("connection = $1 AND external_id = $2", binds![connection, id]));
+    }
+    for (connection, name) in need.user_name.iter().chain(&need.directory.user_names) {
+        searches.push((
+            "connection = $1 AND user_name_key = $2",
+            binds![connection, fold(name)],
+        ));
+    }
+    // Last, because many connections may know one address, and the others must not be cut off by that.
+    if let Some(key) = &need.email_key {
+        searches.push(("email_key = $1", binds![key]));
+    }
+    searches
+}
+
+fn search(condition: &str) -> String {
+    format!(
+        "SELECT id FROM accounts WHERE {condition} AND status <> 'deleted' ORDER BY id LIMIT {CANDIDATES}"
+    )
 }
 
 impl Tx {
@@ -34,13 +144,21 @@ impl Tx {
     /// # Errors
     /// `engine`, `corrupt` and `busy`.
     pub async fn facts(&mut self, need: &Need) -> Result<Facts> {
+        Ok(self.facts_and_revision(need, "").await?.0)
+    }
+
+    /// As [`Self::facts`], with the revision of `name` at the same moment.
+    ///
+    /// # Errors
+    /// As [`Self::facts`].
+    pub async fn facts_and_revision(&mut self, need: &Need, name: &str) -> Result<(Facts, i64)> {
         if need.directory.groups_of_accounts && self.conn().dialect() == Dialect::Postgres {
             // In one order, so that two changes of many people do not wait for each other.
             let sql = "SELECT id FROM accounts WHERE id IN ({list:$1}) ORDER BY id{lock}";
             let ids = list(need.accounts.iter().map(AccountId::as_str))?;
             self.account_ids(sql, binds![ids]).await?;
         }
-        Reader::facts(self, need).await
+        Reader::facts_and_revision(self, need, name).await
     }
 }
 
@@ -53,210 +171,215 @@ impl Reader {
     /// # Errors
     /// `engine` and `corrupt`.
     pub async fn facts(&mut self, need: &Need) -> Result<Facts> {
+        Ok(self.facts_and_revision(need, "").await?.0)
+    }
+
+    /// As [`Self::facts`], with the revision of `name` at the same moment.
+    ///
+    /// # Errors
+    /// As [`Self::facts`].
+    pub async fn facts_and_revision(&mut self, need: &Need, name: &str) -> Result<(Facts, i64)> {
+        let wanted = Wanted::of(need)?;
+        let searches = searches(need);
+        let count = searches.len();
+        let mut queries = vec![revisions::query(name)];
+        // Each costs a round trip on PostgreSQL, so all of it comes in one.
+        queries.extend(linked_queries(need));
+        queries.extend(
+            searches
+                .into_iter()
+                .map(|(condition, values)| Query::new(search(condition), values)),
+        );
+        let look_for_leavers = leavers(need);
+        let any_leavers = look_for_leavers.is_some();
+        queries.extend(look_for_leavers);
+        queries.extend(wanted.iter().flat_map(account_queries));
+        queries.extend(organization_queries(&need.organizations, wanted.as_ref())?);
+        let mut found = self.together(queries).await?.into_iter();
+        let mut next = || found.next().ok_or(StoreError::Corrupt("parts"));
+        let revision = revisions::read(next()?)?;
         let (linked, near_subjects) = match &need.subject {
-            Some((connection, subject)) => self.linked(connection, subject).await?,
+            Some((_, subject)) => linked(subject, next()?, next()?)?,
             None => (None, Vec::new()),
         };
-        let candidates = self.candidate_ids(need).await?;
-        let mut wanted: BTreeSet<AccountId> = need.accounts.iter().cloned().collect();
-        wanted.extend(linked.clone());
-        wanted.extend(candidates.iter().cloned());
-        let leavers = self.leaver_ids(need).await?;
-        wanted.extend(leavers.iter().cloned());
-        let wanted: Vec<AccountId> = wanted.into_iter().collect();
-        let found: BTreeMap<AccountId, AccountFacts> = self
-            .account_facts(&wanted)
-            .await?
-            .into_iter()
-            .map(|facts| (facts.account.id.clone(), facts))
-            .collect();
-        let organizations = match &need.organizations {
-            OrganizationsNeeded::All => self.organization_facts(None).await?,
-            OrganizationsNeeded::None => self.organizations_with(&[], &found).await?,
-            OrganizationsNeeded::Ids(ids) => self.organizations_with(ids, &found).await?,
-        };
-        let of_people: BTreeSet<AccountId> = need
-            .accounts
-            .iter()
-            .chain(&candidates)
-            .chain(&leavers)
-            .filter(|id| found.contains_key(id))
-            .cloned()
-            .collect();
-        let mut directory = self.directory_facts(&need.directory, of_people).await?;
-        directory.leavers = leavers.iter().filter_map(|id| found.get(id).cloned()).collect();
-        let asked: BTreeSet<&AccountId> = need.accounts.iter().collect();
-        Ok(Facts {
-            accounts: asked
-                .into_iter()
-                .filter_map(|id| found.get(id).cloned())
-                .collect(),
-            linked: linked.and_then(|id| found.get(&id).cloned()),
-            near_subjects,
-            candidates: candidates
-                .iter()
-                .filter_map(|id| found.get(id).cloned())
-                .collect(),
-            organizations,
-            directory,
-            strips: BTreeMap::new(),
-        })
-    }
-
-    async fn linked(
-        &mut self,
-        connection: &ConnectionId,
-        subject: &Subject,
-    ) -> Result<(Option<AccountId>, Vec<String>)> {
-        let sql = "SELECT account, subject, subject_key FROM links WHERE connection = $1 AND fold_key = $2 \
-                   ORDER BY subject LIMIT 20";
-        let exact = subject_key(subject);
-        let (mut linked, mut near) = (None, Vec::new());
-        for mut row in self.rows(sql, binds![connection, fold_key(subject)]).await? {
-            let (account, value) = (row.text("links.account")?, row.text("links.subject")?);
-            if row.text("links.subject_key")? == exact {
-                linked = Some(AccountId::new(account));
-            } else {
-                near.push(value);
-            }
-        }
-        if linked.is_none() && !near.is_empty() {
-            // More than twenty spellings: the exact one may lie beyond them.
-            let sql = "SELECT account FROM links WHERE connection = $1 AND subject_key = $2";
-            linked = self
-                .account_ids(sql, binds![connection, exact])
-                .await?
-                .into_iter()
-                .next();
-        }
-        Ok((linked, near))
-    }
-
-    async fn candidate_ids(&mut self, need: &Need) -> Result<Vec<AccountId>> {
-        let mut searches: Vec<(&str, Vec<Bind>)> = Vec::new();
-        if let Some((connection, id)) = &need.external_id {
-            searches.push(("connection = $1 AND external_id = $2", binds![connection, id]));
-        }
-        for (connection, name) in need.user_name.iter().chain(&need.directory.user_names) {
-            searches.push((
-                "connection = $1 AND user_name_key = $2",
-                binds![connection, fold(name)],
-            ));
-        }
-        // Last, because many connections may know one address, and the others must not be cut off by that.
-        if let Some(key) = &need.email_key {
-            searches.push(("email_key = $1", binds![key]));
-        }
-        let mut ids = Vec::new();
-        for (condition, values) in searches {
-            let sql = format!(
-                "SELECT id FROM accounts WHERE {condition} AND status <> 'deleted' ORDER BY id LIMIT 20"
-            );
-            for id in self.account_ids(&sql, values).await? {
-                if !ids.contains(&id) && ids.len() < CANDIDATES {
-                    ids.push(id);
+        let mut candidates = Vec::new();
+        for _ in 0..count {
+            for mut row in next()? {
+                let id = AccountId::new(row.text("accounts.id")?);
+                if !candidates.contains(&id) && candidates.len() < CANDIDATES {
+                    candidates.push(id);
                 }
             }
         }
-        Ok(ids)
+        let mut leavers = Vec::new();
+        if any_leavers {
+            for mut row in next()? {
+                leavers.push(AccountId::new(row.text("accounts.id")?));
+            }
+        }
+        let accounts = match &wanted {
+            Some(_) => assemble([next()?, next()?, next()?, next()?])?,
+            None => BTreeMap::new(),
+        };
+        let organizations = organizations(next()?, next()?)?;
+        let of_people = need.accounts.iter().chain(&candidates).chain(&leavers);
+        let of_people = of_people
+            .filter(|id| accounts.contains_key(id))
+            .cloned()
+            .collect();
+        let mut directory = self.directory_facts(&need.directory, of_people).await?;
+        let asked: BTreeSet<&AccountId> = need.accounts.iter().collect();
+        let pick = |id: &AccountId| accounts.get(id).cloned();
+        directory.leavers = leavers.iter().filter_map(pick).collect();
+        let facts = Facts {
+            accounts: asked.into_iter().filter_map(pick).collect(),
+            linked: linked.as_ref().and_then(pick),
+            near_subjects,
+            candidates: candidates.iter().filter_map(pick).collect(),
+            organizations,
+            directory,
+            strips: BTreeMap::new(),
+        };
+        Ok((facts, revision))
     }
 
-    async fn organizations_with(
-        &mut self,
-        ids: &[OrganizationId],
-        accounts: &BTreeMap<AccountId, AccountFacts>,
-    ) -> Result<Vec<OrganizationFacts>> {
-        let mut wanted: BTreeSet<&OrganizationId> = ids.iter().collect();
-        wanted.extend(
-            accounts
-                .values()
-                .flat_map(|facts| &facts.memberships)
-                .map(|membership| &membership.organization),
-        );
-        if wanted.is_empty() {
+    /// Loads accounts with links and memberships by id, in order of id.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn account_facts(&mut self, ids: &[AccountId]) -> Result<Vec<AccountFacts>> {
+        if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let ids = list(wanted.into_iter().map(OrganizationId::as_str))?;
-        self.organization_facts(Some(ids)).await
-    }
-
-    /// Loads organizations (`None`: all) with what they hand out: one statement for all of it, and the owners.
-    async fn organization_facts(&mut self, ids: Option<String>) -> Result<Vec<OrganizationFacts>> {
-        let (within, having) = match &ids {
-            Some(_) => ("WHERE organization IN ({list:$1})", "WHERE id IN ({list:$1})"),
-            None => ("", ""),
+        let wanted = Wanted {
+            sql: "SELECT id FROM accounts WHERE id IN ({list:$1})".to_owned(),
+            binds: binds![list(ids.iter().map(AccountId::as_str))?],
         };
-        // Each statement costs a change of threads (SQLite) or a round trip (PostgreSQL), so the parts come together;
-        // `part` says what a row is and brings organizations first.
-        let sql = format!(
-            "SELECT {ORGANIZATION} AS part, id AS organization, CAST(0 AS BIGINT) AS position, id, name AS document, \
-             roles_per_member AS word, CAST(0 AS BIGINT) AS used FROM organizations {having} \
-             UNION ALL SELECT {ROLE}, organization, position, id, document, '', 0 FROM roles {within} \
-             UNION ALL SELECT {WORKSPACE}, organization, position, id, document, '', 0 FROM workspaces {within} \
-             UNION ALL SELECT {LICENSE}, organization, position, id, document, '', used FROM licenses {within} \
-             ORDER BY 1, 2, 3, 4"
-        );
-        let mut found: BTreeMap<OrganizationId, OrganizationFacts> = BTreeMap::new();
-        for row in self.rows(&sql, ids.iter().map(Bind::from).collect()).await? {
-            add_part(&mut found, row)?;
-        }
-        self.add_owners(&mut found, ids).await?;
-        Ok(found.into_values().collect())
+        let found = self.together(account_queries(&wanted).into()).await?;
+        Ok(assemble(parts(found)?)?.into_values().collect())
     }
+}
 
-    /// Adds the first two owners of each organization, which suffices to know whether somebody is the last one.
-    async fn add_owners(
-        &mut self,
-        found: &mut BTreeMap<OrganizationId, OrganizationFacts>,
-        ids: Option<String>,
-    ) -> Result<()> {
-        let owner_roles: Vec<(OrganizationId, RoleId)> = found
-            .values()
-            .flat_map(|facts| facts.roles.iter().map(|role| (&facts.organization.id, role)))
-            .filter(|(_, role)| role.owner)
-            .map(|(organization, role)| (organization.clone(), role.id.clone()))
-            .collect();
-        if owner_roles.len() > FEW_OWNER_ROLES {
-            return self.add_owners_of_many(found, ids).await;
+/// Looks for the account linked to the subject, and for subjects that differ in letter case only.
+fn linked_queries(need: &Need) -> Vec<Query> {
+    let Some((connection, subject)) = &need.subject else {
+        return Vec::new();
+    };
+    let exact = "SELECT account FROM links WHERE connection = $1 AND subject_key = $2";
+    let near = "SELECT subject FROM links WHERE connection = $1 AND fold_key = $2 ORDER BY subject LIMIT 20";
+    vec![
+        Query::new(exact, binds![connection, subject_key(subject)]),
+        Query::new(near, binds![connection, fold_key(subject)]),
+    ]
+}
+
+fn linked(subject: &Subject, exact: Vec<Row>, near: Vec<Row>) -> Result<(Option<AccountId>, Vec<String>)> {
+    let mut exact = exact.into_iter();
+    let linked = exact
+        .next()
+        .map(|mut row| row.text("links.account"))
+        .transpose()?;
+    let mut values = Vec::new();
+    for mut row in near {
+        let value = row.text("links.subject")?;
+        if value != subject.value {
+            values.push(value);
         }
-        for (organization, role) in owner_roles {
-            let holders = self.account_ids(HOLDERS, binds![&organization, &role]).await?;
-            if let Some(facts) = found.get_mut(&organization) {
-                facts.owners.extend(holders);
-                facts.owners.sort();
-                facts.owners.dedup();
-                facts.owners.truncate(2);
-            }
-        }
-        Ok(())
     }
+    Ok((linked.map(AccountId::new), values))
+}
 
-    async fn add_owners_of_many(
-        &mut self,
-        found: &mut BTreeMap<OrganizationId, OrganizationFacts>,
-        ids: Option<String>,
-    ) -> Result<()> {
-        let within = match &ids {
-            Some(_) => "AND r.organization IN ({list:$1})",
-            None => "",
+/// Looks for accounts with links, memberships and grants.
+fn account_queries(wanted: &Wanted) -> [Query; 4] {
+    [
+        wanted.query(&format!("{COLUMNS} WHERE a.id IN {{wanted}}")),
+        wanted.query(
+            "SELECT account, connection, issuer, format, subject FROM links WHERE account IN {wanted} \
+             ORDER BY account, created_at, connection, subject_key",
+        ),
+        wanted.query(
+            "SELECT account, organization, active, source, pinned, all_workspaces, license, license_source, \
+             license_pinned, license_seated, version FROM memberships WHERE account IN {wanted}",
+        ),
+        wanted.query(
+            "SELECT g.account, g.organization, CAST(1 AS BIGINT) AS part, r.position, g.role AS id, g.source, g.pinned \
+             FROM membership_roles g JOIN roles r ON r.organization = g.organization AND r.id = g.role \
+             WHERE g.account IN {wanted} \
+             UNION ALL SELECT g.account, g.organization, 2, w.position, g.workspace, g.source, g.pinned \
+             FROM membership_workspaces g \
+             JOIN workspaces w ON w.organization = g.organization AND w.id = g.workspace \
+             WHERE g.account IN {wanted} ORDER BY 1, 2, 3, 4, 5",
+        ),
+    ]
+}
+
+/// Looks for organizations with what they hand out, and for the first two owners of each, which suffices to know
+/// whether somebody is the last one.
+fn organization_queries(needed: &OrganizationsNeeded, wanted: Option<&Wanted>) -> Result<[Query; 2]> {
+    let (mut within, mut values) = match wanted {
+        Some(wanted) => {
+            let of_members = format!(
+                "SELECT organization FROM memberships WHERE account IN ({{of}}{}{{end}})",
+                wanted.sql
+            );
+            (vec![of_members], wanted.binds.clone())
+        }
+        None => (Vec::new(), Vec::new()),
+    };
+    let ids = match needed {
+        OrganizationsNeeded::All => return Ok(organizations_where(["", "", ""], Vec::new())),
+        OrganizationsNeeded::None => &[][..],
+        OrganizationsNeeded::Ids(ids) => ids.as_slice(),
+    };
+    values.push(list(ids.iter().map(OrganizationId::as_str))?.into());
+    within.push(format!(
+        "SELECT id FROM organizations WHERE id IN ({{list:${}}})",
+        values.len()
+    ));
+    let within = format!("IN ({{of}}{}{{end}})", within.join(" UNION "));
+    let conditions = [
+        &*format!("WHERE id {within}"),
+        &*format!("WHERE organization {within}"),
+        &*format!("AND r.organization {within}"),
+    ];
+    Ok(organizations_where(conditions, values))
+}
+
+fn organizations_where([is_one, of_one, owned]: [&str; 3], values: Vec<Bind>) -> [Query; 2] {
+    // `part` says what a row is and brings organizations first.
+    let all = format!(
+        "SELECT {ORGANIZATION} AS part, id AS organization, CAST(0 AS BIGINT) AS position, id, name AS document, \
+         roles_per_member AS word, CAST(0 AS BIGINT) AS used FROM organizations {is_one} \
+         UNION ALL SELECT {ROLE}, organization, position, id, document, '', 0 FROM roles {of_one} \
+         UNION ALL SELECT {WORKSPACE}, organization, position, id, document, '', 0 FROM workspaces {of_one} \
+         UNION ALL SELECT {LICENSE}, organization, position, id, document, '', used FROM licenses {of_one} \
+         ORDER BY 1, 2, 3, 4"
+    );
+    let owners = format!(
+        "SELECT r.organization, ({HOLDERS} LIMIT 1) AS first, ({HOLDERS} LIMIT 1 OFFSET 1) AS second \
+         FROM roles r WHERE r.is_owner = 1 {owned}"
+    );
+    [Query::new(all, values.clone()), Query::new(owners, values)]
+}
+
+fn organizations(rows: Vec<Row>, owners: Vec<Row>) -> Result<Vec<OrganizationFacts>> {
+    let mut found: BTreeMap<OrganizationId, OrganizationFacts> = BTreeMap::new();
+    for row in rows {
+        add_part(&mut found, row)?;
+    }
+    for mut row in owners {
+        let Some(facts) = found.get_mut(&OrganizationId::new(row.text("owners.organization")?)) else {
+            continue;
         };
-        // SQLite keeps to the order of a CROSS JOIN: from the few owner roles, never through all that members hold.
-        let sql = format!(
-            "SELECT organization, account FROM (SELECT o.organization, o.account, ROW_NUMBER() OVER \
-             (PARTITION BY o.organization ORDER BY o.account) AS place FROM (SELECT DISTINCT g.organization, g.account \
-             FROM roles r CROSS JOIN membership_roles g \
-             JOIN memberships m ON m.account = g.account AND m.organization = g.organization AND m.active = 1 \
-             JOIN accounts a ON a.id = g.account AND a.status = 'active' \
-             WHERE r.is_owner = 1 AND g.organization = r.organization AND g.role = r.id {within}) o) ranked \
-             WHERE place <= 2 ORDER BY organization, account"
-        );
-        for mut row in self.rows(&sql, ids.iter().map(Bind::from).collect()).await? {
-            if let Some(facts) = found.get_mut(&OrganizationId::new(row.text("owners.organization")?)) {
-                facts.owners.push(AccountId::new(row.text("owners.account")?));
-            }
+        for what in ["owners.first", "owners.second"] {
+            facts.owners.extend(row.opt_text(what)?.map(AccountId::new));
         }
-        Ok(())
+        // Several roles may make owners.
+        facts.owners.sort();
+        facts.owners.dedup();
+        facts.owners.truncate(2);
     }
+    Ok(found.into_values().collect())
 }
 
 /// Parts of the statement that loads organizations, typed because PostgreSQL wants to know.
@@ -265,15 +388,12 @@ const ROLE: &str = "1";
 const WORKSPACE: &str = "2";
 const LICENSE: &str = "3";
 
-/// Up to how many owner roles are asked about one by one.
-const FEW_OWNER_ROLES: usize = 8;
-
-/// The first two active holders of one role. Two equalities lead to the index `membership_roles_role` whatever the
-/// planner knows of the tables, and the conditions are subqueries because it cannot reorder those: as a join, a
-/// PostgreSQL that planned it while the tables were small went through every member at every sign-in.
-const HOLDERS: &str = "SELECT g.account FROM membership_roles g WHERE g.organization = $1 AND g.role = $2 \
+/// The active holders of one role `r`. Two equalities lead to the index `membership_roles_role` whatever the planner
+/// knows of the tables, and the conditions are subqueries because it cannot reorder those: as a join, a PostgreSQL that
+/// planned it while the tables were small went through every member at every sign-in.
+const HOLDERS: &str = "SELECT g.account FROM membership_roles g WHERE g.organization = r.organization AND g.role = r.id \
     AND (SELECT m.active FROM memberships m WHERE m.account = g.account AND m.organization = g.organization) = 1 \
-    AND (SELECT a.status FROM accounts a WHERE a.id = g.account) = 'active' ORDER BY g.account LIMIT 2";
+    AND (SELECT a.status FROM accounts a WHERE a.id = g.account) = 'active' ORDER BY g.account";
 
 fn add_part(found: &mut BTreeMap<OrganizationId, OrganizationFacts>, mut row: Row) -> Result<()> {
     let part = row.int("organizations.part")?;

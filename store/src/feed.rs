@@ -2,7 +2,8 @@
 //!
 //! The feed is one sequence without gaps, visible in commit order: a reader that follows it with a cursor never misses
 //! an event. The row of `counters` that hands out the numbers is locked from the flush to the commit, so a number is
-//! never handed out while a lower one is not yet committed. Events are flushed last, so the lock is held shortly.
+//! never handed out while a lower one is not yet committed. Events are flushed last, so the lock is held for one look and
+//! one write.
 //! The same lock guards the hash chains of the audit log, one chain for each organization.
 //! Never updates or deletes a row.
 
@@ -13,9 +14,10 @@ use provost_kernel::id::{AccountId, ConnectionId, OrganizationId, TraceId};
 use serde_json::Value;
 
 use crate::digest;
+use crate::engine::batch::Query;
 use crate::error::{Result, StoreError};
 use crate::tx::{Reader, Tx};
-use crate::value::{Bind, Row, binds, json};
+use crate::value::{Bind, Row, binds, json, list, parts};
 
 /// Something that happened, to be written to the audit log and to the feed.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,22 +82,15 @@ impl Tx {
         self.pending.push(event);
     }
 
-    /// Writes the noted events.
+    /// Runs what is queued, then writes the noted events. In this order: rows of people are locked before the counter, by
+    /// everybody, so nobody waits in a circle.
     pub(crate) async fn flush(&mut self) -> Result<()> {
+        self.settle().await?;
         let events = std::mem::take(&mut self.pending);
-        let Ok(count) = i64::try_from(events.len()) else {
-            return Err(StoreError::Refused("too many events"));
-        };
-        if count == 0 {
+        if events.is_empty() {
             return Ok(());
         }
-        let sql = "UPDATE counters SET value = value + $1 WHERE name = 'events' RETURNING value";
-        let mut row = self
-            .row(sql, binds![count])
-            .await?
-            .ok_or(StoreError::Corrupt("counters"))?;
-        let mut sequence = row.int("counters.value")? - count;
-        let mut heads = self.heads(&events).await?;
+        let (mut sequence, mut heads) = self.lock_feed(&events).await?;
         let mut feed = Vec::with_capacity(events.len());
         let mut audit = Vec::with_capacity(events.len());
         for event in &events {
@@ -107,33 +102,60 @@ impl Tx {
             audit.push(audit_row(head.0 + 1, event, data, &head.1, &hash));
             *head = (head.0 + 1, hash);
         }
+        let sql = "UPDATE counters SET value = $1 WHERE name = 'events'";
+        self.later_exactly(1, sql, binds![sequence], StoreError::Corrupt("counters"));
         let into =
             "INSERT INTO events (sequence, id, at, kind, account, organization, connection, trace, data)";
-        self.insert_all(into, feed).await?;
+        self.insert_later(into, feed, "");
         let into = "INSERT INTO audit (organization, sequence, at, kind, actor, account, connection, trace, data, \
                     previous_hash, hash)";
-        self.insert_all(into, audit).await?;
-        for (organization, (sequence, hash)) in heads {
-            let sql = "INSERT INTO audit_heads (organization, sequence, hash) VALUES ($1, $2, $3) \
-                       ON CONFLICT (organization) DO UPDATE SET sequence = excluded.sequence, hash = excluded.hash";
-            self.run(sql, binds![organization, sequence, hash]).await?;
-        }
-        Ok(())
+        self.insert_later(into, audit, "");
+        let heads = heads
+            .into_iter()
+            .map(|(organization, (sequence, hash))| binds![organization, sequence, hash]);
+        self.insert_later(
+            "INSERT INTO audit_heads (organization, sequence, hash)",
+            heads.collect(),
+            " ON CONFLICT (organization) DO UPDATE SET sequence = excluded.sequence, hash = excluded.hash",
+        );
+        self.settle().await
     }
 
-    async fn heads(&mut self, events: &[NewEvent]) -> Result<BTreeMap<String, (i64, String)>> {
-        let chains = crate::value::list(events.iter().map(chain))?;
-        let sql = "SELECT organization, sequence, hash FROM audit_heads WHERE organization IN ({list:$1})";
-        let mut heads = BTreeMap::new();
-        for mut row in self.rows(sql, binds![chains]).await? {
-            let organization = row.text("audit_heads")?;
-            heads.insert(organization, (row.int("audit_heads")?, row.text("audit_heads")?));
+    /// Locks the feed until the end of the transaction and returns its position and the heads of the chains.
+    async fn lock_feed(&mut self, events: &[NewEvent]) -> Result<(i64, BTreeMap<String, (i64, String)>)> {
+        let mut chains: Vec<String> = events.iter().map(chain).collect();
+        chains.sort();
+        chains.dedup();
+        // The counter first: once it is ours, nobody else can be at the heads, whose newest version the lock returns.
+        let found = self
+            .together(vec![
+                Query::new(
+                    "SELECT value FROM counters WHERE name = 'events'{lock}",
+                    Vec::new(),
+                ),
+                Query::new(
+                    "SELECT organization, sequence, hash FROM audit_heads WHERE organization IN ({list:$1}){lock}",
+                    binds![list(&chains)?],
+                ),
+            ])
+            .await?;
+        let [counter, rows] = parts(found)?;
+        let mut counter = counter
+            .into_iter()
+            .next()
+            .ok_or(StoreError::Corrupt("counters"))?;
+        let mut heads = head_rows(rows)?;
+        if heads.len() < chains.len() {
+            // A chain that began while this waited for the counter is not in sight of the look-up that waited.
+            let sql =
+                "SELECT organization, sequence, hash FROM audit_heads WHERE organization IN ({list:$1})";
+            heads = head_rows(self.rows(sql, binds![list(&chains)?]).await?)?;
         }
-        Ok(heads)
+        Ok((counter.int("counters.value")?, heads))
     }
 
-    /// Inserts rows of equal width with as few statements as fit.
-    pub(crate) async fn insert_all(&mut self, into: &str, rows: Vec<Vec<Bind>>) -> Result<()> {
+    /// Queues rows of equal width, in as few inserts as fit.
+    pub(crate) fn insert_later(&mut self, into: &str, rows: Vec<Vec<Bind>>, end: &str) {
         // SQLite allows 32 766 arguments, PostgreSQL 65 535; small batches keep few different statements.
         const ROWS: usize = 50;
         let mut rows = rows.into_iter().peekable();
@@ -146,10 +168,9 @@ impl Tx {
                 number += row.len();
                 values.push(format!("({})", places.join(", ")));
             }
-            let sql = format!("{into} VALUES {}", values.join(", "));
-            self.run(&sql, batch.into_iter().flatten().collect()).await?;
+            let sql = format!("{into} VALUES {}{end}", values.join(", "));
+            self.later(sql, batch.into_iter().flatten().collect());
         }
-        Ok(())
     }
 }
 
@@ -263,6 +284,18 @@ impl Reader {
             Err(StoreError::Corrupt("audit chain"))
         }
     }
+}
+
+fn head_rows(rows: Vec<Row>) -> Result<BTreeMap<String, (i64, String)>> {
+    rows.into_iter()
+        .map(|mut row| {
+            let organization = row.text("audit_heads.organization")?;
+            Ok((
+                organization,
+                (row.int("audit_heads.sequence")?, row.text("audit_heads.hash")?),
+            ))
+        })
+        .collect()
 }
 
 fn chain(event: &NewEvent) -> String {

@@ -39,11 +39,12 @@ impl std::fmt::Debug for LoginRequest {
 }
 
 impl Tx {
-    /// Keeps a pending sign-in, bound to the digest of a value that only this browser holds.
+    /// Queues a pending sign-in to be kept, bound to the digest of a value that only this browser holds. The job fails
+    /// with `conflict` (`login_requests_pkey`) for an id used twice.
     ///
     /// # Errors
-    /// `conflict` (`login_requests_pkey`) for an id used twice.
-    pub async fn insert_login_request(&mut self, request: &LoginRequest, browser_digest: &str) -> Result<()> {
+    /// `sealed`.
+    pub fn insert_login_request(&mut self, request: &LoginRequest, browser_digest: &str) -> Result<()> {
         let data = self
             .sealer
             .seal_text(("login_requests", "data", &request.id), &json(&request.data)?)?;
@@ -59,11 +60,12 @@ impl Tx {
             request.created_at,
             request.expires_at,
         ];
-        self.run(sql, row).await.map(drop)
+        self.later(sql, row);
+        Ok(())
     }
 
     /// Takes a pending sign-in, once. None if it is unknown, taken, expired, of another connection or of another browser
-    /// (then it stays, so that a stranger cannot use it up).
+    /// (then it stays, so that a stranger cannot use it up). Goes in one round with what is queued.
     ///
     /// # Errors
     /// `engine`, `corrupt` and `sealed`.
@@ -76,7 +78,10 @@ impl Tx {
     ) -> Result<Option<LoginRequest>> {
         let sql = "DELETE FROM login_requests WHERE id = $1 AND connection = $2 AND browser_digest = $3 \
                    AND expires_at > $4 RETURNING protocol, data, return_to, created_at, expires_at";
-        let Some(mut row) = self.row(sql, binds![id, connection, browser_digest, now]).await? else {
+        let Some(mut row) = self
+            .row_beside(sql, binds![id, connection, browser_digest, now])
+            .await?
+        else {
             return Ok(None);
         };
         let protocol = row.word("login_requests.protocol")?;

@@ -1,8 +1,9 @@
 //! Revisions: numbers that grow when something cached changes, so that every node notices. Never caches anything.
 
+use crate::engine::batch::Query;
 use crate::error::{Result, StoreError};
 use crate::tx::{Reader, Tx};
-use crate::value::binds;
+use crate::value::{Row, binds};
 
 impl Tx {
     /// Marks everything under `name` as changed and returns the new revision.
@@ -26,10 +27,8 @@ impl Reader {
     /// # Errors
     /// `engine`.
     pub async fn revision(&mut self, name: &str) -> Result<i64> {
-        let row = self
-            .row("SELECT revision FROM revisions WHERE name = $1", binds![name])
-            .await?;
-        row.map_or(Ok(0), |mut row| row.int("revisions"))
+        let Query { sql, binds } = query(name);
+        read(self.rows(&sql, binds).await?)
     }
 
     /// Returns all revisions.
@@ -37,11 +36,30 @@ impl Reader {
     /// # Errors
     /// `engine`.
     pub async fn revisions(&mut self) -> Result<std::collections::BTreeMap<String, i64>> {
-        let rows = self
-            .rows("SELECT name, revision FROM revisions", Vec::new())
-            .await?;
-        rows.into_iter()
-            .map(|mut row| Ok((row.text("revisions")?, row.int("revisions")?)))
-            .collect()
+        let Query { sql, binds } = all_query();
+        read_all(self.rows(&sql, binds).await?)
     }
+}
+
+/// Asks for all revisions.
+pub(crate) fn all_query() -> Query {
+    Query::new("SELECT name, revision FROM revisions", Vec::new())
+}
+
+/// Reads the answer to [`all_query`].
+pub(crate) fn read_all(rows: Vec<Row>) -> Result<std::collections::BTreeMap<String, i64>> {
+    rows.into_iter()
+        .map(|mut row| Ok((row.text("revisions")?, row.int("revisions")?)))
+        .collect()
+}
+
+/// Asks for the revision of `name`.
+pub(crate) fn query(name: &str) -> Query {
+    Query::new("SELECT revision FROM revisions WHERE name = $1", binds![name])
+}
+
+/// Reads the answer to [`query`].
+pub(crate) fn read(rows: Vec<Row>) -> Result<i64> {
+    let first = rows.into_iter().next();
+    first.map_or(Ok(0), |mut row| row.int("revisions"))
 }

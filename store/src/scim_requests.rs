@@ -105,7 +105,7 @@ impl Tx {
         let rows = requests.iter().map(request_row).collect();
         let into = "INSERT INTO scim_requests (id, connection, at, method, path, path_key, version, action, target, token, \
                     status, outcome, code, detail, duration_us, remote, user_agent, trace, request, response)";
-        self.insert_all(into, rows).await?;
+        self.insert_later(into, rows, "");
         let mut counts: BTreeMap<(&str, i64), ScimTraffic> = BTreeMap::new();
         for request in requests {
             let hour = request.at.as_millisecond().div_euclid(HOUR);

@@ -66,7 +66,7 @@ impl SessionRecord {
 /// How often a session's use is written down, in seconds.
 const TOUCH_SECONDS: i64 = 60;
 
-const COLUMNS: &str = "SELECT s.id, s.account, s.connection, s.issuer, s.format, s.subject, s.upstream_session, \
+pub(crate) const COLUMNS: &str = "SELECT s.id, s.account, s.connection, s.issuer, s.format, s.subject, s.upstream_session, \
      s.authenticated_at, s.methods, s.class, s.created_at, s.last_seen_at, s.idle_seconds, s.ends_at, s.revoked_at, \
      s.revoked_reason, a.status FROM sessions s JOIN accounts a ON a.id = s.account";
 
@@ -147,22 +147,26 @@ impl Reader {
 
 impl Tx {
     /// Opens a session. The account is locked and must be active at this moment, so that a sign-in which raced with a
-    /// deactivation leaves no session behind.
-    pub(crate) async fn open_session(&mut self, session: &OpenSession, now: Timestamp) -> Result<()> {
-        let row = self
-            .row(
-                "SELECT status FROM accounts WHERE id = $1{lock}",
-                binds![&session.account],
-            )
-            .await?;
-        let status: Option<Status> = row.map(|mut row| row.word("accounts.status")).transpose()?;
-        if !matches!(status, Some(Status::Active)) {
-            return Err(StoreError::Conflict("account_status".to_owned()));
-        }
+    /// deactivation leaves no session behind. `created` is the state of an account that this transaction creates.
+    pub(crate) fn open_session(
+        &mut self,
+        session: &OpenSession,
+        created: Option<Status>,
+        id_token: Option<&str>,
+        now: Timestamp,
+    ) -> Result<()> {
+        let not_active = || StoreError::Conflict("account_status".to_owned());
         let subject = session.link.as_ref().map(|link| &link.subject);
-        let sql = "INSERT INTO sessions (id, digest, account, connection, issuer, format, subject, subject_key, \
-                   upstream_session, authenticated_at, methods, class, created_at, last_seen_at, idle_seconds, ends_at) \
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $14, $15)";
+        let sealed = id_token
+            .map(|token| {
+                self.sealer
+                    .seal_text(("sessions", "id_token", session.id.as_str()), token)
+            })
+            .transpose()?;
+        let into = "INSERT INTO sessions (id, digest, account, connection, issuer, format, subject, subject_key, \
+                    upstream_session, authenticated_at, methods, class, created_at, last_seen_at, idle_seconds, ends_at, \
+                    id_token)";
+        let values = "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $14, $15, $16";
         let row = binds![
             &session.id,
             &session.digest,
@@ -179,8 +183,19 @@ impl Tx {
             now,
             session.idle_seconds,
             session.ends_at,
+            sealed,
         ];
-        self.run(sql, row).await.map(drop)
+        match created {
+            Some(Status::Active) => self.later(format!("{into} VALUES ({values})"), row),
+            Some(_) => return Err(not_active()),
+            None => self.later_exactly(
+                1,
+                format!("{into} SELECT {values} FROM accounts WHERE id = $3 AND status = 'active'{{lock}}"),
+                row,
+                not_active(),
+            ),
+        }
+        Ok(())
     }
 
     /// Notes that a session was used, at most once a minute. Tells whether anything was written.
@@ -209,19 +224,12 @@ impl Tx {
         .map(drop)
     }
 
-    /// Notes that a session signed in to a client.
-    ///
-    /// # Errors
-    /// `conflict` (`foreign_key`) for an unknown session.
-    pub async fn add_session_client(
-        &mut self,
-        session: &SessionId,
-        client_id: &str,
-        now: Timestamp,
-    ) -> Result<()> {
+    /// Queues a note that a session signed in to a client. The job fails with `conflict` (`foreign_key`) for an unknown
+    /// session.
+    pub fn add_session_client(&mut self, session: &SessionId, client_id: &str, now: Timestamp) {
         let sql = "INSERT INTO session_clients (session, client_id, first_at) VALUES ($1, $2, $3) \
                    ON CONFLICT (session, client_id) DO NOTHING";
-        self.run(sql, binds![session, client_id, now]).await.map(drop)
+        self.later(sql, binds![session, client_id, now]);
     }
 
     /// Ends one session with its codes and refresh tokens. Tells whether it was still open.
@@ -383,7 +391,7 @@ pub(crate) struct Ended {
     connection: Option<ConnectionId>,
 }
 
-fn session(mut row: Row) -> Result<SessionRecord> {
+pub(crate) fn session(mut row: Row) -> Result<SessionRecord> {
     let id = SessionId::new(row.text("sessions.id")?);
     let account = AccountId::new(row.text("sessions.account")?);
     let connection = row.opt_text("sessions.connection")?.map(ConnectionId::new);

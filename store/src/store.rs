@@ -2,11 +2,15 @@
 //! Knows no table except the data key's check value.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 
-use crate::engine::{self, Conn, Dialect, Pools, Synchronous};
+use crate::engine::batch::Durability;
+use crate::engine::{self, Dialect, Pools, Synchronous};
 use crate::error::{Result, StoreError};
 use crate::migrate;
 use crate::seal::{DataKeys, Sealer};
@@ -38,6 +42,7 @@ struct Inner {
     /// Only on SQLite.
     writer: Option<Writer>,
     sealer: Arc<Sealer>,
+    rounds: Arc<AtomicU64>,
 }
 
 impl Store {
@@ -48,16 +53,18 @@ impl Store {
     /// the one that this database was made with, `engine` if the database cannot be reached.
     pub async fn open(config: &StoreConfig) -> Result<Self> {
         let sealer = Arc::new(Sealer::new(&config.data_keys)?);
+        let rounds = Arc::new(AtomicU64::new(0));
         let inner = match engine::dialect_of(&config.url)? {
             Dialect::Sqlite => {
-                let mut conn = engine::open_writer(&config.url, config.synchronous).await?;
+                let mut conn = engine::open_writer(&config.url, config.synchronous)?;
                 migrate::migrate(&mut conn).await?;
-                let pools = engine::open_readers(&config.url, config.connections, config.synchronous).await?;
-                let writer = Writer::start(Tx::new(Reader::new(conn, Arc::clone(&sealer))));
+                let pools = engine::open_readers(&config.url, config.connections, config.synchronous)?;
+                let reader = Reader::new(conn, Arc::clone(&sealer), Arc::clone(&rounds));
                 Inner {
                     pools,
-                    writer: Some(writer),
+                    writer: Some(Writer::start(Tx::new(reader))?),
                     sealer,
+                    rounds,
                 }
             }
             Dialect::Postgres => {
@@ -67,6 +74,7 @@ impl Store {
                     pools,
                     writer: None,
                     sealer,
+                    rounds,
                 }
             }
         };
@@ -95,6 +103,22 @@ impl Store {
         self.write_within(JOB_LIMIT, job).await
     }
 
+    /// As [`Self::write`], for a job that is a single round: what it queues, and at most one statement beside it. On
+    /// PostgreSQL that is one statement without BEGIN and COMMIT. A second round is an error.
+    ///
+    /// # Errors
+    /// What the job returns, or the [`StoreError`] of the transaction itself.
+    pub async fn write_round<F, T, E>(&self, durability: Durability, job: F) -> Result<T, E>
+    where
+        F: for<'a> FnOnce(&'a mut Tx) -> BoxFuture<'a, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let (mut write, answer) = Write::new(job, JOB_LIMIT);
+        write.alone = Some(durability);
+        self.queue(write, answer).await
+    }
+
     /// Like [`Self::write`], with a limit of its own for jobs that move everything.
     pub(crate) async fn write_within<F, T, E>(&self, limit: Duration, job: F) -> Result<T, E>
     where
@@ -103,6 +127,19 @@ impl Store {
         E: From<StoreError> + Send + 'static,
     {
         let (write, answer) = Write::new(job, limit);
+        self.queue(write, answer).await
+    }
+
+    async fn queue<F, T, E>(
+        &self,
+        write: Write<F, T, E>,
+        answer: oneshot::Receiver<Result<T, E>>,
+    ) -> Result<T, E>
+    where
+        F: for<'a> FnOnce(&'a mut Tx) -> BoxFuture<'a, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
         if let Some(writer) = &self.inner.writer {
             writer.queue(Box::new(write)).await?;
         } else {
@@ -111,7 +148,8 @@ impl Store {
         answer.await.unwrap_or_else(|_| Err(StoreError::Closed.into()))
     }
 
-    /// Looks up, without a transaction: each statement sees the newest committed state.
+    /// Looks up, without a transaction: each statement sees the newest committed state. On SQLite the statements run on
+    /// the thread that asks, so what reads very many rows belongs in [`Self::snapshot`].
     ///
     /// # Errors
     /// What the job returns, or `busy` if no connection becomes free in time.
@@ -120,8 +158,7 @@ impl Store {
         F: for<'a> FnOnce(&'a mut Reader) -> BoxFuture<'a, Result<T, E>> + Send,
         E: From<StoreError>,
     {
-        let conn = self.inner.pools.acquire().await?;
-        let mut reader = Reader::new(conn, Arc::clone(&self.inner.sealer));
+        let mut reader = self.inner.reader().await?;
         job(&mut reader).await
     }
 
@@ -136,14 +173,22 @@ impl Store {
         E: From<StoreError> + Send + 'static,
     {
         let inner = Arc::clone(&self.inner);
-        // In a task of its own, so that a caller that goes away leaves no transaction open.
-        let work = tokio::spawn(async move {
-            let mut reader = Reader::new(inner.pools.acquire().await?, Arc::clone(&inner.sealer));
+        let work = async move {
+            let mut reader = inner.reader().await?;
             reader.conn().begin_snapshot().await?;
             let outcome = job(&mut reader).await;
             reader.conn().script("ROLLBACK").await?;
             outcome
-        });
+        };
+        // In a task of its own, so that a caller that goes away leaves no transaction open; on SQLite, where a statement
+        // keeps its thread, on a thread on which nobody else waits.
+        let work = match self.inner.pools {
+            Pools::Sqlite(_) => {
+                let runtime = Handle::current();
+                tokio::task::spawn_blocking(move || runtime.block_on(work))
+            }
+            Pools::Postgres(_) => tokio::spawn(work),
+        };
         work.await.unwrap_or_else(|_| Err(StoreError::Panicked.into()))
     }
 
@@ -162,6 +207,12 @@ impl Store {
     pub async fn ping(&self) -> Result<()> {
         self.read(|reader| Box::pin(async move { reader.row("SELECT 1", Vec::new()).await.map(drop) }))
             .await
+    }
+
+    /// Returns how many rounds were asked of the engine so far: statements, or several of them that went together, and the
+    /// beginning and end of transactions on PostgreSQL. For measurements.
+    pub fn rounds(&self) -> u64 {
+        self.inner.rounds.load(Ordering::Relaxed)
     }
 
     /// Returns how many pooled connections are open, and how many of them are idle, for measurements.
@@ -189,6 +240,17 @@ impl std::fmt::Debug for Store {
     }
 }
 
+impl Inner {
+    async fn reader(&self) -> Result<Reader> {
+        let conn = self.pools.acquire().await?;
+        Ok(Reader::new(
+            conn,
+            Arc::clone(&self.sealer),
+            Arc::clone(&self.rounds),
+        ))
+    }
+}
+
 /// Runs one write on PostgreSQL, in a task of its own so that a caller that goes away leaves no transaction open.
 async fn write_alone<F, T, E>(inner: Arc<Inner>, mut write: Write<F, T, E>)
 where
@@ -196,12 +258,16 @@ where
     T: Send + 'static,
     E: From<StoreError> + Send + 'static,
 {
-    let conn = match begun(&inner).await {
-        Ok(conn) => conn,
+    let in_transaction = write.alone.is_none();
+    let mut tx = match begun(&inner, in_transaction).await {
+        Ok(reader) => Tx::new(reader),
         Err(error) => return Box::new(write).answer(Err(error)),
     };
-    let mut tx = Tx::new(Reader::new(conn, Arc::clone(&inner.sealer)));
     let keep = write.run(&mut tx).await;
+    if !in_transaction {
+        return Box::new(write).answer(Ok(()));
+    }
+    tx.count_round();
     let ended = tx.conn().script(if keep { "COMMIT" } else { "ROLLBACK" }).await;
     if ended.is_err() {
         tx.into_conn().discard();
@@ -209,10 +275,13 @@ where
     Box::new(write).answer(ended);
 }
 
-async fn begun(inner: &Inner) -> Result<Conn> {
-    let mut conn = inner.pools.acquire().await?;
-    conn.begin().await?;
-    Ok(conn)
+async fn begun(inner: &Inner, in_transaction: bool) -> Result<Reader> {
+    let mut reader = inner.reader().await?;
+    if in_transaction {
+        reader.count_round();
+        reader.conn().begin().await?;
+    }
+    Ok(reader)
 }
 
 impl Tx {

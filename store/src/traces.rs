@@ -36,13 +36,13 @@ pub struct TraceFilter {
 const COLUMNS: &str = "SELECT trace, verdict, claims FROM traces";
 
 impl Tx {
-    /// Keeps a trace.
+    /// Keeps a trace, perhaps with the masked claims. The job fails with `conflict` for an id used twice.
     ///
     /// # Errors
-    /// `conflict` for an id used twice.
-    pub async fn insert_trace(&mut self, trace: &Trace, verdict: &str) -> Result<()> {
-        let sql = "INSERT INTO traces (id, at, kind, connection, account, verdict, trace) \
-                   VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    /// `corrupt` for a trace that has no JSON form.
+    pub fn insert_trace(&mut self, trace: &Trace, verdict: &str, claims: Option<&Value>) -> Result<()> {
+        let sql = "INSERT INTO traces (id, at, kind, connection, account, verdict, trace, claims) \
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
         let row = binds![
             &trace.id,
             trace.at,
@@ -51,8 +51,10 @@ impl Tx {
             trace.account.as_ref(),
             verdict,
             json(trace)?,
+            claims.map(json).transpose()?,
         ];
-        self.run(sql, row).await.map(drop)
+        self.later(sql, row);
+        Ok(())
     }
 
     /// Adds the masked claims to a trace.

@@ -1,10 +1,15 @@
 //! The two handles that repository functions hang on: [`Reader`] looks up, [`Tx`] writes. Never opens a connection.
+//!
+//! A change whose answer nobody waits for is queued by [`Tx::later`] and run together with the others: before the next
+//! statement that is not queued, or at the end. On PostgreSQL that makes one round trip of many.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::engine::Conn;
-use crate::error::Result;
+use crate::engine::batch::{Change, Durability, Query};
+use crate::error::{Result, StoreError};
 use crate::feed::NewEvent;
 use crate::seal::Sealer;
 use crate::value::{Bind, Row};
@@ -13,6 +18,18 @@ use crate::value::{Bind, Row};
 pub struct Reader {
     conn: Conn,
     pub(crate) sealer: Arc<Sealer>,
+    /// Rounds asked of the engine, of all connections of this store.
+    rounds: Arc<AtomicU64>,
+    /// Changes that wait; always empty but in a [`Tx`].
+    queue: Vec<Change>,
+    alone: Option<Alone>,
+}
+
+/// A job that is one statement on PostgreSQL and needs no transaction around it.
+#[derive(Clone, Copy)]
+struct Alone {
+    durability: Durability,
+    spent: bool,
 }
 
 /// One write transaction. Everything of [`Reader`] works here too and sees the transaction's own writes.
@@ -24,21 +41,72 @@ pub struct Tx {
 }
 
 impl Reader {
-    pub(crate) const fn new(conn: Conn, sealer: Arc<Sealer>) -> Self {
-        Self { conn, sealer }
+    pub(crate) const fn new(conn: Conn, sealer: Arc<Sealer>, rounds: Arc<AtomicU64>) -> Self {
+        Self {
+            conn,
+            sealer,
+            rounds,
+            queue: Vec::new(),
+            alone: None,
+        }
     }
 
     pub(crate) const fn conn(&mut self) -> &mut Conn {
         &mut self.conn
     }
 
+    /// Counts a round.
+    pub(crate) fn count_round(&self) {
+        self.rounds.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(crate) async fn rows(&mut self, sql: &str, binds: Vec<Bind>) -> Result<Vec<Row>> {
+        self.settle().await?;
+        self.begin_round()?;
         self.conn.rows(sql, binds).await
     }
 
     /// Returns the first row.
     pub(crate) async fn row(&mut self, sql: &str, binds: Vec<Bind>) -> Result<Option<Row>> {
-        Ok(self.conn.rows(sql, binds).await?.into_iter().next())
+        Ok(self.rows(sql, binds).await?.into_iter().next())
+    }
+
+    /// Runs several look-ups in one round, which see the same state, and returns the rows of each. Columns of bytes are
+    /// not allowed.
+    pub(crate) async fn together(&mut self, queries: Vec<Query>) -> Result<Vec<Vec<Row>>> {
+        self.settle().await?;
+        self.begin_round()?;
+        self.conn.together(queries).await
+    }
+
+    /// Runs what is queued.
+    pub(crate) async fn settle(&mut self) -> Result<()> {
+        if self.queue.is_empty() {
+            return Ok(());
+        }
+        self.settle_beside(None).await.map(drop)
+    }
+
+    async fn settle_beside(&mut self, beside: Option<Query>) -> Result<Vec<Row>> {
+        self.begin_round()?;
+        let durability = self.alone.map_or(Durability::Full, |alone| alone.durability);
+        let changes = std::mem::take(&mut self.queue);
+        self.conn.batch(changes, beside, durability).await
+    }
+
+    fn begin_round(&mut self) -> Result<()> {
+        self.count_round();
+        match &mut self.alone {
+            None => Ok(()),
+            Some(alone) if !alone.spent => {
+                alone.spent = true;
+                Ok(())
+            }
+            // Each would be a transaction of its own.
+            Some(_) => Err(StoreError::Engine(
+                "a write of one round took a second one".into(),
+            )),
+        }
     }
 }
 
@@ -50,17 +118,65 @@ impl Tx {
         }
     }
 
+    /// Begins a job: with a durability, one that is a single round.
+    pub(crate) fn begin_job(&mut self, alone: Option<Durability>) {
+        self.reader.alone = alone.map(|durability| Alone {
+            durability,
+            spent: false,
+        });
+    }
+
     pub(crate) fn into_conn(self) -> Conn {
         self.reader.conn
     }
 
     /// Runs one statement and returns how many rows it changed.
     pub(crate) async fn run(&mut self, sql: &str, binds: Vec<Bind>) -> Result<u64> {
+        self.reader.settle().await?;
+        self.reader.begin_round()?;
         self.reader.conn.run(sql, binds).await
     }
 
-    pub(crate) fn forget_pending(&mut self) {
+    /// Queues a change: an insert, update or delete without `RETURNING`, which neither needs the effect of another queued
+    /// one nor touches a row that another one writes.
+    pub(crate) fn later(&mut self, sql: impl Into<String>, binds: Vec<Bind>) {
+        self.reader.queue.push(Change {
+            query: Query::new(sql, binds),
+            needs: None,
+        });
+    }
+
+    /// As [`Self::later`], for a change that must hit exactly `rows` rows; the job fails with `unmet` if it does not.
+    pub(crate) fn later_exactly(
+        &mut self,
+        rows: u64,
+        sql: impl Into<String>,
+        binds: Vec<Bind>,
+        unmet: StoreError,
+    ) {
+        self.reader.queue.push(Change {
+            query: Query::new(sql, binds),
+            needs: Some((rows, unmet)),
+        });
+    }
+
+    /// Tells whether a change that begins like this waits.
+    pub(crate) fn is_queued(&self, beginning: &str) -> bool {
+        let mut queued = self.reader.queue.iter();
+        queued.any(|change| change.query.sql.starts_with(beginning))
+    }
+
+    /// Runs one statement beside what is queued, in one round, and returns its first row. It does not see the effects of
+    /// what is queued.
+    pub(crate) async fn row_beside(&mut self, sql: &str, binds: Vec<Bind>) -> Result<Option<Row>> {
+        let rows = self.reader.settle_beside(Some(Query::new(sql, binds))).await?;
+        Ok(rows.into_iter().next())
+    }
+
+    /// Forgets what was noted and queued, at the end of a job.
+    pub(crate) fn forget(&mut self) {
         self.pending.clear();
+        self.reader.queue.clear();
     }
 }
 

@@ -126,6 +126,11 @@ pub(crate) fn to_word<T: Serialize>(value: &T) -> Result<String> {
     }
 }
 
+/// Takes the parts of a look-up of several.
+pub(crate) fn parts<const N: usize>(found: Vec<Vec<Row>>) -> Result<[Vec<Row>; N]> {
+    found.try_into().map_err(|_| StoreError::Corrupt("parts"))
+}
+
 impl Row {
     pub(crate) fn new(cells: Vec<Cell>) -> Self {
         Self {

@@ -4,9 +4,10 @@
 use jiff::Timestamp;
 use provost_kernel::id::{AccountId, SessionId};
 
+use crate::engine::batch::Query;
 use crate::error::Result;
 use crate::tx::{Reader, Tx};
-use crate::value::{binds, json};
+use crate::value::{Row, binds, json};
 
 /// An authorization request of an app that waits until its person has signed in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,11 +38,8 @@ pub struct UntoldClient {
 }
 
 impl Tx {
-    /// Keeps a request.
-    ///
-    /// # Errors
-    /// `conflict` if the identifier exists, `engine`.
-    pub async fn put_waiting_request(&mut self, request: &WaitingRequest) -> Result<()> {
+    /// Queues a request to be kept. The job fails with `conflict` if the identifier exists.
+    pub fn put_waiting_request(&mut self, request: &WaitingRequest) {
         let sql = "INSERT INTO authorize_requests (id, client_id, parameters, asked_at, expires_at, returns) \
                    VALUES ($1, $2, $3, $4, $5, $6)";
         let WaitingRequest {
@@ -52,23 +50,15 @@ impl Tx {
             expires_at,
             returns,
         } = request;
-        self.run(
+        self.later(
             sql,
             binds![id, client_id, parameters, *asked_at, *expires_at, *returns],
-        )
-        .await
-        .map(drop)
+        );
     }
 
-    /// Forgets a request and tells whether it was there.
-    ///
-    /// # Errors
-    /// `engine`.
-    pub async fn take_waiting_request(&mut self, id: &str) -> Result<bool> {
-        Ok(self
-            .run("DELETE FROM authorize_requests WHERE id = $1", binds![id])
-            .await?
-            > 0)
+    /// Queues a request to be forgotten.
+    pub fn forget_waiting_request(&mut self, id: &str) {
+        self.later("DELETE FROM authorize_requests WHERE id = $1", binds![id]);
     }
 
     /// Counts that the browser came back for a request without a session.
@@ -124,19 +114,8 @@ impl Reader {
     /// # Errors
     /// `engine` and `corrupt`.
     pub async fn waiting_request(&mut self, id: &str, now: Timestamp) -> Result<Option<WaitingRequest>> {
-        let sql = "SELECT id, client_id, parameters, asked_at, expires_at, returns FROM authorize_requests \
-                   WHERE id = $1 AND expires_at > $2";
-        let Some(mut row) = self.row(sql, binds![id, now]).await? else {
-            return Ok(None);
-        };
-        Ok(Some(WaitingRequest {
-            id: row.text("authorize_requests.id")?,
-            client_id: row.text("authorize_requests.client_id")?,
-            parameters: row.text("authorize_requests.parameters")?,
-            asked_at: row.time("authorize_requests.asked_at")?,
-            expires_at: row.time("authorize_requests.expires_at")?,
-            returns: row.int("authorize_requests.returns")?,
-        }))
+        let Query { sql, binds } = query(id, now);
+        read(self.rows(&sql, binds).await?)
     }
 
     /// Tells whether the tokens of a family were revoked: its code was used twice, or one of its tokens ended.
@@ -169,4 +148,26 @@ impl Reader {
         }
         Ok(clients)
     }
+}
+
+/// Asks for a request that has not expired.
+pub(crate) fn query(id: &str, now: Timestamp) -> Query {
+    let sql = "SELECT id, client_id, parameters, asked_at, expires_at, returns FROM authorize_requests \
+               WHERE id = $1 AND expires_at > $2";
+    Query::new(sql, binds![id, now])
+}
+
+/// Reads the answer to [`query`].
+pub(crate) fn read(rows: Vec<Row>) -> Result<Option<WaitingRequest>> {
+    let Some(mut row) = rows.into_iter().next() else {
+        return Ok(None);
+    };
+    Ok(Some(WaitingRequest {
+        id: row.text("authorize_requests.id")?,
+        client_id: row.text("authorize_requests.client_id")?,
+        parameters: row.text("authorize_requests.parameters")?,
+        asked_at: row.time("authorize_requests.asked_at")?,
+        expires_at: row.time("authorize_requests.expires_at")?,
+        returns: row.int("authorize_requests.returns")?,
+    }))
 }

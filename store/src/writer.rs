@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::engine::batch::Durability;
 use crate::error::{Result, StoreError};
 use crate::tx::Tx;
 
@@ -40,6 +42,8 @@ pub(crate) struct Writer {
 pub(crate) struct Write<F, T, E> {
     job: Option<F>,
     limit: Duration,
+    /// Set for a job that is a single round and, on PostgreSQL, has no transaction around it.
+    pub(crate) alone: Option<Durability>,
     outcome: Option<Result<T, E>>,
     reply: oneshot::Sender<Result<T, E>>,
 }
@@ -51,6 +55,7 @@ impl<F, T, E> Write<F, T, E> {
             Self {
                 job: Some(job),
                 limit,
+                alone: None,
                 outcome: None,
                 reply,
             },
@@ -68,6 +73,7 @@ where
     fn run<'a>(&'a mut self, tx: &'a mut Tx) -> BoxFuture<'a, bool> {
         Box::pin(async move {
             let Some(job) = self.job.take() else { return false };
+            tx.begin_job(self.alone);
             let work = async {
                 let value = job(tx).await?;
                 tx.flush().await?;
@@ -79,7 +85,7 @@ where
                 Ok(Err(_panic)) => Err(StoreError::Panicked.into()),
                 Err(_elapsed) => Err(StoreError::TimedOut.into()),
             };
-            tx.forget_pending();
+            tx.forget();
             let keep = outcome.is_ok();
             self.outcome = Some(outcome);
             keep
@@ -99,11 +105,19 @@ where
 }
 
 impl Writer {
-    /// Starts the task that owns the writer's connection.
-    pub(crate) fn start(tx: Tx) -> Self {
+    /// Starts the thread that owns the writer's connection. It is not one of the runtime's, because it waits for the disk
+    /// at each commit.
+    ///
+    /// # Errors
+    /// `engine` if the operating system gives no thread.
+    pub(crate) fn start(tx: Tx) -> Result<Self> {
         let (queue, jobs) = mpsc::channel(QUEUE);
-        tokio::spawn(serve(tx, jobs));
-        Self { queue }
+        let runtime = Handle::current();
+        std::thread::Builder::new()
+            .name("provost-writer".to_owned())
+            .spawn(move || runtime.block_on(serve(tx, jobs)))
+            .map_err(|error| StoreError::Engine(error.into()))?;
+        Ok(Self { queue })
     }
 
     pub(crate) async fn queue(&self, job: Box<dyn Job>) -> Result<()> {
@@ -184,7 +198,7 @@ async fn batch(
 }
 
 /// Runs one job in a savepoint, so that its failure takes back nothing of the others. The end of the job before goes
-/// with the beginning of this one, because each script costs two changes of threads.
+/// with the beginning of this one.
 async fn in_savepoint(tx: &mut Tx, job: &mut dyn Job, end_of_last: &mut &'static str) -> Result<()> {
     tx.conn().script(&format!("{end_of_last} SAVEPOINT job")).await?;
     *end_of_last = if job.run(tx).await {
@@ -200,16 +214,17 @@ fn again(error: &StoreError) -> StoreError {
     match error {
         StoreError::Busy => StoreError::Busy,
         StoreError::Closed => StoreError::Closed,
-        StoreError::Unavailable(source) => StoreError::Unavailable(sqlx::Error::Protocol(source.to_string())),
-        StoreError::Engine(source) => StoreError::Engine(sqlx::Error::Protocol(source.to_string())),
+        StoreError::Unavailable(source) => StoreError::Unavailable(source.to_string().into()),
+        StoreError::Engine(source) => StoreError::Engine(source.to_string().into()),
         StoreError::Conflict(_)
         | StoreError::ProofSpent
+        | StoreError::TooMany(_)
         | StoreError::Refused(_)
         | StoreError::Corrupt(_)
         | StoreError::Sealed(_)
         | StoreError::Migration(_)
         | StoreError::Backup(_)
         | StoreError::TimedOut
-        | StoreError::Panicked => StoreError::Engine(sqlx::Error::Protocol(error.to_string())),
+        | StoreError::Panicked => StoreError::Engine(error.to_string().into()),
     }
 }

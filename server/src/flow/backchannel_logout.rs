@@ -108,7 +108,7 @@ async fn end_sessions(
     app.store
         .write(move |tx| {
             Box::pin(async move {
-                tx.spend(Some(&id), &proof).await?;
+                tx.spend(Some(&id), &proof);
                 let ended = match (sid, subject) {
                     (Some(sid), _) => tx.revoke_sessions_of_upstream(&id, &sid, REASON, now).await?,
                     (None, Some(subject)) => {

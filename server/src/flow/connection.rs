@@ -30,6 +30,9 @@ use crate::translate::oidc::ClaimPaths;
 /// The cache of ready connections.
 pub type Connections = Versioned<String, LiveConnection>;
 
+/// The revision that stored connections carry.
+pub const REVISION: &str = "connections";
+
 /// Creates the cache.
 pub fn cache() -> Connections {
     Versioned::new(4096)
@@ -160,12 +163,20 @@ pub struct Unusable {
 /// # Errors
 /// 404 for an unknown one; 500 when what is stored cannot be used, which saving should have refused.
 pub async fn find(app: &App, id: &str) -> Result<Arc<LiveConnection>> {
-    let id = ConnectionId::new(id);
-    let wanted = id.clone();
     let revision = app
         .store
-        .read(|reader| Box::pin(async move { reader.revision("connections").await }))
+        .read(|reader| Box::pin(async move { reader.revision(REVISION).await }))
         .await?;
+    find_at(app, id, revision).await
+}
+
+/// As [`find`], when the revision of the connections was just read.
+///
+/// # Errors
+/// As [`find`].
+pub async fn find_at(app: &App, id: &str, revision: i64) -> Result<Arc<LiveConnection>> {
+    let id = ConnectionId::new(id);
+    let wanted = id.clone();
     app.connections
         .get(&id.as_str().to_owned(), revision, async {
             let record = app

@@ -1,4 +1,8 @@
 //! How often a client may try. Counted in the store, so that the limit holds across nodes.
+//!
+//! Where a try keeps something anyway, its [`Toll`] is paid in the same write; everything else is counted by itself.
+
+use provost_store::{Durability, Hits, StoreError, Tx};
 
 use crate::app::App;
 use crate::error::{AppError, Result};
@@ -18,6 +22,8 @@ pub enum Limited {
     PasswordByClient,
     /// Password attempts, by client address and account address together: an attacker elsewhere cannot use it up.
     PasswordByBoth,
+    /// Requests to the token endpoint that were refused, by client address. What is granted costs an app nothing.
+    Token,
 }
 
 impl Limited {
@@ -31,7 +37,86 @@ impl Limited {
             Self::Authorize => ("authorize", 60, 600),
             Self::PasswordByClient => ("password", 300, 50),
             Self::PasswordByBoth => ("password_both", 900, 10),
+            Self::Token => ("token", 60, 300),
         }
+    }
+}
+
+/// One try that is still to be counted.
+#[derive(Clone, Debug)]
+pub struct Toll {
+    what: Limited,
+    key: String,
+}
+
+impl Toll {
+    /// A try of `what` by `key`.
+    pub fn new(what: Limited, key: &str) -> Self {
+        let key = format!("{}:{key}", what.rule().0);
+        Self { what, key }
+    }
+
+    /// Counts the try together with what the job writes. Above the limit the job fails and keeps nothing.
+    pub fn pay(&self, tx: &mut Tx, now: jiff::Timestamp) {
+        let (_, window, limit) = self.what.rule();
+        tx.hit_or_fail(&self.key, window, limit, now);
+    }
+
+    /// Makes of the outcome of a job in which the toll was paid what the client is told.
+    ///
+    /// # Errors
+    /// 429 above the limit; the job's own.
+    pub fn outcome<T>(&self, outcome: Result<T, StoreError>) -> Result<T> {
+        if matches!(outcome, Err(StoreError::TooMany(_))) {
+            metrics::counter!("provost_rate_limited_total", "what" => self.what.rule().0).increment(1);
+        }
+        outcome.map_err(AppError::from)
+    }
+
+    /// Refuses at once where the limit is used up, without counting; `seen` is what was just looked up for [`Self::key`].
+    ///
+    /// # Errors
+    /// 429 above the limit.
+    pub fn check(&self, seen: Option<&Hits>, now: jiff::Timestamp) -> Result<()> {
+        let (_, window, limit) = self.what.rule();
+        match seen.and_then(|hits| hits.retry_after(window, limit, now)) {
+            Some(seconds) => self.outcome(Err(StoreError::TooMany(seconds))),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns the key by which the store counts.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Counts the try by itself.
+    ///
+    /// # Errors
+    /// 429 above the limit; those of the store.
+    pub async fn pay_now(&self, app: &App) -> Result<()> {
+        let (toll, now) = (self.clone(), app.world.now());
+        let paid = app
+            .store
+            .write_round(Durability::Brief, move |tx| {
+                Box::pin(async move {
+                    toll.pay(tx, now);
+                    Ok(())
+                })
+            })
+            .await;
+        self.outcome(paid)
+    }
+}
+
+/// As [`Toll::outcome`], where there may be no toll.
+///
+/// # Errors
+/// As [`Toll::outcome`].
+pub fn outcome<T>(toll: Option<&Toll>, outcome: Result<T, StoreError>) -> Result<T> {
+    match toll {
+        Some(toll) => toll.outcome(outcome),
+        None => Ok(outcome?),
     }
 }
 
@@ -40,18 +125,5 @@ impl Limited {
 /// # Errors
 /// 429 above the limit; those of the store.
 pub async fn count(app: &App, what: Limited, key: &str) -> Result<()> {
-    let (name, window, limit) = what.rule();
-    let key = format!("{name}:{key}");
-    let now = app.world.now();
-    let hit = app
-        .store
-        .write(move |tx| Box::pin(async move { tx.hit(&key, window, limit, now).await }))
-        .await?;
-    if hit.allowed {
-        return Ok(());
-    }
-    metrics::counter!("provost_rate_limited_total", "what" => name).increment(1);
-    Err(AppError::too_many(
-        u64::try_from(hit.retry_after_seconds).unwrap_or(1),
-    ))
+    Toll::new(what, key).pay_now(app).await
 }

@@ -11,7 +11,7 @@ use provost_kernel::login::{self, SessionLimits};
 use provost_kernel::plan::{Decision, Verdict};
 use provost_kernel::provision::Actor;
 use provost_oidc::Secret;
-use provost_store::StoreError;
+use provost_store::{Beside, StoreError};
 
 use crate::app::App;
 use crate::error::{AppError, Result};
@@ -100,11 +100,11 @@ async fn attempt(
     app.store
         .write(move |tx| {
             Box::pin(async move {
-                if tx.revision("connections").await? != live.revision {
+                let need = organizations::need_in_tx(&ids, tx, &proven.incoming, &live.in_force).await?;
+                let (mut facts, revision) = tx.facts_and_revision(&need, "connections").await?;
+                if revision != live.revision {
                     return Err(Interrupted::ConnectionChanged);
                 }
-                let need = organizations::need_in_tx(&ids, tx, &proven.incoming, &live.in_force).await?;
-                let mut facts = tx.facts(&need).await?;
                 let decision =
                     waves::decide_in_tx(tx, live.in_force.connection(), &mut facts, now, |facts| {
                         login::decide(&proven.incoming, facts, &live.in_force, &limits, &fresh, now)
@@ -115,15 +115,16 @@ async fn attempt(
                 if round == 0 && decision.verdict == Verdict::Refused(Denial::NoSeat) {
                     return Err(Interrupted::NoSeat);
                 }
-                tx.apply(&decision, &Actor::Person, now).await?;
                 let kept = claims::kept(&proven.incoming);
-                tx.set_trace_claims(&decision.trace.id, &kept).await?;
-                if let Some(last) = claims::last(&proven.incoming, &decision, &kept) {
-                    tx.keep_last_claims(&last).await?;
-                }
-                if let (Some(session), Some(id_token)) = (&decision.plan.session, &proven.id_token) {
-                    tx.set_session_id_token(&session.id, id_token.expose()).await?;
-                }
+                let beside = Beside {
+                    last_claims: claims::last(&proven.incoming, &decision, &kept),
+                    claims: Some(kept),
+                    id_token: proven
+                        .id_token
+                        .as_ref()
+                        .map(|token| token.expose().to_owned().into()),
+                };
+                tx.apply_beside(&decision, &Actor::Person, &beside, now).await?;
                 Ok(decision)
             })
         })

@@ -10,6 +10,7 @@ pub mod directory;
 pub mod discovery;
 pub mod feed;
 pub mod form_token;
+pub mod heavy;
 pub mod hints;
 pub mod landing;
 pub mod limits;

@@ -24,6 +24,7 @@ use crate::app::App;
 use crate::connection_config::ClientAuthentication;
 use crate::error::{AppError, Result};
 use crate::flow::connection::{self, LiveConnection, LiveProtocol, OidcSide};
+use crate::flow::limits::Toll;
 use crate::flow::login::{self, Proven};
 use crate::flow::outcome::SignIn;
 use crate::flow::pending_login::{self, Party, PendingLogin, Purpose};
@@ -82,20 +83,33 @@ impl From<OutboundError> for Failed {
 ///
 /// # Errors
 /// 404 for an unknown connection; those of the store. A refusal is not an error.
-pub async fn finish(app: &App, connection: &str, params: Params, browser: Option<String>) -> Result<SignIn> {
-    let live = connection::find(app, connection).await?;
+pub async fn finish(
+    app: &App,
+    connection: &str,
+    params: Params,
+    browser: Option<String>,
+    toll: Toll,
+) -> Result<SignIn> {
+    let found = connection::find(app, connection).await;
+    let live = match found.and_then(|live| oidc_side(&live).map(drop).map(|()| live)) {
+        Ok(live) => live,
+        Err(error) => {
+            toll.pay_now(app).await?;
+            return Err(error);
+        }
+    };
     let side = oidc_side(&live)?;
     let state = params.first("state").unwrap_or_default().to_owned();
-    let taken = match &browser {
-        Some(browser) => {
-            let party = Party {
-                connection: live.id(),
-                protocol: Protocol::Oidc,
-                browser,
-            };
-            pending_login::take(app, party, &state, Purpose::SignIn).await?
-        }
-        None => None,
+    let taken = if let Some(browser) = &browser {
+        let party = Party {
+            connection: live.id(),
+            protocol: Protocol::Oidc,
+            browser,
+        };
+        pending_login::take(app, party, &state, Purpose::SignIn, Some(&toll)).await?
+    } else {
+        toll.pay_now(app).await?;
+        None
     };
     let Some((pending, return_to)) = taken else {
         let text = "no open request of this browser and connection: answered before, expired, or begun in another browser";

@@ -8,11 +8,12 @@ use jiff::{SignedDuration, Timestamp};
 use provost_kernel::connection::Protocol;
 use provost_kernel::id::ConnectionId;
 use provost_oidc::Secret;
-use provost_store::LoginRequest;
+use provost_store::{Durability, LoginRequest};
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::error::{AppError, Result};
+use crate::flow::limits::{self, Toll};
 use crate::flow::return_to::ReturnTo;
 use crate::world::digest_of;
 
@@ -66,16 +67,17 @@ pub struct Party<'a> {
     pub browser: &'a str,
 }
 
-/// Keeps a pending request.
+/// Keeps a pending request; `toll` is what beginning it costs; none for a sign-out.
 ///
 /// # Errors
-/// Those of the store.
+/// 429 above the limit; those of the store.
 pub async fn keep(
     app: &App,
     party: Party<'_>,
     id: &str,
     pending: &PendingLogin,
     return_to: &ReturnTo,
+    toll: Option<&Toll>,
 ) -> Result<()> {
     let now = app.world.now();
     let digest = digest_of(party.browser);
@@ -88,34 +90,55 @@ pub async fn keep(
         created_at: now,
         expires_at: now.checked_add(LIFETIME).map_err(AppError::internal)?,
     };
-    app.store
-        .write(move |tx| Box::pin(async move { tx.insert_login_request(&request, &digest).await }))
-        .await?;
-    Ok(())
+    let paying = toll.cloned();
+    let kept = app
+        .store
+        .write_round(Durability::Brief, move |tx| {
+            Box::pin(async move {
+                if let Some(toll) = paying {
+                    toll.pay(tx, now);
+                }
+                tx.insert_login_request(&request, &digest)
+            })
+        })
+        .await;
+    limits::outcome(toll, kept)
 }
 
 /// Takes a pending request: none if it is unknown, for another purpose or connection, too old, taken before, or began
-/// in another browser.
+/// in another browser. `toll` is what the try costs, whatever comes of it; none if it was paid before.
 ///
 /// # Errors
-/// Those of the store.
+/// 429 above the limit; those of the store.
 pub async fn take(
     app: &App,
     party: Party<'_>,
     id: &str,
     purpose: Purpose,
+    toll: Option<&Toll>,
 ) -> Result<Option<(PendingLogin, ReturnTo)>> {
     if id.is_empty() || id.len() > 80 {
+        if let Some(toll) = toll {
+            toll.pay_now(app).await?;
+        }
         return Ok(None);
     }
     let now = app.world.now();
     let (id, digest) = (id.to_owned(), digest_of(party.browser));
     let connection = party.connection.clone();
+    let paying = toll.cloned();
     let taken = app
         .store
-        .write(move |tx| Box::pin(async move { tx.take_login_request(&id, &connection, &digest, now).await }))
-        .await?;
-    let Some(taken) = taken.filter(|taken| taken.protocol == party.protocol) else {
+        .write_round(Durability::Brief, move |tx| {
+            Box::pin(async move {
+                if let Some(toll) = paying {
+                    toll.pay(tx, now);
+                }
+                tx.take_login_request(&id, &connection, &digest, now).await
+            })
+        })
+        .await;
+    let Some(taken) = limits::outcome(toll, taken)?.filter(|taken| taken.protocol == party.protocol) else {
         return Ok(None);
     };
     let pending: PendingLogin = serde_json::from_value(taken.data).map_err(AppError::internal)?;

@@ -67,7 +67,7 @@ pub async fn record(
     };
     let code = fault.code;
     app.store
-        .write(move |tx| Box::pin(async move { tx.insert_trace(&trace, code).await }))
+        .write(move |tx| Box::pin(async move { tx.insert_trace(&trace, code, None) }))
         .await?;
     let whom = whom_to_ask(app, Some(connection)).await?;
     Ok(Refused {

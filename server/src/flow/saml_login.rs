@@ -16,6 +16,7 @@ use crate::app::App;
 use crate::error::{AppError, Result};
 use crate::flow::connection::{self, LiveConnection, LiveProtocol, SamlSide};
 use crate::flow::landing;
+use crate::flow::limits::Toll;
 use crate::flow::login::{self, Proven};
 use crate::flow::outcome::SignIn;
 use crate::flow::pending_login::{self, Party, PendingLogin, Purpose};
@@ -24,6 +25,9 @@ use crate::flow::return_to::ReturnTo;
 use crate::jobs::metadata::{self, Outcome};
 use crate::pages::refusal::Reason;
 use crate::translate;
+
+/// Bytes of an encoded response from which on it is a large one. Those of providers have 5 to 20 thousand.
+const LARGE: usize = 32 * 1024;
 
 /// What was posted to the assertion consumer address.
 #[derive(Clone)]
@@ -34,6 +38,8 @@ pub struct Posted {
     pub relay_state: String,
     /// The browser's own secret, if it has one.
     pub browser: Option<String>,
+    /// What the try costs.
+    pub toll: Toll,
 }
 
 /// Returns our metadata for one connection.
@@ -62,8 +68,14 @@ pub async fn our_metadata(app: &App, connection: &str) -> Result<String> {
 /// # Errors
 /// 404 for an unknown connection; those of the store. A refusal is not an error.
 pub async fn finish(app: &App, connection: &str, posted: Posted) -> Result<SignIn> {
-    let live = connection::find(app, connection).await?;
-    saml_side(&live)?;
+    let found = connection::find(app, connection).await;
+    let live = match found.and_then(|live| saml_side(&live).map(drop).map(|()| live)) {
+        Ok(live) => live,
+        Err(error) => {
+            posted.toll.pay_now(app).await?;
+            return Err(error);
+        }
+    };
     let posted = Arc::new(posted);
     let request = match find_request(app, &live, &posted).await? {
         Ok(request) => request,
@@ -123,30 +135,44 @@ async fn find_request(
     live: &LiveConnection,
     posted: &Arc<Posted>,
 ) -> Result<Result<Request, Fault>> {
-    let peeked = {
+    // A large message is counted before it is looked at, a usual one together with what looking at it leads to.
+    let is_large = posted.response.len() > LARGE;
+    if is_large {
+        posted.toll.pay_now(app).await?;
+    }
+    let toll = Some(&posted.toll).filter(|_| !is_large);
+    let peeked = if is_large {
         let posted = Arc::clone(posted);
-        blocking(move || response::unverified_in_response_to(posted.response.as_bytes(), &Limits::MESSAGE))
-            .await?
+        let work = move || in_response_to(&posted);
+        app.heavy.run(work).await?
+    } else {
+        in_response_to(posted)
     };
     let id = match peeked {
         Ok(Some(id)) => id,
         Ok(None) => {
+            pay(app, toll).await?;
             return Ok(Ok(Request {
                 id: None,
                 pending: PendingLogin::default(),
                 return_to: ReturnTo::Account,
             }));
         }
-        Err(error) => return Ok(Err(fault_of(&error))),
+        Err(error) => {
+            pay(app, toll).await?;
+            return Ok(Err(fault_of(&error)));
+        }
     };
     let gone = |text: &str| Fault::new(Reason::AttemptGone, "saml_request_not_open", text);
     // RelayState is ours and names the same request. Anything else was put there by somebody in between.
     if !posted.relay_state.is_empty() && posted.relay_state != id {
+        pay(app, toll).await?;
         return Ok(Err(gone(
             "the relay state names another request than the response",
         )));
     }
     let Some(browser) = &posted.browser else {
+        pay(app, toll).await?;
         return Ok(Err(gone(
             "the browser that brought the response never began a sign-in here",
         )));
@@ -156,7 +182,7 @@ async fn find_request(
         protocol: Protocol::Saml,
         browser,
     };
-    match pending_login::take(app, party, &id, Purpose::SignIn).await? {
+    match pending_login::take(app, party, &id, Purpose::SignIn, toll).await? {
         Some((pending, return_to)) => Ok(Ok(Request {
             id: Some(id),
             pending,
@@ -165,6 +191,17 @@ async fn find_request(
         None => Ok(Err(gone(
             "no open request of this browser and connection: answered before, expired, or begun in another browser",
         ))),
+    }
+}
+
+fn in_response_to(posted: &Posted) -> Result<Option<String>, SamlError> {
+    response::unverified_in_response_to(posted.response.as_bytes(), &Limits::MESSAGE)
+}
+
+async fn pay(app: &App, toll: Option<&Toll>) -> Result<()> {
+    match toll {
+        Some(toll) => toll.pay_now(app).await,
+        None => Ok(()),
     }
 }
 
@@ -203,13 +240,13 @@ async fn verify(
     let now = app.world.now();
     let posted = Arc::clone(posted);
     let (id, fresh_since) = (request.id.clone(), request.pending.fresh_since);
-    blocking(move || {
+    let work = move || {
         let Ok(side) = saml_side(&live) else {
             return Err(SamlError::NoTrustedKey);
         };
         verify_now(side, posted.response.as_bytes(), id.as_deref(), fresh_since, now)
-    })
-    .await
+    };
+    app.heavy.run(work).await
 }
 
 fn verify_now(
@@ -227,13 +264,6 @@ fn verify_now(
         ..Expected::new(&side.acs_url, &side.entity_id, request)
     };
     response::verify(response, &side.trust(), &expected, now)
-}
-
-/// Runs work that keeps a processor busy where it does not hold up other requests.
-pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(AppError::internal)
 }
 
 /// Returns the SAML side of a connection.

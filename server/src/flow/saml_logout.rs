@@ -24,7 +24,7 @@ use crate::flow::outcome::Refused;
 use crate::flow::pending_login::{self, Party, Purpose};
 use crate::flow::refusal::{self, Fault};
 use crate::flow::return_to::ReturnTo;
-use crate::flow::saml_login::{blocking, saml_side};
+use crate::flow::saml_login::saml_side;
 use crate::pages::refusal::Reason;
 
 /// A logout message as it arrived.
@@ -76,17 +76,18 @@ pub async fn request(
     let now = app.world.now();
     let verified = {
         let live = Arc::clone(&live);
-        blocking(move || {
-            let Ok(side) = saml_side(&live) else {
-                return Err(SamlError::NoTrustedKey);
-            };
-            let expected = LogoutExpected {
-                slo_url: &side.slo_url,
-                clock_skew: side.clock_skew(),
-            };
-            verify_logout_request(arrived.received(), &side.trust(), &expected, now)
-        })
-        .await?
+        app.heavy
+            .run(move || {
+                let Ok(side) = saml_side(&live) else {
+                    return Err(SamlError::NoTrustedKey);
+                };
+                let expected = LogoutExpected {
+                    slo_url: &side.slo_url,
+                    clock_skew: side.clock_skew(),
+                };
+                verify_logout_request(arrived.received(), &side.trust(), &expected, now)
+            })
+            .await?
     };
     let verified = match verified {
         Ok(verified) => verified,
@@ -141,7 +142,7 @@ async fn end_sessions(
     app.store
         .write(move |tx| {
             Box::pin(async move {
-                tx.spend(Some(&id), &proof).await?;
+                tx.spend(Some(&id), &proof);
                 let mut ended = 0;
                 if indexes.is_empty() {
                     ended += tx
@@ -220,7 +221,7 @@ pub async fn response(
                 protocol: Protocol::Saml,
                 browser,
             };
-            pending_login::take(app, party, relay_state, Purpose::SignOut).await?
+            pending_login::take(app, party, relay_state, Purpose::SignOut, None).await?
         }
         None => None,
     };
@@ -230,17 +231,19 @@ pub async fn response(
     };
     let (now, id) = (app.world.now(), relay_state.to_owned());
     let checked = Arc::clone(&live);
-    let verified = blocking(move || {
-        let Ok(side) = saml_side(&checked) else {
-            return Err(SamlError::NoTrustedKey);
-        };
-        let expected = LogoutExpected {
-            slo_url: &side.slo_url,
-            clock_skew: side.clock_skew(),
-        };
-        verify_logout_response(arrived.received(), &side.trust(), &expected, &id, now)
-    })
-    .await?;
+    let verified = app
+        .heavy
+        .run(move || {
+            let Ok(side) = saml_side(&checked) else {
+                return Err(SamlError::NoTrustedKey);
+            };
+            let expected = LogoutExpected {
+                slo_url: &side.slo_url,
+                clock_skew: side.clock_skew(),
+            };
+            verify_logout_response(arrived.received(), &side.trust(), &expected, &id, now)
+        })
+        .await?;
     match verified {
         Ok(answer) => {
             tracing::info!(connection = %live.id(), success = answer.is_success(), "sign-out at the provider answered");

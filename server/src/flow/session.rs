@@ -5,7 +5,7 @@
 
 use axum::http::HeaderMap;
 use provost_kernel::directory::Account;
-use provost_store::SessionRecord;
+use provost_store::{Durability, Revisions, SessionRecord, Ticket, WaitingRequest};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::app::App;
@@ -25,46 +25,76 @@ pub struct ActiveSession {
     pub form_token: String,
 }
 
+/// What a request needs to know at its beginning, from one look at the store.
+#[derive(Clone, Debug, Default)]
+pub struct Arrival {
+    /// The live session that the browser's cookie opens.
+    pub active: Option<ActiveSession>,
+    /// The app's request that waits under the id that was asked for.
+    pub waiting: Option<WaitingRequest>,
+    /// Revisions of what is cached.
+    pub revisions: Revisions,
+}
+
+impl Arrival {
+    /// Returns the live session.
+    pub fn session(&self) -> Option<&SessionRecord> {
+        self.active.as_ref().map(|active| &active.session)
+    }
+}
+
+/// Looks at the browser's session and at the request that waits under `waiting`, and notes the session's use (at most
+/// once a minute).
+///
+/// # Errors
+/// Those of the store. No session, or one that has ended, is not an error.
+pub async fn arrival(app: &App, headers: &HeaderMap, waiting: Option<&str>) -> Result<Arrival> {
+    let token = Cookie::Session.read(&app.config, headers);
+    let ticket = Ticket {
+        session: token.as_deref().map(digest_of),
+        waiting: waiting.map(str::to_owned),
+        limit: None,
+    };
+    let now = app.world.now();
+    let visit = app
+        .store
+        .read(|reader| Box::pin(async move { reader.visit(&ticket, now).await }))
+        .await?;
+    let active = visit
+        .session
+        .zip(token)
+        .filter(|((session, _), _)| session.is_live(now));
+    let active = active.map(|((session, account), token)| ActiveSession {
+        session,
+        account,
+        form_token: form_token::token_for(&token),
+    });
+    if let Some(ActiveSession { session, .. }) = &active
+        && now.duration_since(session.last_seen_at).as_secs() >= TOUCH_SECONDS
+    {
+        let id = session.id.clone();
+        app.store
+            .write_round(Durability::Full, move |tx| {
+                Box::pin(async move { tx.touch_session(&id, now).await })
+            })
+            .await?;
+    }
+    Ok(Arrival {
+        active,
+        waiting: visit.waiting,
+        revisions: visit.revisions,
+    })
+}
+
 /// Finds the live session that the browser's cookie opens, and notes its use (at most once a minute).
 ///
 /// # Errors
 /// Those of the store. No session, or one that has ended, is not an error.
 pub async fn current_session(app: &App, headers: &HeaderMap) -> Result<Option<ActiveSession>> {
-    let Some(token) = Cookie::Session.read(&app.config, headers) else {
+    if Cookie::Session.read(&app.config, headers).is_none() {
         return Ok(None);
-    };
-    let digest = digest_of(&token);
-    let now = app.world.now();
-    let found = app
-        .store
-        .read(|reader| {
-            Box::pin(async move {
-                let Some(session) = reader
-                    .session_by_digest(&digest)
-                    .await?
-                    .filter(|one| one.is_live(now))
-                else {
-                    return Ok(None);
-                };
-                let account = reader.account(&session.account).await?;
-                Ok::<_, provost_store::StoreError>(account.map(|account| (session, account)))
-            })
-        })
-        .await?;
-    let Some((session, account)) = found else {
-        return Ok(None);
-    };
-    if now.duration_since(session.last_seen_at).as_secs() >= TOUCH_SECONDS {
-        let id = session.id.clone();
-        app.store
-            .write(move |tx| Box::pin(async move { tx.touch_session(&id, now).await }))
-            .await?;
     }
-    Ok(Some(ActiveSession {
-        session,
-        account,
-        form_token: form_token::token_for(&token),
-    }))
+    Ok(arrival(app, headers, None).await?.active)
 }
 
 /// How often a session's use is written down, in seconds.

@@ -2,6 +2,7 @@
 //!
 //! Never trusts anything from the address but the connection and an opaque id.
 
+use axum::http::HeaderMap;
 use jiff::SignedDuration;
 use provost_kernel::connection::{Connection, Protocol};
 use provost_kernel::denial::Denial;
@@ -14,12 +15,14 @@ use crate::connection_config::RequestBinding;
 use crate::error::{AppError, Result};
 use crate::flow::connection::{self, LiveConnection, LiveProtocol, OidcSide, SamlSide};
 use crate::flow::departure::Departure;
-use crate::flow::hints;
+use crate::flow::limits::Toll;
+use crate::flow::openid::authorize;
 use crate::flow::outcome::Refused;
 use crate::flow::pending::SignInHints;
 use crate::flow::pending_login::{self, Party, PendingLogin};
 use crate::flow::refusal::{self, Fault};
 use crate::flow::return_to::ReturnTo;
+use crate::flow::session::arrival;
 use crate::pages::refusal::Reason;
 
 /// What begins a sign-in.
@@ -33,6 +36,8 @@ pub struct Start {
     pub browser: String,
     /// Who is expected.
     pub login_hint: Option<String>,
+    /// What the try costs.
+    pub toll: Toll,
 }
 
 /// How a sign-in began.
@@ -49,13 +54,22 @@ pub enum Started {
 /// # Errors
 /// 404 for an unknown connection; those of the store.
 pub async fn start(app: &App, start: Start) -> Result<Started> {
-    let live = connection::find(app, &start.connection).await?;
+    let arrival = arrival(app, &HeaderMap::new(), start.return_to.request()).await?;
+    let revision = arrival.revisions.of(connection::REVISION);
+    let live = match connection::find_at(app, &start.connection, revision).await {
+        Ok(live) => live,
+        Err(error) => {
+            start.toll.pay_now(app).await?;
+            return Err(error);
+        }
+    };
     let connection = live.in_force.connection();
-    let mut hints = hints::of(app, &start.return_to).await?;
+    let mut hints = authorize::hints_of(app, &arrival).await?.unwrap_or_default();
     if start.login_hint.is_some() {
         hints.login_hint.clone_from(&start.login_hint);
     }
     if !connection.enabled {
+        start.toll.pay_now(app).await?;
         let text = "the connection is switched off";
         let fault = Fault::new(
             Reason::Denied(Denial::ConnectionDisabled),
@@ -95,6 +109,7 @@ async fn start_saml(
         (RequestBinding::Redirect, Some(url), _) | (RequestBinding::Post, Some(url), None) => (url, false),
         (RequestBinding::Post | RequestBinding::Redirect, _, Some(url)) => (url, true),
         (RequestBinding::Redirect | RequestBinding::Post, None, None) => {
+            start.toll.pay_now(app).await?;
             let text = "the connection has no sign-on address of the identity provider";
             return Ok(Err(Fault::new(
                 Reason::ProviderUnreachable,
@@ -103,6 +118,25 @@ async fn start_saml(
             )));
         }
     };
+    let pending = PendingLogin {
+        fresh_since: force_authn.then_some(now),
+        ..PendingLogin::default()
+    };
+    let party = Party {
+        connection: live.id(),
+        protocol: Protocol::Saml,
+        browser: &start.browser,
+    };
+    // Kept, and so counted, before anything is signed.
+    pending_login::keep(
+        app,
+        party,
+        id.as_str(),
+        &pending,
+        &start.return_to,
+        Some(&start.toll),
+    )
+    .await?;
     let request = AuthnRequest {
         id: &id,
         issue_instant: now,
@@ -123,27 +157,7 @@ async fn start_saml(
     } else {
         request.redirect_url(relay_state, key).map(Departure::from)
     };
-    let departure = match departure {
-        Ok(departure) => departure,
-        Err(error) => {
-            return Ok(Err(Fault::new(
-                Reason::ProviderUnreachable,
-                error.code(),
-                error.to_string(),
-            )));
-        }
-    };
-    let pending = PendingLogin {
-        fresh_since: force_authn.then_some(now),
-        ..PendingLogin::default()
-    };
-    let party = Party {
-        connection: live.id(),
-        protocol: Protocol::Saml,
-        browser: &start.browser,
-    };
-    pending_login::keep(app, party, id.as_str(), &pending, &start.return_to).await?;
-    Ok(Ok(departure))
+    Ok(departure.map_err(|error| Fault::new(Reason::ProviderUnreachable, error.code(), error.to_string())))
 }
 
 async fn start_oidc(
@@ -156,6 +170,7 @@ async fn start_oidc(
     let metadata = match app.providers.metadata(app, side, live.id()).await {
         Ok(metadata) => metadata,
         Err(error) => {
+            start.toll.pay_now(app).await?;
             return Ok(Err(Fault::new(
                 Reason::ProviderUnreachable,
                 error.code(),
@@ -202,7 +217,7 @@ async fn start_oidc(
         protocol: Protocol::Oidc,
         browser: &start.browser,
     };
-    pending_login::keep(app, party, &state, &pending, &start.return_to).await?;
+    pending_login::keep(app, party, &state, &pending, &start.return_to, Some(&start.toll)).await?;
     Ok(Ok(departure))
 }
 

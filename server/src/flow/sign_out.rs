@@ -88,7 +88,7 @@ async fn keep(
         protocol,
         browser,
     };
-    pending_login::keep(app, party, id, pending, &ReturnTo::Account).await
+    pending_login::keep(app, party, id, pending, &ReturnTo::Account, None).await
 }
 
 /// Builds the logout request; none where the provider offers no logout, or the request could not be signed.
@@ -182,6 +182,6 @@ pub async fn back_from_oidc(
         protocol: Protocol::Oidc,
         browser,
     };
-    let taken = pending_login::take(app, party, state, Purpose::SignOut).await?;
+    let taken = pending_login::take(app, party, state, Purpose::SignOut, None).await?;
     Ok(taken.and_then(|(pending, _)| pending.after_logout))
 }

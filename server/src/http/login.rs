@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::error::Result;
 use crate::flow::discovery::{self, ConnectionSummary};
 use crate::flow::hints;
-use crate::flow::limits::{self, Limited};
+use crate::flow::limits::{self, Limited, Toll};
 use crate::flow::password::{self, Attempt};
 use crate::flow::pending::SignInHints;
 use crate::flow::return_to::ReturnTo;
@@ -147,6 +147,7 @@ pub async fn submit(
                 return_to,
                 browser: browser.secret,
                 login_hint: Some(email.to_string()),
+                toll: Toll::new(Limited::Start, &client.limit_key()),
             };
             sso::leave(&app, sign_in::start(&app, start).await?)
         }

@@ -15,12 +15,12 @@ use serde_json::Value;
 use crate::app::App;
 use crate::error::{AppError, Result};
 use crate::flow::departure::Departure;
-use crate::flow::limits::{self, Limited};
+use crate::flow::limits::{Limited, Toll};
 use crate::flow::openid::Failure;
 use crate::flow::openid::end_session::{self, EndSession};
 use crate::flow::openid::{authorize, introspect, keys, revoke, token, userinfo};
 use crate::flow::scim::oauth;
-use crate::flow::session::{ActiveSession, current_session};
+use crate::flow::session::{ActiveSession, arrival, current_session};
 use crate::http::request::ClientAddress;
 use crate::http::{account, browser, page, sso};
 use crate::pages::sign_in::LogoutPage;
@@ -50,12 +50,9 @@ pub async fn authorize_get(
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Result<Response> {
-    let active = current_session(&app, &headers).await?;
-    if active.is_none() {
-        limits::count(&app, Limited::Authorize, &client.limit_key()).await?;
-    }
-    let session = active.as_ref().map(|active| &active.session);
-    hand_over(authorize::begin(&app, query.as_deref().unwrap_or_default(), session).await?)
+    let arrival = arrival(&app, &headers, None).await?;
+    let toll = Toll::new(Limited::Authorize, &client.limit_key());
+    hand_over(authorize::begin(&app, query.as_deref().unwrap_or_default(), &arrival, &toll).await?)
 }
 
 /// An app sends a person, by a form.
@@ -65,9 +62,9 @@ pub async fn authorize_post(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response> {
-    limits::count(&app, Limited::Authorize, &client.limit_key()).await?;
     let form = form(&headers, &body).map_err(authorize::problem)?;
-    hand_over(authorize::begin_posted(&app, form).await?)
+    let toll = Toll::new(Limited::Authorize, &client.limit_key());
+    hand_over(authorize::begin_posted(&app, form, &toll).await?)
 }
 
 /// The person comes back from signing in.
@@ -76,8 +73,8 @@ pub async fn authorize_continue(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response> {
-    let active = current_session(&app, &headers).await?;
-    hand_over(authorize::resume(&app, &id, active.as_ref().map(|active| &active.session)).await?)
+    let arrival = arrival(&app, &headers, Some(&id)).await?;
+    hand_over(authorize::resume(&app, &arrival).await?)
 }
 
 /// Sends the browser on: to a page of ours, or with the answer to the app.
@@ -86,15 +83,23 @@ fn hand_over(departure: Departure) -> Result<Response> {
 }
 
 /// Exchanges a code or a refresh token.
-pub async fn token(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Response {
+pub async fn token(
+    State(app): State<App>,
+    Extension(client): Extension<ClientAddress>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let toll = Toll::new(Limited::Token, &client.limit_key());
     let outcome = match form(&headers, &body) {
         Ok(form) => {
             let params = Params::parse(form.as_bytes());
+            let authorization = authorization(&headers);
             // The only grant that is for directories and not for apps.
             if params.first("grant_type") == Some(oauth::GRANT) {
-                oauth::issue(&app, &params, authorization(&headers), None).await
+                let issued = oauth::issue(&app, &params, authorization, None);
+                token::guard(&app, &toll, async |_| issued.await).await
             } else {
-                token::exchange(&app, &params, authorization(&headers)).await
+                token::exchange(&app, &params, authorization, &toll).await
             }
         }
         Err(error) => Err(Failure::Refused(error)),

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::app::App;
 use crate::cookie::Cookie;
 use crate::error::{AppError, Result};
-use crate::flow::limits::{self, Limited};
+use crate::flow::limits::{self, Limited, Toll};
 use crate::flow::outcome::{Admitted, Refused, SignIn};
 use crate::flow::return_to::ReturnTo;
 use crate::flow::saml_login::Posted;
@@ -39,13 +39,13 @@ pub async fn start(
     Query(query): Query<StartQuery>,
     headers: HeaderMap,
 ) -> Result<Response> {
-    limits::count(&app, Limited::Start, &client.limit_key()).await?;
     let browser = Browser::of(&app, &headers)?;
     let start = Start {
         connection,
         return_to: ReturnTo::parse(&query.return_to),
         browser: browser.secret.clone(),
         login_hint: query.login_hint.filter(|hint| hint.len() <= 254),
+        toll: Toll::new(Limited::Start, &client.limit_key()),
     };
     let started = sign_in::start(&app, start).await?;
     Ok(browser.remember(&app.config, leave(&app, started)?))
@@ -98,7 +98,6 @@ pub async fn saml_acs(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response> {
-    limits::count(&app, Limited::Answer, &client.limit_key()).await?;
     let form = Params::parse(&body);
     let response = form
         .first("SAMLResponse")
@@ -107,6 +106,7 @@ pub async fn saml_acs(
         response: response.to_owned(),
         relay_state: form.first("RelayState").unwrap_or_default().to_owned(),
         browser: Cookie::Browser.read(&app.config, &headers),
+        toll: Toll::new(Limited::Answer, &client.limit_key()),
     };
     let outcome = saml_login::finish(&app, &connection, posted).await?;
     end(&app, &headers, outcome).await
@@ -210,9 +210,8 @@ pub async fn oidc_callback(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response> {
-    limits::count(&app, Limited::Answer, &client.limit_key()).await?;
     let params = Params::parse(query.unwrap_or_default().as_bytes());
-    oidc_end(&app, &connection, params, &headers).await
+    oidc_end(&app, client, &connection, params, &headers).await
 }
 
 /// `POST /sso/{connection}/oidc/callback`: the answer as a form (`response_mode=form_post`).
@@ -223,13 +222,19 @@ pub async fn oidc_callback_post(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response> {
-    limits::count(&app, Limited::Answer, &client.limit_key()).await?;
-    oidc_end(&app, &connection, Params::parse(&body), &headers).await
+    oidc_end(&app, client, &connection, Params::parse(&body), &headers).await
 }
 
-async fn oidc_end(app: &App, connection: &str, params: Params, headers: &HeaderMap) -> Result<Response> {
+async fn oidc_end(
+    app: &App,
+    client: ClientAddress,
+    connection: &str,
+    params: Params,
+    headers: &HeaderMap,
+) -> Result<Response> {
     let browser = Cookie::Browser.read(&app.config, headers);
-    let outcome = oidc_login::finish(app, connection, params, browser).await?;
+    let toll = Toll::new(Limited::Answer, &client.limit_key());
+    let outcome = oidc_login::finish(app, connection, params, browser, toll).await?;
     end(app, headers, outcome).await
 }
 

@@ -14,18 +14,26 @@ use crate::facts::{fold_key, subject_key};
 use crate::tx::Tx;
 use crate::value::{Bind, binds, fold, json, to_word};
 
+const INSERT: &str = "INSERT INTO accounts";
+
 impl Tx {
     pub(super) async fn create_account(&mut self, account: &Account, now: Timestamp) -> Result<()> {
+        // Its place in the order of creation is one more than that of the account before.
+        if self.is_queued(INSERT) {
+            self.settle().await?;
+        }
         let connection = match &account.authentication {
             Authentication::Standard => None,
             Authentication::Sso { connection } => Some(connection),
         };
-        let sql = "INSERT INTO accounts (id, kind, connection, status, status_origin, email, email_key, user_name, \
+        let sql = format!(
+            "{INSERT} (id, kind, connection, status, status_origin, email, email_key, user_name, \
                    user_name_key, external_id, given_name, family_name, display_name, emergency_admin, operator, \
                    attributes, version, created_at, updated_at, given_name_key, family_name_key, display_name_key, \
                    ordinal) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, \
                    $19, $20, $21, $22, (SELECT COALESCE(MAX(o.ordinal), 0) + 1 FROM accounts o \
-                   WHERE o.connection = $3 AND o.status <> 'deleted'))";
+                   WHERE o.connection = $3 AND o.status <> 'deleted'))"
+        );
         let row = binds![
             &account.id,
             to_word(&account.kind)?,
@@ -50,7 +58,8 @@ impl Tx {
             account.family_name.as_deref().map(fold),
             account.display_name.as_deref().map(fold),
         ];
-        self.run(sql, row).await.map(drop)
+        self.later(sql, row);
+        Ok(())
     }
 
     pub(super) async fn update_profile(
@@ -167,7 +176,7 @@ impl Tx {
         Ok(())
     }
 
-    pub(super) async fn link(&mut self, account: &AccountId, link: &Link, now: Timestamp) -> Result<()> {
+    pub(super) fn link(&mut self, account: &AccountId, link: &Link, now: Timestamp) {
         let sql = "INSERT INTO links (account, connection, issuer, format, subject, subject_key, fold_key, created_at) \
                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
         let row = binds![
@@ -180,12 +189,7 @@ impl Tx {
             fold_key(&link.subject),
             now,
         ];
-        let outcome = self.run(sql, row).await.map(drop);
-        // Which index notices first differs between the engines; to callers it is one thing.
-        if matches!(&outcome, Err(StoreError::Conflict(name)) if name == "links_pkey") {
-            return Err(StoreError::Conflict("links_subject".to_owned()));
-        }
-        outcome
+        self.later(sql, row);
     }
 
     pub(super) async fn unlink(&mut self, account: &AccountId, link: &Link) -> Result<()> {

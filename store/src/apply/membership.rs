@@ -3,6 +3,8 @@
 //! Seats are counted in `licenses.used` by conditional updates, so that the row's lock is the judge of the last seat
 //! on either engine.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use provost_kernel::directory::{LicenseGrant, Membership, Source};
 use provost_kernel::id::{AccountId, LicenseId, OrganizationId};
@@ -19,7 +21,7 @@ type Key<'a> = (&'a AccountId, &'a OrganizationId);
 const VERSION: &str = "membership_version";
 
 impl Tx {
-    pub(super) async fn add_membership(
+    pub(super) fn add_membership(
         &mut self,
         account: &AccountId,
         membership: &Membership,
@@ -27,7 +29,7 @@ impl Tx {
     ) -> Result<()> {
         let key = (account, &membership.organization);
         if let Some(grant) = &membership.license {
-            self.take_seat(key.1, grant).await?;
+            self.take_seat(key.1, grant);
         }
         let sql = "INSERT INTO memberships (account, organization, active, source, pinned, all_workspaces, license, \
                    license_source, license_pinned, license_seated, waiting_since, version, created_at, updated_at) \
@@ -43,15 +45,34 @@ impl Tx {
         row.extend(license_columns(membership.license.as_ref())?);
         let waits = membership.license.as_ref().is_some_and(|grant| !grant.seated);
         row.extend(binds![waits.then_some(now), membership.version, now]);
-        self.run(sql, row).await?;
-        for grant in &membership.roles {
-            self.grant("role", key, grant.id.as_str(), &grant.source, grant.pinned)
-                .await?;
+        self.later(sql, row);
+        let roles = membership.roles.iter();
+        self.grant_new(
+            "role",
+            key,
+            roles.map(|grant| (grant.id.as_str(), &grant.source, grant.pinned)),
+        )?;
+        let workspaces = membership.workspaces.iter();
+        self.grant_new(
+            "workspace",
+            key,
+            workspaces.map(|grant| (grant.id.as_str(), &grant.source, grant.pinned)),
+        )
+    }
+
+    /// Queues the grants of a new membership; of two grants of one thing the last one counts.
+    fn grant_new<'a>(
+        &mut self,
+        what: &'static str,
+        key: Key<'_>,
+        grants: impl Iterator<Item = (&'a str, &'a Source, bool)>,
+    ) -> Result<()> {
+        let mut rows = BTreeMap::new();
+        for (id, source, pinned) in grants {
+            rows.insert(id, binds![key.0, key.1, id, json(source)?, pinned]);
         }
-        for grant in &membership.workspaces {
-            self.grant("workspace", key, grant.id.as_str(), &grant.source, grant.pinned)
-                .await?;
-        }
+        let into = format!("INSERT INTO membership_{what}s (account, organization, {what}, source, pinned)");
+        self.insert_later(&into, rows.into_values().collect(), "");
         Ok(())
     }
 
@@ -121,7 +142,7 @@ impl Tx {
     async fn set_license(&mut self, key: Key<'_>, to: Option<&LicenseGrant>, now: Timestamp) -> Result<()> {
         self.free_seat(key).await?;
         if let Some(grant) = to {
-            self.take_seat(key.1, grant).await?;
+            self.take_seat(key.1, grant);
         }
         let sql = "UPDATE memberships SET license = $3, license_source = $4, license_pinned = $5, license_seated = $6, \
                    waiting_since = CASE WHEN $6 = 0 AND license = $3 AND license_seated = 0 THEN waiting_since ELSE $7 END \
@@ -133,16 +154,14 @@ impl Tx {
         exactly_one(self.run(sql, row).await?, VERSION)
     }
 
-    async fn take_seat(&mut self, organization: &OrganizationId, grant: &LicenseGrant) -> Result<()> {
+    fn take_seat(&mut self, organization: &OrganizationId, grant: &LicenseGrant) {
         if !grant.seated {
-            return Ok(());
+            return;
         }
         let sql = "UPDATE licenses SET used = used + 1 \
                    WHERE organization = $1 AND id = $2 AND (seats IS NULL OR used < seats)";
-        exactly_one(
-            self.run(sql, binds![organization, &grant.license]).await?,
-            "license_seats",
-        )
+        let full = StoreError::Conflict("license_seats".to_owned());
+        self.later_exactly(1, sql, binds![organization, &grant.license], full);
     }
 
     async fn free_seat(&mut self, key: Key<'_>) -> Result<()> {

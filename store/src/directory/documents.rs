@@ -30,10 +30,10 @@ impl Tx {
                    VALUES ($1, $2, $3, $4, $5) ON CONFLICT (account) DO UPDATE SET document = excluded.document, \
                    search = excluded.search, email_key = excluded.email_key, manager_key = excluded.manager_key";
         let row = binds![account, made.document, made.search, emails.next(), made.manager];
-        self.run(sql, row).await?;
+        self.later(sql, row);
         let further = emails.map(|email| binds![account, email]).collect();
-        self.insert_all("INSERT INTO account_emails (account, email_key)", further)
-            .await
+        self.insert_later("INSERT INTO account_emails (account, email_key)", further, "");
+        Ok(())
     }
 }
 

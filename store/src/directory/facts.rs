@@ -6,41 +6,42 @@ use provost_kernel::directory::{DirectoryProfile, Group, GroupName};
 use provost_kernel::facts::{CANDIDATES, DirectoryFacts, DirectoryNeed, MembersNeeded, Need};
 use provost_kernel::id::{AccountId, ConnectionId, GroupId};
 
+use crate::engine::batch::Query;
 use crate::error::Result;
 use crate::search::GROUP_VERSION;
 use crate::tx::Reader;
 use crate::value::{Bind, Row, binds, fold, list};
 
-impl Reader {
-    /// Finds deleted accounts by the external id or the user names asked for, the one that left last first.
-    pub(crate) async fn leaver_ids(&mut self, need: &Need) -> Result<Vec<AccountId>> {
-        if !need.directory.leavers {
-            return Ok(Vec::new());
-        }
-        let mut searches = Vec::new();
-        let mut values: Vec<Bind> = Vec::new();
-        let names = need.user_name.iter().chain(&need.directory.user_names);
-        let names = names.map(|(connection, name)| ("user_name_key", connection, fold(name)));
-        let ids = need.external_id.iter();
-        let ids = ids.map(|(connection, id)| ("external_id", connection, id.clone()));
-        for (column, connection, value) in ids.chain(names) {
-            values.extend(binds![connection, value]);
-            searches.push(format!(
-                "SELECT id, updated_at FROM accounts WHERE connection = ${} AND {column} = ${} AND status = 'deleted'",
-                values.len() - 1,
-                values.len()
-            ));
-        }
-        if searches.is_empty() {
-            return Ok(Vec::new());
-        }
-        let sql = format!(
-            "SELECT id FROM ({}) leavers ORDER BY updated_at DESC, id LIMIT {CANDIDATES}",
-            searches.join(" UNION ")
-        );
-        self.account_ids(&sql, values).await
+/// Looks for deleted accounts by the external id or the user names asked for, the one that left last first.
+pub(crate) fn leavers(need: &Need) -> Option<Query> {
+    if !need.directory.leavers {
+        return None;
     }
+    let mut searches = Vec::new();
+    let mut values: Vec<Bind> = Vec::new();
+    let names = need.user_name.iter().chain(&need.directory.user_names);
+    let names = names.map(|(connection, name)| ("user_name_key", connection, fold(name)));
+    let ids = need.external_id.iter();
+    let ids = ids.map(|(connection, id)| ("external_id", connection, id.clone()));
+    for (column, connection, value) in ids.chain(names) {
+        values.extend(binds![connection, value]);
+        searches.push(format!(
+            "SELECT id, updated_at FROM accounts WHERE connection = ${} AND {column} = ${} AND status = 'deleted'",
+            values.len() - 1,
+            values.len()
+        ));
+    }
+    if searches.is_empty() {
+        return None;
+    }
+    let sql = format!(
+        "SELECT id FROM ({}) leavers ORDER BY updated_at DESC, id LIMIT {CANDIDATES}",
+        searches.join(" UNION ")
+    );
+    Some(Query::new(sql, values))
+}
 
+impl Reader {
     /// Loads what a directory pushed, except for leavers. `people` are the accounts whose profiles and groups are wanted.
     pub(crate) async fn directory_facts(
         &mut self,

@@ -17,14 +17,44 @@
 //! | `{sqlite}` … `{end}`, `{postgres}` … `{end}` | a part for one engine only; in migrations |
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use super::Dialect;
 
 /// Puts the words of one engine in place of the placeholders.
 pub(super) fn translate(dialect: Dialect, sql: &str) -> Cow<'_, str> {
-    if !sql.contains('{') {
-        return Cow::Borrowed(sql);
+    let text = if sql.contains('{') {
+        Cow::Owned(placeholders(dialect, sql))
+    } else {
+        Cow::Borrowed(sql)
+    };
+    // To SQLite `$1` would be a name.
+    if dialect == Dialect::Sqlite && text.contains('$') {
+        return Cow::Owned(arguments(&text, '?', 0));
     }
+    text
+}
+
+/// Writes the arguments `$1`, `$2`, … with another sign and higher numbers.
+pub(crate) fn arguments(sql: &str, sign: char, offset: usize) -> String {
+    let mut text = String::with_capacity(sql.len() + 8);
+    let mut rest = sql;
+    while let Some((head, tail)) = rest.split_once('$') {
+        text.push_str(head);
+        let digits = tail.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, after) = tail.split_at(digits);
+        match number.parse::<usize>() {
+            // Writing to a String cannot fail.
+            Ok(number) => drop(write!(text, "{sign}{}", number + offset)),
+            Err(_) => text.push('$'),
+        }
+        rest = after;
+    }
+    text.push_str(rest);
+    text
+}
+
+fn placeholders(dialect: Dialect, sql: &str) -> String {
     let mut text = String::with_capacity(sql.len() + 64);
     let mut rest = sql;
     let mut open = 0;
@@ -63,7 +93,7 @@ pub(super) fn translate(dialect: Dialect, sql: &str) -> Cow<'_, str> {
         }
     }
     text.push_str(rest);
-    Cow::Owned(text)
+    text
 }
 
 /// What is no placeholder stays, such as an empty JSON object.
@@ -147,11 +177,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn only_arguments_are_numbered_anew() {
+        assert_eq!(
+            arguments("a = $1 AND b = '$' AND c = $12$", '$', 3),
+            "a = $4 AND b = '$' AND c = $15$"
+        );
+        assert_eq!(arguments("$.x", '?', 0), "$.x");
+    }
+
+    #[test]
     fn placeholders_become_each_engines_words() {
         let sql = "SELECT a FROM t WHERE b IN ({list:$1}) AND c NOT IN ({list:$2}) AND d IN ({of}SELECT e FROM u{end}){lock}";
         assert_eq!(
             translate(Dialect::Sqlite, sql),
-            "SELECT a FROM t WHERE b IN (SELECT value FROM json_each($1)) AND c NOT IN (SELECT value FROM json_each($2)) \
+            "SELECT a FROM t WHERE b IN (SELECT value FROM json_each(?1)) AND c NOT IN (SELECT value FROM json_each(?2)) \
              AND d IN (SELECT e FROM u)"
         );
         assert_eq!(
@@ -168,8 +207,8 @@ mod tests {
                    AND {json:d.search} -> 'x' -> 0 ->> 'value'{binary} > $2";
         assert_eq!(
             translate(Dialect::Sqlite, sql),
-            "SELECT 1 FROM json_each(d.search, '$.\"emails\"') e WHERE instr(e.value ->> 'type', $1) > 0 \
-             AND d.search -> 'x' -> 0 ->> 'value' > $2"
+            "SELECT 1 FROM json_each(d.search, '$.\"emails\"') e WHERE instr(e.value ->> 'type', ?1) > 0 \
+             AND d.search -> 'x' -> 0 ->> 'value' > ?2"
         );
         assert_eq!(
             translate(Dialect::Postgres, sql),

@@ -177,7 +177,7 @@ conformance! {
                         created_at: at(0),
                         expires_at: at(600),
                     };
-                    tx.insert_login_request(&request, "browser").await
+                    tx.insert_login_request(&request, "browser")
                 })
             })
             .await

@@ -13,8 +13,8 @@ conformance! {
         store
             .write(|tx| {
                 Box::pin(async move {
-                    tx.put_code(&code("c1"), at(100)).await?;
-                    tx.put_code(&code("c2"), at(100)).await?;
+                    tx.put_code(&code("c1"), at(100))?;
+                    tx.put_code(&code("c2"), at(100))?;
                     assert_eq!(tx.consume_code("c1", at(110)).await?, CodeUse::Fresh(code("c1")));
                     assert_eq!(tx.consume_code("c1", at(110)).await?, CodeUse::Reused(code("c1")));
                     assert_eq!(tx.consume_code("c2", at(160)).await?, CodeUse::Invalid);
@@ -62,7 +62,7 @@ conformance! {
     async fn nothing_is_issued_for_a_revoked_session(store, _) {
         signed_in(&store).await;
         store.write(|tx| Box::pin(async move { tx.revoke_session(&"s1".into(), "logout", at(100)).await })).await.unwrap();
-        let put = store.write(|tx| Box::pin(async move { tx.put_code(&code("c1"), at(101)).await })).await;
+        let put = store.write(|tx| Box::pin(async move { tx.put_code(&code("c1"), at(101)) })).await;
         assert_eq!(put.unwrap_err().to_string(), "the write conflicts with session_revoked");
         let put = store.write(|tx| Box::pin(async move { tx.insert_refresh_token(&refresh("r1"), at(101)).await })).await;
         assert_eq!(put.unwrap_err().to_string(), "the write conflicts with session_revoked");

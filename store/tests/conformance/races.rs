@@ -129,7 +129,7 @@ conformance! {
 
     async fn a_code_is_fresh_for_exactly_one_of_50(store, _) {
         signed_in(&store).await;
-        store.write(|tx| Box::pin(async move { tx.put_code(&code("c1"), at(100)).await })).await.unwrap();
+        store.write(|tx| Box::pin(async move { tx.put_code(&code("c1"), at(100)) })).await.unwrap();
         let racing = store.clone();
         let outcomes = at_once(50, move |_| {
             let store = racing.clone();
@@ -280,7 +280,7 @@ conformance! {
 
     async fn r167_no_token_survives_a_revocation_that_comes_while_it_is_made(store, _) {
         signed_in(&store).await;
-        store.write(|tx| Box::pin(async move { tx.put_code(&code("c1"), at(100)).await })).await.unwrap();
+        store.write(|tx| Box::pin(async move { tx.put_code(&code("c1"), at(100)) })).await.unwrap();
         let made = Arc::new(tokio::sync::Notify::new());
         let (making, signal) = (store.clone(), Arc::clone(&made));
         let maker = tokio::spawn(async move {

@@ -305,7 +305,7 @@ conformance! {
             .write(|tx| {
                 Box::pin(async move {
                     for number in 0..5 {
-                        tx.put_code(&code(&format!("c{number}")), at(100)).await?;
+                        tx.put_code(&code(&format!("c{number}")), at(100))?;
                     }
                     let retention = Retention { traces_before: at(100), ended_before: at(160), jobs_before: at(0) };
                     assert_eq!(tx.purge(&retention, 2, at(20_000)).await?, 0, "nothing is past its time yet");

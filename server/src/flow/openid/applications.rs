@@ -17,6 +17,9 @@ use crate::flow::openid::admission::Allowed;
 /// The cache of registered apps by client id.
 pub type Applications = Versioned<String, Application>;
 
+/// The revision that stored registrations carry.
+pub const REVISION: &str = "applications";
+
 /// Creates the cache.
 pub fn cache() -> Applications {
     Versioned::new(1024)
@@ -40,14 +43,22 @@ pub struct Application {
 /// # Errors
 /// Those of the store; 500 for a registration that cannot be used, which saving should have refused.
 pub async fn find(app: &App, client_id: &str) -> Result<Option<Arc<Application>>> {
+    let revision = app
+        .store
+        .read(|reader| Box::pin(reader.revision(REVISION)))
+        .await?;
+    find_at(app, client_id, revision).await
+}
+
+/// As [`find`], when the revision of the registrations was just read.
+///
+/// # Errors
+/// As [`find`].
+pub async fn find_at(app: &App, client_id: &str, revision: i64) -> Result<Option<Arc<Application>>> {
     if client_id.is_empty() || client_id.len() > 255 {
         return Ok(None);
     }
     let key = client_id.to_owned();
-    let revision = app
-        .store
-        .read(|reader| Box::pin(reader.revision("applications")))
-        .await?;
     if let Some(known) = app.applications.peek(&key, revision).await {
         return Ok(Some(known));
     }

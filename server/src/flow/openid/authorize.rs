@@ -5,24 +5,28 @@
 
 use std::sync::Arc;
 
+use axum::http::{HeaderMap, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use provost_kernel::id::{ConnectionId, OrganizationId, TraceId};
 use provost_kernel::trace::{SIGN_IN, Stage, Step as TraceStep, StepOutcome, Trace};
 use provost_oidc::op::response::ReturnTo;
 use provost_oidc::op::{AuthorizeRequest, Delivery, authorize, tokens};
 use provost_oidc::{OAuthError, Params};
-use provost_store::{SessionRecord, WaitingRequest};
+use provost_store::{Durability, Revisions, SessionRecord, WaitingRequest};
 use secrecy::ExposeSecret as _;
 
 use crate::app::App;
 use crate::error::{AppError, Result};
+use crate::flow::connection;
 use crate::flow::departure::Departure;
+use crate::flow::limits::Toll;
 use crate::flow::openid::admission::Refusal;
 use crate::flow::openid::applications::{self, Application};
 use crate::flow::openid::step::{SessionFacts, Step, Wish, step};
-use crate::flow::openid::view::{self, Unseen};
+use crate::flow::openid::view::{self, Ask, Unseen};
 use crate::flow::openid::{code, keys};
 use crate::flow::pending::{self, SignInHints};
+use crate::flow::session::{Arrival, arrival};
 
 /// How long a request waits for its person.
 const LIFETIME: SignedDuration = SignedDuration::from_mins(30);
@@ -49,22 +53,24 @@ enum Read {
 ///
 /// # Errors
 /// 400 with a page where the request is not provably the app's; those of the store.
-pub async fn begin(app: &App, parameters: &str, session: Option<&SessionRecord>) -> Result<Departure> {
+pub async fn begin(app: &App, parameters: &str, arrival: &Arrival, toll: &Toll) -> Result<Departure> {
     let now = app.world.now();
-    let asked = match read(app, parameters, now).await? {
+    let session = arrival.session();
+    let asked = match read(app, parameters, now, &arrival.revisions).await? {
         Read::Good(asked) => asked,
         Read::Refused(answer) => return Ok(answer),
     };
     match step(&asked.wish, session.map(facts).as_ref(), now, now) {
         Step::SignIn { .. } => {
-            if let Some(error) = unknown_target(app, &asked.request).await? {
+            if let Some(error) = unknown_target(app, &asked.request, &arrival.revisions).await? {
+                toll.pay_now(app).await?;
                 return refuse(app, &asked.request.return_to, error);
             }
-            let id = keep(app, &asked, parameters, 0).await?;
+            let id = keep(app, &asked, parameters, 0, toll).await?;
             Ok(Departure::Redirect(sign_in_path(&asked.request, &id)))
         }
         Step::Refuse(error) => refuse(app, &asked.request.return_to, error),
-        Step::Answer => answer(app, &asked, session, None).await,
+        Step::Answer => answer(app, &asked, arrival, None).await,
     }
 }
 
@@ -73,11 +79,12 @@ pub async fn begin(app: &App, parameters: &str, session: Option<&SessionRecord>)
 ///
 /// # Errors
 /// As [`begin`].
-pub async fn begin_posted(app: &App, parameters: &str) -> Result<Departure> {
-    match read(app, parameters, app.world.now()).await? {
+pub async fn begin_posted(app: &App, parameters: &str, toll: &Toll) -> Result<Departure> {
+    let revisions = arrival_of(app, None).await?.revisions;
+    match read(app, parameters, app.world.now(), &revisions).await? {
         // That first return is of our own making.
         Read::Good(asked) => {
-            let id = keep(app, &asked, parameters, -1).await?;
+            let id = keep(app, &asked, parameters, -1, toll).await?;
             Ok(Departure::Redirect(pending::continue_path(&id)))
         }
         Read::Refused(answer) => Ok(answer),
@@ -88,11 +95,13 @@ pub async fn begin_posted(app: &App, parameters: &str) -> Result<Departure> {
 ///
 /// # Errors
 /// 400 with a page for a request that is unknown, answered or too old; as [`begin`].
-pub async fn resume(app: &App, id: &str, session: Option<&SessionRecord>) -> Result<Departure> {
+pub async fn resume(app: &App, arrival: &Arrival) -> Result<Departure> {
     let now = app.world.now();
-    let waiting = waiting(app, id).await?.ok_or_else(gone)?;
+    let session = arrival.session();
+    let waiting = arrival.waiting.as_ref().ok_or_else(gone)?;
+    let id = waiting.id.as_str();
     // Read again: the registration may have changed meanwhile.
-    let asked = match read(app, &waiting.parameters, waiting.asked_at).await? {
+    let asked = match read(app, &waiting.parameters, waiting.asked_at, &arrival.revisions).await? {
         Read::Good(asked) => asked,
         Read::Refused(answer) => return Ok(answer),
     };
@@ -103,17 +112,19 @@ pub async fn resume(app: &App, id: &str, session: Option<&SessionRecord>) -> Res
              app and start again.",
         )),
         Step::SignIn { .. } => {
-            if let Some(error) = unknown_target(app, &asked.request).await? {
+            if let Some(error) = unknown_target(app, &asked.request, &arrival.revisions).await? {
                 return refuse(app, &asked.request.return_to, error);
             }
             let wanted = id.to_owned();
             app.store
-                .write(move |tx| Box::pin(async move { tx.count_return(&wanted).await }))
+                .write_round(Durability::Brief, move |tx| {
+                    Box::pin(async move { tx.count_return(&wanted).await })
+                })
                 .await?;
             Ok(Departure::Redirect(sign_in_path(&asked.request, id)))
         }
         Step::Refuse(error) => refuse(app, &asked.request.return_to, error),
-        Step::Answer => answer(app, &asked, session, Some(id)).await,
+        Step::Answer => answer(app, &asked, arrival, Some(id)).await,
     }
 }
 
@@ -122,10 +133,19 @@ pub async fn resume(app: &App, id: &str, session: Option<&SessionRecord>) -> Res
 /// # Errors
 /// Those of the store.
 pub async fn hints(app: &App, id: &str) -> Result<Option<SignInHints>> {
-    let Some(waiting) = waiting(app, id).await? else {
+    hints_of(app, &arrival_of(app, Some(id)).await?).await
+}
+
+/// As [`hints`], of a request that was just looked up.
+///
+/// # Errors
+/// As [`hints`].
+pub async fn hints_of(app: &App, arrival: &Arrival) -> Result<Option<SignInHints>> {
+    let Some(waiting) = &arrival.waiting else {
         return Ok(None);
     };
-    let Read::Good(asked) = read(app, &waiting.parameters, waiting.asked_at).await? else {
+    let read = read(app, &waiting.parameters, waiting.asked_at, &arrival.revisions).await?;
+    let Read::Good(asked) = read else {
         return Ok(None);
     };
     let request = &asked.request;
@@ -160,21 +180,19 @@ fn gone() -> AppError {
     )
 }
 
-async fn waiting(app: &App, id: &str) -> Result<Option<WaitingRequest>> {
-    let (id, now) = (id.to_owned(), app.world.now());
-    Ok(app
-        .store
-        .read(|reader| Box::pin(async move { reader.waiting_request(&id, now).await }))
-        .await?)
+/// Looks up a waiting request and the revisions, for a browser whose session is of no matter.
+async fn arrival_of(app: &App, waiting: Option<&str>) -> Result<Arrival> {
+    arrival(app, &HeaderMap::new(), waiting).await
 }
 
-async fn read(app: &App, parameters: &str, at: Timestamp) -> Result<Read> {
+async fn read(app: &App, parameters: &str, at: Timestamp, revisions: &Revisions) -> Result<Read> {
     if parameters.len() > LONGEST {
         return Err(problem(OAuthError::ParameterTooLong));
     }
     let params = Params::parse(parameters.as_bytes());
     let client_id = authorize::client_id(&params).map_err(problem)?;
-    let Some(application) = applications::find(app, client_id).await? else {
+    let revision = revisions.of(applications::REVISION);
+    let Some(application) = applications::find_at(app, client_id, revision).await? else {
         return Err(problem(OAuthError::ClientUnknown));
     };
     let request = match authorize::validate(&params, &application.client) {
@@ -220,32 +238,28 @@ async fn hinted_account(app: &App, token: &str, client_id: &str) -> Result<Resul
 }
 
 /// A connection or organization that does not exist would end on a page that says only "not found".
-async fn unknown_target(app: &App, request: &AuthorizeRequest) -> Result<Option<OAuthError>> {
-    let connection = request.connection.clone().map(ConnectionId::new);
-    let organization = request.organization.clone().map(OrganizationId::new);
-    if connection.is_none() && organization.is_none() {
-        return Ok(None);
+async fn unknown_target(
+    app: &App,
+    request: &AuthorizeRequest,
+    revisions: &Revisions,
+) -> Result<Option<OAuthError>> {
+    if let Some(id) = &request.connection {
+        let found = connection::find_at(app, id, revisions.of(connection::REVISION)).await;
+        if found.is_err_and(|error| error.status() == StatusCode::NOT_FOUND) {
+            return Ok(Some(OAuthError::ParameterInvalid));
+        }
     }
-    app.store
-        .read(|reader| {
-            Box::pin(async move {
-                if let Some(id) = &connection
-                    && reader.connection(id).await?.is_none()
-                {
-                    return Ok::<_, AppError>(Some(OAuthError::ParameterInvalid));
-                }
-                if let Some(id) = &organization
-                    && reader.organization(id).await?.is_none()
-                {
-                    return Ok(Some(OAuthError::OrganizationNotAllowed));
-                }
-                Ok(None)
-            })
-        })
-        .await
+    let Some(id) = request.organization.clone().map(OrganizationId::new) else {
+        return Ok(None);
+    };
+    let found = app
+        .store
+        .read(|reader| Box::pin(async move { reader.organization(&id).await }))
+        .await?;
+    Ok(found.is_none().then_some(OAuthError::OrganizationNotAllowed))
 }
 
-async fn keep(app: &App, asked: &Asked, parameters: &str, returns: i64) -> Result<String> {
+async fn keep(app: &App, asked: &Asked, parameters: &str, returns: i64, toll: &Toll) -> Result<String> {
     let token = app.world.token("par_")?;
     let id = token.secret.expose_secret().to_owned();
     let request = WaitingRequest {
@@ -256,9 +270,18 @@ async fn keep(app: &App, asked: &Asked, parameters: &str, returns: i64) -> Resul
         expires_at: asked.at.saturating_add(LIFETIME).unwrap_or(Timestamp::MAX),
         returns,
     };
-    app.store
-        .write(move |tx| Box::pin(async move { tx.put_waiting_request(&request).await }))
-        .await?;
+    let (paying, now) = (toll.clone(), app.world.now());
+    let kept = app
+        .store
+        .write_round(Durability::Brief, move |tx| {
+            Box::pin(async move {
+                paying.pay(tx, now);
+                tx.put_waiting_request(&request);
+                Ok(())
+            })
+        })
+        .await;
+    toll.outcome(kept)?;
     Ok(id)
 }
 
@@ -287,23 +310,23 @@ fn facts(session: &SessionRecord) -> SessionFacts {
     }
 }
 
-async fn answer(
-    app: &App,
-    asked: &Asked,
-    session: Option<&SessionRecord>,
-    waiting: Option<&str>,
-) -> Result<Departure> {
-    let Some(session) = session else {
+async fn answer(app: &App, asked: &Asked, arrival: &Arrival, waiting: Option<&str>) -> Result<Departure> {
+    let Some(session) = arrival.session() else {
         return refuse(app, &asked.request.return_to, OAuthError::LoginRequired);
     };
-    let (own, allowed) = (session.clone(), asked.application.allowed.clone());
     let organization = asked.request.organization.clone().map(OrganizationId::new);
-    let wanted = organization.clone();
+    let (now, ask) = (
+        app.world.now(),
+        Ask {
+            session: session.id.clone(),
+            allowed: asked.application.allowed.clone(),
+            organization: organization.clone(),
+            offline: false,
+        },
+    );
     let seen = app
         .store
-        .read(|reader| {
-            Box::pin(async move { view::of_session(reader, &own, &allowed, wanted.as_ref()).await })
-        })
+        .read(|reader| Box::pin(async move { view::load(reader, &ask, now).await }))
         .await?;
     match seen {
         Ok(_) => {
@@ -363,7 +386,7 @@ async fn deny(
     };
     tracing::info!(code, reference, client_id, "app refused");
     app.store
-        .write(move |tx| Box::pin(async move { tx.insert_trace(&trace, code).await }))
+        .write(move |tx| Box::pin(async move { tx.insert_trace(&trace, code, None) }))
         .await?;
     let issuer = app.config.issuer();
     let delivery = asked

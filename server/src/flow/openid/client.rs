@@ -9,7 +9,7 @@ use provost_kernel::incoming::OneTimeProof;
 use provost_oidc::op::PresentedClient;
 use provost_oidc::op::client_auth::{PresentedSecret, verify_assertion};
 use provost_oidc::{OAuthError, Params};
-use provost_store::StoreError;
+use provost_store::{Durability, Revisions, StoreError};
 use subtle::ConstantTimeEq as _;
 
 use crate::app::App;
@@ -22,7 +22,34 @@ use crate::world::digest_of;
 /// # Errors
 /// The `client_auth_…` and `assertion_…` refusals, or those of the store.
 pub async fn authenticate(app: &App, presented: &PresentedClient) -> Result<Arc<Application>, Failure> {
-    let Some(application) = applications::find(app, presented.client_id()).await? else {
+    prove(
+        app,
+        presented,
+        applications::find(app, presented.client_id()).await?,
+    )
+    .await
+}
+
+/// As [`authenticate`], when the revisions were just read.
+///
+/// # Errors
+/// As [`authenticate`].
+pub async fn authenticate_at(
+    app: &App,
+    presented: &PresentedClient,
+    revisions: &Revisions,
+) -> Result<Arc<Application>, Failure> {
+    let revision = revisions.of(applications::REVISION);
+    let found = applications::find_at(app, presented.client_id(), revision).await?;
+    prove(app, presented, found).await
+}
+
+async fn prove(
+    app: &App,
+    presented: &PresentedClient,
+    found: Option<Arc<Application>>,
+) -> Result<Arc<Application>, Failure> {
+    let Some(application) = found else {
         return Err(OAuthError::ClientSecretWrong.into());
     };
     presented.check_method(&application.client)?;
@@ -81,7 +108,12 @@ fn is_genuine(secret: &PresentedSecret, digest: Option<&str>) -> bool {
 async fn spend(app: &App, proof: OneTimeProof) -> Result<(), Failure> {
     let spent = app
         .store
-        .write(move |tx| Box::pin(async move { tx.spend(None, &proof).await }))
+        .write_round(Durability::Full, move |tx| {
+            Box::pin(async move {
+                tx.spend(None, &proof);
+                Ok::<_, StoreError>(())
+            })
+        })
         .await;
     match spent {
         Ok(()) => Ok(()),

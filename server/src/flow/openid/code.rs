@@ -7,7 +7,7 @@ use provost_kernel::id::OrganizationId;
 use provost_oidc::op::code::{self, CodeDecision, CodeFacts, LIFETIME};
 use provost_oidc::op::{AuthorizeRequest, Subject};
 use provost_oidc::{OAuthError, Secret};
-use provost_store::{AuthorizationCode, CodeUse, SessionRecord, StoreError, Tx};
+use provost_store::{AuthorizationCode, CodeUse, Durability, SessionRecord, StoreError, Tx};
 use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 
@@ -76,13 +76,13 @@ pub async fn issue(
     let waiting = waiting.map(str::to_owned);
     let kept: Result<(), StoreError> = app
         .store
-        .write(move |tx| {
+        .write_round(Durability::Full, move |tx| {
             Box::pin(async move {
                 if let Some(id) = waiting {
-                    tx.take_waiting_request(&id).await?;
+                    tx.forget_waiting_request(&id);
                 }
-                tx.add_session_client(&row.session, &row.client_id, now).await?;
-                tx.put_code(&row, now).await
+                tx.add_session_client(&row.session, &row.client_id, now);
+                tx.put_code(&row, now)
             })
         })
         .await;

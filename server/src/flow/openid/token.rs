@@ -10,20 +10,65 @@ use provost_oidc::op::token::{parse, response_json};
 use provost_oidc::op::tokens::{
     ACCESS_TOKEN_LIFETIME, AccessTokenInput, IdTokenInput, access_token, id_token,
 };
+use provost_store::{Revisions, Ticket};
 use serde_json::Value;
 
 use crate::app::App;
+use crate::flow::limits::Toll;
 use crate::flow::openid::applications::Application;
 use crate::flow::openid::code::{Granted, Presented};
 use crate::flow::openid::{Failure, client, code, keys, refresh};
 
-/// Answers a token request.
+/// Answers a token request. `toll` is what a refused one costs.
 ///
 /// # Errors
-/// The refusals of RFC 6749 5.2, or those of the store.
-pub async fn exchange(app: &App, params: &Params, authorization: Option<&str>) -> Result<Value, Failure> {
+/// The refusals of RFC 6749 5.2, 429 above the limit, or those of the store.
+pub async fn exchange(
+    app: &App,
+    params: &Params,
+    authorization: Option<&str>,
+    toll: &Toll,
+) -> Result<Value, Failure> {
+    guard(app, toll, async |revisions| {
+        granted(app, params, authorization, &revisions).await
+    })
+    .await
+}
+
+/// Lets a token request through as long as not too many were refused, so that nobody guesses secrets or codes for long.
+///
+/// # Errors
+/// 429 above the limit; those of `work`.
+pub async fn guard(
+    app: &App,
+    toll: &Toll,
+    work: impl AsyncFnOnce(Revisions) -> Result<Value, Failure>,
+) -> Result<Value, Failure> {
+    let ticket = Ticket {
+        limit: Some(toll.key().to_owned()),
+        ..Ticket::default()
+    };
+    let now = app.world.now();
+    let visit = app
+        .store
+        .read(|reader| Box::pin(async move { reader.visit(&ticket, now).await }))
+        .await?;
+    toll.check(visit.hits.as_ref(), now)?;
+    let outcome = work(visit.revisions).await;
+    if matches!(outcome, Err(Failure::Refused(_))) {
+        toll.pay_now(app).await?;
+    }
+    outcome
+}
+
+async fn granted(
+    app: &App,
+    params: &Params,
+    authorization: Option<&str>,
+    revisions: &Revisions,
+) -> Result<Value, Failure> {
     let request = parse(params, authorization)?;
-    let application = client::authenticate(app, &request.client).await?;
+    let application = client::authenticate_at(app, &request.client, revisions).await?;
     let granted = match request.grant {
         TokenGrant::AuthorizationCode {
             code,

@@ -4,12 +4,10 @@
 //! introspection, so that whatever ends access ends it everywhere at once. Never keeps anything.
 
 use jiff::Timestamp;
-use provost_kernel::connection::Connection;
 use provost_kernel::directory::Status;
-use provost_kernel::facts::{Facts, Need};
 use provost_kernel::id::{OrganizationId, SessionId};
 use provost_oidc::op::Subject;
-use provost_store::{Reader, SessionRecord, StoreError};
+use provost_store::{Reader, SessionRecord, Sight, StoreError};
 
 use crate::flow::openid::admission::{Allowed, Proof, Refusal, admit};
 use crate::translate::openid_subject::{SessionPart, subject};
@@ -46,35 +44,13 @@ pub async fn load(
     ask: &Ask,
     now: Timestamp,
 ) -> Result<Result<Subject, Unseen>, StoreError> {
-    let Some(session) = reader.session(&ask.session).await? else {
+    let Some(sight) = reader.sight(&ask.session).await? else {
         return Ok(Err(Unseen::Over));
     };
-    if !is_good(&session, ask.offline, now) {
+    if !is_good(&sight.session, ask.offline, now) {
         return Ok(Err(Unseen::Over));
     }
-    of_session(reader, &session, &ask.allowed, ask.organization.as_ref()).await
-}
-
-/// Reads what the app sees of the person of a session that was found good already.
-///
-/// # Errors
-/// Those of the store.
-pub async fn of_session(
-    reader: &mut Reader,
-    session: &SessionRecord,
-    allowed: &Allowed,
-    organization: Option<&OrganizationId>,
-) -> Result<Result<Subject, Unseen>, StoreError> {
-    let connection = match &session.connection {
-        Some(id) => reader.connection(id).await?.map(|record| record.connection),
-        None => None,
-    };
-    let need = Need {
-        accounts: vec![session.account.clone()],
-        ..Need::default()
-    };
-    let facts = reader.facts(&need).await?;
-    Ok(see(session, &facts, connection.as_ref(), allowed, organization))
+    Ok(see(&sight, &ask.allowed, ask.organization.as_ref()))
 }
 
 fn is_good(session: &SessionRecord, offline: bool, now: Timestamp) -> bool {
@@ -85,14 +61,9 @@ fn is_good(session: &SessionRecord, offline: bool, now: Timestamp) -> bool {
     }
 }
 
-fn see(
-    session: &SessionRecord,
-    facts: &Facts,
-    connection: Option<&Connection>,
-    allowed: &Allowed,
-    organization: Option<&OrganizationId>,
-) -> Result<Subject, Unseen> {
-    let person = facts.accounts.first().ok_or(Unseen::Over)?;
+fn see(sight: &Sight, allowed: &Allowed, organization: Option<&OrganizationId>) -> Result<Subject, Unseen> {
+    let (session, connection) = (&sight.session, sight.connection.as_ref());
+    let person = sight.person.as_ref().ok_or(Unseen::Over)?;
     let proof = match (&session.connection, connection) {
         (None, _) => Proof::Password,
         (Some(_), Some(connection)) if connection.enabled => Proof::Connection(connection),
@@ -109,7 +80,7 @@ fn see(
     Ok(subject(
         &person.account,
         &admission,
-        &facts.organizations,
+        &sight.organizations,
         connection,
         &part,
     ))

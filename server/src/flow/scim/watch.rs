@@ -214,7 +214,7 @@ async fn tell(
         .store
         .write(move |tx| {
             Box::pin(async move {
-                tx.spend(None, &proof).await?;
+                tx.spend(None, &proof);
                 tx.record(alert);
                 Ok::<_, StoreError>(())
             })

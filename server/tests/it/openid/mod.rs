@@ -6,4 +6,5 @@ mod keys;
 pub(crate) mod lab;
 mod logout;
 mod refresh;
+mod rounds;
 mod tokens;

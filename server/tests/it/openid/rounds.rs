@@ -1,0 +1,83 @@
+//! How often a whole sign-in asks the database. No assertion on time: rounds are what a sign-in costs, most of all on
+//! PostgreSQL, where each is a round trip.
+
+use axum::http::StatusCode;
+use provost_store::Store;
+
+use crate::app::on_each_engine;
+use crate::openid::lab::Lab;
+use crate::{directory, saml_idp};
+
+/// From the app's redirect to its tokens: look and keep; look and keep; look, take, decide (begin, facts, changes, feed,
+/// events, commit); look, look at the person, keep the code; look, redeem (begin, code, person, commit).
+const ROUNDS: u64 = 20;
+
+async fn whole_sign_in(lab: &Lab, person: &saml_idp::Person) -> u64 {
+    let app = lab.app();
+    let (rp, mut browser) = (lab.rp(), lab.test.browser());
+    let before = app.store.rounds();
+    let page = browser.get(&rp.authorize(&[("connection", "okta")])).await;
+    let page = browser.get(&page.location().unwrap()).await;
+    let request = saml_idp::read_request(&page);
+    let answer = saml_idp::Answer::new(app, "okta", Some(&request.request.id)).issue(person);
+    let page = saml_idp::post(&mut browser, "okta", &answer, &request.relay_state).await;
+    let page = browser.get(&page.location().unwrap()).await;
+    let location = page.location().unwrap();
+    let code = location.split_once("code=").unwrap().1;
+    let code = code.split('&').next().unwrap();
+    lab.redeem(&rp, code).await;
+    rounds_since(&app.store, before)
+}
+
+fn rounds_since(store: &Store, before: u64) -> u64 {
+    store.rounds() - before
+}
+
+#[tokio::test]
+async fn a_sign_in_needs_few_rounds_to_the_database() {
+    on_each_engine(|app| async move {
+        directory::organization(&app.app).await;
+        saml_idp::connect(&app.app, "okta", |_| {}).await;
+        let lab = Lab { test: app };
+        lab.register(
+            "app",
+            serde_json::json!({}),
+            Some(crate::openid::lab::SECRET),
+            None,
+        )
+        .await;
+        let person = |number: usize| {
+            saml_idp::Person::new(&format!("ann-{number}"), &format!("ann{number}@home-lab.example"))
+        };
+        // The first one fills the caches and makes the signing keys.
+        whole_sign_in(&lab, &person(0)).await;
+        for new in 1..4 {
+            // One more when the second is over after which the signing keys are looked at again.
+            let rounds = whole_sign_in(&lab, &person(new)).await;
+            assert!(rounds <= ROUNDS + 1, "a new person took {rounds} rounds");
+            let rounds = whole_sign_in(&lab, &person(new)).await;
+            assert!(rounds <= ROUNDS + 1, "a returning person took {rounds} rounds");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn guessing_at_the_token_endpoint_is_limited() {
+    on_each_engine(|app| async move {
+        let lab = Lab::new(app).await;
+        let mut last = StatusCode::OK;
+        for _ in 0..310 {
+            let form = [("grant_type", "refresh_token"), ("refresh_token", "pvr_guess")];
+            let page = lab.token("app", &form).await;
+            last = page.status;
+            if last == StatusCode::TOO_MANY_REQUESTS {
+                assert!(page.header("retry-after").is_some());
+                break;
+            }
+            assert_eq!(last, StatusCode::BAD_REQUEST, "{}", page.body);
+        }
+        assert_eq!(last, StatusCode::TOO_MANY_REQUESTS);
+    })
+    .await;
+}

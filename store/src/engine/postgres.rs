@@ -1,0 +1,251 @@
+//! PostgreSQL: every statement is a round trip, so statements that do not need each other's answers go together, as
+//! one statement. Never knows a table.
+
+use std::fmt::Write as _;
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use futures_util::TryStreamExt as _;
+use futures_util::stream::StreamExt as _;
+use serde::Deserialize;
+use serde::de::{MapAccess, Visitor};
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
+use sqlx::{
+    Arguments as _, AssertSqlSafe, Column as _, PgPool, Postgres, Row as _, TypeInfo as _, ValueRef as _,
+};
+
+use super::batch::{Change, Durability, Query};
+use super::dialect::{arguments, translate};
+use super::failure::failed;
+use super::{Dialect, NamedRows};
+use crate::error::{Result, StoreError};
+use crate::value::{Bind, Cell};
+
+/// Prepared statements that each connection keeps. More shapes are in use than the driver's default of 100.
+const STATEMENTS: usize = 500;
+/// Begins the message by which a change says that it did not find what it needed.
+const UNMET: &str = "provost-unmet-";
+
+pub(super) type Postgresql = PoolConnection<Postgres>;
+
+/// Opens a pool.
+pub(super) async fn open(url: &str, connections: u32) -> Result<PgPool> {
+    let options = PgConnectOptions::from_str(url)
+        .map_err(failed)?
+        .application_name("provost")
+        .statement_cache_capacity(STATEMENTS);
+    PgPoolOptions::new()
+        .max_connections(connections.max(2))
+        .acquire_timeout(Duration::from_secs(10))
+        .test_before_acquire(false)
+        .connect_with(options)
+        .await
+        .map_err(failed)
+}
+
+/// Runs one statement and returns how many rows it changed.
+pub(super) async fn run(conn: &mut Postgresql, sql: &str, binds: Vec<Bind>) -> Result<u64> {
+    let query = sqlx::query_with(
+        AssertSqlSafe(translate(Dialect::Postgres, sql).into_owned()),
+        bound(binds)?,
+    );
+    Ok(query.execute(&mut **conn).await.map_err(failed)?.rows_affected())
+}
+
+/// Runs one statement and streams its rows; names of columns are made only if asked for by `named`.
+pub(super) fn stream<'c>(
+    conn: &'c mut Postgresql,
+    sql: &str,
+    binds: Vec<Bind>,
+    named: bool,
+) -> Result<NamedRows<'c>> {
+    let query = sqlx::query_with(
+        AssertSqlSafe(translate(Dialect::Postgres, sql).into_owned()),
+        bound(binds)?,
+    );
+    Ok(query
+        .fetch(&mut **conn)
+        .map(move |row| {
+            let row = row.map_err(failed)?;
+            let columns = if named { row.columns() } else { &[] };
+            let titles = columns.iter().map(|column| column.name().to_owned()).collect();
+            Ok((titles, cells(&row)?))
+        })
+        .boxed())
+}
+
+pub(super) async fn rows(conn: &mut Postgresql, sql: &str, binds: Vec<Bind>) -> Result<Vec<Vec<Cell>>> {
+    stream(conn, sql, binds, false)?
+        .map_ok(|(_, cells)| cells)
+        .try_collect()
+        .await
+}
+
+/// Runs several look-ups in one round trip: each row comes as JSON with the number of its look-up. They run in the
+/// order given, and all see the state at the beginning, except rows that a look-up locks.
+pub(super) async fn together(conn: &mut Postgresql, queries: Vec<Query>) -> Result<Vec<Vec<Vec<Cell>>>> {
+    let mut found: Vec<Vec<Vec<Cell>>> = queries.iter().map(|_| Vec::new()).collect();
+    let mut sql = String::new();
+    let mut values = Vec::new();
+    for (part, query) in queries.into_iter().enumerate() {
+        let text = translate(Dialect::Postgres, &query.sql);
+        let text = arguments(&text, '$', values.len());
+        let union = if part == 0 { "" } else { " UNION ALL " };
+        // Writing to a String cannot fail.
+        let _ = write!(
+            sql,
+            "{union}SELECT {part} AS part, row_to_json(q)::text FROM ({text}) q"
+        );
+        values.extend(query.binds);
+    }
+    for row in rows(conn, &sql, values).await? {
+        let mut row = crate::value::Row::new(row);
+        let part = usize::try_from(row.int("part")?).unwrap_or(usize::MAX);
+        let JsonRow(cells) =
+            serde_json::from_str(&row.text("row")?).map_err(|_| StoreError::Corrupt("a row as JSON"))?;
+        found
+            .get_mut(part)
+            .ok_or(StoreError::Corrupt("part"))?
+            .push(cells);
+    }
+    Ok(found)
+}
+
+/// Runs changes, and perhaps one statement with rows, as one statement. They do not see each other's effects; a change
+/// that finds another number of rows than it needs undoes all.
+pub(super) async fn batch(
+    conn: &mut Postgresql,
+    changes: Vec<Change>,
+    main: Option<Query>,
+    durability: Durability,
+) -> Result<Vec<Vec<Cell>>> {
+    let mut parts = Vec::with_capacity(changes.len() + 1);
+    let mut conditions = Vec::new();
+    let mut values = Vec::new();
+    let mut unmet = Vec::with_capacity(changes.len());
+    for (at, change) in changes.into_iter().enumerate() {
+        let text = arguments(
+            &translate(Dialect::Postgres, &change.query.sql),
+            '$',
+            values.len(),
+        );
+        parts.push(format!("c{at} AS ({text} RETURNING 1)"));
+        values.extend(change.query.binds);
+        if let Some((rows, error)) = change.needs {
+            // PostgreSQL evaluates constants early, so what is to fail must depend on the count.
+            conditions.push(format!(
+                "(SELECT CASE WHEN count(*) = {rows} THEN 0 ELSE CAST('{UNMET}{at}/' || count(*) AS BIGINT) END \
+                 FROM c{at}) = 0"
+            ));
+            unmet.push((at, error));
+        }
+    }
+    let columns = if let Some(main) = main {
+        let text = arguments(&translate(Dialect::Postgres, &main.sql), '$', values.len());
+        parts.push(format!("main AS ({text})"));
+        values.extend(main.binds);
+        "main.* FROM main"
+    } else {
+        "1"
+    };
+    if durability == Durability::Brief {
+        conditions.push("(SELECT set_config('synchronous_commit', 'off', true)) IS NOT NULL".to_owned());
+    }
+    let only_if = if conditions.is_empty() {
+        String::new()
+    } else {
+        format!(" WHERE {}", conditions.join(" AND "))
+    };
+    let sql = format!("WITH {} SELECT {columns}{only_if}", parts.join(", "));
+    let query = sqlx::query_with(AssertSqlSafe(sql), bound(values)?);
+    match query.fetch_all(&mut **conn).await {
+        Ok(rows) => rows.iter().map(cells).collect(),
+        Err(error) => Err(which_unmet(&error, unmet).unwrap_or_else(|| failed(error))),
+    }
+}
+
+/// Finds the change whose need was not met in what PostgreSQL says.
+fn which_unmet(error: &sqlx::Error, unmet: Vec<(usize, StoreError)>) -> Option<StoreError> {
+    let message = error.as_database_error()?.message();
+    let (_, rest) = message.split_once(UNMET)?;
+    let at: usize = rest.split_once('/')?.0.parse().ok()?;
+    unmet
+        .into_iter()
+        .find(|(number, _)| *number == at)
+        .map(|(_, error)| error)
+}
+
+fn bound(list: Vec<Bind>) -> Result<PgArguments> {
+    let mut arguments = PgArguments::default();
+    for bind in list {
+        match bind {
+            Bind::Int(value) => arguments.add(value),
+            Bind::Text(value) => arguments.add(value),
+            Bind::Bytes(value) => arguments.add(value),
+        }
+        .map_err(StoreError::Engine)?;
+    }
+    Ok(arguments)
+}
+
+fn cells(row: &PgRow) -> Result<Vec<Cell>> {
+    let mut cells = Vec::with_capacity(row.len());
+    for at in 0..row.len() {
+        let value = row.try_get_raw(at).map_err(failed)?;
+        cells.push(match value.type_info().name() {
+            _ if value.is_null() => Cell::Null,
+            "INT8" => Cell::Int(row.try_get(at).map_err(failed)?),
+            "INT4" => Cell::Int(i64::from(row.try_get::<i32, _>(at).map_err(failed)?)),
+            "BYTEA" => Cell::Bytes(row.try_get(at).map_err(failed)?),
+            _ => Cell::Text(row.try_get(at).map_err(failed)?),
+        });
+    }
+    Ok(cells)
+}
+
+/// The values of a JSON object in their order, whatever their names.
+struct JsonRow(Vec<Cell>);
+
+impl<'de> Deserialize<'de> for JsonRow {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Values;
+        impl<'de> Visitor<'de> for Values {
+            type Value = JsonRow;
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("a row as a JSON object")
+            }
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> std::result::Result<JsonRow, M::Error> {
+                let mut cells = Vec::new();
+                while map.next_key::<serde::de::IgnoredAny>()?.is_some() {
+                    cells.push(match map.next_value::<JsonCell>()? {
+                        JsonCell::Int(value) => Cell::Int(value),
+                        JsonCell::Text(value) => Cell::Text(value),
+                        JsonCell::Null => Cell::Null,
+                    });
+                }
+                Ok(JsonRow(cells))
+            }
+        }
+        deserializer.deserialize_map(Values)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum JsonCell {
+    Int(i64),
+    Text(String),
+    Null,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_as_json_keeps_its_order_and_names_used_twice() {
+        let JsonRow(cells) = serde_json::from_str(r#"{"b":1,"a":"x\"y","b":null}"#).unwrap();
+        assert_eq!(cells, [Cell::Int(1), Cell::Text("x\"y".to_owned()), Cell::Null]);
+    }
+}
