@@ -257,7 +257,9 @@ impl Handle {
 }
 
 fn bind(statement: &mut Statement<'_>, binds: Vec<Bind>) -> Result<()> {
-    for (at, value) in (1_usize..).zip(binds) {
+    // A value that the statement does not use is no error.
+    let wanted = statement.parameter_count();
+    for (at, value) in (1..=wanted).zip(binds) {
         match value {
             Bind::Int(Some(value)) => statement.raw_bind_parameter(at, value),
             Bind::Text(Some(value)) => statement.raw_bind_parameter(at, value),

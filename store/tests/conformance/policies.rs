@@ -20,7 +20,7 @@ fn last(account: &str, trace: &str, at_seconds: i64) -> LastClaims {
 
 async fn keep(store: &Store, last: LastClaims) {
     store
-        .write(move |tx| Box::pin(async move { tx.keep_last_claims(&last).await }))
+        .write(move |tx| Box::pin(async move { tx.keep_last_claims(&last, false) }))
         .await
         .unwrap();
 }
