@@ -41,7 +41,7 @@ async fn instance(app: &TestApp, policy: Value) {
     saml_idp::connect(&app.app, "okta", |_| {}).await;
     set_policy(app, policy).await;
     directory::change_connection(&app.app, "okta", |connection, _| {
-        connection.scope = Scope::Instance
+        connection.scope = Scope::Instance;
     })
     .await;
 }
