@@ -2,10 +2,9 @@
 //! applied. Never decides.
 
 mod documents;
-mod facts;
+pub(crate) mod facts;
 mod groups;
 mod members;
 
-pub(crate) use facts::leavers;
 pub use groups::REEVALUATE;
 pub use members::{GroupRef, Member};

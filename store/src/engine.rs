@@ -151,6 +151,21 @@ impl Conn {
         Ok(rows.into_iter().map(Row::new).collect())
     }
 
+    /// As [`Self::rows`], for a look-up that may take many milliseconds: on SQLite other tasks move to another thread first.
+    pub(crate) async fn rows_long(&mut self, sql: &str, binds: Vec<Bind>) -> Result<Vec<Row>> {
+        use tokio::runtime::{Handle, RuntimeFlavor};
+        let can_move = Handle::try_current()
+            .is_ok_and(|runtime| matches!(runtime.runtime_flavor(), RuntimeFlavor::MultiThread));
+        match self {
+            Self::Sqlite(conn) if can_move => {
+                let sql = translate(Dialect::Sqlite, sql);
+                let rows = tokio::task::block_in_place(|| conn.rows(&sql, binds))?;
+                Ok(rows.into_iter().map(Row::new).collect())
+            }
+            Self::Sqlite(_) | Self::Postgres(_) => self.rows(sql, binds).await,
+        }
+    }
+
     /// Runs several look-ups and returns the rows of each: one after the other on SQLite, where a statement is a function
     /// call; in one round trip on PostgreSQL. They never return bytes.
     pub(crate) async fn together(&mut self, queries: Vec<Query>) -> Result<Vec<Vec<Row>>> {

@@ -10,7 +10,7 @@ use provost_kernel::id::{AccountId, OrganizationId, SessionId};
 
 use crate::accounts::{COLUMNS, assemble};
 use crate::digest;
-use crate::directory::leavers;
+use crate::directory::facts::{self as directory, leavers};
 use crate::engine::batch::Query;
 use crate::engine::{Dialect, arguments};
 use crate::error::{Result, StoreError};
@@ -195,6 +195,8 @@ impl Reader {
         queries.extend(look_for_leavers);
         queries.extend(wanted.iter().flat_map(account_queries));
         queries.extend(organization_queries(&need.organizations, wanted.as_ref())?);
+        let of_people = wanted.as_ref().map(|wanted| |sql: &str| wanted.query(sql));
+        queries.extend(directory::queries(&need.directory, of_people)?);
         let mut found = self.together(queries).await?.into_iter();
         let mut next = || found.next().ok_or(StoreError::Corrupt("parts"));
         let revision = revisions::read(next()?)?;
@@ -227,7 +229,8 @@ impl Reader {
             .filter(|id| accounts.contains_key(id))
             .cloned()
             .collect();
-        let mut directory = self.directory_facts(&need.directory, of_people).await?;
+        let mut directory = directory::read(&need.directory, &of_people, wanted.is_some(), next)?;
+        self.add_members_to(&mut directory, &need.directory).await?;
         let asked: BTreeSet<&AccountId> = need.accounts.iter().collect();
         let pick = |id: &AccountId| accounts.get(id).cloned();
         directory.leavers = leavers.iter().filter_map(pick).collect();

@@ -66,6 +66,13 @@ impl Reader {
         self.conn.rows(sql, binds).await
     }
 
+    /// As [`Self::rows`], for a look-up that may take many milliseconds.
+    pub(crate) async fn rows_long(&mut self, sql: &str, binds: Vec<Bind>) -> Result<Vec<Row>> {
+        self.settle().await?;
+        self.begin_round()?;
+        self.conn.rows_long(sql, binds).await
+    }
+
     /// Returns the first row.
     pub(crate) async fn row(&mut self, sql: &str, binds: Vec<Bind>) -> Result<Option<Row>> {
         Ok(self.rows(sql, binds).await?.into_iter().next())

@@ -41,107 +41,164 @@ pub(crate) fn leavers(need: &Need) -> Option<Query> {
     Some(Query::new(sql, values))
 }
 
-impl Reader {
-    /// Loads what a directory pushed, except for leavers. `people` are the accounts whose profiles and groups are wanted.
-    pub(crate) async fn directory_facts(
-        &mut self,
-        need: &DirectoryNeed,
-        people: BTreeSet<AccountId>,
-    ) -> Result<DirectoryFacts> {
-        let mut facts = DirectoryFacts::default();
-        if *need == DirectoryNeed::default() {
-            return Ok(facts);
-        }
-        let people: Vec<AccountId> = people.into_iter().collect();
-        if need.profiles {
-            let documents = self.documents(&people).await?.into_iter();
-            facts.profiles = documents
-                .map(|(account, document)| (account, DirectoryProfile { document }))
-                .collect();
-        }
-        if need.groups_of_accounts {
-            let groups = self.groups_of(&people).await?.into_iter();
-            let naming = |group: super::GroupRef| GroupName {
-                id: group.id,
-                name: group.name,
-                external_id: group.external_id,
-            };
-            facts.groups_of = groups
-                .map(|(account, groups)| (account, groups.into_iter().map(naming).collect()))
-                .collect();
-        }
-        if let Some(group) = &need.group {
-            facts.group = self.group(group).await?;
-        }
-        facts.similar_groups = self.similar_groups(need).await?;
-        if let Some(needed) = &need.members {
-            (facts.own_accounts, facts.members) = self.members_needed(needed).await?;
-        }
-        Ok(facts)
-    }
+/// Which answers a need asks for, in the order of the look-ups.
+struct Asked {
+    profiles: bool,
+    groups: bool,
+    group: bool,
+    similar: bool,
+    among: bool,
+}
 
+impl Asked {
+    fn of(need: &DirectoryNeed, has_people: bool) -> Self {
+        Self {
+            profiles: need.profiles && has_people,
+            groups: need.groups_of_accounts && has_people,
+            group: need.group.is_some(),
+            similar: need.group_external_id.is_some() || need.group_name.is_some(),
+            among: need
+                .members
+                .as_ref()
+                .is_some_and(|needed| !needed.among.is_empty()),
+        }
+    }
+}
+
+/// Looks for what directories pushed, except for leavers and whole lists of members. `of_people` writes a look-up of which
+/// `{wanted}` are the people at hand; none if there are none.
+pub(crate) fn queries(need: &DirectoryNeed, of_people: Option<impl Fn(&str) -> Query>) -> Result<Vec<Query>> {
+    let asked = Asked::of(need, of_people.is_some());
+    let mut queries = Vec::new();
+    if let Some(of_people) = of_people {
+        if asked.profiles {
+            queries.push(of_people(
+                "SELECT account, document FROM account_documents WHERE account IN {wanted}",
+            ));
+        }
+        if asked.groups {
+            queries.push(of_people(
+                "SELECT m.account, g.id, g.name, g.external_id FROM group_members m JOIN groups g ON g.id = m.group_id \
+                 WHERE m.account IN {wanted} ORDER BY m.account, g.id",
+            ));
+        }
+    }
+    queries.extend(need.group.as_ref().map(by_id));
+    if asked.similar {
+        queries.push(similar_groups(need));
+    }
+    if let Some(needed) = need.members.as_ref().filter(|_| asked.among) {
+        queries.push(among(needed)?);
+    }
+    Ok(queries)
+}
+
+/// Reads the answers to [`queries`]; `people` are those whose profiles and groups are wanted.
+pub(crate) fn read(
+    need: &DirectoryNeed,
+    people: &BTreeSet<AccountId>,
+    has_people: bool,
+    mut next: impl FnMut() -> Result<Vec<Row>>,
+) -> Result<DirectoryFacts> {
+    let asked = Asked::of(need, has_people);
+    let mut facts = DirectoryFacts::default();
+    if asked.profiles {
+        for mut row in next()? {
+            let account = AccountId::new(row.text("account_documents.account")?);
+            let document = row.json("account_documents.document")?;
+            facts.profiles.insert(account, DirectoryProfile { document });
+        }
+        facts.profiles.retain(|account, _| people.contains(account));
+    }
+    if asked.groups {
+        for mut row in next()? {
+            let account = AccountId::new(row.text("group_members.account")?);
+            facts.groups_of.entry(account).or_default().push(naming(row)?);
+        }
+        facts.groups_of.retain(|account, _| people.contains(account));
+    }
+    if asked.group {
+        facts.group = next()?.into_iter().next().map(group).transpose()?;
+    }
+    if asked.similar {
+        facts.similar_groups = next()?.into_iter().map(naming).collect::<Result<_>>()?;
+    }
+    if asked.among {
+        for mut row in next()? {
+            let account = AccountId::new(row.text("accounts.id")?);
+            if row.flag("group_members")? {
+                facts.members.push(account.clone());
+            }
+            facts.own_accounts.push(account);
+        }
+    }
+    Ok(facts)
+}
+
+impl Reader {
     /// Finds a group, whichever connection it is of.
     ///
     /// # Errors
     /// `engine` and `corrupt`.
     pub async fn group(&mut self, id: &GroupId) -> Result<Option<Group>> {
-        let sql = format!(
-            "SELECT a.id, a.connection, a.external_id, a.name, a.document, {GROUP_VERSION} FROM groups a \
-             WHERE a.id = $1 AND a.connection IS NOT NULL"
-        );
-        self.row(&sql, binds![id]).await?.map(group).transpose()
+        let Query { sql, binds } = by_id(id);
+        self.row(&sql, binds).await?.map(group).transpose()
     }
 
-    async fn similar_groups(&mut self, need: &DirectoryNeed) -> Result<Vec<GroupName>> {
-        let mut searches = Vec::new();
-        let mut values: Vec<Bind> = Vec::new();
-        let ids = need.group_external_id.iter();
-        let ids = ids.map(|(connection, id)| ("external_id", connection, id.clone()));
-        let names = need.group_name.iter();
-        let names = names.map(|(connection, name)| ("name_key", connection, fold(name)));
-        for (column, connection, value) in ids.chain(names) {
-            values.extend(binds![connection, value]);
-            searches.push(format!(
-                "SELECT id, name, external_id FROM groups WHERE connection = ${} AND {column} = ${}",
-                values.len() - 1,
-                values.len()
-            ));
+    /// Adds the whole list of members to facts, if it is wanted: apart from the others, because it may be long.
+    pub(crate) async fn add_members_to(
+        &mut self,
+        facts: &mut DirectoryFacts,
+        need: &DirectoryNeed,
+    ) -> Result<()> {
+        if let Some(MembersNeeded {
+            group: Some(group),
+            all: true,
+            ..
+        }) = &need.members
+        {
+            facts.members = self.member_ids(group, None).await?;
         }
-        if searches.is_empty() {
-            return Ok(Vec::new());
-        }
-        let sql = format!("{} ORDER BY 1", searches.join(" UNION "));
-        let rows = self.rows(&sql, values).await?;
-        rows.into_iter().map(naming).collect()
+        Ok(())
     }
+}
 
-    /// Returns which of the accounts named are the connection's own, and which are members.
-    async fn members_needed(&mut self, needed: &MembersNeeded) -> Result<(Vec<AccountId>, Vec<AccountId>)> {
-        let (Some(group), false) = (&needed.group, needed.all) else {
-            let own = self.own_accounts(&needed.connection, &needed.among).await?;
-            let members = match &needed.group {
-                Some(group) => self.member_ids(group, None).await?,
-                None => Vec::new(),
-            };
-            return Ok((own, members));
-        };
-        if needed.among.is_empty() {
-            return Ok((Vec::new(), Vec::new()));
-        }
-        let sql = "SELECT a.id, CASE WHEN EXISTS (SELECT 1 FROM group_members m WHERE m.group_id = $3 \
-                   AND m.account = a.id) THEN CAST(1 AS BIGINT) ELSE 0 END FROM accounts a \
-                   WHERE a.id IN ({list:$1}) AND {aside}a.connection = $2 AND a.status <> 'deleted' ORDER BY a.id";
-        let ids = list(needed.among.iter().map(AccountId::as_str))?;
-        let (mut own, mut members) = (Vec::new(), Vec::new());
-        for mut row in self.rows(sql, binds![ids, &needed.connection, group]).await? {
-            let account = AccountId::new(row.text("accounts.id")?);
-            if row.flag("group_members")? {
-                members.push(account.clone());
-            }
-            own.push(account);
-        }
-        Ok((own, members))
+fn by_id(id: &GroupId) -> Query {
+    let sql = format!(
+        "SELECT a.id, a.connection, a.external_id, a.name, a.document, {GROUP_VERSION} AS version FROM groups a \
+         WHERE a.id = $1 AND a.connection IS NOT NULL"
+    );
+    Query::new(sql, binds![id])
+}
+
+fn similar_groups(need: &DirectoryNeed) -> Query {
+    let mut searches = Vec::new();
+    let mut values: Vec<Bind> = Vec::new();
+    let ids = need.group_external_id.iter();
+    let ids = ids.map(|(connection, id)| ("external_id", connection, id.clone()));
+    let names = need.group_name.iter();
+    let names = names.map(|(connection, name)| ("name_key", connection, fold(name)));
+    for (column, connection, value) in ids.chain(names) {
+        values.extend(binds![connection, value]);
+        searches.push(format!(
+            "SELECT id, name, external_id FROM groups WHERE connection = ${} AND {column} = ${}",
+            values.len() - 1,
+            values.len()
+        ));
     }
+    Query::new(format!("{} ORDER BY 1", searches.join(" UNION ")), values)
+}
+
+/// Looks which of the accounts named are the connection's own, and which of them are members.
+fn among(needed: &MembersNeeded) -> Result<Query> {
+    let sql = "SELECT a.id, CASE WHEN EXISTS (SELECT 1 FROM group_members m WHERE m.group_id = $3 \
+               AND m.account = a.id) THEN CAST(1 AS BIGINT) ELSE 0 END AS is_member FROM accounts a \
+               WHERE a.id IN ({list:$1}) AND {aside}a.connection = $2 AND a.status <> 'deleted' ORDER BY a.id";
+    let ids = list(needed.among.iter().map(AccountId::as_str))?;
+    Ok(Query::new(
+        sql,
+        binds![ids, &needed.connection, needed.group.as_ref()],
+    ))
 }
 
 fn group(mut row: Row) -> Result<Group> {

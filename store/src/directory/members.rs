@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use provost_kernel::id::{AccountId, ConnectionId, GroupId};
+use provost_kernel::id::{AccountId, GroupId};
 
 use crate::error::Result;
 use crate::tx::{Reader, Tx};
@@ -140,7 +140,7 @@ impl Reader {
                    JOIN accounts b ON b.id = m.account WHERE m.group_id IN ({list:$1}) AND b.status <> 'deleted' \
                    ORDER BY m.group_id, m.account";
         let ids = list(groups.iter().map(GroupId::as_str))?;
-        for mut row in self.rows(sql, binds![ids]).await? {
+        for mut row in self.rows_long(sql, binds![ids]).await? {
             let group = GroupId::new(row.text("group_members.group_id")?);
             found.entry(group).or_default().push(member(row)?);
         }
@@ -185,24 +185,6 @@ impl Reader {
         };
         let sql = format!("SELECT account FROM group_members WHERE group_id = $1{within} ORDER BY account");
         self.account_ids(&sql, values).await
-    }
-
-    /// Lists those of some accounts that belong to a connection and are not deleted.
-    ///
-    /// # Errors
-    /// `engine` and `corrupt`.
-    pub async fn own_accounts(
-        &mut self,
-        connection: &ConnectionId,
-        among: &[AccountId],
-    ) -> Result<Vec<AccountId>> {
-        if among.is_empty() {
-            return Ok(Vec::new());
-        }
-        let sql = "SELECT id FROM accounts WHERE id IN ({list:$1}) AND {aside}connection = $2 AND status <> 'deleted' \
-                   ORDER BY id";
-        let ids = list(among.iter().map(AccountId::as_str))?;
-        self.account_ids(sql, binds![ids, connection]).await
     }
 }
 

@@ -232,6 +232,11 @@ impl<'s> Statement<'s> {
         }
     }
 
+    /// Whether the statement reads every row of the connection.
+    const fn is_long(&self) -> bool {
+        self.key.is_some() && self.holds.is_none() || self.holds.is_some() && !self.compiler.is_looked_up
+    }
+
     /// The statement of a page. `within` narrows down where an unsorted page without condition begins, and how many rows
     /// to skip from there.
     fn page(mut self, limit: u64, within: Option<Place>, columns: &str) -> (String, Vec<Bind>) {
@@ -351,9 +356,15 @@ impl Reader {
             let by_cursor = matches!(search.start, Start::After(_));
             // One more than the page tells whether another one follows.
             let limit = u64::from(search.limit) + u64::from(by_cursor);
+            let is_long = statement.is_long();
             let (sql, values) = statement.page(limit, place, columns);
             let mut last = None;
-            for mut row in self.rows(&sql, values).await? {
+            let rows = if is_long {
+                self.rows_long(&sql, values).await?
+            } else {
+                self.rows(&sql, values).await?
+            };
+            for mut row in rows {
                 let head = Statement::head(key_is_text, &mut row)?;
                 if head.total.is_some() {
                     known_total = head.total;
@@ -388,7 +399,7 @@ impl Reader {
 
     async fn count(&mut self, search: &Search, kind: Kind) -> Result<i64> {
         let (sql, values) = Statement::new(search, kind)?.count();
-        let row = self.row(&sql, values).await?;
+        let row = self.rows_long(&sql, values).await?.into_iter().next();
         row.ok_or(StoreError::Corrupt("search.total"))?
             .int("search.total")
     }
