@@ -89,7 +89,10 @@ impl Target {
             ["Me", ..] => Some(Self::Me),
             [collection] => kind(collection).map(Self::Collection),
             [collection, ".search"] => kind(collection).map(|kind| Self::Search(Some(kind))),
-            [collection, id] => kind(collection).map(|kind| Self::Resource(kind, (*id).to_owned())),
+            // No identifier holds a NUL, and PostgreSQL could not even look for one.
+            [collection, id] if !id.contains('\0') => {
+                kind(collection).map(|kind| Self::Resource(kind, (*id).to_owned()))
+            }
             _ => None,
         }
     }
