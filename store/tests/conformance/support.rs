@@ -4,6 +4,7 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
@@ -95,16 +96,14 @@ impl Database {
         Store::open(&self.config()).await.unwrap()
     }
 
-    pub(crate) fn is_sqlite(&self) -> bool {
-        self.directory.is_some()
-    }
-
     /// Changes rows behind the store's back.
     pub(crate) async fn execute(&self, sql: &str) {
-        if self.is_sqlite() {
-            let mut conn = sqlx::SqliteConnection::connect(&self.url).await.unwrap();
-            conn.execute(AssertSqlSafe(sql.to_owned())).await.unwrap();
-            conn.close().await.unwrap();
+        if let Some(directory) = &self.directory {
+            let conn = rusqlite::Connection::open(directory.join("provost.db")).unwrap();
+            conn.busy_timeout(Duration::from_secs(5)).unwrap();
+            // Per connection in SQLite, and on for all of the store's.
+            conn.pragma_update(None, "foreign_keys", true).unwrap();
+            conn.execute_batch(sql).unwrap();
         } else {
             execute(&self.url, sql).await;
         }

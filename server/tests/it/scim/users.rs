@@ -93,11 +93,19 @@ async fn r156_r157_a_clash_names_the_attribute_and_the_look_up_finds_it() {
         okta.hire("ida").await;
         for (changes, attribute) in [
             (json!({ "externalId": "other" }), "userName"),
-            (json!({ "userName": "IDA@HOME-LAB.EXAMPLE", "externalId": "other" }), "userName"),
-            (json!({ "userName": "other@home-lab.example", "externalId": "other" }), "emails"),
+            (
+                json!({ "userName": "IDA@HOME-LAB.EXAMPLE", "externalId": "other" }),
+                "userName",
+            ),
+            (
+                json!({ "userName": "other@home-lab.example", "externalId": "other" }),
+                "emails",
+            ),
         ] {
             let mut body = person("ida");
-            body.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+            body.as_object_mut()
+                .unwrap()
+                .extend(changes.as_object().unwrap().clone());
             let answer = okta.post("/Users", body).await.refused(409, Some("uniqueness"));
             assert!(answer.text.contains(attribute), "{attribute} in {}", answer.text);
         }
