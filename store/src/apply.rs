@@ -98,7 +98,7 @@ impl Tx {
     ///
     /// # Errors
     /// `proof_spent` for a replay; `conflict` when what is stored is no longer what the facts showed
-    /// (`account_version`, `membership_version`, `account_status`, `license_seats`, or the name of a unique index).
+    /// (`account_version`, `membership_version`, `account_status`, `license_seats`, `last_owner`, or the name of a unique index).
     /// Return the error from the job, so that nothing of the decision stays. Some of it is written only when the job ends
     /// or takes another statement: the conflict then shows there.
     pub async fn apply(&mut self, decision: &Decision, actor: &Actor, now: Timestamp) -> Result<Applied> {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use provost_kernel::directory::{Account, Authentication, Link, Origin, Status};
-use provost_kernel::id::{AccountId, SessionId};
+use provost_kernel::id::{AccountId, OrganizationId, SessionId};
 use provost_kernel::plan::ProfilePatch;
 
 use super::{Step, exactly_one};
@@ -137,17 +137,41 @@ impl Tx {
                    JOIN roles r ON r.organization = g.organization AND r.id = g.role AND r.is_owner = 1 \
                    WHERE m.account = $1 AND m.active = 1 AND m.organization = o.id) ORDER BY o.id{lock}";
         for mut owned in self.rows(sql, binds![account]).await? {
-            let organization = owned.text("organizations.id")?;
-            let sql = "SELECT g.account FROM roles r \
-                       JOIN membership_roles g ON g.organization = r.organization AND g.role = r.id \
-                       JOIN memberships m ON m.account = g.account AND m.organization = g.organization AND m.active = 1 \
-                       JOIN accounts a ON a.id = g.account AND a.status = 'active' \
-                       WHERE r.organization = $1 AND r.is_owner = 1 LIMIT 1";
-            if self.row(sql, binds![organization]).await?.is_none() {
-                return Err(StoreError::Conflict("last_owner".to_owned()));
-            }
+            let organization = OrganizationId::new(owned.text("organizations.id")?);
+            self.has_an_owner(&organization).await?;
         }
         Ok(())
+    }
+
+    /// The same for one membership that is about to lose owner roles, its effect, or its existence: waits for the row of the
+    /// organization if it makes an active owner now. Then [`Self::has_an_owner`] has to be asked after the change.
+    pub(super) async fn lock_if_owner(
+        &mut self,
+        account: &AccountId,
+        organization: &OrganizationId,
+    ) -> Result<bool> {
+        if self.conn().dialect() != Dialect::Postgres {
+            return Ok(false);
+        }
+        let sql = "SELECT o.id FROM organizations o WHERE o.id = $2 AND EXISTS (SELECT 1 FROM memberships m \
+                   JOIN accounts a ON a.id = m.account AND a.status = 'active' \
+                   JOIN membership_roles g ON g.account = m.account AND g.organization = m.organization \
+                   JOIN roles r ON r.organization = g.organization AND r.id = g.role AND r.is_owner = 1 \
+                   WHERE m.account = $1 AND m.active = 1 AND m.organization = o.id){lock}";
+        Ok(self.row(sql, binds![account, organization]).await?.is_some())
+    }
+
+    /// A conflict unless an organization has an active owner.
+    pub(super) async fn has_an_owner(&mut self, organization: &OrganizationId) -> Result<()> {
+        let sql = "SELECT g.account FROM roles r \
+                   JOIN membership_roles g ON g.organization = r.organization AND g.role = r.id \
+                   JOIN memberships m ON m.account = g.account AND m.organization = g.organization AND m.active = 1 \
+                   JOIN accounts a ON a.id = g.account AND a.status = 'active' \
+                   WHERE r.organization = $1 AND r.is_owner = 1 LIMIT 1";
+        match self.row(sql, binds![organization]).await? {
+            Some(_) => Ok(()),
+            None => Err(StoreError::Conflict("last_owner".to_owned())),
+        }
     }
 
     /// Changes how the account signs in. An account that becomes SSO loses its password at the same moment (R-02).

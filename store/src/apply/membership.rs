@@ -89,8 +89,13 @@ impl Tx {
             .run(sql, binds![key.0, key.1, step.expect, step.next, now])
             .await?;
         exactly_one(changed, VERSION)?;
+        let takes = edits.iter().any(may_take_an_owner);
+        let was_owner = takes && self.lock_if_owner(key.0, key.1).await?;
         for edit in edits {
             self.edit_membership(key, edit, now).await?;
+        }
+        if was_owner {
+            self.has_an_owner(key.1).await?;
         }
         Ok(())
     }
@@ -123,10 +128,15 @@ impl Tx {
     }
 
     pub(super) async fn remove_membership(&mut self, key: Key<'_>, step: Step) -> Result<()> {
+        let was_owner = self.lock_if_owner(key.0, key.1).await?;
         // Takes the row's lock before the seat is freed, so that a seat is never freed twice.
         self.free_seat(key).await?;
         let sql = "DELETE FROM memberships WHERE account = $1 AND organization = $2 AND version = $3";
-        exactly_one(self.run(sql, binds![key.0, key.1, step.expect]).await?, VERSION)
+        exactly_one(self.run(sql, binds![key.0, key.1, step.expect]).await?, VERSION)?;
+        if was_owner {
+            self.has_an_owner(key.1).await?;
+        }
+        Ok(())
     }
 
     async fn set_column(&mut self, column: &'static str, key: Key<'_>, value: Bind) -> Result<()> {
@@ -202,6 +212,14 @@ impl Tx {
         );
         self.run(&sql, binds![key.0, key.1, id]).await.map(drop)
     }
+}
+
+/// Tells whether an edit may leave the organization without an owner.
+const fn may_take_an_owner(edit: &MembershipEdit) -> bool {
+    matches!(
+        edit,
+        MembershipEdit::RevokeRole { .. } | MembershipEdit::SetActive { active: false }
+    )
 }
 
 fn license_columns(grant: Option<&LicenseGrant>) -> Result<Vec<Bind>> {

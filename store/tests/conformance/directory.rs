@@ -168,6 +168,7 @@ conformance! {
 
     async fn every_membership_edit_is_read_back(store, _) {
         seed(&store).await;
+        another_owner(&store).await;
         let changes = vec![
             create(account("ada")),
             Change::AddMembership { account: "ada".into(), membership: membership(None) },
@@ -206,6 +207,7 @@ conformance! {
 
     async fn a_removed_membership_frees_its_seat(store, _) {
         seed(&store).await;
+        another_owner(&store).await;
         let with_seat = membership(Some(seat("standard", true)));
         let changes = vec![
             create(account("ada")),

@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use provost_kernel::denial::Denial;
 use provost_kernel::directory::{Origin, Status};
 use provost_kernel::facts::Need;
-use provost_kernel::incoming::OneTimeProof;
-use provost_kernel::plan::Change;
+use provost_kernel::id::AccountId;
+use provost_kernel::incoming::{Fresh, OneTimeProof};
+use provost_kernel::plan::{Change, Verdict};
+use provost_kernel::provision::{self, Action, Actor, GrantEdit, Request};
 use provost_store::{AuthorizationCode, CodeUse, NewJob, RefreshToken, Rotation, Store, StoreError};
 use serde_json::json;
 use tokio::sync::Barrier;
@@ -67,7 +70,92 @@ pub(crate) fn refresh(digest: &str) -> RefreshToken {
     }
 }
 
+/// Decides what an operator wants and writes it, with a pause in between in which others may write; again if they did.
+async fn ask(store: &Store, action: Action, id: &str, pause: Duration) -> Verdict {
+    let request = Request {
+        actor: Actor::Operator { account: None },
+        action,
+    };
+    for round in 0..50 {
+        let (request, id) = (request.clone(), format!("{id}-{round}"));
+        let outcome = store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let facts = tx.facts(&provision::need(&request)).await?;
+                    let fresh = Fresh {
+                        account: id.as_str().into(),
+                        session: id.as_str().into(),
+                        session_digest: id.clone(),
+                        trace: id.as_str().into(),
+                    };
+                    let decision = provision::decide(&request, &facts, None, &fresh, at(100));
+                    tokio::time::sleep(pause).await;
+                    tx.apply(&decision, &request.actor, at(100)).await?;
+                    Ok::<_, StoreError>(decision.verdict)
+                })
+            })
+            .await;
+        match outcome {
+            Ok(verdict) => return verdict,
+            Err(error) => assert!(error.is_retryable(), "{error}"),
+        }
+    }
+    panic!("always somebody in between");
+}
+
+/// The ways in which an organization loses an owner.
+fn losses(account: &str) -> [Action; 3] {
+    let account = AccountId::from(account);
+    [
+        Action::EditMembership {
+            account: account.clone(),
+            organization: org(),
+            edits: vec![GrantEdit::RevokeRole { role: "owner".into() }],
+        },
+        Action::RemoveMembership {
+            account: account.clone(),
+            organization: org(),
+        },
+        Action::SetStatus {
+            account,
+            to: Status::Suspended,
+        },
+    ]
+}
+
 conformance! {
+    /// R-148, whichever way each of the two goes.
+    async fn r148_two_owners_who_are_let_go_at_once_leave_one(store, _) {
+        seed(&store).await;
+        for id in ["ann", "bob"] {
+            apply(&store, decision(id, id, vec![create(standard(id))])).await.unwrap();
+        }
+        for round in 0..9 {
+            for id in ["ann", "bob"] {
+                let account = AccountId::from(id);
+                let active = Action::SetStatus { account: account.clone(), to: Status::Active };
+                let owner = Action::EditMembership {
+                    account,
+                    organization: org(),
+                    edits: vec![GrantEdit::GrantRole { role: "owner".into() }],
+                };
+                for (name, action) in [("active", active), ("owner", owner)] {
+                    let verdict = ask(&store, action, &format!("{name}-{round}-{id}"), Duration::ZERO).await;
+                    assert!(matches!(verdict, Verdict::Admitted(_)), "{verdict:?}");
+                }
+            }
+            let [ann, bob] = [losses("ann")[round / 3].clone(), losses("bob")[round % 3].clone()];
+            let (racing, both) = (store.clone(), [ann, bob]);
+            let verdicts = at_once(2, move |number| {
+                let (store, action) = (racing.clone(), both[number].clone());
+                async move { ask(&store, action, &format!("lose-{round}-{number}"), Duration::from_millis(30)).await }
+            })
+            .await;
+            let refused = verdicts.iter().filter(|verdict| **verdict == Verdict::Refused(Denial::LastOwner));
+            assert_eq!(refused.count(), 1, "round {round}: {verdicts:?}");
+        }
+    }
+
     async fn the_last_seat_goes_to_exactly_one_of_32(store, _) {
         seed(&store).await;
         let first = Change::AddMembership { account: "x".into(), membership: membership(Some(seat("standard", true))) };

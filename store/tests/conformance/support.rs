@@ -394,6 +394,20 @@ pub(crate) async fn apply_in(tx: &mut Tx, decision: &Decision) -> Result<Applied
     tx.apply(decision, &Actor::System, at(100)).await
 }
 
+/// Makes another owner of the first organization, so that the others may go.
+pub(crate) async fn another_owner(store: &Store) {
+    let join = Change::AddMembership {
+        account: "keeper".into(),
+        membership: membership(None),
+    };
+    apply(
+        store,
+        decision("keeper", "keeper", vec![create(account("keeper")), join]),
+    )
+    .await
+    .unwrap();
+}
+
 /// Opens session `s1` of a new account `ada`, for codes and refresh tokens.
 pub(crate) async fn signed_in(store: &Store) {
     seed(store).await;
