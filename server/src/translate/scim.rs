@@ -150,7 +150,8 @@ pub fn pushed_group(document: &Document) -> PushedGroup {
 }
 
 /// Says a refusal of the kernel in words that help the directory's administrator, who sees them at the identity provider.
-pub fn refusal(denial: Denial, kind: ResourceKind) -> ScimError {
+/// `said` is the kernel's own sentence, which knows what the refusal was about.
+pub fn refusal(denial: Denial, kind: ResourceKind, said: Option<&str>) -> ScimError {
     let taken = |attribute: &str| ScimError::uniqueness(attribute, kind);
     match denial {
         Denial::UserNameTaken | Denial::ExistingAccountRefused => taken("userName"),
@@ -164,9 +165,10 @@ pub fn refusal(denial: Denial, kind: ResourceKind) -> ScimError {
         Denial::UnknownMember => ScimError::invalid_value(
             "a member is no user of this connection: push the user first and use the id of the answer as 'value'",
         ),
-        Denial::DomainNotVerified => ScimError::invalid_value(
-            "the e-mail address lies outside the domains that are verified for this connection",
-        ),
+        Denial::DomainNotVerified => ScimError::invalid_value(format!(
+            "{}: verify the domain in Provost and add it to the connection, or set 'require_domain: false' there",
+            said.unwrap_or("the address lies outside the verified domains of the connection")
+        )),
         Denial::EmailMissing => {
             ScimError::invalid_value("attribute 'emails' must hold one usable e-mail address")
         }

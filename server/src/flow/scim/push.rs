@@ -11,6 +11,7 @@ use provost_kernel::incoming::Fresh;
 use provost_kernel::plan::{Decision, Verdict};
 use provost_kernel::provision::Actor;
 use provost_kernel::provision::push::{self, Push};
+use provost_kernel::trace::StepOutcome;
 use provost_scim::{ResourceKind, ScimError};
 use provost_store::{StoreError, Tx};
 
@@ -183,7 +184,11 @@ async fn departures(
 pub fn refused<T>(decision: &Decision, kind: ResourceKind) -> Option<Ended<T>> {
     match &decision.verdict {
         Verdict::Refused(denial) => {
-            let error = translate::scim::refusal(*denial, kind);
+            let mut steps = decision.trace.steps.iter();
+            let refused =
+                steps.find(|step| step.outcome == StepOutcome::Refused && step.code == denial.code());
+            let said = refused.map(|step| step.text.as_str());
+            let error = translate::scim::refusal(*denial, kind, said);
             let trace = decision.trace.id.clone();
             Some(if *denial == Denial::HeldByGuard {
                 Ended::Held(error, trace)

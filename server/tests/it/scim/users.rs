@@ -535,14 +535,24 @@ async fn only_addresses_of_verified_domains_are_accepted() {
         let okta = Directory::of(&test, "okta").await;
         let mut body = person("ida");
         body["emails"] = json!([{ "value": "ida@elsewhere.example" }]);
-        okta.post("/Users", body).await.refused(400, Some("invalidValue"));
+        // Whoever reads this at the identity provider learns which domain it is and what to do.
+        let says = |answer: &Value, domain: &str| {
+            let detail = answer["detail"].as_str().unwrap();
+            assert!(detail.contains(&format!("lies in {domain}, which")), "{detail}");
+            assert!(detail.contains("verify the domain") && detail.contains("require_domain"), "{detail}");
+            assert!(!detail.contains('@'), "the domain is enough: {detail}");
+        };
+        let answer = okta.post("/Users", body).await.refused(400, Some("invalidValue"));
+        says(&answer.body, "elsewhere.example");
         let id = okta.hire("ida").await;
-        okta.patch(
-            &format!("/Users/{id}"),
-            json!([{ "op": "replace", "path": "emails[type eq \"work\"].value", "value": "boss@acme.example" }]),
-        )
-        .await
-        .refused(400, Some("invalidValue"));
+        let answer = okta
+            .patch(
+                &format!("/Users/{id}"),
+                json!([{ "op": "replace", "path": "emails[type eq \"work\"].value", "value": "boss@acme.example" }]),
+            )
+            .await
+            .refused(400, Some("invalidValue"));
+        says(&answer.body, "acme.example");
         assert!(accounts(&test.app, "boss@acme.example").await.is_empty());
     })
     .await;
