@@ -250,7 +250,21 @@ impl Reader {
             .collect()
     }
 
-    /// Checks the whole hash chain of one organization and returns how many rows it has.
+    /// Lists whose audit chains there are: organizations, deleted ones too, and the instance (`None`).
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn audit_chains(&mut self) -> Result<Vec<Option<OrganizationId>>> {
+        let sql =
+            "SELECT organization FROM audit_heads UNION SELECT organization FROM audit ORDER BY organization";
+        let named = |mut row: Row| {
+            let name = row.text("audit.organization")?;
+            Ok((!name.is_empty()).then(|| OrganizationId::new(name)))
+        };
+        self.rows(sql, Vec::new()).await?.into_iter().map(named).collect()
+    }
+
+    /// Checks the whole hash chain of one organization and returns how many rows it has. Wants a snapshot, unless nobody writes.
     ///
     /// # Errors
     /// `corrupt` if a row was altered, removed or added behind the store's back.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use jiff::Timestamp;
 use provost_kernel::connection::Provisioning;
-use provost_kernel::id::ConnectionId;
+use provost_kernel::id::{ConnectionId, OrganizationId};
 use provost_saml::key::Certificate;
 use provost_store::{ConnectionRecord, Store, StoreError};
 use rustls::pki_types::CertificateDer;
@@ -20,7 +20,7 @@ use crate::flow::scim::watch;
 use crate::outbound::Outbound;
 use crate::world::World;
 
-/// Check configuration, keys, database, certificates and reachability. Exits with 1 if something must be mended.
+/// Check configuration, keys, database, audit log, certificates and reachability. Exits with 1 if something must be mended.
 #[derive(Args, Clone, Debug)]
 pub struct Doctor {
     #[command(flatten)]
@@ -259,6 +259,7 @@ async fn database(store: &Store) -> Vec<Finding> {
         Ok(count) => findings.push(look("jobs", format!("{count} were given up; see the log"))),
         Err(error) => findings.push(bad("jobs", crate::error::chain(&error))),
     }
+    findings.extend(audit(store).await);
     match connections(store).await {
         Ok(records) => {
             let now = World::new().now();
@@ -268,6 +269,45 @@ async fn database(store: &Store) -> Vec<Finding> {
             }
         }
         Err(error) => findings.push(bad("connections", crate::error::chain(&error))),
+    }
+    findings
+}
+
+/// Recomputes the hash chain of every audit log.
+async fn audit(store: &Store) -> Vec<Finding> {
+    let chains: Result<Vec<Option<OrganizationId>>, StoreError> = store
+        .snapshot(|reader| Box::pin(async move { reader.audit_chains().await }))
+        .await;
+    let chains = match chains {
+        Ok(chains) => chains,
+        Err(error) => return vec![bad("audit log", crate::error::chain(&error))],
+    };
+    let (mut findings, mut rows, count) = (Vec::new(), 0, chains.len());
+    for chain in chains {
+        let name = chain.as_ref().map_or_else(
+            || "the instance".to_owned(),
+            |organization| format!("organization {organization}"),
+        );
+        let verified: Result<i64, StoreError> = store
+            .snapshot(move |reader| Box::pin(async move { reader.verify_audit(chain.as_ref()).await }))
+            .await;
+        match verified {
+            Ok(found) => rows += found,
+            Err(StoreError::Corrupt(_)) => findings.push(bad(
+                "audit log",
+                format!(
+                    "rows of {name} were altered, removed or added behind Provost's back: find out who can write to the \
+                     database, and compare with a backup"
+                ),
+            )),
+            Err(error) => findings.push(bad("audit log", format!("{name}: {}", crate::error::chain(&error)))),
+        }
+    }
+    if findings.is_empty() {
+        findings.push(good(
+            "audit log",
+            format!("{rows} rows in {count} unbroken chains"),
+        ));
     }
     findings
 }

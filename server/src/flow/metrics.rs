@@ -87,6 +87,10 @@ fn describe() {
     metrics::describe_histogram!("provost_http_request_seconds", "Time to answer, by route.");
     metrics::describe_counter!("provost_sign_ins_total", "Sign-ins by outcome and code.");
     metrics::describe_counter!("provost_jobs_total", "Jobs run, by kind and outcome.");
+    metrics::describe_counter!(
+        "provost_applications_unreadable_total",
+        "Apps to be told of an ended session whose registration cannot be used."
+    );
     metrics::describe_gauge!("provost_jobs_waiting", "Jobs due or running, on all nodes.");
     metrics::describe_gauge!(
         "provost_jobs_lag_seconds",

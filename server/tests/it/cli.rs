@@ -397,6 +397,37 @@ fn the_doctor_finds_what_must_be_mended() {
     );
 }
 
+#[test]
+fn the_doctor_sees_that_somebody_changed_the_audit_log() {
+    let here = Installation::new("");
+    here.good(&["apply", "provost.yaml"]);
+    let text = here.good(&["doctor"]);
+    assert!(
+        text.contains("ok    audit log") && text.contains("unbroken"),
+        "{text}"
+    );
+    assert!(!text.contains("audit log: 0 rows"), "{text}");
+    let database = rusqlite::Connection::open(here.folder.0.join("data/provost.db")).unwrap();
+    let change = |sql: &str| database.execute(sql, []).unwrap();
+    let last = "WHERE organization <> '' AND sequence = (SELECT MAX(b.sequence) FROM audit b WHERE b.organization = audit.organization)";
+    assert!(change(&format!("UPDATE audit SET actor = actor || '!' {last}")) > 0);
+    let broken = || {
+        let output = here.run(&["doctor"]);
+        assert!(!output.status.success());
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let text = broken();
+    assert!(text.contains("BAD   audit log: rows of organization "), "{text}");
+    change(&format!(
+        "UPDATE audit SET actor = substr(actor, 1, length(actor) - 1) {last}"
+    ));
+    here.good(&["doctor"]);
+    // A log that ends too early is no shorter log.
+    assert!(change(&format!("DELETE FROM audit {last}")) > 0);
+    let text = broken();
+    assert!(text.contains("BAD   audit log: rows of organization "), "{text}");
+}
+
 fn make_readable(path: &Path) {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644)).unwrap();

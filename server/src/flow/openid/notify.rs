@@ -64,10 +64,7 @@ async fn queue(app: &App, untold: Vec<UntoldClient>, now: Timestamp) -> Result<(
         client_id,
     } in untold
     {
-        let wants = applications::find(app, &client_id)
-            .await?
-            .is_some_and(|application| application.client.backchannel_logout_uri.is_some());
-        let job = if wants {
+        let job = if wants_a_call(app, &client_id).await {
             let key = format!("{BACKCHANNEL_LOGOUT}:{session}:{client_id}");
             let notice = Notice {
                 session: session.as_str().to_owned(),
@@ -99,6 +96,23 @@ async fn queue(app: &App, untold: Vec<UntoldClient>, now: Timestamp) -> Result<(
         })
         .await?;
     Ok(())
+}
+
+/// Tells whether an app is to be called. One that cannot be read must not keep the others waiting: its call is queued, reads it
+/// again at each try, and is given up like any other that fails.
+async fn wants_a_call(app: &App, client_id: &str) -> bool {
+    match applications::find(app, client_id).await {
+        Ok(found) => found.is_some_and(|application| application.client.backchannel_logout_uri.is_some()),
+        Err(error) => {
+            metrics::counter!("provost_applications_unreadable_total").increment(1);
+            tracing::warn!(
+                client_id,
+                code = error.code(),
+                "the registration of an app that is to hear of an ended session cannot be used"
+            );
+            true
+        }
+    }
 }
 
 /// Why an app could not be told; it is tried again.

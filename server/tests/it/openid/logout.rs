@@ -8,6 +8,7 @@ use axum::extract::{Form, State};
 use axum::http::{StatusCode, header};
 use axum::routing::post;
 use jiff::SignedDuration;
+use provost::flow::openid::notify;
 use provost::jobs::Runner;
 use provost_oidc::jose::{Algorithm, JwkSet};
 use provost_oidc::rp::logout_token::{self, Expected};
@@ -363,4 +364,40 @@ async fn a_back_channel_address_inside_the_network_is_not_called_unless_allowed(
         "{refused}"
     );
     assert!(listener.is_quiet().await);
+}
+
+#[tokio::test]
+async fn one_damaged_registration_keeps_no_other_app_from_hearing() {
+    on_each_engine(|test| async move {
+        let lab = Lab::new(test).await;
+        let (mut one, mut two) = (Listener::start(0).await, Listener::start(0).await);
+        with_listener(&lab, "app", &one).await;
+        with_listener(&lab, "two", &two).await;
+        let ada = lab.ada().await;
+        let mut browser = lab.sign_in(&ada, None).await;
+        lab.tokens(&lab.rp(), &mut browser).await;
+        lab.tokens(&lab.rp_named("two", CALLBACK), &mut browser).await;
+        lab.register("app", json!({ "redirect_uris": 7 }), Some(SECRET), None)
+            .await;
+        lab.deactivate(&ada).await;
+        assert_eq!(notify::sweep(lab.app()).await.unwrap(), 2);
+        assert_eq!(notify::sweep(lab.app()).await.unwrap(), 0, "found once");
+        let (stop, stopped) = watch::channel(false);
+        let runner = Runner::start(lab.app().clone(), stopped);
+        let told = verify(&lab, "two", &two.next().await).await;
+        assert_eq!(told.0, "acc_ada");
+        // The call to the other one waits until somebody mends the row.
+        assert!(one.tokens.try_recv().is_err());
+        with_listener(&lab, "app", &one).await;
+        let told = verify(&lab, "app", &one.next().await).await;
+        assert_eq!(told.0, "acc_ada");
+        let metrics = lab.test.browser().get("/metrics").await.body;
+        assert!(
+            metrics.contains("provost_applications_unreadable_total"),
+            "{metrics}"
+        );
+        stop.send(true).unwrap();
+        runner.await.unwrap();
+    })
+    .await;
 }
