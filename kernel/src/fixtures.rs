@@ -17,7 +17,7 @@ use crate::trace::Trace;
 mod groups;
 mod world;
 
-pub(crate) use groups::{active, pushed, pushed_group, scim};
+pub(crate) use groups::{active, heard_of, pushed, pushed_group, scim};
 pub(crate) use world::World;
 
 pub(crate) const LIMITS: SessionLimits = SessionLimits {

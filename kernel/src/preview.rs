@@ -1,5 +1,6 @@
-//! What an edited policy would do, before it is saved: the same placing as at a sign-in, once with the saved and once
-//! with the edited policy, over the last claims of everybody whom the connection knows. Writes nothing.
+//! What an edited policy would do, before it is saved: the same placing as at a sign-in or push, once with the saved
+//! and once with the edited policy, over what was last heard of everybody: the last claims, or, where a directory makes the
+//! accounts, what it pushed. Writes nothing.
 //!
 //! Meant for streams: [`Preview`] is made once and shared, an account costs what its own organizations cost, and
 //! [`Impact`] grows with organizations and roles, never with people.
@@ -7,13 +8,14 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::access::{self, Access, AccessMap};
-use crate::connection::Provisioning;
+use crate::connection::{Connection, Provisioning};
 use crate::denial::Denial;
-use crate::directory::{Source, Status};
+use crate::directory::{Account, GroupName, Source, Status};
 use crate::facts::{AccountFacts, OrganizationFacts, OrganizationsNeeded};
-use crate::id::{AccountId, OrganizationId};
+use crate::id::{AccountId, ConnectionId, OrganizationId};
 use crate::incoming::Incoming;
 use crate::mapping::{Claims, InForce};
 use crate::placing::{Member, Placing};
@@ -28,6 +30,67 @@ pub use impact::{Count, Impact, OrganizationImpact};
 pub struct Preview<'a> {
     saved: &'a InForce,
     edited: &'a InForce,
+}
+
+/// What was last heard of a person, as rules see it: made once and tried on both policies.
+#[derive(Clone, Debug)]
+pub struct Heard {
+    claims: Claims,
+    account_id: Option<String>,
+    permission_profile_id: Option<String>,
+    /// Whether a directory said it. Rules then run at its pushes; else they run at sign-ins.
+    pushed: bool,
+}
+
+impl Heard {
+    /// Takes what a provider said at a sign-in.
+    pub fn at_sign_in(incoming: &Incoming) -> Self {
+        Self {
+            claims: Claims::of(incoming),
+            account_id: incoming.normalized.account_id.clone(),
+            permission_profile_id: incoming.normalized.permission_profile_id.clone(),
+            pushed: false,
+        }
+    }
+
+    /// Takes what a directory pushed: the document and the groups of one of its accounts.
+    pub fn pushed(
+        connection: &ConnectionId,
+        account: &Account,
+        document: &Map<String, Value>,
+        groups: &[GroupName],
+    ) -> Self {
+        Self {
+            claims: Claims::pushed(connection, account, document, groups),
+            account_id: None,
+            permission_profile_id: None,
+            pushed: true,
+        }
+    }
+
+    /// Returns the claims.
+    pub const fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// Tells whether rules of a connection run over this at all: where a directory pushes, sign-ins run none.
+    const fn counts(&self, connection: &Connection) -> bool {
+        match connection.provisioning {
+            Provisioning::Manual => false,
+            Provisioning::Jit => !self.pushed,
+            Provisioning::Scim => self.pushed,
+        }
+    }
+
+    /// The source of what the rules give.
+    fn source(&self, connection: &Connection) -> Source {
+        let connection = connection.id.clone();
+        if self.pushed {
+            Source::Scim { connection }
+        } else {
+            Source::Rule { connection }
+        }
+    }
 }
 
 /// Organizations loaded so far, by id.
@@ -105,17 +168,17 @@ impl<'a> Preview<'a> {
 
     /// Tells which organizations must be loaded for these claims, beside those of the account's memberships. `every` is
     /// the ids of all organizations.
-    pub fn organizations(&self, incoming: &Incoming, every: &[OrganizationId]) -> Vec<OrganizationId> {
-        let claims = Claims::of(incoming);
+    pub fn organizations(&self, heard: &Heard, every: &[OrganizationId]) -> Vec<OrganizationId> {
+        let claims = &heard.claims;
         let mut found = Vec::new();
         for in_force in [self.saved, self.edited] {
-            if in_force.connection().provisioning == Provisioning::Manual {
+            if !heard.counts(in_force.connection()) {
                 continue;
             }
-            match in_force.organizations_needed(&claims) {
+            match in_force.organizations_needed(claims) {
                 OrganizationsNeeded::None => {}
                 OrganizationsNeeded::Ids(ids) => found.extend(ids),
-                OrganizationsNeeded::All => found.extend(in_force.admitting(&claims, every)),
+                OrganizationsNeeded::All => found.extend(in_force.admitting(claims, every)),
             }
         }
         found.sort();
@@ -127,32 +190,31 @@ impl<'a> Preview<'a> {
     pub fn difference(
         &self,
         known: &AccountFacts,
-        incoming: &Incoming,
+        heard: &Heard,
         organizations: &Organizations,
     ) -> Difference {
         if !matches!(known.account.status, Status::Active | Status::Invited) {
             return Difference::default();
         }
-        let claims = Claims::of(incoming);
-        let (before, refused_before) = outcome(self.saved, known, incoming, &claims, organizations);
-        let (after, refused_after) = outcome(self.edited, known, incoming, &claims, organizations);
+        let (before, refused_before) = outcome(self.saved, known, heard, organizations);
+        let (after, refused_after) = outcome(self.edited, known, heard, organizations);
         let refused = refused_after.filter(|_| refused_before.is_none());
         compare(&before, &after, refused, organizations)
     }
 }
 
-/// The access that an account has after a sign-in under a policy, or the denial that leaves everything as it is.
+/// The access that an account has after a sign-in or push under a policy, or the denial that leaves everything as it is.
 fn outcome(
     in_force: &InForce,
     known: &AccountFacts,
-    incoming: &Incoming,
-    claims: &Claims,
+    heard: &Heard,
     organizations: &Organizations,
 ) -> (AccessMap, Option<Denial>) {
     let connection = in_force.connection();
-    if connection.provisioning == Provisioning::Manual {
+    if !heard.counts(connection) {
         return (access::held(&known.memberships), None);
     }
+    let claims = &heard.claims;
     let mut wanted = match in_force.organizations_needed(claims) {
         OrganizationsNeeded::Ids(ids) => ids,
         OrganizationsNeeded::None => Vec::new(),
@@ -162,22 +224,19 @@ fn outcome(
         }
     };
     wanted.extend(known.memberships.iter().map(|held| held.organization.clone()));
+    wanted.retain(|id| connection.reaches(id));
     wanted.sort();
     wanted.dedup();
     let loaded: Vec<&OrganizationFacts> = wanted.iter().filter_map(|id| organizations.get(id)).collect();
-    let asserted = &incoming.normalized;
-    let source = Source::Rule {
-        connection: connection.id.clone(),
-    };
     let placing = Placing {
         in_force,
         organizations: &[],
         claims,
         asserted: (
-            asserted.account_id.as_deref(),
-            asserted.permission_profile_id.as_deref(),
+            heard.account_id.as_deref(),
+            heard.permission_profile_id.as_deref(),
         ),
-        source: &source,
+        source: &heard.source(connection),
     };
     let member = Member {
         account: &known.account.id,

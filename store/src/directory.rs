@@ -4,7 +4,9 @@
 mod documents;
 pub(crate) mod facts;
 mod groups;
+mod managed;
 mod members;
 
 pub use groups::REEVALUATE;
+pub use managed::{Managed, ManagedPlace};
 pub use members::{GroupRef, Member};

@@ -52,7 +52,7 @@ pub use claims::LastClaims;
 pub use codes::{AuthorizationCode, CodeUse};
 pub use connections::{ConnectionRecord, ConnectionSummary};
 pub use digest::sha256_hex;
-pub use directory::{GroupRef, Member, REEVALUATE};
+pub use directory::{GroupRef, Managed, ManagedPlace, Member, REEVALUATE};
 pub use engine::Synchronous;
 pub use engine::batch::Durability;
 pub use error::{Result, StoreError};

@@ -4,7 +4,7 @@ use crate::facts::AccountFacts;
 use crate::fixtures::*;
 use crate::mapping::InForce;
 use crate::plan::Verdict;
-use crate::preview::{OrganizationImpact, Preview};
+use crate::preview::{Heard, OrganizationImpact, Preview};
 
 fn guard(percent: u32, at_least: u32) -> StripGuard {
     StripGuard {
@@ -122,9 +122,10 @@ fn a_preview_over_everybody_feeds_the_guard() {
     let (saved, edited) = (with(|_| {}), admits_nobody());
     let preview = Preview::new(&saved, &edited);
     let organizations = [("acme".into(), organization("acme"))].into_iter().collect();
+    let heard = Heard::at_sign_in(&ann(&[]));
     let mut impact = Impact::default();
     for _ in 0..12 {
-        impact.add(&preview.difference(&ann_in_acme(), &ann(&[]), &organizations));
+        impact.add(&preview.difference(&ann_in_acme(), &heard, &organizations));
     }
     assert_eq!(judge(&impact, Some(&StripGuard::default())).held[0].percent, 100);
 }

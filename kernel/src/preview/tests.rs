@@ -2,6 +2,7 @@ use super::*;
 use crate::fixtures::*;
 use crate::id::RoleId;
 use crate::policy::{LicenseRule, Policy, RoleRule, WorkspaceRule};
+use crate::provision::push::Push;
 
 fn organizations(ids: &[&str]) -> Organizations {
     ids.iter()
@@ -42,13 +43,13 @@ fn r187_who_gains_loses_or_changes_what_is_told_before_saving() {
     let edited = instance(policy);
     let preview = Preview::new(&saved, &edited);
     let every: Vec<OrganizationId> = ["acme", "home", "lab"].map(OrganizationId::from).to_vec();
-    let incoming = ann(&["lab", "home", "admin"]);
+    let heard = Heard::at_sign_in(&ann(&["lab", "home", "admin"]));
     let known = settled(&saved, &["lab", "home", "admin"]);
     assert_eq!(
-        preview.organizations(&incoming, &every),
+        preview.organizations(&heard, &every),
         ["acme", "admin", "home", "lab"].map(OrganizationId::from)
     );
-    let difference = preview.difference(&known, &incoming, &organizations(&["acme", "home", "lab"]));
+    let difference = preview.difference(&known, &heard, &organizations(&["acme", "home", "lab"]));
     let told: Vec<_> = difference
         .organizations
         .iter()
@@ -68,7 +69,7 @@ fn r187_who_gains_loses_or_changes_what_is_told_before_saving() {
     impact.add(&difference);
     impact.add(&preview.difference(
         &settled(&saved, &["lab"]),
-        &ann(&["lab"]),
+        &Heard::at_sign_in(&ann(&["lab"])),
         &organizations(&["acme", "home", "lab"]),
     ));
     insta::assert_json_snapshot!("impact", impact);
@@ -93,7 +94,7 @@ fn r187_a_preview_says_what_the_sign_in_then_does() {
         let incoming = ann(&["lab", "Auditor"]);
         let difference = Preview::new(&saved, &edited).difference(
             &known,
-            &incoming,
+            &Heard::at_sign_in(&incoming),
             &organizations(&["acme", "home", "lab"]),
         );
         let mut world = World::new(&["lab", "home", "acme"], vec![known.clone()]);
@@ -108,6 +109,157 @@ fn r187_a_preview_says_what_the_sign_in_then_does() {
     }
 }
 
+/// Ann and Bob as a directory pushed them, Ann in the group `lab`, as the policy placed them.
+fn pushed_world(in_force: &InForce) -> World {
+    let mut world = World::new(&["lab", "home", "acme"], vec![]);
+    for (n, name) in (1..).zip(["ann", "bob"]) {
+        let mut user = pushed(name);
+        user.document
+            .insert("department".to_owned(), serde_json::json!(format!("{name}-dept")));
+        world.push(&Push::CreateUser(Box::new(user)), in_force, n);
+    }
+    let lab = Push::CreateGroup {
+        id: "g1".into(),
+        group: Box::new(crate::provision::push::PushedGroup {
+            external_id: Some("ext-lab".to_owned()),
+            ..pushed_group("lab")
+        }),
+        members: vec!["new-1".into()],
+    };
+    world.push(&lab, in_force, 3);
+    world
+}
+
+#[test]
+fn r187_a_preview_over_a_pushed_person_says_what_the_push_then_does() {
+    let as_scim = |policy: Policy| {
+        scim(|connection| {
+            connection.scope = crate::connection::Scope::Instance;
+            connection.policy = Some(policy);
+        })
+    };
+    let saved = as_scim(Policy {
+        organization: Some("{{orgId}} == 'acme' || contains(groups, '{{orgId}}')".to_owned()),
+        license: Some(LicenseRule::Fixed("standard".into())),
+        ..by_group("contains(groups, 'lab') && 'Admin' || 'Member'")
+    });
+    let row = |value: &str, role: &str| crate::policy::GroupRoles {
+        value: value.to_owned(),
+        name: None,
+        roles: vec![role.to_owned()],
+    };
+    // What the edited policy makes of Ann and of Bob.
+    let cases = [
+        (by_group("'Auditor'"), ("acme -, lab auditor", "acme -")),
+        (
+            Policy {
+                organization: Some("department == 'bob-dept'".to_owned()),
+                ..Policy::default()
+            },
+            ("acme -, lab -", "acme member, home member, lab member"),
+        ),
+        (
+            Policy {
+                organization: Some("protocol == 'scim' && {{orgId}} == 'home'".to_owned()),
+                role: Some(RoleRule::Groups(vec![
+                    row("ext-lab", "Admin"),
+                    row("other", "Member"),
+                ])),
+                ..Policy::default()
+            },
+            ("acme -, home admin, lab -", "acme -"),
+        ),
+        (
+            Policy {
+                organization: Some("missing[0]".to_owned()),
+                workspaces: Some(WorkspaceRule::All {}),
+                ..Policy::default()
+            },
+            ("acme -, lab -", "acme -"),
+        ),
+    ];
+    for (policy, (for_ann, for_bob)) in cases {
+        let edited = as_scim(policy);
+        for (id, expected) in [("new-1", for_ann), ("new-2", for_bob)] {
+            let mut world = pushed_world(&saved);
+            let known = world.get(id).clone();
+            let heard = heard_of(&world, &known).unwrap();
+            let difference = Preview::new(&saved, &edited).difference(
+                &known,
+                &heard,
+                &organizations(&["acme", "home", "lab"]),
+            );
+            let told: Vec<String> = difference
+                .organizations
+                .iter()
+                .map(|one| {
+                    let roles = one.after.iter().flat_map(|after| &after.roles);
+                    let roles: Vec<&str> = roles.map(RoleId::as_str).collect();
+                    let roles = if one.after.is_none() {
+                        "-".to_owned()
+                    } else {
+                        roles.join("+")
+                    };
+                    format!("{} {roles}", one.organization)
+                })
+                .collect();
+            let mut told = told;
+            told.sort();
+            assert_eq!(told.join(", "), expected, "{id}");
+            let again = Push::Reevaluate {
+                accounts: vec![id.into()],
+            };
+            world.push(&again, &edited, 9);
+            let (before, now) = (
+                access::held(&known.memberships),
+                access::held(&world.get(id).memberships),
+            );
+            for one in &difference.organizations {
+                assert_eq!(one.before.as_ref(), before.get(&one.organization), "{id}");
+                assert_eq!(one.after.as_ref(), now.get(&one.organization), "{id}");
+            }
+            assert_eq!(difference.organizations.is_empty(), before == now, "{id}");
+        }
+    }
+}
+
+#[test]
+fn r187_where_a_directory_pushes_sign_ins_change_nothing_and_pushes_nothing_elsewhere() {
+    let jit = with(|_| {});
+    let nobody = Policy {
+        organization: Some("`false`".to_owned()),
+        ..Policy::default()
+    };
+    let directory = scim(|_| {});
+    let closed = scim(|connection| connection.policy = Some(nobody.clone()));
+    let known = known(
+        account("ann", sso("okta")),
+        &["ann-1"],
+        vec![member("acme", scim_source(), &["member"])],
+    );
+    let pushed = Heard::pushed(&"okta".into(), &known.account, &pushed("ann").document, &[]);
+    let signed_in = Heard::at_sign_in(&ann(&[]));
+    let acme = organizations(&["acme"]);
+    let loses = |saved, edited, heard| {
+        let difference = Preview::new(saved, edited).difference(&known, heard, &acme);
+        difference.entry == Some(How::Loses)
+    };
+    assert!(loses(&directory, &closed, &pushed));
+    assert!(
+        !loses(&directory, &closed, &signed_in),
+        "a sign-in runs no rules there"
+    );
+    assert!(loses(&jit, &closed, &pushed), "the directory takes over");
+    let closed = with(|connection| connection.policy = Some(nobody));
+    assert!(!loses(&jit, &closed, &pushed), "no directory is asked");
+}
+
+fn scim_source() -> Source {
+    Source::Scim {
+        connection: "okta".into(),
+    }
+}
+
 #[test]
 fn c07_c09_pinned_and_manual_access_does_not_differ() {
     let (saved, edited) = (with(|_| {}), instance(by_group("'Admin'")));
@@ -118,8 +270,11 @@ fn c07_c09_pinned_and_manual_access_does_not_differ() {
         member("acme", crate::directory::Source::Manual, &["auditor"]),
     ] {
         let known = known(account("ann", sso("okta")), &["ann-1"], vec![membership]);
-        let difference =
-            Preview::new(&saved, &edited).difference(&known, &ann(&["lab"]), &organizations(&["acme"]));
+        let difference = Preview::new(&saved, &edited).difference(
+            &known,
+            &Heard::at_sign_in(&ann(&["lab"])),
+            &organizations(&["acme"]),
+        );
         assert!(difference.is_empty(), "{difference:?}");
         assert_eq!(difference.member_of, ["acme".into()]);
     }
@@ -142,12 +297,12 @@ fn people_who_may_not_sign_in_differ_in_nothing_and_refusals_are_told() {
     );
     let mut full = organizations(&["acme"]);
     full.get_mut(&OrganizationId::from("acme")).unwrap().licenses[0].used = 2;
-    let difference = Preview::new(&saved, &edited).difference(&known, &ann(&[]), &full);
+    let difference = Preview::new(&saved, &edited).difference(&known, &Heard::at_sign_in(&ann(&[])), &full);
     assert_eq!(difference.refused, Some(Denial::NoSeat));
     known.account.status = Status::Deactivated;
     assert!(
         Preview::new(&saved, &edited)
-            .difference(&known, &ann(&[]), &full)
+            .difference(&known, &Heard::at_sign_in(&ann(&[])), &full)
             .is_empty()
     );
 }

@@ -1,9 +1,11 @@
 //! Properties of any interleaving of directory pushes and sign-ins.
 
 use super::*;
+use crate::access;
 use crate::denial::Denial;
-use crate::facts::Departures;
+use crate::facts::{Departures, Need, OrganizationsNeeded};
 use crate::id::AccountId;
+use crate::preview::{Organizations, Preview};
 use crate::provision::push::{MembersChange, Push};
 
 /// One thing that happens.
@@ -299,6 +301,38 @@ proptest! {
             if matches!(decision.verdict, Verdict::Refused(Denial::HeldByGuard)) {
                 prop_assert!(decision.plan.changes.is_empty());
             }
+        }
+    }
+
+    #[test]
+    fn r187_a_preview_over_pushed_people_says_what_the_next_decision_does(
+        world in world(), saved in scim_in_force(), edited in scim_in_force(),
+        pushes in prop::collection::vec(push(), 1..10),
+    ) {
+        let mut world = world;
+        for (n, push) in (1..).zip(pushes) {
+            world.push(&push, &saved, n);
+        }
+        let everybody: Vec<AccountId> = world.accounts.iter().map(|known| known.account.id.clone()).collect();
+        for id in everybody {
+            let again = Push::Reevaluate { accounts: vec![id.clone()] };
+            world.push(&again, &saved, 100);
+            let known = world.get(id.as_str()).clone();
+            let Some(heard) = heard_of(&world, &known).filter(|_| is_own(&known)) else {
+                continue;
+            };
+            let all = Need { organizations: OrganizationsNeeded::All, ..Need::default() };
+            let organizations: Organizations =
+                world.facts(&all).organizations.into_iter().map(|facts| (facts.organization.id.clone(), facts)).collect();
+            let difference = Preview::new(&saved, &edited).difference(&known, &heard, &organizations);
+            let mut next = world.clone();
+            next.push(&again, &edited, 101);
+            let (before, now) = (access::held(&known.memberships), access::held(&next.get(id.as_str()).memberships));
+            for one in &difference.organizations {
+                prop_assert_eq!(one.before.as_ref(), before.get(&one.organization));
+                prop_assert_eq!(one.after.as_ref(), now.get(&one.organization));
+            }
+            prop_assert_eq!(difference.organizations.is_empty(), before == now, "{:?}\n{:?}", before, now);
         }
     }
 }

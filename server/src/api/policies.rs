@@ -104,7 +104,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         name: "listDrift",
         area: "Policies",
         summary: "List members whose access rules would change, were it not pinned",
-        description: "Computed from the last claims of pinned members. A page may be short or empty although `next` leads on.",
+        description: "Computed from the last claims of pinned members, or from what a directory pushed. A page may be short or empty although `next` leads on.",
         scope: Scope::PoliciesTest,
         query: Some(query_of::<PageQuery>),
         body: None,
@@ -123,7 +123,8 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         area: "Policies",
         summary: "Try the saved or an edited policy on one person, without effect",
         description: "Takes a past attempt, an account's last claims, or pasted claims, and answers with the trace that a sign-in \
-                      would leave. Nothing is written.",
+                      would leave. An account that the connection's directory manages is tried by the decision of a push. Nothing \
+                      is written.",
         scope: Scope::PoliciesTest,
         query: None,
         body: Some(schema_of::<TestRequest>),
@@ -147,7 +148,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
 pub(super) struct TestRequest {
     /// Reference number of a past attempt.
     trace: Option<String>,
-    /// An account, with its last claims through the connection.
+    /// An account, with its last claims through the connection, or with what the connection's directory pushed.
     account: Option<String>,
     /// Claims as the identity provider sends them: attributes of an assertion, or claims of an ID token.
     claims: Option<Map<String, Value>>,

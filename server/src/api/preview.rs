@@ -31,7 +31,8 @@ pub enum PreviewLine {
     Begin {
         /// People who will be looked at.
         total: u32,
-        /// People of the connection whose claims are not known: they have never come through it.
+        /// People of the connection of whom no claims are known: they have never come through it, or its directory does not
+        /// manage them.
         unknown: u32,
     },
     /// Somebody for whom something would change.

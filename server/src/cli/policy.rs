@@ -41,7 +41,7 @@ enum Command {
     Test(Test),
     /// Show what an edited policy would do to everybody whom the connection knows.
     ///
-    /// Tries it on the last claims of each person. Ctrl-C ends it. Nothing is written.
+    /// Tries it on the last claims of each person, or on what a directory pushed. Ctrl-C ends it. Nothing is written.
     Preview(PreviewArgs),
     /// List changes that wait for an approval.
     Held(HeldArgs),
@@ -62,7 +62,7 @@ struct Test {
     /// Reference number of a past attempt.
     #[arg(long)]
     trace: Option<String>,
-    /// E-mail address or account id, tried with the last claims.
+    /// E-mail address or account id, tried with the last claims, or with what a directory pushed.
     #[arg(long)]
     account: Option<String>,
     /// JSON file with claims as the identity provider sends them; `-` reads standard input.
@@ -411,7 +411,7 @@ fn summary(connection: &str, preview: &Preview, list: &str, listed: usize) -> St
     // Writing to a String cannot fail.
     let _ = writeln!(
         text,
-        "{connection}: the edited policy was tried on {} people ({} more have never come through the connection)",
+        "{connection}: the edited policy was tried on {} people ({} more are unknown: they have never come through the connection, or its directory does not manage them)",
         impact.accounts,
         preview.unknown()
     );

@@ -2,9 +2,12 @@
 
 use provost_kernel::id::{AccountId, ConnectionId};
 use provost_kernel::incoming::{AuthenticationContext, Incoming};
+use provost_kernel::mapping::Claims;
 use provost_kernel::plan::Decision;
 use provost_store::LastClaims;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+
+use crate::translate::mask::mask;
 
 /// Most claims in bytes that are kept: a provider chooses how much it sends, and every attempt is kept.
 const MOST_CLAIMS: usize = 32 * 1024;
@@ -26,6 +29,17 @@ pub fn kept(incoming: &Incoming) -> Value {
         "subject": incoming.subject,
         "left_out": "the claims are larger than 32 KiB and are not kept",
     })
+}
+
+/// Writes what rules see of a pushed person for somebody to read, without secrets.
+pub fn of_push(claims: &Claims) -> Value {
+    let part = |name: &str| claims.document().get(name).cloned().unwrap_or_default();
+    let mut own = match part("claims") {
+        Value::Object(own) => own,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Map::new(),
+    };
+    mask(&mut own);
+    json!({ "protocol": "scim", "normalized": part("normalized"), "claims": own })
 }
 
 /// Reads kept claims as an identity again, without its proof: it can be tried on policies and can open nothing.

@@ -356,6 +356,38 @@ conformance! {
         assert_eq!(ids(&found.candidates), ["eve"]);
     }
 
+    async fn managed_people_are_listed_portion_by_portion_with_what_rules_see(store, _) {
+        people(&store).await;
+        let document = object(&json!({"title": "Dr"}));
+        let names = ["zed", "eve", "max", "liv", "tom"];
+        let mut changes: Vec<Change> = names.map(|id| pushed(account(id), document.clone())).to_vec();
+        changes.extend([members("g1", &["eve", "ada"]), members("g2", &["eve"]), delete("liv", Status::Active)]);
+        apply(&store, decision("t1", "eve", changes)).await.unwrap();
+        let (listed, groups, counts) = store
+            .read(|reader| Box::pin(async move {
+                let (mut listed, mut groups, mut after) = (Vec::new(), Vec::new(), None);
+                loop {
+                    let page = reader.managed_page(&okta(), after.as_ref(), 3).await?;
+                    let Some(last) = page.last() else { break };
+                    after = Some(last.place.clone());
+                    for one in page {
+                        assert_eq!(one.document.get("title"), Some(&json!("Dr")));
+                        let named = one.groups.iter().map(|group| group.name.clone());
+                        groups.extend(named.map(|name| format!("{} {name}", one.known.account.id)));
+                        listed.push(one.known.account.id.to_string());
+                    }
+                }
+                Ok::<_, StoreError>((listed, groups, reader.count_managed(&okta()).await?))
+            }))
+            .await
+            .unwrap();
+        let mut sorted = listed.clone();
+        sorted.sort();
+        assert_eq!(sorted, ["eve", "max", "tom", "zed"], "each once: {listed:?}");
+        assert_eq!(groups, ["eve Staff", "eve Ärzte"]);
+        assert_eq!(counts, (4, 3), "Ada, Bob and Cy are not managed, Liv is gone");
+    }
+
     async fn departures_are_counted_in_their_window(store, _) {
         people(&store).await;
         let inactive = Change::SetStatus {

@@ -1,8 +1,9 @@
-//! Drift: what rules would change in memberships that a hand edit holds (C-07), computed from the last claims. Writes nothing.
+//! Drift: what rules would change in memberships that a hand edit holds (C-07), computed from what was last
+//! heard of people: their last claims, or what a directory pushed. Writes nothing.
 
 use std::collections::BTreeMap;
 
-use provost_kernel::connection::Connection;
+use provost_kernel::connection::{Connection, Provisioning};
 use provost_kernel::directory::Authentication;
 use provost_kernel::facts::AccountFacts;
 use provost_kernel::id::{AccountId, OrganizationId};
@@ -127,15 +128,23 @@ async fn of_member(
             })
         })
         .await?;
-    let (Some(last), Some(record)) = (last, record) else {
+    let Some(record) = record else {
         return Ok(None);
     };
     connections.insert(record.id.as_str().to_owned(), record.clone());
-    let Some(incoming) = claims::read_back(&record.id, &last.claims) else {
+    let in_force = Policies::of(&record).compile(&record)?;
+    let decision = if record.provisioning == Provisioning::Scim {
+        let decided = trial::decide_again(app, member.account.id.clone(), in_force).await?;
+        decided.map(|(decision, _)| decision)
+    } else {
+        match last.and_then(|last| claims::read_back(&record.id, &last.claims)) {
+            Some(incoming) => Some(trial::decide(app, incoming, in_force).await?),
+            None => None,
+        }
+    };
+    let Some(decision) = decision else {
         return Ok(None);
     };
-    let in_force = Policies::of(&record).compile(&record)?;
-    let decision = trial::decide(app, incoming, in_force).await?;
     let found = decision
         .trace
         .drifts()

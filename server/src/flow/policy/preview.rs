@@ -1,16 +1,15 @@
-//! The impact preview: an edited policy over the last claims of everybody whom the connection knows, portion by
-//! portion, in bounded memory. Ends by itself at the end, or when nobody asks for the next portion. Writes nothing.
+//! The impact preview: an edited policy over what was last heard of everybody whom the connection knows, portion by
+//! portion, in bounded memory: the last claims, or, where a directory makes the accounts, what it pushed. Ends by itself at the end, or when nobody asks for the next portion. Writes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use provost_kernel::connection::Scope;
+use provost_kernel::connection::{Provisioning, Scope};
 use provost_kernel::facts::{AccountFacts, Need, OrganizationsNeeded};
 use provost_kernel::guard::{self, Judgement};
 use provost_kernel::id::{AccountId, ConnectionId, OrganizationId};
-use provost_kernel::incoming::Incoming;
 use provost_kernel::mapping::InForce;
-use provost_kernel::preview::{self, Difference, Impact, Organizations, Row};
-use provost_store::{ConnectionRecord, LastClaims, Reader, StoreError};
+use provost_kernel::preview::{self, Difference, Heard, Impact, Organizations, Row};
+use provost_store::{ConnectionRecord, LastClaims, ManagedPlace, Reader, StoreError};
 
 use super::Policies;
 use crate::app::App;
@@ -32,11 +31,20 @@ pub struct Preview {
     /// Ids of all organizations, where the connection serves the whole instance.
     every: Vec<OrganizationId>,
     loaded: Organizations,
-    after: Option<AccountId>,
+    after: After,
     total: u32,
     without_claims: u32,
     unreadable: u32,
     impact: Impact,
+}
+
+/// Whom rules run for, and after whom to go on.
+#[derive(Clone, Debug)]
+enum After {
+    /// Those who signed in.
+    SignedIn(Option<AccountId>),
+    /// Those whom the directory manages: there the rules run at pushes, and sign-ins run none.
+    Managed(Option<ManagedPlace>),
 }
 
 /// Somebody for whom something would change.
@@ -52,9 +60,9 @@ pub struct Person {
 
 /// What one portion of the people knows, read in one go.
 struct Portion {
-    people: Vec<(AccountFacts, Option<Incoming>)>,
+    people: Vec<(AccountFacts, Option<Heard>)>,
     loaded: Organizations,
-    last: Option<AccountId>,
+    last: Option<After>,
 }
 
 /// Begins a preview of an edited policy.
@@ -84,6 +92,7 @@ pub async fn between(app: &App, caller: &Caller, saved: InForce, edited: InForce
     let id = edited.connection().id.clone();
     let wanted = id.clone();
     let whole = edited.connection().scope == Scope::Instance;
+    let managed = edited.connection().provisioning == Provisioning::Scim;
     let (total, without_claims, every) = app
         .store
         .read(|reader| {
@@ -93,11 +102,13 @@ pub async fn between(app: &App, caller: &Caller, saved: InForce, edited: InForce
                 } else {
                     Vec::new()
                 };
-                Ok::<_, StoreError>((
-                    reader.count_last_claims(&wanted).await?,
-                    reader.count_without_claims(&wanted).await?,
-                    every,
-                ))
+                let (total, without) = if managed {
+                    reader.count_managed(&wanted).await?
+                } else {
+                    let total = reader.count_last_claims(&wanted).await?;
+                    (total, reader.count_without_claims(&wanted).await?)
+                };
+                Ok::<_, StoreError>((total, without, every))
             })
         })
         .await?;
@@ -108,7 +119,11 @@ pub async fn between(app: &App, caller: &Caller, saved: InForce, edited: InForce
         caller: caller.clone(),
         every,
         loaded: Organizations::new(),
-        after: None,
+        after: if managed {
+            After::Managed(None)
+        } else {
+            After::SignedIn(None)
+        },
         total,
         without_claims,
         unreadable: 0,
@@ -122,7 +137,8 @@ impl Preview {
         self.total
     }
 
-    /// Returns how many people belong to the connection whose claims are not known: they have never come through it.
+    /// Returns how many people belong to the connection of whom nothing is known that rules could run over: they have never
+    /// come through it, or its directory does not manage them.
     pub const fn unknown(&self) -> u32 {
         self.without_claims + self.unreadable
     }
@@ -147,16 +163,16 @@ impl Preview {
         let Some(last) = portion.last else {
             return Ok(None);
         };
-        self.after = Some(last);
+        self.after = last;
         self.loaded.extend(portion.loaded);
         let mut found = Vec::new();
-        for (known, incoming) in portion.people {
-            let Some(incoming) = incoming else {
+        for (known, heard) in portion.people {
+            let Some(heard) = heard else {
                 self.unreadable += 1;
                 continue;
             };
             let preview = preview::Preview::new(&self.saved, &self.edited);
-            let mut difference = preview.difference(&known, &incoming, &self.loaded);
+            let mut difference = preview.difference(&known, &heard, &self.loaded);
             self.cut(&mut difference);
             self.impact.add(&difference);
             if !difference.is_empty() {
@@ -192,20 +208,18 @@ impl Preview {
             .store
             .read(|reader| {
                 Box::pin(async move {
-                    let page = reader
-                        .last_claims_page(&connection, after.as_ref(), PORTION)
-                        .await?;
-                    let ids: Vec<AccountId> = page.iter().map(|last| last.account.clone()).collect();
-                    let accounts = reader.account_facts(&ids).await?;
-                    Ok::<_, StoreError>((people(&connection, &page, accounts), ids.into_iter().last()))
+                    match after {
+                        After::SignedIn(after) => signed_in(reader, &connection, after.as_ref()).await,
+                        After::Managed(after) => managed(reader, &connection, after.as_ref()).await,
+                    }
                 })
             })
             .await?;
         let compared = preview::Preview::new(&self.saved, &self.edited);
         let mut wanted = BTreeSet::new();
-        for (known, incoming) in &people {
-            if let Some(incoming) = incoming {
-                wanted.extend(compared.organizations(incoming, &self.every));
+        for (known, heard) in &people {
+            if let Some(heard) = heard {
+                wanted.extend(compared.organizations(heard, &self.every));
             }
             wanted.extend(known.memberships.iter().map(|held| held.organization.clone()));
         }
@@ -221,12 +235,46 @@ impl Preview {
     }
 }
 
+/// People with what was last heard of them, and after whom to go on; none at the end.
+type Loaded = (Vec<(AccountFacts, Option<Heard>)>, Option<After>);
+
+/// Reads the next people who signed in.
+async fn signed_in(
+    reader: &mut Reader,
+    connection: &ConnectionId,
+    after: Option<&AccountId>,
+) -> Result<Loaded, StoreError> {
+    let page = reader.last_claims_page(connection, after, PORTION).await?;
+    let ids: Vec<AccountId> = page.iter().map(|last| last.account.clone()).collect();
+    let accounts = reader.account_facts(&ids).await?;
+    let last = ids.into_iter().last().map(|id| After::SignedIn(Some(id)));
+    Ok((people(connection, &page, accounts), last))
+}
+
+/// Reads the next people whom the directory manages.
+async fn managed(
+    reader: &mut Reader,
+    connection: &ConnectionId,
+    after: Option<&ManagedPlace>,
+) -> Result<Loaded, StoreError> {
+    let page = reader.managed_page(connection, after, PORTION).await?;
+    let last = page.last().map(|last| After::Managed(Some(last.place.clone())));
+    let people = page
+        .into_iter()
+        .map(|one| {
+            let heard = Heard::pushed(connection, &one.known.account, &one.document, &one.groups);
+            (one.known, Some(heard))
+        })
+        .collect();
+    Ok((people, last))
+}
+
 /// Brings accounts and their last claims together.
 fn people(
     connection: &ConnectionId,
     page: &[LastClaims],
     accounts: Vec<AccountFacts>,
-) -> Vec<(AccountFacts, Option<Incoming>)> {
+) -> Vec<(AccountFacts, Option<Heard>)> {
     let mut accounts: BTreeMap<AccountId, AccountFacts> = accounts
         .into_iter()
         .map(|known| (known.account.id.clone(), known))
@@ -234,7 +282,8 @@ fn people(
     page.iter()
         .filter_map(|last| {
             let known = accounts.remove(&last.account)?;
-            Some((known, claims::read_back(connection, &last.claims)))
+            let incoming = claims::read_back(connection, &last.claims);
+            Some((known, incoming.as_ref().map(Heard::at_sign_in)))
         })
         .collect()
 }

@@ -1,14 +1,19 @@
 //! The policy tester: runs a past sign-in, an account's last claims or pasted claims against the saved or an
-//! edited policy, by the very decision of a sign-in, and writes nothing.
+//! edited policy, by the very decision of a sign-in, and writes nothing. An account that a directory manages is tried by the
+//! decision of a push instead, since sign-ins run no rules there.
 
 use std::sync::Arc;
 
+use provost_kernel::connection::Provisioning;
+use provost_kernel::directory::Authentication;
 use provost_kernel::facts::{Need, OrganizationsNeeded};
 use provost_kernel::id::{AccountId, TraceId};
 use provost_kernel::incoming::{Fresh, Incoming};
 use provost_kernel::login::{self, SessionLimits};
 use provost_kernel::mapping::InForce;
 use provost_kernel::plan::{Change, Decision, Verdict};
+use provost_kernel::preview::Heard;
+use provost_kernel::provision::push::{self, Push};
 use provost_saml::attributes::{FORMAT_EMAIL, FORMAT_PERSISTENT, FORMAT_UNSPECIFIED};
 use provost_store::{StoreError, TraceRecord};
 use serde_json::{Map, Value};
@@ -69,8 +74,19 @@ pub async fn run(
     let in_force = edited
         .unwrap_or_else(|| Policies::of(&record.connection))
         .compile(&record.connection)?;
-    let incoming = incoming(app, caller, &live, subject).await?;
-    let decision = decide(app, incoming.clone(), in_force).await?;
+    let (decision, claims) = match &subject {
+        Subject::Account(account) if record.connection.provisioning == Provisioning::Scim => {
+            directory::account(app, caller, account).await?;
+            decide_again(app, AccountId::new(account.as_str()), in_force)
+                .await?
+                .ok_or_else(|| no_claims("The connection's directory does not manage this person."))?
+        }
+        Subject::Account(_) | Subject::Trace(_) | Subject::Claims { .. } => {
+            let incoming = incoming(app, caller, &live, subject).await?;
+            let kept = claims::kept(&incoming);
+            (decide(app, incoming, in_force).await?, kept)
+        }
+    };
     let verdict = match &decision.verdict {
         Verdict::Admitted(_) | Verdict::Accepted => "admitted",
         Verdict::Refused(denial) => denial.code(),
@@ -80,7 +96,7 @@ pub async fn run(
     let mut record = TraceRecord {
         trace: decision.trace,
         verdict: verdict.to_owned(),
-        claims: Some(claims::kept(&incoming)),
+        claims: Some(claims),
     };
     traces::cut(&mut record, caller);
     Ok(Trial {
@@ -118,13 +134,12 @@ async fn incoming(
             last.map(|last| last.claims)
         }
     };
-    kept.and_then(|kept| claims::read_back(id, &kept)).ok_or_else(|| {
-        AppError::new(
-            axum::http::StatusCode::CONFLICT,
-            "no_claims",
-            "No claims are kept of this person through this connection.",
-        )
-    })
+    kept.and_then(|kept| claims::read_back(id, &kept))
+        .ok_or_else(|| no_claims("No claims are kept of this person through this connection."))
+}
+
+fn no_claims(text: &'static str) -> AppError {
+    AppError::new(axum::http::StatusCode::CONFLICT, "no_claims", text)
 }
 
 /// Reads pasted claims as the connection's protocol would.
@@ -210,6 +225,49 @@ pub async fn decide(app: &App, incoming: Incoming, in_force: InForce) -> Result<
         })
         .await?;
     Ok(decision)
+}
+
+/// Decides about somebody whom the connection's directory manages, as a push would, and writes nothing. Returns the claims
+/// too, masked for people to read; none if the directory does not manage the account.
+///
+/// # Errors
+/// Those of the store.
+pub async fn decide_again(
+    app: &App,
+    account: AccountId,
+    in_force: InForce,
+) -> Result<Option<(Decision, Value)>> {
+    let (fresh, now) = (fresh(), app.world.now());
+    let wish = Push::Reevaluate {
+        accounts: vec![account.clone()],
+    };
+    let decided = app
+        .store
+        .read(|reader| {
+            Box::pin(async move {
+                let facts = reader.facts(&push::need(&wish, &in_force)).await?;
+                let connection = in_force.connection();
+                let own = Authentication::Sso {
+                    connection: connection.id.clone(),
+                };
+                let known = facts
+                    .accounts
+                    .iter()
+                    .find(|known| known.account.id == account && known.account.authentication == own);
+                let (Some(known), Some(profile)) = (known, facts.directory.profiles.get(&account)) else {
+                    return Ok(None);
+                };
+                let groups = facts.directory.groups_of.get(&account);
+                let groups = groups.map_or(&[][..], Vec::as_slice);
+                let heard = Heard::pushed(&connection.id, &known.account, &profile.document, groups);
+                let kept = claims::of_push(heard.claims());
+                let mut decision = push::decide(&wish, &facts, &in_force, &fresh, now);
+                decision.trace.account = Some(account);
+                Ok::<_, StoreError>(Some((decision, kept)))
+            })
+        })
+        .await?;
+    Ok(decided)
 }
 
 /// Identifiers for a decision that is never written.

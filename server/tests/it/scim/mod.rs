@@ -7,5 +7,6 @@ mod evidence;
 mod groups;
 mod hostile;
 mod oauth;
+mod policies;
 mod sign_in;
 mod users;
