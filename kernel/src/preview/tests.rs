@@ -130,6 +130,23 @@ fn pushed_world(in_force: &InForce) -> World {
     world
 }
 
+/// The organizations in which something differs, with the roles that come of it.
+fn roles_after(difference: &Difference) -> String {
+    let mut told: Vec<String> = difference
+        .organizations
+        .iter()
+        .map(|one| match &one.after {
+            None => format!("{} -", one.organization),
+            Some(after) => {
+                let roles: Vec<&str> = after.roles.iter().map(RoleId::as_str).collect();
+                format!("{} {}", one.organization, roles.join("+"))
+            }
+        })
+        .collect();
+    told.sort();
+    told.join(", ")
+}
+
 #[test]
 fn r187_a_preview_over_a_pushed_person_says_what_the_push_then_does() {
     let as_scim = |policy: Policy| {
@@ -189,23 +206,7 @@ fn r187_a_preview_over_a_pushed_person_says_what_the_push_then_does() {
                 &heard,
                 &organizations(&["acme", "home", "lab"]),
             );
-            let told: Vec<String> = difference
-                .organizations
-                .iter()
-                .map(|one| {
-                    let roles = one.after.iter().flat_map(|after| &after.roles);
-                    let roles: Vec<&str> = roles.map(RoleId::as_str).collect();
-                    let roles = if one.after.is_none() {
-                        "-".to_owned()
-                    } else {
-                        roles.join("+")
-                    };
-                    format!("{} {roles}", one.organization)
-                })
-                .collect();
-            let mut told = told;
-            told.sort();
-            assert_eq!(told.join(", "), expected, "{id}");
+            assert_eq!(roles_after(&difference), expected, "{id}");
             let again = Push::Reevaluate {
                 accounts: vec![id.into()],
             };
