@@ -359,8 +359,8 @@ conformance! {
     async fn managed_people_are_listed_portion_by_portion_with_what_rules_see(store, _) {
         people(&store).await;
         let document = object(&json!({"title": "Dr"}));
-        let names = ["zed", "eve", "max", "liv", "tom"];
-        let mut changes: Vec<Change> = names.map(|id| pushed(account(id), document.clone())).to_vec();
+        let everybody = ["zed", "eve", "max", "liv", "tom"];
+        let mut changes: Vec<Change> = everybody.map(|id| pushed(account(id), document.clone())).to_vec();
         changes.extend([members("g1", &["eve", "ada"]), members("g2", &["eve"]), delete("liv", Status::Active)]);
         apply(&store, decision("t1", "eve", changes)).await.unwrap();
         let (listed, groups, counts) = store
