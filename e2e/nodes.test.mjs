@@ -166,14 +166,16 @@ describe('two nodes on postgres', { skip: !ENGINES.includes('postgres') }, () =>
   });
 
   scenario('two nodes may start at the same moment on an empty database', async () => {
-    const installation = await newInstallation('postgres');
-    try {
-      const both = await Promise.all([installation.serve(), installation.serve({ own: true })]);
-      const [one, other] = await Promise.all(both.map(keysOf));
-      assert.equal(one.length >= 3, true);
-      assert.deepEqual(one.sort(), other.sort());
-    } finally {
-      await installation.stop();
+    for (let trial = 0; trial < 5; trial++) {
+      const installation = await newInstallation('postgres');
+      try {
+        const both = await Promise.all([installation.serve(), installation.serve({ own: true })]);
+        const [one, other] = await Promise.all(both.map(keysOf));
+        assert.equal(one.length, 3);
+        assert.deepEqual(one.sort(), other.sort());
+      } finally {
+        await installation.stop();
+      }
     }
   });
 

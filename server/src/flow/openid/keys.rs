@@ -137,7 +137,9 @@ pub async fn rotate(app: &App) -> Result<bool> {
     app.store
         .write(move |tx| {
             Box::pin(async move {
-                // Planned again inside: another node may have been faster.
+                // Planned again inside, with the revision's row locked first: another node may have been faster, or may be
+                // just as far.
+                tx.bump_revision("signing_keys").await?;
                 let stored = tx.signing_keys().await?;
                 for action in rotation::plan(&facts(&stored), &generate::ALGORITHMS, policy, now) {
                     match action {
