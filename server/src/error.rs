@@ -4,6 +4,8 @@
 //! (RFC 9457) by what the caller can read, logs the private source and shows only the public text and the
 //! request id. Never shows or logs a secret; sources come from our own crates, which keep theirs out.
 
+mod denied;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -33,6 +35,7 @@ pub struct AppError {
     source: Option<Source>,
     retry_after: Option<u64>,
     faults: Vec<Fault>,
+    trace: Option<Box<str>>,
 }
 
 /// One thing that is wrong in something that was sent. Public.
@@ -60,6 +63,7 @@ impl AppError {
             source: None,
             retry_after: None,
             faults: Vec::new(),
+            trace: None,
         }
     }
 
@@ -408,6 +412,9 @@ fn problem(error: &AppError, id: &str) -> Response {
     });
     if let Some(members) = body.as_object_mut().filter(|_| !error.faults.is_empty()) {
         members.insert("errors".to_owned(), serde_json::json!(error.faults));
+    }
+    if let (Some(trace), Some(members)) = (&error.trace, body.as_object_mut()) {
+        members.insert("trace".to_owned(), serde_json::json!(trace));
     }
     (
         [(header::CONTENT_TYPE, "application/problem+json")],

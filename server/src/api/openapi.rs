@@ -220,6 +220,7 @@ fn problem_schema() -> Value {
             "code": { "type": "string", "description": "Stable code; see the list of error codes." },
             "detail": { "type": "string", "description": "A sentence for people." },
             "request_id": { "type": "string", "description": "Also in the header `x-request-id`; our log knows it." },
+            "trace": { "type": "string", "description": "The trace that tells why, if it was decided." },
             "errors": {
                 "type": "array",
                 "description": "What is wrong, place by place.",

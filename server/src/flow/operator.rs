@@ -5,13 +5,13 @@ use provost_kernel::directory::{AccountKind, Authentication};
 use provost_kernel::email::Email;
 use provost_kernel::id::AccountId;
 use provost_kernel::incoming::Fresh;
-use provost_kernel::plan::Verdict;
-use provost_kernel::provision::{self, Action, Actor, NewAccount, Request};
+use provost_kernel::provision::{Action, Actor, NewAccount};
 use provost_store::{StoreError, Tx};
 use secrecy::SecretString;
 
 use crate::app::App;
 use crate::error::AppError;
+use crate::flow::acting::{self, Wish};
 use crate::flow::set_password;
 
 /// An operator and the way in.
@@ -104,21 +104,9 @@ async fn decide(
     fresh: &Fresh,
     now: jiff::Timestamp,
 ) -> Result<AccountId, OperatorError> {
-    let actor = Actor::Operator { account: None };
-    let request = Request {
-        actor: actor.clone(),
-        action,
-    };
-    let facts = tx.facts(&provision::need(&request)).await?;
-    let decision = provision::decide(&request, &facts, None, fresh, now);
-    match &decision.verdict {
-        Verdict::Refused(denial) => Err(OperatorError::Refused(*denial)),
-        // Only pushes of groups are about no account.
-        Verdict::Accepted => Err(OperatorError::Refused(Denial::NotFound)),
-        Verdict::Admitted(account) => {
-            let account = account.clone();
-            tx.apply(&decision, &actor, now).await?;
-            Ok(account)
-        }
+    let wish = Wish::new(Actor::Operator { account: None }, action);
+    match acting::act_in_tx(tx, &wish, fresh, now).await? {
+        Ok(acted) => Ok(acted.account),
+        Err(refusal) => Err(OperatorError::Refused(refusal.denial)),
     }
 }

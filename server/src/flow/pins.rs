@@ -1,31 +1,14 @@
 //! Pinning a membership so that no rule changes it, and returning it to the rules (C-07). A decision of the kernel.
 
-use provost_kernel::denial::Denial;
 use provost_kernel::facts::AccountFacts;
 use provost_kernel::id::{AccountId, OrganizationId};
-use provost_kernel::plan::Verdict;
-use provost_kernel::provision::{self, Action, GrantEdit, Request};
-use provost_store::StoreError;
+use provost_kernel::provision::{Action, GrantEdit};
 
 use crate::app::App;
 use crate::error::{AppError, Result};
+use crate::flow::acting::{self, Wish};
 use crate::flow::api_keys::Caller;
 use crate::flow::directory;
-
-/// How often a decision is made anew when others wrote in between.
-const TRIES: u32 = 5;
-
-/// Why no pin was set.
-enum Failed {
-    Store(StoreError),
-    Denied(Denial),
-}
-
-impl From<StoreError> for Failed {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
 
 /// Pins or unpins a membership and returns the account as it is then.
 ///
@@ -53,48 +36,11 @@ pub async fn set(
     } else {
         GrantEdit::ReturnToAutomatic
     };
-    let request = Request {
-        actor: caller.actor(),
-        action: Action::EditMembership {
-            account: AccountId::new(account),
-            organization,
-            edits: vec![edit],
-        },
+    let action = Action::EditMembership {
+        account: AccountId::new(account),
+        organization,
+        edits: vec![edit],
     };
-    for _ in 0..TRIES {
-        match write(app, request.clone()).await {
-            Ok(()) => return directory::account(app, caller, account).await,
-            Err(Failed::Store(error)) if error.is_retryable() => {}
-            Err(Failed::Store(error)) => return Err(error.into()),
-            Err(Failed::Denied(Denial::NotFound)) => return Err(AppError::not_found()),
-            Err(Failed::Denied(denial)) => {
-                return Err(AppError::forbidden(
-                    denial.code(),
-                    "This key may not change this membership.",
-                ));
-            }
-        }
-    }
-    Err(AppError::unavailable("the membership changed under every try"))
-}
-
-async fn write(app: &App, request: Request) -> Result<(), Failed> {
-    let now = app.world.now();
-    let (fresh, _) = app
-        .world
-        .fresh()
-        .map_err(|_| Failed::Store(StoreError::Refused("no randomness")))?;
-    app.store
-        .write(move |tx| {
-            Box::pin(async move {
-                let facts = tx.facts(&provision::need(&request)).await?;
-                let decision = provision::decide(&request, &facts, None, &fresh, now);
-                if let Verdict::Refused(denial) = decision.verdict {
-                    return Err(Failed::Denied(denial));
-                }
-                tx.apply(&decision, &request.actor, now).await?;
-                Ok(())
-            })
-        })
-        .await
+    acting::act(app, Wish::new(caller.actor(), action)).await?;
+    directory::account(app, caller, account).await
 }
