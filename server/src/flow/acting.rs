@@ -189,16 +189,16 @@ async fn decide(
 
 /// The connection that the account is or shall be bound to.
 fn connection<'a>(wish: &'a Wish, facts: &'a Facts) -> Option<&'a ConnectionId> {
-    let authentication = match &wish.request.action {
-        Action::CreateAccount(new) => &new.authentication,
-        action => {
-            let id = action.account()?;
-            let mut accounts = facts.accounts.iter();
-            &accounts
-                .find(|known| known.account.id == *id)?
-                .account
-                .authentication
-        }
+    let action = &wish.request.action;
+    let authentication = if let Action::CreateAccount(new) = action {
+        &new.authentication
+    } else {
+        let id = action.account()?;
+        let mut accounts = facts.accounts.iter();
+        &accounts
+            .find(|known| known.account.id == *id)?
+            .account
+            .authentication
     };
     match authentication {
         Authentication::Standard => None,
