@@ -14,6 +14,7 @@ use crate::flow::openid::keys::KeyRing;
 use crate::flow::organizations::{self, OrganizationIds};
 use crate::flow::passwords::Passwords;
 use crate::flow::provider::Providers;
+use crate::mailer::Mailer;
 use crate::outbound::{Outbound, OutboundError};
 use crate::world::World;
 
@@ -44,8 +45,12 @@ pub struct App {
     pub scim: Arc<flow::scim::Runtime>,
     /// Verification of large messages.
     pub heavy: Heavy,
+    /// The only way mail leaves.
+    pub mailer: Mailer,
     /// Wakes the runner of this node's jobs.
     job_bell: Arc<Notify>,
+    /// Wakes this node's pump of mail.
+    mail_bell: Arc<Notify>,
 }
 
 impl App {
@@ -58,7 +63,9 @@ impl App {
             config.allow_private_addresses,
             config.outbound_authorities.as_deref(),
         )?;
+        let mailer = Mailer::new(&config.mail.transport).map_err(|error| OutboundError::Setup(error.text))?;
         Ok(Self {
+            mailer,
             config: Arc::new(config),
             store,
             world,
@@ -72,6 +79,7 @@ impl App {
             scim: Arc::default(),
             heavy: Heavy::default(),
             job_bell: Arc::new(Notify::new()),
+            mail_bell: Arc::new(Notify::new()),
         })
     }
 
@@ -79,6 +87,16 @@ impl App {
     /// A node that does not hear it finds the job within a second.
     pub fn ring_jobs(&self) {
         self.job_bell.notify_one();
+    }
+
+    /// Tells this node's pump that a mail was queued, so that it need not wait for its next look.
+    pub fn ring_mail(&self) {
+        self.mail_bell.notify_one();
+    }
+
+    /// Waits until [`Self::ring_mail`].
+    pub(crate) async fn mail_rung(&self) {
+        self.mail_bell.notified().await;
     }
 
     /// Waits until [`Self::ring_jobs`].

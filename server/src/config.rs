@@ -6,6 +6,8 @@
 pub mod data_key;
 pub mod keys;
 mod load;
+pub mod mail;
+mod mail_values;
 #[cfg(test)]
 mod tests;
 
@@ -60,6 +62,10 @@ pub struct Config {
     pub scim_log_days: u32,
     /// Token for `/metrics`; without one only loopback may read, and only while `listen` is a loopback address.
     pub metrics_token: Option<SecretString>,
+    /// How mail leaves.
+    pub mail: mail::MailConfig,
+    /// How many days the link of an invitation works.
+    pub invitation_days: u32,
     /// Form of log lines.
     pub log_format: LogFormat,
     /// Filter of log lines, in the syntax of `tracing`'s `EnvFilter`.

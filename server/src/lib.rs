@@ -8,6 +8,7 @@
 pub mod api;
 pub mod app;
 pub mod application_config;
+pub mod branding;
 pub mod cache;
 pub mod cli;
 pub mod config;
@@ -19,6 +20,8 @@ pub mod error;
 pub mod flow;
 pub mod http;
 pub mod jobs;
+pub mod mail_words;
+pub mod mailer;
 pub mod network;
 pub mod outbound;
 pub mod pages;

@@ -6,7 +6,7 @@ use axum::routing::{any, get, post};
 use crate::api;
 use crate::app::App;
 use crate::error;
-use crate::http::{account, layers, login, openid, ops, scim, sso};
+use crate::http::{account, forgot, layers, login, openid, ops, scim, sso};
 
 /// Builds the routes with all layers around them.
 pub fn router(app: App) -> Router {
@@ -22,6 +22,10 @@ pub fn router(app: App) -> Router {
         .route(
             "/login/password",
             get(login::show_password).post(login::submit_password),
+        )
+        .route(
+            "/login/forgot",
+            get(forgot::show).post(forgot::submit),
         )
         .route("/login/{organization}", get(login::organization))
         .route("/logout", get(account::ask_logout).post(account::logout))

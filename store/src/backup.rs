@@ -69,6 +69,7 @@ const TABLES: &[&str] = &[
     "departure_approvals",
     "strips",
     "strip_approvals",
+    "mails",
 ];
 
 /// Tables that triggers fill from others, also while restoring.

@@ -48,6 +48,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "strips",
         sql: include_str!("../migrations/0031_strips.sql"),
     },
+    Migration {
+        version: 60,
+        name: "mail",
+        sql: include_str!("../migrations/0060_mail.sql"),
+    },
 ];
 
 /// The schema version that this program works with.

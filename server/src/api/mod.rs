@@ -11,6 +11,7 @@ mod directory;
 mod docs;
 mod endpoint;
 mod events;
+mod mails;
 mod openapi;
 mod page;
 mod policies;
@@ -37,6 +38,7 @@ pub fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
         changes::ENDPOINTS,
         traces::ENDPOINTS,
         events::ENDPOINTS,
+        mails::ENDPOINTS,
     ]
     .into_iter()
     .flatten()

@@ -171,6 +171,74 @@ pub const KEYS: &[Key] = &[
         "Bearer token for `/metrics`. Without it, `/metrics` answers only where `listen` and `public_url` are loopback addresses, and only to direct calls from this machine.",
     ),
     key(
+        "mail_transport",
+        "none, smtp, file or console",
+        "none",
+        "How mail leaves: to a mail server, into files of `mail_dir`, or onto standard error (the last two are for development). \
+         With `none`, whatever needs mail answers `mail_off`. In the file, the `mail_` keys may also stand in a table `[mail]`.",
+    ),
+    key(
+        "mail_from",
+        "address, or Name <address>",
+        "",
+        "Sender of all mail. Needed unless `mail_transport` is `none`.",
+    ),
+    key(
+        "mail_reply_to",
+        "address, or Name <address>",
+        "",
+        "Where answers to mail go, if not to the sender.",
+    ),
+    key(
+        "mail_language",
+        "language",
+        "en",
+        "Language of mail where the organization has set none: `en` or `de`.",
+    ),
+    key(
+        "mail_smtp_url",
+        "smtp://host:port or smtps://host:port",
+        "",
+        "The mail server. `smtps` speaks TLS from the first byte (port 465), `smtp` begins it with STARTTLS (port 587), see `mail_smtp_tls`.",
+    ),
+    key(
+        "mail_smtp_tls",
+        "required, opportunistic or off",
+        "required",
+        "For `smtp://`: `required` sends nothing without STARTTLS; `opportunistic` goes on without where the server offers none, \
+         which whoever sits in between can bring about; `off` is allowed to loopback addresses only.",
+    ),
+    key(
+        "mail_smtp_ca_file",
+        "file",
+        "",
+        "PEM file with a certificate authority to trust for the mail server beside the system's.",
+    ),
+    key("mail_smtp_user", "text", "", "User name at the mail server."),
+    secret(
+        "mail_smtp_password",
+        "text",
+        "Password at the mail server. Prefer `mail_smtp_password_file`.",
+    ),
+    key(
+        "mail_smtp_password_file",
+        "file",
+        "",
+        "File that holds the password at the mail server.",
+    ),
+    key(
+        "mail_dir",
+        "folder",
+        "<data_dir>/mail",
+        "Folder for `mail_transport = \"file\"`: one `.eml` file for each mail. The links in them work.",
+    ),
+    key(
+        "invitation_days",
+        "days",
+        "7",
+        "How long the link of an invitation works.",
+    ),
+    key(
         "log_format",
         "text or json",
         "text",

@@ -130,9 +130,11 @@ impl Config {
         let values = Values::gather(sources)?;
         let listen: SocketAddr = values.parse("listen", "an address and port such as 127.0.0.1:8080")?;
         let data_dir = PathBuf::from(values.text("data_dir"));
+        let public_url = values.public_url(listen)?;
+        let mail = values.mail(&data_dir, is_loopback(&public_url))?;
         let config = Self {
             listen,
-            public_url: values.public_url(listen)?,
+            public_url,
             database_url: values.database_url(&data_dir)?,
             database_connections: values.number("database_connections", 1, 200)?,
             sqlite_synchronous: values.choice(
@@ -157,6 +159,8 @@ impl Config {
             scim_requests_per_second: values.number("scim_requests_per_second", 0, 1_000_000)?,
             scim_log_days: values.number("scim_log_days", 1, 3650)?,
             metrics_token: values.metrics_token()?,
+            invitation_days: values.number("invitation_days", 1, 90)?,
+            mail,
             log_format: values.choice(
                 "log_format",
                 &[("text", LogFormat::Text), ("json", LogFormat::Json)],
@@ -169,7 +173,7 @@ impl Config {
 }
 
 /// Raw values by key, each with where it came from.
-struct Values {
+pub(super) struct Values {
     values: BTreeMap<&'static str, (String, Origin)>,
 }
 
@@ -202,18 +206,18 @@ impl Values {
     }
 
     /// Returns a value that is set and not empty.
-    fn given(&self, key: &str) -> Option<&str> {
+    pub(super) fn given(&self, key: &str) -> Option<&str> {
         self.values
             .get(key)
             .map(|(value, _)| value.trim())
             .filter(|value| !value.is_empty())
     }
 
-    fn text(&self, key: &str) -> &str {
+    pub(super) fn text(&self, key: &str) -> &str {
         self.given(key).unwrap_or_default()
     }
 
-    fn wrong(&self, key: &'static str, reason: impl Into<String>) -> ConfigError {
+    pub(super) fn wrong(&self, key: &'static str, reason: impl Into<String>) -> ConfigError {
         let origin = self
             .values
             .get(key)
@@ -243,7 +247,7 @@ impl Values {
         Ok(number)
     }
 
-    fn choice<T: Copy>(&self, key: &'static str, choices: &[(&str, T)]) -> Result<T, ConfigError> {
+    pub(super) fn choice<T: Copy>(&self, key: &'static str, choices: &[(&str, T)]) -> Result<T, ConfigError> {
         let text = self.text(key);
         choices
             .iter()
@@ -266,7 +270,7 @@ impl Values {
             .collect()
     }
 
-    fn file(&self, key: &'static str) -> Result<Option<Vec<u8>>, ConfigError> {
+    pub(super) fn file(&self, key: &'static str) -> Result<Option<Vec<u8>>, ConfigError> {
         self.given(key)
             .map(|path| {
                 std::fs::read(path)
@@ -385,8 +389,7 @@ fn read_file(path: &Path) -> Result<Vec<(String, String)>, ConfigError> {
             path: shown.clone(),
             reason: error.to_string().trim_end().to_owned(),
         })?;
-    table
-        .into_iter()
+    flat(table)
         .map(|(name, value)| {
             let text = plain(&value).ok_or_else(|| ConfigError::Syntax {
                 path: shown.clone(),
@@ -395,6 +398,17 @@ fn read_file(path: &Path) -> Result<Vec<(String, String)>, ConfigError> {
             Ok((name, text))
         })
         .collect()
+}
+
+/// Writes the keys of a table `[mail]` as keys that begin with `mail_`.
+fn flat(table: toml::Table) -> impl Iterator<Item = (String, toml::Value)> {
+    table.into_iter().flat_map(|(name, value)| match value {
+        toml::Value::Table(inner) => inner
+            .into_iter()
+            .map(|(key, value)| (format!("{name}_{key}"), value))
+            .collect(),
+        other => vec![(name, other)],
+    })
 }
 
 /// Writes a value as it would be given in the environment; tables have no such form.

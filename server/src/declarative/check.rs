@@ -102,6 +102,11 @@ impl Found<'_> {
     fn organization(&mut self, organization: &OrganizationEntry) {
         let path = format!("organizations[{}]", organization.id);
         self.identifier(&format!("{path}.id"), &organization.id, "._-");
+        if let Some(branding) = &organization.mail {
+            for (field, problem) in branding.problems() {
+                self.add(&format!("{path}.mail.{field}"), problem);
+            }
+        }
         for domain in &organization.domains {
             self.domain(&format!("{path}.domains[{}]", domain.name), &domain.name);
         }

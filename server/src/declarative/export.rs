@@ -14,6 +14,7 @@ use super::document::{
     UserEntry, WorkspaceEntry, WorkspacesEntry,
 };
 use super::write::TOKEN_KIND;
+use crate::branding::Branding;
 use crate::app::App;
 use crate::application_config::ApplicationConfig;
 use crate::connection_config::{OidcConfig, ProtocolConfig, SamlConfig, ScimConfig, StoredConfigError};
@@ -136,6 +137,7 @@ async fn organization(
             })
             .collect(),
         roles_per_member: record.organization.roles_per_member,
+        mail: Some(Branding::of(&record.settings)).filter(|branding| *branding != Branding::default()),
     })
 }
 

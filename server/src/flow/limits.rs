@@ -22,6 +22,13 @@ pub enum Limited {
     PasswordByClient,
     /// Password attempts, by client address and account address together: an attacker elsewhere cannot use it up.
     PasswordByBoth,
+    /// Asking for a new password, by client address.
+    ResetByClient,
+    /// Mails about a new password, by account address. What is above is left out without a word; links sent before go on
+    /// working, so that nobody is kept out by it.
+    ResetByAddress,
+    /// Looking at invitations, by client address.
+    Invitation,
     /// Requests to the token endpoint that were refused, by client address. What is granted costs an app nothing.
     Token,
 }
@@ -37,6 +44,9 @@ impl Limited {
             Self::Authorize => ("authorize", 60, 600),
             Self::PasswordByClient => ("password", 300, 50),
             Self::PasswordByBoth => ("password_both", 900, 10),
+            Self::ResetByClient => ("reset", 3600, 20),
+            Self::ResetByAddress => ("reset_address", 3600, 3),
+            Self::Invitation => ("invitation", 60, 60),
             Self::Token => ("token", 60, 300),
         }
     }

@@ -6,7 +6,7 @@
 use jiff::SignedDuration;
 use provost_kernel::directory::{Account, Authentication};
 use provost_kernel::id::AccountId;
-use provost_store::{StoreError, TokenRecord};
+use provost_store::{StoreError, TokenRecord, Tx};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::app::App;
@@ -19,11 +19,29 @@ const KIND: &str = "set_password";
 /// How long a link works.
 pub const LIFETIME: SignedDuration = SignedDuration::from_hours(72);
 
-/// Makes a link for an account.
+/// A link that is still to be kept, in the transaction of its cause.
+pub struct Prepared {
+    record: TokenRecord,
+    digest: String,
+    /// The link.
+    pub url: SecretString,
+}
+
+impl Prepared {
+    /// Keeps the link.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn keep(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        tx.insert_token(&self.record, &self.digest).await
+    }
+}
+
+/// Makes a link for an account, to be kept by [`Prepared::keep`].
 ///
 /// # Errors
-/// Those of the store.
-pub async fn link(app: &App, account: &AccountId) -> Result<SecretString> {
+/// When the operating system has no random bytes.
+pub fn prepare(app: &App, account: &AccountId, lifetime: SignedDuration) -> Result<Prepared> {
     let now = app.world.now();
     let token = app.world.token("pvp_")?;
     let record = TokenRecord {
@@ -34,18 +52,29 @@ pub async fn link(app: &App, account: &AccountId) -> Result<SecretString> {
         organization: None,
         scopes: Vec::new(),
         created_at: now,
-        expires_at: Some(now.checked_add(LIFETIME).map_err(AppError::internal)?),
+        expires_at: Some(now.checked_add(lifetime).map_err(AppError::internal)?),
         last_used_at: None,
         revoked_at: None,
     };
-    let digest = token.digest;
+    let path = format!("/password/{}", token.secret.expose_secret());
+    Ok(Prepared {
+        record,
+        digest: token.digest,
+        url: app.config.url(&path).into(),
+    })
+}
+
+/// Makes a link for an account.
+///
+/// # Errors
+/// Those of the store.
+pub async fn link(app: &App, account: &AccountId) -> Result<SecretString> {
+    let prepared = prepare(app, account, LIFETIME)?;
+    let url = prepared.url.clone();
     app.store
-        .write(move |tx| Box::pin(async move { tx.insert_token(&record, &digest).await }))
+        .write(move |tx| Box::pin(async move { prepared.keep(tx).await }))
         .await?;
-    Ok(app
-        .config
-        .url(&format!("/password/{}", token.secret.expose_secret()))
-        .into())
+    Ok(url)
 }
 
 /// Finds the account that a link belongs to.

@@ -139,7 +139,7 @@ pub async fn submit(
     match served.as_slice() {
         [] => page::show_leading_away(
             &app.config,
-            &password_page(&browser, &return_to, email.to_string(), None),
+            &password_page(&app, &browser, &return_to, email.to_string(), None),
         ),
         [only] => {
             let start = Start {
@@ -191,7 +191,7 @@ pub async fn show_password(
 ) -> Result<Response> {
     let browser = Browser::of(&app, &headers)?;
     let return_to = ReturnTo::parse(&query.return_to);
-    let form = password_page(&browser, &return_to, query.email, None);
+    let form = password_page(&app, &browser, &return_to, query.email, None);
     let response = page::show_leading_away(&app.config, &form)?;
     Ok(browser.remember(&app.config, response))
 }
@@ -218,7 +218,7 @@ pub async fn submit_password(
     // One text for every cause, so that nothing is learned about the account.
     let problem = "E-mail or password is not right, or this account signs in through its company.".to_owned();
     let email = form.email.chars().take(254).collect();
-    let form = password_page(&browser, &return_to, email, Some(problem));
+    let form = password_page(&app, &browser, &return_to, email, Some(problem));
     let response = page::show_leading_away(&app.config, &form)?;
     Ok(with_status(response, StatusCode::UNPROCESSABLE_ENTITY))
 }
@@ -245,6 +245,7 @@ fn login_page(
 }
 
 fn password_page(
+    app: &App,
     browser: &Browser,
     return_to: &ReturnTo,
     email: String,
@@ -253,6 +254,11 @@ fn password_page(
     PasswordPage {
         form_token: browser.form_token(),
         return_to: return_to.parameter().to_owned(),
+        forgot_path: app
+            .config
+            .mail
+            .is_on()
+            .then(|| return_to.carry("/login/forgot")),
         email,
         login_path: return_to.carry("/login"),
         problem,

@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod browser;
+pub mod forgot;
 pub mod layers;
 pub mod login;
 pub mod openid;

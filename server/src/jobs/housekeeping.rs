@@ -13,6 +13,8 @@ const PORTIONS: usize = 200;
 const ENDED_DAYS: i64 = 7;
 /// Jobs that are done are kept this long, for whoever looks for a cause.
 const JOB_DAYS: i64 = 7;
+/// The history of mails goes back this far.
+const MAIL_DAYS: i64 = 90;
 
 /// Removes expired rows.
 pub(super) async fn run(app: &App) -> anyhow::Result<()> {
@@ -23,6 +25,7 @@ pub(super) async fn run(app: &App) -> anyhow::Result<()> {
         ended_before: before(ENDED_DAYS)?,
         jobs_before: before(JOB_DAYS)?,
     };
+    let mails_before = before(MAIL_DAYS)?;
     let requests_before = before(i64::from(app.config.scim_log_days))?;
     let mut removed = 0;
     for _ in 0..PORTIONS {
@@ -31,7 +34,8 @@ pub(super) async fn run(app: &App) -> anyhow::Result<()> {
             .write(move |tx| {
                 Box::pin(async move {
                     let purged = tx.purge(&retention, PORTION, now).await?;
-                    Ok(purged + tx.purge_scim_requests(requests_before, PORTION).await?)
+                    let mails = tx.purge_mails(mails_before, PORTION).await?;
+                    Ok(purged + mails + tx.purge_scim_requests(requests_before, PORTION).await?)
                 })
             })
             .await;

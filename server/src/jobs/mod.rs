@@ -4,6 +4,7 @@
 //! more than once: every kind must bear that. Nothing here decides about people.
 
 mod housekeeping;
+mod mail;
 pub mod metadata;
 mod runner;
 pub mod seats;

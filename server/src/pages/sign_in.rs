@@ -32,8 +32,26 @@ pub struct PasswordPage {
     pub email: String,
     /// The way back to the e-mail form.
     pub login_path: String,
+    /// Where a new password is asked for, if mail can leave.
+    pub forgot_path: Option<String>,
     /// What was wrong with the last attempt; the same words whether or not the account exists.
     pub problem: Option<String>,
+}
+
+/// Asks for the address to which a link for a new password goes.
+#[derive(Template)]
+#[template(path = "forgot.html")]
+pub struct ForgotPage {
+    /// Proof that the form came from this browser.
+    pub form_token: String,
+    /// Address to fill in.
+    pub email: String,
+    /// The way back to the password form.
+    pub password_path: String,
+    /// What was wrong with the last attempt.
+    pub problem: Option<String>,
+    /// Whether the form was sent; the same words whether or not the account exists.
+    pub is_sent: bool,
 }
 
 /// One button per connection.

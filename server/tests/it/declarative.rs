@@ -10,7 +10,7 @@ use provost_store::StoreError;
 use crate::app::{Folder, TestApp, on_each_engine};
 use crate::documents::{self, idp_metadata};
 
-async fn apply(app: &App, text: &str, folder: &Path) -> Result<Report, ApplyError> {
+pub async fn apply(app: &App, text: &str, folder: &Path) -> Result<Report, ApplyError> {
     let document = declarative::read(text).unwrap_or_else(|error| panic!("{error}"));
     declarative::apply(app, document, folder, Mode::Write).await
 }

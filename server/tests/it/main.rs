@@ -24,6 +24,8 @@ mod jobs;
 #[cfg(test)]
 mod login;
 #[cfg(test)]
+mod mail;
+#[cfg(test)]
 mod metadata;
 #[cfg(test)]
 mod oidc;

@@ -12,6 +12,8 @@ mod feed;
 #[cfg(test)]
 mod groups;
 #[cfg(test)]
+mod mails;
+#[cfg(test)]
 mod oauth;
 #[cfg(test)]
 mod oracle;

@@ -6,7 +6,7 @@ use provost_kernel::directory::License;
 use provost_kernel::email::Email;
 use provost_kernel::plan::Change;
 use provost_store::{
-    DomainRecord, Invitation, NewJob, Retention, SecretMap, StoreError, TokenRecord, TraceFilter,
+    DomainRecord, Invitation, InvitationFilter, NewJob, Retention, SecretMap, StoreError, TokenRecord, TraceFilter,
 };
 use serde_json::json;
 
@@ -208,12 +208,17 @@ conformance! {
             id: "i1".to_owned(),
             organization: org(),
             email: Email::parse("Ada@home-lab.example").unwrap(),
+            account: None,
             data: json!({"roles": ["member"]}),
             created_by: Some("bob".into()),
             created_at: at(0),
             expires_at: at(100),
+            sent_at: Some(at(0)),
+            skipped_at: None,
+            opened_at: None,
             accepted_at: None,
             revoked_at: None,
+            account_status: None,
         };
         store
             .write(move |tx| {
@@ -227,8 +232,10 @@ conformance! {
                     assert_eq!(tx.accept_invitation("d1", at(51)).await?, None);
                     assert!(tx.revoke_invitation("i2", at(52)).await?);
                     assert_eq!(tx.accept_invitation("d2", at(53)).await?, None);
-                    assert_eq!(tx.invitations(&org(), 10).await?.len(), 2);
-                    assert_eq!(tx.invitations(&"other".into(), 10).await?.len(), 0);
+                    let of = |organization| InvitationFilter { organization: Some(organization), ..Default::default() };
+                    assert_eq!(tx.invitations(&of(org()), None, 10).await?.len(), 2);
+                    assert_eq!(tx.invitations(&of(org()), Some("i2"), 10).await?.len(), 1);
+                    assert_eq!(tx.invitations(&of("other".into()), None, 10).await?.len(), 0);
                     Ok::<_, StoreError>(())
                 })
             })

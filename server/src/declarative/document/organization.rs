@@ -4,6 +4,8 @@ use provost_kernel::directory::RolesPerMember;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::branding::Branding;
+
 use super::{is_default, is_false};
 
 /// A customer organization and what it hands out.
@@ -31,6 +33,9 @@ pub struct OrganizationEntry {
     /// Whether a member may hold one role or many (C-19).
     #[serde(default, skip_serializing_if = "is_default")]
     pub roles_per_member: RolesPerMember,
+    /// How mail to the organization's people looks and speaks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail: Option<Branding>,
 }
 
 /// A domain of an organization.

@@ -11,6 +11,7 @@ use super::super::diff;
 use super::super::document::OrganizationEntry;
 use super::super::report::ApplyError;
 use super::Run;
+use crate::branding::Branding;
 
 /// What is stored of an organization, in the order of the store.
 struct Stored {
@@ -51,11 +52,22 @@ impl Run<'_> {
             prune,
             |license| license.id.as_str().to_owned(),
         );
-        let settings = old.map_or_else(|| json!({}), |old| old.settings.clone());
-        let after = view(&organization, &roles, &workspaces, &licenses);
+        let mut settings = old.map_or_else(|| json!({}), |old| old.settings.clone());
+        match &entry.mail {
+            Some(branding) => branding.clone().put(&mut settings),
+            None if prune => Branding::default().put(&mut settings),
+            None => {}
+        }
+        let after = view(&organization, &settings, &roles, &workspaces, &licenses);
         let fields = match old {
             Some(old) => diff::fields(
-                &view(&old.organization, &old.roles, &old.workspaces, &old.licenses),
+                &view(
+                    &old.organization,
+                    &old.settings,
+                    &old.roles,
+                    &old.workspaces,
+                    &old.licenses,
+                ),
                 &after,
             ),
             None => diff::new_fields(&after),
@@ -285,6 +297,7 @@ fn licenses(entry: &OrganizationEntry) -> Vec<License> {
 
 fn view(
     organization: &Organization,
+    settings: &Value,
     roles: &[Role],
     workspaces: &[Workspace],
     licenses: &[License],
@@ -295,5 +308,6 @@ fn view(
         "roles": roles,
         "workspaces": workspaces,
         "licenses": licenses,
+        "mail": Branding::of(settings),
     })
 }

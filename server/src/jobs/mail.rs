@@ -1,0 +1,25 @@
+//! The pump of one node: sends mail that waits, and moves conversion runs on. Any number of nodes may do so at once.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::app::App;
+use crate::flow::mail;
+
+/// How often the store is asked when nothing rings.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Runs until told to stop.
+pub(super) async fn pump(app: App, mut stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        if let Err(error) = mail::deliver(&app).await {
+            tracing::warn!(error = crate::error::chain(&error), "mail could not be sent");
+        }
+        tokio::select! {
+            () = app.mail_rung() => {}
+            () = tokio::time::sleep(PAUSE) => {}
+            _ = stop.changed() => {}
+        }
+    }
+}
