@@ -43,7 +43,9 @@ impl Branding {
 
     /// Puts it into the settings of an organization.
     pub fn put(self, settings: &mut Value) {
-        let Some(map) = settings.as_object_mut() else { return };
+        let Some(map) = settings.as_object_mut() else {
+            return;
+        };
         match serde_json::to_value(self) {
             Ok(Value::Object(fields)) if !fields.is_empty() => {
                 map.insert(KEY.to_owned(), Value::Object(fields));
@@ -72,10 +74,18 @@ impl Branding {
         if self.color.as_ref().is_some_and(|color| rgb(color).is_none()) {
             problems.push(("color", "must be a color such as #1c4fb0"));
         }
-        if self.language.as_ref().is_some_and(|language| !mail_words::has(language)) {
+        if self
+            .language
+            .as_ref()
+            .is_some_and(|language| !mail_words::has(language))
+        {
             problems.push(("language", "there are no words in this language"));
         }
-        if self.reply_to.as_ref().is_some_and(|text| Email::parse(text).is_err()) {
+        if self
+            .reply_to
+            .as_ref()
+            .is_some_and(|text| Email::parse(text).is_err())
+        {
             problems.push(("reply_to", "is not an e-mail address that can be used here"));
         }
         problems
@@ -117,7 +127,15 @@ mod tests {
         let fields: Vec<_> = wrong.problems().into_iter().map(|(field, _)| field).collect();
         assert_eq!(fields, ["sender", "logo_url", "color", "language", "reply_to"]);
         assert_eq!(wrong.colors().0, "#1c4fb0");
-        assert_eq!(Branding { color: Some("#ffee00".to_owned()), ..Branding::default() }.colors().1, "#000000");
+        assert_eq!(
+            Branding {
+                color: Some("#ffee00".to_owned()),
+                ..Branding::default()
+            }
+            .colors()
+            .1,
+            "#000000"
+        );
         assert!(rgb("#+1+1+1").is_none());
     }
 }

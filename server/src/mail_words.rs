@@ -80,22 +80,15 @@ pub fn fill(text: &str, values: &BTreeMap<String, String>) -> String {
     let mut rest = text;
     while let Some((head, tail)) = rest.split_once('{') {
         filled.push_str(head);
-        match tail.split_once('}') {
-            Some((name, after)) => {
-                match values.get(name) {
-                    Some(value) => filled.push_str(value),
-                    None => {
-                        filled.push('{');
-                        filled.push_str(name);
-                        filled.push('}');
-                    }
-                }
-                rest = after;
-            }
-            None => {
-                filled.push('{');
-                rest = tail;
-            }
+        let known = tail
+            .split_once('}')
+            .and_then(|(name, after)| Some((values.get(name)?, after)));
+        if let Some((value, after)) = known {
+            filled.push_str(value);
+            rest = after;
+        } else {
+            filled.push('{');
+            rest = tail;
         }
     }
     filled.push_str(rest);
@@ -113,7 +106,11 @@ mod tests {
             let mut found: Vec<String> = [&words.subject, &words.heading, &words.button]
                 .into_iter()
                 .chain(&words.lines)
-                .flat_map(|text| text.split('{').skip(1).map(|rest| rest.split('}').next().unwrap().to_owned()))
+                .flat_map(|text| {
+                    text.split('{')
+                        .skip(1)
+                        .map(|rest| rest.split('}').next().unwrap().to_owned())
+                })
                 .collect();
             found.sort_unstable();
             found.dedup();
@@ -138,6 +135,9 @@ mod tests {
             ("name".to_owned(), "{secret}".to_owned()),
             ("secret".to_owned(), "swordfish".to_owned()),
         ]);
-        assert_eq!(fill("Hello {name}, {unknown} {", &values), "Hello {secret}, {unknown} {");
+        assert_eq!(
+            fill("Hello {name}, {unknown} {", &values),
+            "Hello {secret}, {unknown} {"
+        );
     }
 }

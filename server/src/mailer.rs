@@ -129,7 +129,10 @@ fn client(smtp: &Smtp) -> Result<Client, lettre::transport::smtp::Error> {
         .timeout(Some(TIMEOUT))
         .pool_config(PoolConfig::new().max_size(CONNECTIONS));
     if let Some((user, password)) = &smtp.credentials {
-        builder = builder.credentials(Credentials::new(user.clone(), password.expose_secret().to_owned()));
+        builder = builder.credentials(Credentials::new(
+            user.clone(),
+            password.expose_secret().to_owned(),
+        ));
     }
     Ok(builder.build())
 }

@@ -23,10 +23,7 @@ pub fn router(app: App) -> Router {
             "/login/password",
             get(login::show_password).post(login::submit_password),
         )
-        .route(
-            "/login/forgot",
-            get(forgot::show).post(forgot::submit),
-        )
+        .route("/login/forgot", get(forgot::show).post(forgot::submit))
         .route("/login/{organization}", get(login::organization))
         .route("/logout", get(account::ask_logout).post(account::logout))
         .route("/account", get(account::show))

@@ -1,5 +1,7 @@
 //! Invitations: bound to one organization, address and account, accepted once. Never sees the token itself.
 
+use std::fmt::Write as _;
+
 use jiff::Timestamp;
 use provost_kernel::directory::Status;
 use provost_kernel::email::Email;
@@ -211,7 +213,8 @@ impl Reader {
         for (condition, value) in wanted {
             if let Some(value) = value {
                 values.push(value);
-                sql.push_str(&format!(" AND {condition} ${}", values.len()));
+                // Writing to a String cannot fail.
+                let _ = write!(sql, " AND {condition} ${}", values.len());
             }
         }
         if filter.is_pending {

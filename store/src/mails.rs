@@ -2,6 +2,7 @@
 //! were given up. Links in them are sealed and wiped afterwards. Never sends one.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use jiff::{SignedDuration, Timestamp};
 use provost_kernel::email::Email;
@@ -277,7 +278,8 @@ impl Reader {
         for (condition, value) in wanted {
             if let Some(value) = value {
                 values.push(value);
-                sql.push_str(&format!(" AND {condition} ${}", values.len()));
+                // Writing to a String cannot fail.
+                let _ = write!(sql, " AND {condition} ${}", values.len());
             }
         }
         sql.push_str(" ORDER BY id DESC LIMIT $1");

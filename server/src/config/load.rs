@@ -402,12 +402,14 @@ fn read_file(path: &Path) -> Result<Vec<(String, String)>, ConfigError> {
 
 /// Writes the keys of a table `[mail]` as keys that begin with `mail_`.
 fn flat(table: toml::Table) -> impl Iterator<Item = (String, toml::Value)> {
-    table.into_iter().flat_map(|(name, value)| match value {
-        toml::Value::Table(inner) => inner
-            .into_iter()
-            .map(|(key, value)| (format!("{name}_{key}"), value))
-            .collect(),
-        other => vec![(name, other)],
+    table.into_iter().flat_map(|(name, value)| {
+        if let toml::Value::Table(inner) = value {
+            let keys = inner.into_iter();
+            return keys
+                .map(|(key, value)| (format!("{name}_{key}"), value))
+                .collect();
+        }
+        vec![(name, value)]
     })
 }
 

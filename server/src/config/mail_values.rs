@@ -33,7 +33,10 @@ impl Values {
         if word != Word::None && from.is_empty() {
             return Err(self.wrong("mail_from", "must be set where mail leaves"));
         }
-        for (key, text) in [("mail_from", Some(from.as_str())), ("mail_reply_to", self.given("mail_reply_to"))] {
+        for (key, text) in [
+            ("mail_from", Some(from.as_str())),
+            ("mail_reply_to", self.given("mail_reply_to")),
+        ] {
             if let Some(text) = text.filter(|text| !text.is_empty())
                 && text.parse::<Mailbox>().is_err()
             {
@@ -73,7 +76,8 @@ impl Values {
             return Err(self.wrong("mail_smtp_url", "must be set with mail_transport = \"smtp\""));
         };
         // A password may stand in it by mistake, so the text is never repeated.
-        let url = Url::parse(text).map_err(|_| self.wrong("mail_smtp_url", "is not a URL such as smtp://host:587"))?;
+        let url = Url::parse(text)
+            .map_err(|_| self.wrong("mail_smtp_url", "is not a URL such as smtp://host:587"))?;
         if !url.username().is_empty() || url.password().is_some() {
             return Err(self.wrong(
                 "mail_smtp_url",

@@ -14,9 +14,9 @@ use super::document::{
     UserEntry, WorkspaceEntry, WorkspacesEntry,
 };
 use super::write::TOKEN_KIND;
-use crate::branding::Branding;
 use crate::app::App;
 use crate::application_config::ApplicationConfig;
+use crate::branding::Branding;
 use crate::connection_config::{OidcConfig, ProtocolConfig, SamlConfig, ScimConfig, StoredConfigError};
 
 /// Why nothing could be exported.

@@ -4,7 +4,7 @@
 //! same at every try. Words are in `languages/mail`, one file for each language.
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use askama::Template;
 use jiff::{SignedDuration, Timestamp};
@@ -24,11 +24,13 @@ use crate::mail_words::{self, fill};
 use crate::world::{NoRandomness, World};
 
 /// Mails that one node takes at a time.
-const PORTION: u32 = 64;
+const PORTION: u32 = 8;
 /// Mails that one node sends at the same moment.
 const AT_ONCE: usize = 4;
-/// How long a node may take for what it took; then another one sends it.
-const LEASE: SignedDuration = SignedDuration::from_mins(10);
+/// Longest time for one mail.
+const LIMIT: Duration = Duration::from_secs(30);
+/// How long a node may take for what it took; then another one sends it. Longer than it can take.
+const LEASE: SignedDuration = SignedDuration::from_secs(90);
 /// Seconds to wait after each failure; after the last one the mail is given up. A day and a half in all.
 const RETRIES: &[i64] = &[30, 120, 600, 1800, 3600, 7200, 14_400, 28_800, 43_200, 43_200];
 
@@ -93,6 +95,17 @@ pub fn new_mail(
     values: &[(&str, String)],
     link: Option<String>,
 ) -> Result<NewMail, NoRandomness> {
+    Ok(written(world.id("mail_")?, kind, to, values, link))
+}
+
+/// Makes a mail of a kind with this identifier.
+pub fn written(
+    id: String,
+    kind: Kind,
+    to: Addressed,
+    values: &[(&str, String)],
+    link: Option<String>,
+) -> NewMail {
     let name = to
         .name
         .filter(|name| !name.trim().is_empty())
@@ -103,8 +116,8 @@ pub fn new_mail(
         .collect();
     all.insert("name".to_owned(), name);
     all.insert("email".to_owned(), to.email.to_string());
-    Ok(NewMail {
-        id: world.id("mail_")?,
+    NewMail {
+        id,
         kind: kind.word().to_owned(),
         recipient: to.email,
         organization: to.organization,
@@ -112,7 +125,7 @@ pub fn new_mail(
         language: None,
         values: all,
         link: link.map(Zeroizing::new),
-    })
+    }
 }
 
 /// A mail in words.
@@ -144,7 +157,7 @@ struct HtmlMail<'a> {
     sender: &'a str,
     logo_url: Option<&'a str>,
     color: &'a str,
-    ink: &'a str,
+    text_color: &'a str,
     heading: &'a str,
     greeting: &'a str,
     lines: &'a [String],
@@ -165,8 +178,8 @@ pub fn compose(
     values: &BTreeMap<String, String>,
     link: Option<&str>,
 ) -> Result<Composed> {
-    let (language, common, words) =
-        mail_words::find(kind, languages).ok_or_else(|| AppError::internal("a kind of mail without words"))?;
+    let (language, common, words) = mail_words::find(kind, languages)
+        .ok_or_else(|| AppError::internal("a kind of mail without words"))?;
     // A line break in a value must not begin another line, least of all another header.
     let values: BTreeMap<String, String> = values
         .iter()
@@ -176,7 +189,7 @@ pub fn compose(
     let lines: Vec<String> = words.lines.iter().map(|line| fill(line, &values)).collect();
     let (greeting, foot) = (fill(&common.greeting, &values), fill(&common.foot, &values));
     let sender = values.get("sender").map_or("", String::as_str);
-    let (color, ink) = branding.colors();
+    let (color, text_color) = branding.colors();
     let text = TextMail {
         greeting: &greeting,
         lines: &lines,
@@ -190,7 +203,7 @@ pub fn compose(
         sender,
         logo_url: branding.logo_url.as_deref(),
         color: &color,
-        ink,
+        text_color,
         heading: &heading,
         greeting: &greeting,
         lines: &lines,
@@ -272,7 +285,13 @@ async fn send_all(app: &App, claimed: Vec<OutgoingMail>) -> Result<usize> {
 async fn send_one(app: &App, outgoing: &OutgoingMail) -> MailOutcome {
     let (kind, id) = (outgoing.mail.kind.as_str(), outgoing.mail.id.as_str());
     let failed = match message(app, outgoing).await {
-        Ok(message) => app.mailer.send(id, message).await.err(),
+        Ok(message) => match tokio::time::timeout(LIMIT, app.mailer.send(id, message)).await {
+            Ok(sent) => sent.err(),
+            Err(_) => Some(crate::mailer::MailerError {
+                text: format!("took longer than {} seconds", LIMIT.as_secs()),
+                is_final: false,
+            }),
+        },
         Err(error) => Some(crate::mailer::MailerError {
             text: crate::error::chain(&error),
             is_final: false,
@@ -301,12 +320,11 @@ fn retry_at(attempts: i64, now: Timestamp) -> Option<Timestamp> {
 async fn message(app: &App, outgoing: &OutgoingMail) -> Result<Message> {
     let mail = &outgoing.mail;
     let organization = match mail.organization.clone() {
-        Some(id) => {
-            app.store
-                .read(|reader| Box::pin(async move { reader.organization(&id).await }))
-                .await
-                .map_err(|error: StoreError| AppError::from(error))?
-        }
+        Some(id) => app
+            .store
+            .read(|reader| Box::pin(async move { reader.organization(&id).await }))
+            .await
+            .map_err(|error: StoreError| AppError::from(error))?,
         None => None,
     };
     let branding = organization
@@ -403,7 +421,11 @@ mod tests {
         let link = Some("https://sso.example/invite/abc?x=1&y=2");
         let mail = compose("invitation", &["de"], &Branding::default(), &values("Ada"), link).unwrap();
         assert_eq!(mail.subject, "Ihre Einladung zu Home <Lab>");
-        assert!(mail.text.contains("https://sso.example/invite/abc?x=1&y=2\n"), "{}", mail.text);
+        assert!(
+            mail.text.contains("https://sso.example/invite/abc?x=1&y=2\n"),
+            "{}",
+            mail.text
+        );
         assert!(mail.html.contains("Home &#60;Lab&#62;"), "{}", mail.html);
         assert!(mail.html.contains("lang=\"de\""));
         let other = compose("invitation", &["xx"], &Branding::default(), &values("Ada"), link).unwrap();
@@ -415,7 +437,10 @@ mod tests {
     fn a_value_makes_no_header_and_no_markup() {
         let hostile = "Ada\r\nBcc: all@evil.example\r\n\r\n<script>alert(1)</script>";
         let mut values = values(hostile);
-        values.insert("organization".to_owned(), "Lab\r\nBcc: all@evil.example".to_owned());
+        values.insert(
+            "organization".to_owned(),
+            "Lab\r\nBcc: all@evil.example".to_owned(),
+        );
         let mail = compose("invitation", &["en"], &Branding::default(), &values, None).unwrap();
         assert!(!mail.subject.contains(['\r', '\n']), "{:?}", mail.subject);
         assert!(!mail.html.contains("<script>"));

@@ -42,9 +42,7 @@ pub async fn list(app: &App, caller: &Caller, wanted: Wanted, limit: u32) -> Res
     };
     let found = app
         .store
-        .read(|reader| {
-            Box::pin(async move { reader.mails(&filter, wanted.before.as_deref(), limit).await })
-        })
+        .read(|reader| Box::pin(async move { reader.mails(&filter, wanted.before.as_deref(), limit).await }))
         .await;
     found.map_err(|error: StoreError| error.into())
 }

@@ -53,15 +53,19 @@ async fn send(app: &App, email: Email) -> Result<()> {
     let (mail, prepared) = if let Some(account) = standard.filter(is_in) {
         let prepared = set_password::prepare(app, &account.id, SignedDuration::from_hours(HOURS))?;
         (reset_mail(app, &account, &email, &prepared)?, Some(prepared))
-    } else if let Some(account) = others.into_iter().find(|account| {
-        is_in(account) && account.authentication != Authentication::Standard
-    }) {
+    } else if let Some(account) = others
+        .into_iter()
+        .find(|account| is_in(account) && account.authentication != Authentication::Standard)
+    {
         (sso_mail(app, &account, &email).await?, None)
     } else {
         return Ok(());
     };
     // Above the limit nothing is sent, and nobody is told: the mails before are in the mailbox.
-    if limits::count(app, Limited::ResetByAddress, &email.key()).await.is_err() {
+    if limits::count(app, Limited::ResetByAddress, &email.key())
+        .await
+        .is_err()
+    {
         tracing::info!("no further mail about a new password within the hour");
         return Ok(());
     }
@@ -126,7 +130,10 @@ async fn sso_mail(app: &App, account: &Account, email: &Email) -> Result<NewMail
 fn addressed(account: &Account, email: &Email) -> Addressed {
     Addressed {
         email: account.email.clone().unwrap_or_else(|| email.clone()),
-        name: account.given_name.clone().or_else(|| account.display_name.clone()),
+        name: account
+            .given_name
+            .clone()
+            .or_else(|| account.display_name.clone()),
         organization: None,
         account: Some(account.id.clone()),
     }

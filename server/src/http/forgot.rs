@@ -66,9 +66,9 @@ pub async fn submit(
         form_token: browser.form_token(),
         email: typed.chars().take(254).collect(),
         password_path: "/login/password".to_owned(),
-        problem: email
-            .is_err()
-            .then(|| "That is not an e-mail address that can be used here. Check it for typing errors.".to_owned()),
+        problem: email.is_err().then(|| {
+            "That is not an e-mail address that can be used here. Check it for typing errors.".to_owned()
+        }),
         is_sent: email.is_ok(),
     };
     match email {

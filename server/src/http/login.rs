@@ -254,11 +254,7 @@ fn password_page(
     PasswordPage {
         form_token: browser.form_token(),
         return_to: return_to.parameter().to_owned(),
-        forgot_path: app
-            .config
-            .mail
-            .is_on()
-            .then(|| return_to.carry("/login/forgot")),
+        forgot_path: app.config.mail.is_on().then(|| return_to.carry("/login/forgot")),
         email,
         login_path: return_to.carry("/login"),
         problem,

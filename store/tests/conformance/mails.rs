@@ -18,7 +18,9 @@ fn mail(id: &str) -> NewMail {
         account: None,
         language: Some("de".to_owned()),
         values: BTreeMap::from([("name".to_owned(), "Ada".to_owned())]),
-        link: Some(Zeroizing::new("https://sso.example/invite/secret-token".to_owned())),
+        link: Some(Zeroizing::new(
+            "https://sso.example/invite/secret-token".to_owned(),
+        )),
     }
 }
 

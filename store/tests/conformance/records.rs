@@ -6,7 +6,8 @@ use provost_kernel::directory::License;
 use provost_kernel::email::Email;
 use provost_kernel::plan::Change;
 use provost_store::{
-    DomainRecord, Invitation, InvitationFilter, NewJob, Retention, SecretMap, StoreError, TokenRecord, TraceFilter,
+    DomainRecord, Invitation, InvitationFilter, NewJob, Retention, SecretMap, StoreError, TokenRecord,
+    TraceFilter,
 };
 use serde_json::json;
 

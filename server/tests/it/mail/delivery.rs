@@ -6,7 +6,7 @@ use provost_store::{MailFilter, StoreError};
 use serde_json::json;
 
 use super::with_mail;
-use crate::api::Client;
+use crate::api::{self, Client};
 use crate::app::TestApp;
 use crate::declarative;
 use crate::directory;
@@ -59,13 +59,15 @@ async fn r92_mail_carries_the_organizations_name_color_and_language() {
 #[tokio::test]
 async fn r177_the_history_shows_what_went_to_whom_and_never_the_link() {
     with_mail(|app, mailbox| async move {
-        directory::organization(&app.app).await;
+        api::furnish(&app).await;
         queue(&app, "ann@home-lab.example", "Ann").await;
         let mut client = Client::new(&app, Some(directory::ORGANIZATION)).await;
         let waiting = client.get("/api/v1/mails").await.json();
         assert_eq!(waiting["items"][0]["state"], "queued", "{waiting}");
         assert_eq!(mailbox.of(&app, "ann@home-lab.example").await.len(), 1);
-        let page = client.get("/api/v1/mails?recipient=ANN@home-lab.example&state=sent").await;
+        let page = client
+            .get("/api/v1/mails?recipient=ANN@home-lab.example&state=sent")
+            .await;
         assert!(!page.body.contains("secret-token"), "{}", page.body);
         let sent = page.json();
         assert_eq!(sent["items"][0]["attempts"], 1, "{sent}");
@@ -100,7 +102,10 @@ async fn a_mail_that_cannot_leave_is_tried_again_later_and_given_up_at_last() {
     };
     assert_eq!(mail::deliver(&app.app).await.unwrap(), 0);
     let failed = find().await;
-    assert_eq!((failed.attempts, failed.state), (1, provost_store::MailState::Queued));
+    assert_eq!(
+        (failed.attempts, failed.state),
+        (1, provost_store::MailState::Queued)
+    );
     assert!(failed.last_error.is_some());
     // Not before its time.
     mail::deliver(&app.app).await.unwrap();

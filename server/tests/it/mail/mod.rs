@@ -152,7 +152,9 @@ pub async fn choose_password(browser: &mut Browser, link: &str, password: &str) 
 /// Gives a standard account a password, as its person would.
 pub async fn give_password(app: &TestApp, account: &provost_kernel::id::AccountId, password: &str) {
     use secrecy::ExposeSecret as _;
-    let link: SecretString = provost::flow::set_password::link(&app.app, account).await.unwrap();
+    let link: SecretString = provost::flow::set_password::link(&app.app, account)
+        .await
+        .unwrap();
     let page = choose_password(&mut app.browser(), link.expose_secret(), password).await;
     assert_eq!(page.location().as_deref(), Some("/account"), "{}", page.body);
 }

@@ -14,13 +14,17 @@ const NEW: &str = "another horse staple";
 async fn ask(app: &TestApp, email: &str) -> Page {
     let mut browser = app.browser();
     let page = browser.get("/login/forgot").await;
-    browser.submit(&page.form("/login/forgot"), &[("email", email)]).await
+    browser
+        .submit(&page.form("/login/forgot"), &[("email", email)])
+        .await
 }
 
 async fn signs_in(browser: &mut Browser, password: &str) -> bool {
     let page = browser.get("/login/password").await;
     let form = page.form("/login/password");
-    let page = browser.submit(&form, &[("email", CARA), ("password", password)]).await;
+    let page = browser
+        .submit(&form, &[("email", CARA), ("password", password)])
+        .await;
     page.status == StatusCode::SEE_OTHER
 }
 
@@ -81,12 +85,20 @@ async fn asking_tells_nothing_about_accounts_and_floods_nobody() {
         directory::standard_account(&app.app, CARA, None).await;
         let known = ask(&app, CARA).await;
         let unknown = ask(&app, "nobody@freelance.example").await;
-        let plain = |page: &Page| page.body.replace(CARA, "").replace("nobody@freelance.example", "");
+        let plain = |page: &Page| {
+            page.body
+                .replace(CARA, "")
+                .replace("nobody@freelance.example", "")
+        };
         assert_eq!(known.status, unknown.status);
         assert_eq!(plain(&known), plain(&unknown));
         let first = mailbox.wait(&app, CARA, 1).await;
         for _ in 0..6 {
-            assert_eq!(ask(&app, CARA).await.status, StatusCode::OK, "nobody learns of the limit");
+            assert_eq!(
+                ask(&app, CARA).await.status,
+                StatusCode::OK,
+                "nobody learns of the limit"
+            );
         }
         mailbox.wait(&app, CARA, 3).await;
         tokio::time::sleep(std::time::Duration::from_millis(300)).await;
@@ -104,5 +116,8 @@ async fn without_a_way_out_for_mail_nothing_promises_one() {
     let app = TestApp::start().await;
     let page = app.browser().get("/login/password").await;
     assert!(!page.body.contains("/login/forgot"));
-    assert_eq!(app.browser().get("/login/forgot").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(
+        app.browser().get("/login/forgot").await.status,
+        StatusCode::NOT_FOUND
+    );
 }
