@@ -19,6 +19,7 @@ async fn filled(app: &TestApp, endpoint: &Endpoint) -> String {
     let reference = traces["items"][0]["reference"].as_str().unwrap().to_owned();
     let path = endpoint
         .path
+        .replace("{mail}", &crate::mail::a_mail(app).await)
         .replace("{organization}", ORGANIZATION)
         .replace("{connection}", CONNECTION)
         .replace("{account}", &account)
@@ -105,7 +106,8 @@ async fn asvs_8_4_1_a_key_of_one_organization_never_sees_another() {
                     .replace(ORGANIZATION, "nowhere")
                     .replace(CONNECTION, "nowhere")
                     .replace(&account, "acc_nobody")
-                    .replace("pch_", "pch_x");
+                    .replace("pch_", "pch_x")
+                    .replace("mail_", "mail_x");
                 let missing = send(&mut other, endpoint, &nowhere).await;
                 assert_eq!(missing.json()["detail"], page.json()["detail"], "{what}");
             } else {

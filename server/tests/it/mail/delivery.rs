@@ -11,7 +11,8 @@ use crate::app::TestApp;
 use crate::declarative;
 use crate::directory;
 
-async fn queue(app: &TestApp, address: &str, name: &str) {
+/// Queues a mail of the organization and returns its identifier.
+pub async fn queue(app: &TestApp, address: &str, name: &str) -> String {
     let to = Addressed {
         email: Email::parse(address).unwrap(),
         name: Some(name.to_owned()),
@@ -21,13 +22,14 @@ async fn queue(app: &TestApp, address: &str, name: &str) {
     let link = Some("https://sso.example/invite/pvi_secret-token".to_owned());
     let values = [("days", "7".to_owned())];
     let new = mail::new_mail(&app.app.world, Kind::Invitation, to, &values, link).unwrap();
-    let now = app.app.world.now();
+    let (id, now) = (new.id.clone(), app.app.world.now());
     let queued: Result<(), StoreError> = app
         .app
         .store
         .write(move |tx| Box::pin(async move { tx.queue_mail(&new, now).await }))
         .await;
     queued.unwrap();
+    id
 }
 
 #[tokio::test]

@@ -158,3 +158,8 @@ pub async fn give_password(app: &TestApp, account: &provost_kernel::id::AccountI
     let page = choose_password(&mut app.browser(), link.expose_secret(), password).await;
     assert_eq!(page.location().as_deref(), Some("/account"), "{}", page.body);
 }
+
+/// A mail of the organization that waits.
+pub async fn a_mail(app: &TestApp) -> String {
+    delivery::queue(app, "ann@home-lab.example", "Ann").await
+}
