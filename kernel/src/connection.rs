@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::directory::ProfileField;
 use crate::email::Email;
 use crate::id::{ConnectionId, OrganizationId};
 use crate::policy::{OrganizationPolicy, Policy};
@@ -125,6 +126,8 @@ pub struct Settings {
     pub require_domain: bool,
     /// When rules are evaluated again for existing members (C-07).
     pub role_sync: RoleSync,
+    /// Another mode than that for single fields.
+    pub sync: FieldSync,
     /// No role results (C-08).
     pub on_no_role: OnNoRole,
     /// An existing member no longer matches (C-09).
@@ -135,6 +138,9 @@ pub struct Settings {
     pub all_includes_future: bool,
     /// No free seat (C-23).
     pub on_no_seat: OnNoSeat,
+    /// When a license is given (C-23).
+    #[serde(alias = "license_at")]
+    pub licence_at: LicenseAt,
     /// When a change that takes access from many waits for an admin; none never holds any.
     pub strip_guard: Option<StripGuard>,
     /// What directory pushes do; matters where `provisioning` is `scim`.
@@ -152,11 +158,13 @@ impl Default for Settings {
             email_update: EmailUpdate::default(),
             require_domain: true,
             role_sync: RoleSync::default(),
+            sync: FieldSync::default(),
             on_no_role: OnNoRole::default(),
             on_lost_match: OnLostMatch::default(),
             keep_unplaced: true,
             all_includes_future: true,
             on_no_seat: OnNoSeat::default(),
+            licence_at: LicenseAt::default(),
             strip_guard: Some(StripGuard::default()),
             directory: DirectorySettings::default(),
         }
@@ -391,6 +399,58 @@ pub enum RoleSync {
     /// At every sign-in until someone edits by hand.
     #[default]
     UntilEdited,
+}
+
+/// Modes of single fields, where they differ: a field that is absent follows [`Settings::role_sync`] if rules give it, and
+/// is kept up to date until somebody edits it by hand if it belongs to the profile. `role_sync` also says whether the membership
+/// as a whole is judged again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct FieldSync {
+    /// Given, family and display name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub names: Option<RoleSync>,
+    /// The address; `email_update` says which addresses are taken over at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<RoleSync>,
+    /// Attributes of one's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attributes: Option<RoleSync>,
+    /// Roles.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub roles: Option<RoleSync>,
+    /// Workspaces.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workspaces: Option<RoleSync>,
+    /// The license.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub license: Option<RoleSync>,
+}
+
+impl FieldSync {
+    /// Returns the mode of a part of the profile.
+    pub fn of_profile(&self, field: ProfileField) -> RoleSync {
+        match field {
+            ProfileField::Names => self.names,
+            ProfileField::Email => self.email,
+            ProfileField::Attributes => self.attributes,
+        }
+        .unwrap_or_default()
+    }
+}
+
+/// When a license is given (C-23). It makes a difference where a directory makes the accounts: elsewhere an account's first
+/// sign-in creates it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum LicenseAt {
+    /// As soon as the account is made.
+    #[default]
+    Creation,
+    /// When the person signs in for the first time.
+    FirstLogin,
 }
 
 /// No role results in an organization (C-08).

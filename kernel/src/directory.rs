@@ -1,6 +1,8 @@
 //! The directory as values: organizations, what they hand out, accounts, links and memberships.
 //! Never knows how these are stored.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -106,10 +108,26 @@ pub struct Account {
     /// Attributes without a field of their own, by name.
     #[serde(default)]
     pub attributes: Map<String, Value>,
+    /// Parts of the profile that somebody edited by hand since the account was made, so that sign-ins leave them alone.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub edited: BTreeSet<ProfileField>,
     /// Version for optimistic locking; grows by one with each change.
     pub version: i64,
     /// When the account came into being.
     pub created_at: Timestamp,
+}
+
+/// Parts of a profile that sign-ins keep up to date together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ProfileField {
+    /// Given, family and display name.
+    Names,
+    /// The address.
+    Email,
+    /// Attributes of one's own.
+    Attributes,
 }
 
 /// Account kinds.

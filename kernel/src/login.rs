@@ -10,7 +10,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::connection::{JoinKey, MatchStep, Provisioning};
+use crate::connection::{Connection, JoinKey, LicenseAt, MatchStep, Provisioning};
 use crate::denial::Denial;
 use crate::directory::{Link, Status};
 use crate::facts::{DirectoryNeed, Facts, Need, OrganizationsNeeded};
@@ -70,6 +70,9 @@ pub fn need(incoming: &Incoming, in_force: &InForce) -> Need {
             Provisioning::Jit => in_force.organizations_needed(&Claims::of(incoming)),
         },
         directory: DirectoryNeed {
+            // A license that waits for the first sign-in follows from what the directory pushed.
+            profiles: licenses_wait(connection),
+            groups_of_accounts: licenses_wait(connection),
             // Beside the asserted name, which the provider may spell in another way than the subject.
             user_names: (joins(JoinKey::UserName)
                 && asserted.user_name.as_ref().is_some_and(|name| name != subject))
@@ -79,6 +82,10 @@ pub fn need(incoming: &Incoming, in_force: &InForce) -> Need {
             ..DirectoryNeed::default()
         },
     }
+}
+
+fn licenses_wait(connection: &Connection) -> bool {
+    connection.provisioning == Provisioning::Scim && connection.settings.licence_at == LicenseAt::FirstLogin
 }
 
 /// Replaces [`OrganizationsNeeded::All`] by the organizations whose rules may admit, `every` being the ids of all there are.
@@ -298,5 +305,7 @@ fn ends_at(now: Timestamp, limits: &SessionLimits) -> Timestamp {
         .unwrap_or(Timestamp::MAX)
 }
 
+#[cfg(test)]
+mod sync_tests;
 #[cfg(test)]
 mod tests;

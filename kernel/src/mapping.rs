@@ -24,6 +24,8 @@ mod workspace;
 
 pub(crate) use admission::admits;
 pub use claims::Claims;
+pub use license::SeatCount;
+pub(crate) use license::{Holder, license as license_of};
 pub(crate) use placement::{AssertionIds, Placement, Skip, owner_role_ids, place};
 pub(crate) use suggest::suggest;
 pub(crate) use workspace::Given;

@@ -2,18 +2,18 @@
 //! account. Both sign-ins and directory pushes place people through this module, so that they cannot decide differently.
 //! Never touches organizations out of reach, memberships by hand, or the access of emergency admins and owners.
 
-use crate::connection::{OnLostMatch, RoleSync};
+use crate::connection::{LicenseAt, OnLostMatch, OnNoSeat, Provisioning};
 use crate::denial::Denial;
-use crate::directory::{Membership, Source};
-use crate::facts::OrganizationFacts;
-use crate::id::{AccountId, OrganizationId};
-use crate::mapping::{self, AssertionIds, Claims, InForce, Placement, Skip};
+use crate::directory::{LicenseGrant, Membership, Source};
+use crate::facts::{AccountFacts, OrganizationFacts};
+use crate::id::{AccountId, ConnectionId, OrganizationId};
+use crate::mapping::{self, AssertionIds, Claims, Holder, InForce, Placement, SeatCount, Skip};
 use crate::plan::{Change, MembershipEdit};
 use crate::trace::{Drift, Stage, StepOutcome, Steps};
 
 mod grants;
 
-use grants::Rules;
+use grants::{Edits, Modes, Rules, left_alone};
 
 /// Most organizations whose "no match" is noted one by one; an instance may have thousands.
 const NOTED: usize = 25;
@@ -37,6 +37,8 @@ pub(crate) struct Member<'a> {
     pub(crate) emergency_admin: bool,
     /// The memberships that the account has.
     pub(crate) held: &'a [Membership],
+    /// Whether the person signs in now or has ever done so.
+    pub(crate) signed_in: bool,
 }
 
 /// The rules that place people, and what they look at.
@@ -51,6 +53,8 @@ pub(crate) struct Placing<'a> {
     pub(crate) asserted: (Option<&'a str>, Option<&'a str>),
     /// Source that new grants keep.
     pub(crate) source: &'a Source,
+    /// Seats that others take in the same preview; none where the facts count all.
+    pub(crate) seats: Option<&'a SeatCount>,
 }
 
 impl Placing<'_> {
@@ -202,14 +206,15 @@ impl Placing<'_> {
     ) -> Result<Outcome, Denial> {
         let id = &facts.organization.id;
         let held = member.held.iter().find(|held| &held.organization == id);
-        let license = held.and_then(|held| held.license.as_ref());
-        let placement = mapping::place(self.in_force, self.claims, facts, ids, license, steps);
-        let rules = Rules {
-            source: self.source,
-            provider_wins: self.in_force.connection().settings.role_sync == RoleSync::EveryLogin,
-            facts,
-        };
-        let hands_off = held.and_then(|held| self.hands_off(member, held, facts));
+        let rules = self.rules(facts);
+        let holder = self.holder(member, held, rules.modes);
+        let placement = mapping::place(self.in_force, self.claims, facts, ids, holder, steps);
+        let hands_off = held.and_then(|held| {
+            self.hands_off(member, held, facts).or_else(|| {
+                // Whoever is not admitted keeps the membership where it is not judged again.
+                left_alone(rules.modes.membership, held).filter(|_| placement.is_err())
+            })
+        });
         match (placement, held, hands_off) {
             (Ok(placement), None, _) => {
                 let membership = rules.membership(&placement);
@@ -226,7 +231,7 @@ impl Placing<'_> {
                 })
             }
             (Ok(placement), Some(held), Some(why)) => {
-                note_drift(held, &rules.edits(held, &placement), why, steps);
+                note_drift(held, &rules.edits(held, &placement).all(), why, steps);
                 Ok(Outcome {
                     active: held.active,
                     matched: true,
@@ -273,7 +278,6 @@ impl Placing<'_> {
         held: &Membership,
         facts: &OrganizationFacts,
     ) -> Option<&'static str> {
-        let connection = self.in_force.connection();
         let ours = made_by(&held.source, self.source);
         if member.emergency_admin {
             return Some("emergency admins are never changed by a rule");
@@ -287,11 +291,81 @@ impl Placing<'_> {
         if held.pinned && !held.active {
             return Some("somebody suspended it by hand");
         }
-        match connection.settings.role_sync {
-            RoleSync::Creation => Some("the connection evaluates rules only once"),
-            RoleSync::UntilEdited if held.pinned => Some("it was edited by hand"),
-            RoleSync::UntilEdited | RoleSync::EveryLogin => None,
+        None
+    }
+
+    fn rules<'b>(&'b self, facts: &'b OrganizationFacts) -> Rules<'b> {
+        Rules {
+            source: self.source,
+            modes: Modes::of(&self.in_force.connection().settings),
+            facts,
         }
+    }
+
+    /// What the license rule has to know of somebody. Where the license is left alone no full pool refuses anybody.
+    fn holder<'b>(&'b self, member: Member<'_>, held: Option<&'b Membership>, modes: Modes) -> Holder<'b> {
+        let connection = self.in_force.connection();
+        let settings = &connection.settings;
+        let license: Option<&LicenseGrant> = held.and_then(|held| held.license.as_ref());
+        let is_left_alone = held.is_some_and(|held| left_alone(modes.license, held).is_some());
+        Holder {
+            held: license,
+            waits_for_sign_in: settings.licence_at == LicenseAt::FirstLogin
+                && connection.provisioning == Provisioning::Scim
+                && !member.signed_in
+                && license.is_none(),
+            on_no_seat: if is_left_alone {
+                &OnNoSeat::Queue
+            } else {
+                &settings.on_no_seat
+            },
+            seats: self.seats,
+        }
+    }
+
+    /// Gives somebody who signs in for the first time the licenses that waited for that (C-23), and nothing else.
+    ///
+    /// # Errors
+    /// [`Denial::NoSeat`] where a pool is full and the connection refuses then.
+    pub(crate) fn license_at_first_sign_in(
+        &self,
+        member: Member<'_>,
+        changes: &mut Vec<Change>,
+        steps: &mut Steps,
+    ) -> Result<(), Denial> {
+        for held in member.held.iter().filter(|held| held.license.is_none()) {
+            let loaded = self.organizations.iter();
+            let facts = loaded
+                .clone()
+                .find(|facts| facts.organization.id == held.organization);
+            let Some(facts) = facts.filter(|_| held.active && !held.pinned) else {
+                continue;
+            };
+            if self.hands_off(member, held, facts).is_some() {
+                continue;
+            }
+            let rules = self.rules(facts);
+            let (policy, _) = self.in_force.policy_for(&held.organization);
+            let holder = Holder {
+                on_no_seat: &self.in_force.connection().settings.on_no_seat,
+                ..self.holder(member, Some(held), rules.modes)
+            };
+            let license = mapping::license_of(policy, self.claims, facts, holder, steps)?;
+            let placement = Placement {
+                roles: Vec::new(),
+                workspaces: mapping::Given::default(),
+                license,
+            };
+            if let Some(edit) = rules.license_edit(held, &placement) {
+                changes.push(Change::UpdateMembership {
+                    account: member.account.clone(),
+                    organization: held.organization.clone(),
+                    version: held.version,
+                    edits: vec![edit],
+                });
+            }
+        }
+        Ok(())
     }
 
     /// A member whom the rules do not admit any more (C-09). Returns whether the membership stays active.
@@ -415,6 +489,11 @@ pub(crate) fn end_sessions_if_out(account: &AccountId, held: &[Membership], chan
     }
 }
 
+/// Tells whether somebody has ever signed in through a connection: the identity is kept from then on.
+pub(crate) fn has_signed_in(known: &AccountFacts, connection: &ConnectionId) -> bool {
+    known.links.iter().any(|link| link.connection == *connection)
+}
+
 /// Tells whether what `source` gave may be changed by `ours`: its own, and for a directory also what the same connection's
 /// rules gave at sign-ins before the directory took over.
 pub(crate) fn made_by(source: &Source, ours: &Source) -> bool {
@@ -439,7 +518,21 @@ fn update(
     steps: &mut Steps,
 ) -> bool {
     let id = &held.organization;
-    let edits = rules.edits(held, placement);
+    let Edits {
+        made: edits,
+        held_back,
+        why,
+    } = rules.edits(held, placement);
+    let activates = edits
+        .iter()
+        .any(|edit| matches!(edit, MembershipEdit::SetActive { active: true }));
+    let active = held.active || activates;
+    if let Some(why) = why {
+        note_drift(held, &held_back, why, steps);
+    }
+    if edits.is_empty() && why.is_some() {
+        return active;
+    }
     if edits.is_empty() {
         let text = format!("nothing changes in {id}");
         steps.about(
@@ -459,7 +552,7 @@ fn update(
             edits,
         });
     }
-    true
+    active
 }
 
 /// Shows what the rules would change where they may not (C-07).

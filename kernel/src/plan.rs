@@ -1,5 +1,7 @@
 //! Plans: the only thing that can be written about people. A plan is a value; the store applies it in one transaction.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -7,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::denial::Denial;
 use crate::directory::{
     Account, AccountKind, Authentication, DirectoryProfile, Grant, Group, LicenseGrant, Link, Membership,
-    Origin, Source, Status,
+    Origin, ProfileField, Source, Status,
 };
 use crate::email::Email;
 use crate::id::{
@@ -353,6 +355,9 @@ pub struct ProfilePatch {
     /// All attributes without a field of their own, replaced as a whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attributes: Option<Map<String, Value>>,
+    /// Parts of the profile that were edited by hand, replaced as a whole; an empty set returns them all to the provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub edited: Option<BTreeSet<ProfileField>>,
     /// What a directory says about the person, replaced as a whole.
     #[serde(skip_serializing_if = "Option::is_none", with = "present")]
     pub profile: Option<Option<Box<DirectoryProfile>>>,

@@ -2,6 +2,9 @@
 //! and once with the edited policy, over what was last heard of everybody: the last claims, or, where a directory makes the
 //! accounts, what it pushed. Writes nothing.
 //!
+//! Seats are used up from one person to the next, once under each policy: with 50 seats, the 51st person is shown to wait for one
+//! (or to be refused). Whoever comes first in the order of the stream gets the seat, so the caller keeps to one order.
+//!
 //! Meant for streams: [`Preview`] is made once and shared, an account costs what its own organizations cost, and
 //! [`Impact`] grows with organizations and roles, never with people.
 
@@ -13,12 +16,13 @@ use serde_json::{Map, Value};
 use crate::access::{self, Access, AccessMap};
 use crate::connection::{Connection, Provisioning};
 use crate::denial::Denial;
-use crate::directory::{Account, GroupName, Source, Status};
+use crate::directory::{Account, GroupName, LicenseGrant, Membership, Source, Status};
 use crate::facts::{AccountFacts, OrganizationFacts, OrganizationsNeeded};
 use crate::id::{AccountId, ConnectionId, OrganizationId};
 use crate::incoming::Incoming;
-use crate::mapping::{Claims, InForce};
-use crate::placing::{Member, Placing};
+use crate::mapping::{Claims, InForce, SeatCount};
+use crate::placing::{self, Member, Placing};
+use crate::plan::{Change, MembershipEdit};
 use crate::trace::Steps;
 
 mod impact;
@@ -91,6 +95,13 @@ impl Heard {
             Source::Rule { connection }
         }
     }
+}
+
+/// Seats that the people looked at so far would take, under each of the two policies.
+#[derive(Clone, Debug, Default)]
+pub struct Seats {
+    saved: SeatCount,
+    edited: SeatCount,
 }
 
 /// Organizations loaded so far, by id.
@@ -186,18 +197,19 @@ impl<'a> Preview<'a> {
         found
     }
 
-    /// Compares what the two policies give one account. Whoever may not sign in now differs in nothing.
+    /// Compares what the two policies give one account, after those who were looked at before. Whoever may not sign in now differs in nothing.
     pub fn difference(
         &self,
         known: &AccountFacts,
         heard: &Heard,
         organizations: &Organizations,
+        seats: &mut Seats,
     ) -> Difference {
         if !matches!(known.account.status, Status::Active | Status::Invited) {
             return Difference::default();
         }
-        let (before, refused_before) = outcome(self.saved, known, heard, organizations);
-        let (after, refused_after) = outcome(self.edited, known, heard, organizations);
+        let (before, refused_before) = outcome(self.saved, known, heard, organizations, &mut seats.saved);
+        let (after, refused_after) = outcome(self.edited, known, heard, organizations, &mut seats.edited);
         let refused = refused_after.filter(|_| refused_before.is_none());
         compare(&before, &after, refused, organizations)
     }
@@ -209,6 +221,7 @@ fn outcome(
     known: &AccountFacts,
     heard: &Heard,
     organizations: &Organizations,
+    seats: &mut SeatCount,
 ) -> (AccessMap, Option<Denial>) {
     let connection = in_force.connection();
     if !heard.counts(connection) {
@@ -237,16 +250,58 @@ fn outcome(
             heard.permission_profile_id.as_deref(),
         ),
         source: &heard.source(connection),
+        seats: Some(seats),
     };
     let member = Member {
         account: &known.account.id,
         emergency_admin: known.account.emergency_admin,
         held: &known.memberships,
+        signed_in: !heard.pushed || placing::has_signed_in(known, &connection.id),
     };
     let mut changes = Vec::new();
-    match placing.run_over(loaded, member, &mut changes, &mut Steps::default()) {
+    let placed = placing.run_over(loaded, member, &mut changes, &mut Steps::default());
+    if placed.is_ok() {
+        count_seats(seats, &known.memberships, &changes);
+    }
+    match placed {
         Ok(_) => (access::after(&known.memberships, &changes), None),
         Err(denial) => (access::held(&known.memberships), Some(denial)),
+    }
+}
+
+/// Counts the seats that changes of one account take and give back.
+fn count_seats(seats: &mut SeatCount, held: &[Membership], changes: &[Change]) {
+    let seat = |grant: Option<&LicenseGrant>| {
+        grant
+            .filter(|grant| grant.seated)
+            .map(|grant| grant.license.clone())
+    };
+    for change in changes {
+        if let Change::AddMembership { membership, .. } = change {
+            let after = seat(membership.license.as_ref());
+            seats.count(&membership.organization, None, after.as_ref());
+        }
+        if let Change::RemoveMembership {
+            organization, before, ..
+        } = change
+        {
+            let before = seat(before.license.as_ref());
+            seats.count(organization, before.as_ref(), None);
+        }
+        let Change::UpdateMembership {
+            organization, edits, ..
+        } = change
+        else {
+            continue;
+        };
+        for edit in edits {
+            if let MembershipEdit::SetLicense { to, .. } = edit {
+                let held = held.iter().find(|held| held.organization == *organization);
+                let before = seat(held.and_then(|held| held.license.as_ref()));
+                let after = seat(to.as_ref());
+                seats.count(organization, before.as_ref(), after.as_ref());
+            }
+        }
     }
 }
 

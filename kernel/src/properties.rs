@@ -58,7 +58,22 @@ fn settings() -> impl Strategy<Value = Settings> {
         any::<(bool, bool)>(),
         of(&[OnNoSeat::Refuse, OnNoSeat::Queue, OnNoSeat::Other("spare".into())]),
     );
-    (first, second).prop_map(|(first, second)| Settings {
+    let mode = || {
+        of(&[
+            None,
+            Some(RoleSync::Creation),
+            Some(RoleSync::EveryLogin),
+            Some(RoleSync::UntilEdited),
+        ])
+    };
+    let third = (
+        mode(),
+        mode(),
+        mode(),
+        mode(),
+        of(&[LicenseAt::Creation, LicenseAt::FirstLogin]),
+    );
+    (first, second, third).prop_map(|(first, second, third)| Settings {
         match_chain: first.0,
         on_ambiguous: OnAmbiguous::Fail,
         name_comparison: first.1,
@@ -72,6 +87,15 @@ fn settings() -> impl Strategy<Value = Settings> {
         keep_unplaced: second.3.0,
         all_includes_future: second.3.1,
         on_no_seat: second.4,
+        sync: FieldSync {
+            names: third.0,
+            email: third.1,
+            attributes: None,
+            roles: third.1,
+            workspaces: third.2,
+            license: third.3,
+        },
+        licence_at: third.4,
         strip_guard: Some(StripGuard::default()),
         directory: DirectorySettings::default(),
     })

@@ -272,6 +272,7 @@ fn pushed(number: usize) -> Change {
         emergency_admin: false,
         operator: false,
         attributes: serde_json::Map::new(),
+        edited: std::collections::BTreeSet::new(),
         version: 1,
         created_at: Timestamp::UNIX_EPOCH,
     };

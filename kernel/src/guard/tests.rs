@@ -125,7 +125,12 @@ fn a_preview_over_everybody_feeds_the_guard() {
     let heard = Heard::at_sign_in(&ann(&[]));
     let mut impact = Impact::default();
     for _ in 0..12 {
-        impact.add(&preview.difference(&ann_in_acme(), &heard, &organizations));
+        impact.add(&preview.difference(
+            &ann_in_acme(),
+            &heard,
+            &organizations,
+            &mut crate::preview::Seats::default(),
+        ));
     }
     assert_eq!(judge(&impact, Some(&StripGuard::default())).held[0].percent, 100);
 }

@@ -2,12 +2,12 @@
 
 use super::Attempt;
 use super::person::Person;
-use crate::connection::Provisioning;
+use crate::connection::{LicenseAt, Provisioning};
 use crate::denial::Denial;
 use crate::directory::{Membership, Source};
 use crate::guard;
 use crate::mapping::Claims;
-use crate::placing::{self, Member, Placing};
+use crate::placing::{self, Member, Placing, has_signed_in};
 use crate::trace::{Stage, StepOutcome, Steps};
 
 impl Attempt<'_> {
@@ -22,7 +22,9 @@ impl Attempt<'_> {
             Provisioning::Manual => self.count_held(person, "member by hand", "member_by_hand", steps),
             Provisioning::Scim => {
                 let text = "member as the directory's pushes decided";
-                self.count_held(person, text, "member_by_directory", steps)
+                let active = self.count_held(person, text, "member_by_directory", steps);
+                self.license_of_directory(person, steps)?;
+                active
             }
             Provisioning::Jit => self.run_rules(person, steps)?,
         };
@@ -55,6 +57,43 @@ impl Attempt<'_> {
         active
     }
 
+    /// Gives the licenses of a pushed person who signs in for the first time, where they wait for that (C-23). The rule runs over
+    /// what the directory pushed, as it would at a push.
+    fn license_of_directory(&self, person: &mut Person<'_>, steps: &mut Steps) -> Result<(), Denial> {
+        let connection = self.in_force.connection();
+        let Some(known) = person.known else { return Ok(()) };
+        let waits =
+            connection.settings.licence_at == LicenseAt::FirstLogin && !has_signed_in(known, &connection.id);
+        let Some(profile) = self
+            .facts
+            .directory
+            .profiles
+            .get(&known.account.id)
+            .filter(|_| waits)
+        else {
+            return Ok(());
+        };
+        let groups = self.facts.directory.groups_of.get(&known.account.id);
+        let groups = groups.map_or(&[][..], Vec::as_slice);
+        let placing = Placing {
+            in_force: self.in_force,
+            organizations: &self.facts.organizations,
+            claims: &Claims::pushed(&connection.id, &known.account, &profile.document, groups),
+            asserted: (None, None),
+            source: &Source::Scim {
+                connection: connection.id.clone(),
+            },
+            seats: None,
+        };
+        let member = Member {
+            account: &known.account.id,
+            emergency_admin: known.account.emergency_admin,
+            held: &known.memberships,
+            signed_in: true,
+        };
+        placing.license_at_first_sign_in(member, &mut person.changes, steps)
+    }
+
     fn run_rules(&self, person: &mut Person<'_>, steps: &mut Steps) -> Result<usize, Denial> {
         let claims = &self.incoming.normalized;
         let placing = Placing {
@@ -68,11 +107,13 @@ impl Attempt<'_> {
             source: &Source::Rule {
                 connection: self.in_force.connection().id.clone(),
             },
+            seats: None,
         };
         let member = Member {
             account: &person.account.id,
             emergency_admin: person.account.emergency_admin,
             held: memberships(person),
+            signed_in: true,
         };
         let mut changes = Vec::new();
         let active = placing.run(member, &mut changes, steps)?;

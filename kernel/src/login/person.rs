@@ -336,6 +336,7 @@ impl<'a> Attempt<'a> {
             emergency_admin: false,
             operator: false,
             attributes: serde_json::Map::new(),
+            edited: std::collections::BTreeSet::new(),
             version: 1,
             created_at: self.now,
         };

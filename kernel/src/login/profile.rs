@@ -2,9 +2,9 @@
 
 use super::Attempt;
 use super::person::Person;
-use crate::connection::{EmailUpdate, Provisioning};
+use crate::connection::{EmailUpdate, Provisioning, RoleSync};
 use crate::denial::Denial;
-use crate::directory::Status;
+use crate::directory::{Account, ProfileField, Status};
 use crate::email::Email;
 use crate::plan::{Change, ProfilePatch};
 use crate::trace::{Stage, StepOutcome, Steps};
@@ -20,26 +20,45 @@ impl Attempt<'_> {
         let claims = &self.incoming.normalized;
         let (mut set, mut before) = (ProfilePatch::default(), ProfilePatch::default());
         let account = &mut person.account;
-        refresh(
-            claims.given_name.as_ref(),
-            &mut account.given_name,
-            &mut set.given_name,
-            &mut before.given_name,
-        );
-        refresh(
-            claims.family_name.as_ref(),
-            &mut account.family_name,
-            &mut set.family_name,
-            &mut before.family_name,
-        );
-        refresh(
-            claims.display_name.as_ref(),
-            &mut account.display_name,
-            &mut set.display_name,
-            &mut before.display_name,
-        );
+        let names = [
+            (
+                &claims.given_name,
+                &mut account.given_name,
+                &mut set.given_name,
+                &mut before.given_name,
+            ),
+            (
+                &claims.family_name,
+                &mut account.family_name,
+                &mut set.family_name,
+                &mut before.family_name,
+            ),
+            (
+                &claims.display_name,
+                &mut account.display_name,
+                &mut set.display_name,
+                &mut before.display_name,
+            ),
+        ];
+        let kept = self.kept(ProfileField::Names, &known.account);
+        for (claim, held, set, before) in names {
+            let Some(claimed) = differing(claim.as_ref(), held.as_ref()) else {
+                continue;
+            };
+            if let Some(why) = kept {
+                let text = format!("name \"{claimed}\" is asserted; nothing changes: {why}");
+                steps.add(Stage::Profile, StepOutcome::Skipped, "names_kept", text);
+                continue;
+            }
+            *before = Some(held.replace(claimed.clone()));
+            *set = Some(Some(claimed.clone()));
+        }
         let mut alert = None;
-        if let Some(asserted) = self.different_email(account.email.as_ref()) {
+        let asserted = self.different_email(account.email.as_ref());
+        if let (Some(asserted), Some(why)) = (asserted, self.kept(ProfileField::Email, &known.account)) {
+            let text = format!("e-mail {asserted} is asserted; the old one is kept: {why}");
+            steps.add(Stage::Profile, StepOutcome::Skipped, "email_kept", text);
+        } else if let Some(asserted) = asserted {
             match self.judge_email(asserted, person) {
                 Ok(()) => {
                     let text = format!("e-mail updated to {asserted}");
@@ -113,6 +132,15 @@ impl Attempt<'_> {
         }
     }
 
+    /// Says why a part of the profile does not follow the claims of a person who was known before; none if it does.
+    fn kept(&self, field: ProfileField, held: &Account) -> Option<&'static str> {
+        match self.in_force.connection().settings.sync.of_profile(field) {
+            RoleSync::Creation => Some("the connection sets it only once"),
+            RoleSync::UntilEdited if held.edited.contains(&field) => Some("it was edited by hand"),
+            RoleSync::UntilEdited | RoleSync::EveryLogin => None,
+        }
+    }
+
     /// Free among the accounts of the same kind: one address may hold a standard and an SSO account.
     fn is_email_free(&self, asserted: &Email, person: &Person<'_>) -> bool {
         let key = asserted.key();
@@ -136,21 +164,7 @@ enum Kept {
     Refuse,
 }
 
-/// Takes over a claim that is there, not blank and different.
-#[expect(
-    clippy::option_option,
-    reason = "the shape of a patch: absent, null and value are three things"
-)]
-fn refresh(
-    claim: Option<&String>,
-    held: &mut Option<String>,
-    set: &mut Option<Option<String>>,
-    before: &mut Option<Option<String>>,
-) {
-    if let Some(claimed) = claim.filter(|claimed| !claimed.trim().is_empty())
-        && held.as_ref() != Some(claimed)
-    {
-        *before = Some(held.replace(claimed.clone()));
-        *set = Some(Some(claimed.clone()));
-    }
+/// Returns a claim that is there, not blank and different from what is held.
+fn differing<'a>(claim: Option<&'a String>, held: Option<&String>) -> Option<&'a String> {
+    claim.filter(|claimed| !claimed.trim().is_empty() && held != Some(claimed))
 }

@@ -1,5 +1,7 @@
 //! Decides which license a policy gives in one organization, and whether a seat is free (R-13, R-24, C-23).
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::{Claims, Compiled, License};
@@ -7,7 +9,7 @@ use crate::connection::OnNoSeat;
 use crate::denial::Denial;
 use crate::directory::LicenseGrant;
 use crate::facts::OrganizationFacts;
-use crate::id::LicenseId;
+use crate::id::{LicenseId, OrganizationId};
 use crate::trace::{Stage, StepOutcome, Steps};
 
 /// A license and whether the person gets a seat now.
@@ -17,23 +19,82 @@ pub(crate) struct Seat {
     pub(crate) seated: bool,
 }
 
-/// Returns the license that results, if any; `held` is what the person has now.
+/// Seats that people looked at before would take (or give back), beyond what the facts count: a preview writes nothing, and
+/// the person after the last free seat must not be promised one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SeatCount(BTreeMap<OrganizationId, BTreeMap<LicenseId, i64>>);
+
+impl SeatCount {
+    /// Counts what one person gives back and takes.
+    pub(crate) fn count(
+        &mut self,
+        organization: &OrganizationId,
+        before: Option<&LicenseId>,
+        after: Option<&LicenseId>,
+    ) {
+        if before == after {
+            return;
+        }
+        let pools = self.0.entry(organization.clone()).or_default();
+        for (license, seats) in [(before, -1), (after, 1)] {
+            if let Some(license) = license {
+                *pools.entry(license.clone()).or_default() += seats;
+            }
+        }
+    }
+
+    fn of(&self, organization: &OrganizationId, license: &LicenseId) -> i64 {
+        self.0
+            .get(organization)
+            .and_then(|pools| pools.get(license))
+            .copied()
+            .unwrap_or_default()
+    }
+}
+
+/// What a license rule has to know of the person beside the claims.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Holder<'a> {
+    /// The license that the person has now.
+    pub(crate) held: Option<&'a LicenseGrant>,
+    /// Whether a license waits until the first sign-in (C-23).
+    pub(crate) waits_for_sign_in: bool,
+    /// What happens where no seat is free.
+    pub(crate) on_no_seat: &'a OnNoSeat,
+    /// Seats taken by others in the same preview.
+    pub(crate) seats: Option<&'a SeatCount>,
+}
+
+/// Returns the license that results, if any.
 ///
 /// # Errors
 /// [`Denial::NoSeat`] if the pool is full and the connection refuses then.
-pub(super) fn license(
+pub(crate) fn license(
     policy: &Compiled,
     claims: &Claims,
     facts: &OrganizationFacts,
-    on_no_seat: &OnNoSeat,
-    held: Option<&LicenseGrant>,
+    holder: Holder<'_>,
     steps: &mut Steps,
 ) -> Result<Option<Seat>, Denial> {
     let id = &facts.organization.id;
+    if holder.waits_for_sign_in {
+        if policy.license.is_some() {
+            let text = "license: given at the first sign-in";
+            steps.about(
+                Stage::License,
+                StepOutcome::Skipped,
+                "license_at_first_login",
+                id,
+                text,
+            );
+        }
+        return Ok(None);
+    }
+    let is_free = |license: &LicenseId| is_free(facts, license, holder);
     let Some(wanted) = wanted(policy, claims, facts, steps) else {
         return Ok(None);
     };
-    if is_free(facts, &wanted, held) {
+    if is_free(&wanted) {
         let text = format!("license: {wanted}");
         steps.about(Stage::License, StepOutcome::Passed, "license_given", id, text);
         return Ok(Some(Seat {
@@ -41,13 +102,13 @@ pub(super) fn license(
             seated: true,
         }));
     }
-    match on_no_seat {
+    match holder.on_no_seat {
         OnNoSeat::Refuse => {
             let text = format!("license: no seat is free in {wanted}, and the connection refuses then");
             steps.about(Stage::License, StepOutcome::Refused, "license_no_seat", id, text);
             return Err(Denial::NoSeat);
         }
-        OnNoSeat::Other(other) if is_free(facts, other, held) => {
+        OnNoSeat::Other(other) if is_free(other) => {
             let text = format!("license: no seat is free in {wanted}, {other} instead");
             steps.about(Stage::License, StepOutcome::Warned, "license_other", id, text);
             return Ok(Some(Seat {
@@ -106,11 +167,18 @@ fn wanted(
 }
 
 /// Tells whether the person has a seat in the pool or could take one.
-fn is_free(facts: &OrganizationFacts, license: &LicenseId, held: Option<&LicenseGrant>) -> bool {
-    if held.is_some_and(|held| held.seated && &held.license == license) {
+fn is_free(facts: &OrganizationFacts, license: &LicenseId, holder: Holder<'_>) -> bool {
+    if holder
+        .held
+        .is_some_and(|held| held.seated && &held.license == license)
+    {
         return true;
     }
-    facts
-        .pool(license)
-        .is_some_and(|pool| pool.license.seats.is_none_or(|seats| pool.used < seats))
+    let id = &facts.organization.id;
+    let taken = holder.seats.map_or(0, |seats| seats.of(id, license));
+    facts.pool(license).is_some_and(|pool| {
+        pool.license
+            .seats
+            .is_none_or(|seats| i64::from(pool.used) + taken < i64::from(seats))
+    })
 }

@@ -1,10 +1,9 @@
 //! Runs the chain for one organization: admission, roles, license, workspaces.
 
-use super::license::Seat;
+use super::license::{Holder, Seat};
 use super::workspace::Given;
 use super::{Claims, InForce, admission, license, role, workspace};
 use crate::denial::Denial;
-use crate::directory::LicenseGrant;
 use crate::facts::OrganizationFacts;
 use crate::id::{RoleId, WorkspaceId};
 use crate::trace::{Stage, StepOutcome, Steps};
@@ -50,7 +49,7 @@ pub(crate) fn place(
     claims: &Claims,
     facts: &OrganizationFacts,
     ids: Option<&AssertionIds>,
-    held: Option<&LicenseGrant>,
+    holder: Holder<'_>,
     steps: &mut Steps,
 ) -> Result<Placement, Skip> {
     let id = &facts.organization.id;
@@ -67,8 +66,7 @@ pub(crate) fn place(
     } else {
         role::roles(policy, claims, facts, settings.on_no_role, steps).ok_or(Skip::NoMatch)?
     };
-    let license =
-        license::license(policy, claims, facts, &settings.on_no_seat, held, steps).map_err(Skip::Refuse)?;
+    let license = license::license(policy, claims, facts, holder, steps).map_err(Skip::Refuse)?;
     let workspaces = if let Some(ids) = ids {
         let text = format!("workspaces: {} from the assertion's accountid", ids.workspace);
         steps.about(

@@ -1,30 +1,103 @@
 //! Compares what a member holds with what the rules give, and lists the edits between the two.
 //! Never edits grants of other sources or pinned ones, unless the identity provider wins (C-07); never an owner role.
+//! Roles, workspaces and license each follow a mode of their own.
 
 use super::made_by;
+use crate::connection::{RoleSync, Settings};
 use crate::directory::{Grant, LicenseGrant, Membership, RolesPerMember, Source};
 use crate::facts::OrganizationFacts;
 use crate::id::RoleId;
 use crate::mapping::{Given, Placement, owner_role_ids};
 use crate::plan::MembershipEdit;
 
+/// How each part of a membership follows the rules (C-07, R-141).
+#[derive(Clone, Copy)]
+pub(super) struct Modes {
+    /// The membership as a whole: whether it is judged again, and whether it is active.
+    pub(super) membership: RoleSync,
+    pub(super) roles: RoleSync,
+    pub(super) workspaces: RoleSync,
+    pub(super) license: RoleSync,
+}
+
+impl Modes {
+    /// Reads the modes off a connection's settings.
+    pub(super) fn of(settings: &Settings) -> Self {
+        let all = settings.role_sync;
+        Self {
+            membership: all,
+            roles: settings.sync.roles.unwrap_or(all),
+            workspaces: settings.sync.workspaces.unwrap_or(all),
+            license: settings.sync.license.unwrap_or(all),
+        }
+    }
+
+    /// Only takes back what the rules themselves gave and nobody pinned.
+    const GENTLE: Self = Self {
+        membership: RoleSync::UntilEdited,
+        roles: RoleSync::UntilEdited,
+        workspaces: RoleSync::UntilEdited,
+        license: RoleSync::UntilEdited,
+    };
+}
+
+/// Says why a part of a membership in this mode is left alone; none if rules may change it.
+pub(super) const fn left_alone(mode: RoleSync, held: &Membership) -> Option<&'static str> {
+    match mode {
+        RoleSync::Creation => Some("the connection evaluates rules only once"),
+        RoleSync::UntilEdited if held.pinned => Some("it was edited by hand"),
+        RoleSync::UntilEdited | RoleSync::EveryLogin => None,
+    }
+}
+
 /// How edits are made.
 pub(super) struct Rules<'a> {
     /// Source of the grants that this connection's rules make.
     pub(super) source: &'a Source,
-    /// Whether the identity provider wins over hand edits (C-07: every login).
-    pub(super) provider_wins: bool,
+    /// How far the identity provider wins over hand edits (C-07).
+    pub(super) modes: Modes,
     /// The organization, for owner roles and the number of roles.
     pub(super) facts: &'a OrganizationFacts,
 }
 
+/// The edits between a membership and what the rules give.
+#[derive(Default)]
+pub(super) struct Edits {
+    /// Those that are made.
+    pub(super) made: Vec<MembershipEdit>,
+    /// Those that are not, because the part is left alone.
+    pub(super) held_back: Vec<MembershipEdit>,
+    /// Why.
+    pub(super) why: Option<&'static str>,
+}
+
+impl Edits {
+    /// Returns all of them.
+    pub(super) fn all(self) -> Vec<MembershipEdit> {
+        let mut all = self.made;
+        all.extend(self.held_back);
+        all
+    }
+
+    fn add(&mut self, mode: RoleSync, held: &Membership, edits: Vec<MembershipEdit>) {
+        match left_alone(mode, held) {
+            None => self.made.extend(edits),
+            Some(_) if edits.is_empty() => {}
+            Some(why) => {
+                self.held_back.extend(edits);
+                self.why = Some(why);
+            }
+        }
+    }
+}
+
 impl Rules<'_> {
-    fn is_ours<T>(&self, grant: &Grant<T>) -> bool {
-        self.provider_wins || (made_by(&grant.source, self.source) && !grant.pinned)
+    fn is_ours<T>(&self, grant: &Grant<T>, mode: RoleSync) -> bool {
+        mode == RoleSync::EveryLogin || (made_by(&grant.source, self.source) && !grant.pinned)
     }
 
     fn is_our_license(&self, held: &LicenseGrant) -> bool {
-        self.provider_wins || (made_by(&held.source, self.source) && !held.pinned)
+        self.modes.license == RoleSync::EveryLogin || (made_by(&held.source, self.source) && !held.pinned)
     }
 
     /// Builds the membership of somebody who was no member.
@@ -49,14 +122,22 @@ impl Rules<'_> {
     }
 
     /// Lists the edits that make a membership what the rules give.
-    pub(super) fn edits(&self, held: &Membership, placement: &Placement) -> Vec<MembershipEdit> {
-        let mut edits = Vec::new();
+    pub(super) fn edits(&self, held: &Membership, placement: &Placement) -> Edits {
+        let mut edits = Edits::default();
         if !held.active && !held.pinned {
-            edits.push(MembershipEdit::SetActive { active: true });
+            edits.add(
+                self.modes.membership,
+                held,
+                vec![MembershipEdit::SetActive { active: true }],
+            );
         }
-        self.role_edits(held, &placement.roles, &mut edits);
-        self.workspace_edits(held, placement, &mut edits);
-        self.license_edit(held, placement, &mut edits);
+        edits.add(self.modes.roles, held, self.role_edits(held, &placement.roles));
+        edits.add(self.modes.workspaces, held, self.workspace_edits(held, placement));
+        edits.add(
+            self.modes.license,
+            held,
+            self.license_edit(held, placement).into_iter().collect(),
+        );
         edits
     }
 
@@ -64,7 +145,7 @@ impl Rules<'_> {
     pub(super) fn withdrawal(&self, held: &Membership) -> (Vec<MembershipEdit>, bool) {
         let ours_only = Rules {
             source: self.source,
-            provider_wins: false,
+            modes: Modes::GENTLE,
             facts: self.facts,
         };
         let nothing = Placement {
@@ -72,10 +153,9 @@ impl Rules<'_> {
             workspaces: Given::default(),
             license: None,
         };
-        let mut edits = Vec::new();
-        ours_only.role_edits(held, &nothing.roles, &mut edits);
-        ours_only.workspace_edits(held, &nothing, &mut edits);
-        ours_only.license_edit(held, &nothing, &mut edits);
+        let mut edits = ours_only.role_edits(held, &nothing.roles);
+        edits.extend(ours_only.workspace_edits(held, &nothing));
+        edits.extend(ours_only.license_edit(held, &nothing));
         let revoked_roles = count(&edits, |edit| matches!(edit, MembershipEdit::RevokeRole { .. }));
         let revoked_workspaces = count(&edits, |edit| {
             matches!(edit, MembershipEdit::RevokeWorkspace { .. })
@@ -97,10 +177,14 @@ impl Rules<'_> {
         owner_role_ids(self.facts).contains(&role)
     }
 
-    fn role_edits(&self, held: &Membership, wanted: &[RoleId], edits: &mut Vec<MembershipEdit>) {
+    fn role_edits(&self, held: &Membership, wanted: &[RoleId]) -> Vec<MembershipEdit> {
+        let mut edits = Vec::new();
         let mut kept = 0_usize;
         for grant in &held.roles {
-            if !wanted.contains(&grant.id) && self.is_ours(grant) && !self.is_owner_role(&grant.id) {
+            if !wanted.contains(&grant.id)
+                && self.is_ours(grant, self.modes.roles)
+                && !self.is_owner_role(&grant.id)
+            {
                 edits.push(MembershipEdit::RevokeRole {
                     role: grant.id.clone(),
                 });
@@ -124,9 +208,11 @@ impl Rules<'_> {
                 pinned: false,
             });
         }
+        edits
     }
 
-    fn workspace_edits(&self, held: &Membership, placement: &Placement, edits: &mut Vec<MembershipEdit>) {
+    fn workspace_edits(&self, held: &Membership, placement: &Placement) -> Vec<MembershipEdit> {
+        let mut edits = Vec::new();
         let wanted = &placement.workspaces;
         match &held.all_workspaces {
             None if wanted.all => {
@@ -134,13 +220,16 @@ impl Rules<'_> {
                     source: Some(self.source.clone()),
                 });
             }
-            Some(by) if !wanted.all && (self.provider_wins || made_by(by, self.source)) => {
+            Some(by)
+                if !wanted.all
+                    && (self.modes.workspaces == RoleSync::EveryLogin || made_by(by, self.source)) =>
+            {
                 edits.push(MembershipEdit::SetAllWorkspaces { source: None });
             }
             None | Some(_) => {}
         }
         for grant in &held.workspaces {
-            if !wanted.ids.contains(&grant.id) && self.is_ours(grant) {
+            if !wanted.ids.contains(&grant.id) && self.is_ours(grant, self.modes.workspaces) {
                 edits.push(MembershipEdit::RevokeWorkspace {
                     workspace: grant.id.clone(),
                 });
@@ -157,9 +246,11 @@ impl Rules<'_> {
                 pinned: false,
             });
         }
+        edits
     }
 
-    fn license_edit(&self, held: &Membership, placement: &Placement, edits: &mut Vec<MembershipEdit>) {
+    /// The edit that makes the license what the rules give, if one is needed and allowed.
+    pub(super) fn license_edit(&self, held: &Membership, placement: &Placement) -> Option<MembershipEdit> {
         let to = self.license(placement);
         let from = &held.license;
         let may_change = from.as_ref().is_none_or(|held| self.is_our_license(held));
@@ -170,12 +261,10 @@ impl Rules<'_> {
             (None, None) => true,
             (Some(_), None) | (None, Some(_)) => false,
         };
-        if may_change && !waits && !same {
-            edits.push(MembershipEdit::SetLicense {
-                from: from.clone(),
-                to,
-            });
-        }
+        (may_change && !waits && !same).then(|| MembershipEdit::SetLicense {
+            from: from.clone(),
+            to,
+        })
     }
 
     fn license(&self, placement: &Placement) -> Option<LicenseGrant> {

@@ -65,6 +65,8 @@ pub struct OrganizationImpact {
     pub all_workspaces: Count,
     /// By license pool, held or waited for.
     pub licenses: BTreeMap<LicenseId, Count>,
+    /// People who would come to wait for a seat of a pool, because none is free.
+    pub no_seat: BTreeMap<LicenseId, u64>,
 }
 
 impl Impact {
@@ -130,6 +132,9 @@ impl Impact {
             merge(&mut counts.roles, &one.roles);
             merge(&mut counts.workspaces, &one.workspaces);
             merge(&mut counts.licenses, &one.licenses);
+            for (license, people) in &one.no_seat {
+                *counts.no_seat.entry(license.clone()).or_default() += people;
+            }
         }
     }
 }
@@ -152,6 +157,12 @@ impl OrganizationImpact {
         }
         self.all_workspaces.gain += u64::from(after.all_workspaces && !before.all_workspaces);
         self.all_workspaces.lose += u64::from(before.all_workspaces && !after.all_workspaces);
+        if let Some(license) = after.license.as_ref().filter(|_| !after.seated) {
+            let waited = before.license.as_ref() == Some(license) && !before.seated;
+            if !waited {
+                *self.no_seat.entry(license.clone()).or_default() += 1;
+            }
+        }
         if before.license != after.license {
             if let Some(license) = &after.license {
                 self.licenses.entry(license.clone()).or_default().gain += 1;

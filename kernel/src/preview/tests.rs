@@ -1,4 +1,5 @@
 use super::*;
+use crate::connection::OnNoSeat;
 use crate::fixtures::*;
 use crate::id::RoleId;
 use crate::policy::{LicenseRule, Policy, RoleRule, WorkspaceRule};
@@ -49,7 +50,12 @@ fn r187_who_gains_loses_or_changes_what_is_told_before_saving() {
         preview.organizations(&heard, &every),
         ["acme", "admin", "home", "lab"].map(OrganizationId::from)
     );
-    let difference = preview.difference(&known, &heard, &organizations(&["acme", "home", "lab"]));
+    let difference = preview.difference(
+        &known,
+        &heard,
+        &organizations(&["acme", "home", "lab"]),
+        &mut Seats::default(),
+    );
     let told: Vec<_> = difference
         .organizations
         .iter()
@@ -71,6 +77,7 @@ fn r187_who_gains_loses_or_changes_what_is_told_before_saving() {
         &settled(&saved, &["lab"]),
         &Heard::at_sign_in(&ann(&["lab"])),
         &organizations(&["acme", "home", "lab"]),
+        &mut Seats::default(),
     ));
     insta::assert_json_snapshot!("impact", impact);
     let mut doubled = impact.clone();
@@ -96,6 +103,7 @@ fn r187_a_preview_says_what_the_sign_in_then_does() {
             &known,
             &Heard::at_sign_in(&incoming),
             &organizations(&["acme", "home", "lab"]),
+            &mut Seats::default(),
         );
         let mut world = World::new(&["lab", "home", "acme"], vec![known.clone()]);
         world.sign_in(&incoming, &edited, 2);
@@ -205,6 +213,7 @@ fn r187_a_preview_over_a_pushed_person_says_what_the_push_then_does() {
                 &known,
                 &heard,
                 &organizations(&["acme", "home", "lab"]),
+                &mut Seats::default(),
             );
             assert_eq!(roles_after(&difference), expected, "{id}");
             let again = Push::Reevaluate {
@@ -242,7 +251,7 @@ fn r187_where_a_directory_pushes_sign_ins_change_nothing_and_pushes_nothing_else
     let signed_in = Heard::at_sign_in(&ann(&[]));
     let acme = organizations(&["acme"]);
     let loses = |saved, edited, heard| {
-        let difference = Preview::new(saved, edited).difference(&known, heard, &acme);
+        let difference = Preview::new(saved, edited).difference(&known, heard, &acme, &mut Seats::default());
         difference.entry == Some(How::Loses)
     };
     assert!(loses(&directory, &closed, &pushed));
@@ -275,6 +284,7 @@ fn c07_c09_pinned_and_manual_access_does_not_differ() {
             &known,
             &Heard::at_sign_in(&ann(&["lab"])),
             &organizations(&["acme"]),
+            &mut Seats::default(),
         );
         assert!(difference.is_empty(), "{difference:?}");
         assert_eq!(difference.member_of, ["acme".into()]);
@@ -298,12 +308,124 @@ fn people_who_may_not_sign_in_differ_in_nothing_and_refusals_are_told() {
     );
     let mut full = organizations(&["acme"]);
     full.get_mut(&OrganizationId::from("acme")).unwrap().licenses[0].used = 2;
-    let difference = Preview::new(&saved, &edited).difference(&known, &Heard::at_sign_in(&ann(&[])), &full);
+    let difference = Preview::new(&saved, &edited).difference(
+        &known,
+        &Heard::at_sign_in(&ann(&[])),
+        &full,
+        &mut Seats::default(),
+    );
     assert_eq!(difference.refused, Some(Denial::NoSeat));
     known.account.status = Status::Deactivated;
     assert!(
         Preview::new(&saved, &edited)
-            .difference(&known, &Heard::at_sign_in(&ann(&[])), &full)
+            .difference(
+                &known,
+                &Heard::at_sign_in(&ann(&[])),
+                &full,
+                &mut Seats::default()
+            )
             .is_empty()
     );
+}
+
+#[test]
+fn r187_seats_are_used_up_from_one_person_to_the_next() {
+    let licensed = |license: Option<&str>, on_no_seat: &OnNoSeat| {
+        with(|connection| {
+            connection.settings.on_no_seat = on_no_seat.clone();
+            connection.policy = Some(Policy {
+                license: license.map(|id| LicenseRule::Fixed(id.into())),
+                ..Policy::default()
+            });
+        })
+    };
+    let mut acme = organizations(&["acme"]);
+    acme.get_mut(&OrganizationId::from("acme")).unwrap().licenses[0]
+        .license
+        .seats = Some(50);
+    for setting in [OnNoSeat::Queue, OnNoSeat::Refuse, OnNoSeat::Other("spare".into())] {
+        let (saved, edited) = (licensed(None, &setting), licensed(Some("standard"), &setting));
+        let mut seats = Seats::default();
+        let mut impact = Impact::default();
+        for n in 1..=52 {
+            let known = known(
+                account(&format!("p{n:02}"), sso("okta")),
+                &[],
+                vec![member("acme", rule(), &["member"])],
+            );
+            let heard = Heard::at_sign_in(&ann(&[]));
+            let difference = Preview::new(&saved, &edited).difference(&known, &heard, &acme, &mut seats);
+            impact.add(&difference);
+            let after = difference.organizations.first().and_then(|one| one.after.clone());
+            let told = after.and_then(|after| Some((after.license?.to_string(), after.seated)));
+            let expected = match (&setting, n > 50) {
+                (_, false) => Some(("standard".to_owned(), true)),
+                (OnNoSeat::Queue, true) => Some(("standard".to_owned(), false)),
+                (OnNoSeat::Other(_), true) => Some(("spare".to_owned(), true)),
+                (OnNoSeat::Refuse, true) => None,
+            };
+            assert_eq!(told, expected, "{setting:?}, person {n}");
+            let refused = setting == OnNoSeat::Refuse && n > 50;
+            assert_eq!(difference.refused.is_some(), refused, "{setting:?}, person {n}");
+        }
+        let counts = &impact.organizations[&OrganizationId::from("acme")];
+        let waiting = counts.no_seat.values().sum::<u64>();
+        assert_eq!(
+            waiting,
+            if setting == OnNoSeat::Queue { 2 } else { 0 },
+            "{setting:?}"
+        );
+    }
+}
+
+#[test]
+fn r187_a_seat_that_an_edit_frees_goes_to_who_comes_after() {
+    let rule_of = |license: &str| {
+        with(|connection| {
+            connection.policy = Some(Policy {
+                license: Some(LicenseRule::Expression(license.to_owned())),
+                ..Policy::default()
+            });
+        })
+    };
+    let (saved, edited) = (
+        rule_of("email && 'standard'"),
+        rule_of("vip && 'spare' || 'standard'"),
+    );
+    let mut acme = organizations(&["acme"]);
+    let pool = &mut acme.get_mut(&OrganizationId::from("acme")).unwrap().licenses[0];
+    (pool.license.seats, pool.used) = (Some(1), 1);
+    let person = |id: &str, seated: bool| {
+        let mut held = member("acme", rule(), &["member"]);
+        held.license = Some(LicenseGrant {
+            license: "standard".into(),
+            source: rule(),
+            pinned: false,
+            seated,
+        });
+        known(account(id, sso("okta")), &[], vec![held])
+    };
+    let mut vip = ann(&[]);
+    vip.claims.insert("vip".to_owned(), serde_json::json!(true));
+    let mut seats = Seats::default();
+    let preview = Preview::new(&saved, &edited);
+    let first = preview.difference(&person("a", true), &Heard::at_sign_in(&vip), &acme, &mut seats);
+    assert_eq!(
+        first.organizations[0].after.as_ref().unwrap().license,
+        Some("spare".into())
+    );
+    let second = preview.difference(
+        &person("b", false),
+        &Heard::at_sign_in(&ann(&[])),
+        &acme,
+        &mut seats,
+    );
+    assert!(second.organizations[0].after.as_ref().unwrap().seated);
+    let third = preview.difference(
+        &person("c", false),
+        &Heard::at_sign_in(&ann(&[])),
+        &acme,
+        &mut seats,
+    );
+    assert!(third.is_empty(), "still waiting, as under the saved policy");
 }

@@ -3,7 +3,7 @@
 use super::authority::Authority;
 use super::{Actor, NewAccount, Work};
 use crate::denial::Denial;
-use crate::directory::{Account, AccountKind, Authentication, Status};
+use crate::directory::{Account, AccountKind, Authentication, ProfileField, Status};
 use crate::email::Email;
 use crate::facts::AccountFacts;
 use crate::id::{AccountId, ConnectionId};
@@ -43,6 +43,7 @@ impl<'a> Work<'a> {
             emergency_admin: new.emergency_admin,
             operator: false,
             attributes: new.attributes.clone(),
+            edited: std::collections::BTreeSet::new(),
             version: 1,
             created_at: self.now,
         };
@@ -193,7 +194,10 @@ impl<'a> Work<'a> {
             return Err(self.refuse(Denial::NotPermitted, "the operator mark is not a profile field"));
         }
         let (set, _) = differences(&target.account, set);
-        let set = self.leave_to_directory(target, set, authority)?;
+        let mut set = self.leave_to_directory(target, set, authority)?;
+        if authority.is_hand() {
+            mark_edited(&target.account, &mut set);
+        }
         let (set, before) = differences(&target.account, &set);
         if set == ProfilePatch::default() {
             return Ok(());
@@ -295,6 +299,23 @@ impl<'a> Work<'a> {
     }
 }
 
+/// Notes which parts of an SSO account's profile a hand edit takes from the identity provider, unless the patch says
+/// itself which are edited.
+fn mark_edited(held: &Account, set: &mut ProfilePatch) {
+    if held.authentication == Authentication::Standard || set.edited.is_some() {
+        return;
+    }
+    let names = set.given_name.is_some() || set.family_name.is_some() || set.display_name.is_some();
+    let marks = [
+        (ProfileField::Names, names),
+        (ProfileField::Email, set.email.is_some()),
+        (ProfileField::Attributes, set.attributes.is_some()),
+    ];
+    let mut edited = held.edited.clone();
+    edited.extend(marks.into_iter().filter(|(_, is)| *is).map(|(field, _)| field));
+    set.edited = Some(edited);
+}
+
 /// Keeps only the fields that differ, with their former values beside them.
 pub(super) fn differences(held: &Account, wanted: &ProfilePatch) -> (ProfilePatch, ProfilePatch) {
     fn differing<T: Clone + PartialEq>(wanted: Option<&T>, held: &T) -> (Option<T>, Option<T>) {
@@ -313,6 +334,7 @@ pub(super) fn differences(held: &Account, wanted: &ProfilePatch) -> (ProfilePatc
     let (emergency_admin, emergency_before) =
         differing(wanted.emergency_admin.as_ref(), &held.emergency_admin);
     let (attributes, attributes_before) = differing(wanted.attributes.as_ref(), &held.attributes);
+    let (edited, edited_before) = differing(wanted.edited.as_ref(), &held.edited);
     let set = ProfilePatch {
         kind,
         email,
@@ -324,6 +346,7 @@ pub(super) fn differences(held: &Account, wanted: &ProfilePatch) -> (ProfilePatc
         emergency_admin,
         operator: None,
         attributes,
+        edited,
         profile: None,
     };
     let before = ProfilePatch {
@@ -337,6 +360,7 @@ pub(super) fn differences(held: &Account, wanted: &ProfilePatch) -> (ProfilePatc
         emergency_admin: emergency_before,
         operator: None,
         attributes: attributes_before,
+        edited: edited_before,
         profile: None,
     };
     (set, before)

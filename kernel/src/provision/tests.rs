@@ -512,6 +512,7 @@ fn a_profile_change_names_only_what_differs_with_its_former_value() {
         *set,
         ProfilePatch {
             family_name: Some(None),
+            edited: Some([crate::directory::ProfileField::Names].into()),
             ..ProfilePatch::default()
         }
     );
@@ -519,6 +520,7 @@ fn a_profile_change_names_only_what_differs_with_its_former_value() {
         *before,
         ProfilePatch {
             family_name: Some(Some("Lee".to_owned())),
+            edited: Some([].into()),
             ..ProfilePatch::default()
         }
     );

@@ -436,7 +436,15 @@ fn summary(connection: &str, preview: &Preview, list: &str, listed: usize) -> St
             let _ = writeln!(text, "    workspace {workspace}: +{} -{}", count.gain, count.lose);
         }
         for (license, count) in &one.licenses {
-            let _ = writeln!(text, "    license {license}: +{} -{}", count.gain, count.lose);
+            let waiting = match one.no_seat.get(license) {
+                Some(people) => format!(", {people} of them without a seat"),
+                None => String::new(),
+            };
+            let _ = writeln!(
+                text,
+                "    license {license}: +{} -{}{waiting}",
+                count.gain, count.lose
+            );
         }
     }
     for held in &preview.judgement().held {

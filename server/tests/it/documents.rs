@@ -39,6 +39,8 @@ connections:
     oidc: { issuer: "https://login.example", client_id: provost, client_secret: "upstream-secret-0123456789", scopes: [openid, profile, email, groups] }
     domains: [home-lab.example]
     on_no_seat: { other: standard }
+    licence_at: first_login
+    sync: { names: creation, roles: every_login, license: until_edited }
     policy: { workspaces: { mode: all }, role: { groups: [{ value: g1, roles: [Admin] }] } }
 applications:
   - { client_id: sample-app, client_secret: "app-secret-0123456789abcdef", redirect_uris: ["http://127.0.0.1:8090/callback"], organizations: all }

@@ -47,3 +47,5 @@ mod scim;
 mod seats;
 #[cfg(test)]
 mod sessions;
+#[cfg(test)]
+mod sync;

@@ -269,6 +269,9 @@ fn patched(set: &ProfilePatch) -> Result<Vec<(&'static str, Bind)>> {
     if let Some(attributes) = &set.attributes {
         columns.push(("attributes", json(attributes)?.into()));
     }
+    if let Some(edited) = &set.edited {
+        columns.push(("edited", json(edited)?.into()));
+    }
     Ok(columns)
 }
 

@@ -39,11 +39,15 @@ impl Work<'_> {
             claims: &claims,
             asserted: (None, None),
             source: &self.source,
+            seats: None,
         };
         let member = Member {
             account: &account.id,
             emergency_admin: account.emergency_admin,
             held,
+            signed_in: placed
+                .known
+                .is_some_and(|known| placing::has_signed_in(known, &self.connection.id)),
         };
         let mut changes = Vec::new();
         let active = placing.run(member, &mut changes, &mut self.steps)?;

@@ -140,6 +140,7 @@ impl<'a> Work<'a> {
             emergency_admin: false,
             operator: false,
             attributes: user.attributes.clone(),
+            edited: std::collections::BTreeSet::new(),
             version: 1,
             created_at: self.now,
         };

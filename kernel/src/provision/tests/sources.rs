@@ -203,3 +203,37 @@ fn r163_what_a_directory_keeps_is_read_only_here_and_the_file_passes_over_it() {
     assert_eq!(refusal(&run(&mut world, OPERATOR, &kept[0], &jit)), None);
     assert_eq!(world.get("new-1").account.family_name.as_deref(), Some("Ray"));
 }
+
+#[test]
+fn r141_a_hand_edit_of_an_sso_profile_is_remembered_and_can_be_given_back() {
+    let set = |patch: ProfilePatch| Action::UpdateProfile {
+        account: "ann".into(),
+        set: Box::new(patch),
+    };
+    let named = || ProfilePatch {
+        given_name: Some(Some("Anna".to_owned())),
+        ..ProfilePatch::default()
+    };
+    let mut world = owner_and_admin();
+    assert_eq!(refusal(&run(&mut world, Actor::File, set(named()))), None);
+    assert!(world.get("ann").account.edited.is_empty(), "the file is no hand");
+    let other = ProfilePatch {
+        given_name: Some(Some("Annie".to_owned())),
+        ..ProfilePatch::default()
+    };
+    run(&mut world, admin("adam"), set(other));
+    let names: std::collections::BTreeSet<_> = [crate::directory::ProfileField::Names].into();
+    assert_eq!(world.get("ann").account.edited, names);
+    let address = ProfilePatch {
+        email: Some(Some(email("annie@acme.example"))),
+        ..ProfilePatch::default()
+    };
+    run(&mut world, admin("adam"), set(address));
+    assert_eq!(world.get("ann").account.edited.len(), 2);
+    let given_back = ProfilePatch {
+        edited: Some(names.clone()),
+        ..ProfilePatch::default()
+    };
+    run(&mut world, admin("adam"), set(given_back));
+    assert_eq!(world.get("ann").account.edited, names);
+}

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use provost_kernel::connection::{
-    EmailUpdate, ExistingAccount, MatchStep, NameComparison, OnAmbiguous, OnInactiveMatch, OnLostMatch,
-    OnNoRole, OnNoSeat, Protocol, Provisioning, RoleSync, Settings, StripGuard,
+    EmailUpdate, ExistingAccount, FieldSync, LicenseAt, MatchStep, NameComparison, OnAmbiguous,
+    OnInactiveMatch, OnLostMatch, OnNoRole, OnNoSeat, Protocol, Provisioning, RoleSync, Settings, StripGuard,
 };
 use provost_kernel::policy::{OrganizationPolicy, Policy};
 use schemars::JsonSchema;
@@ -77,6 +77,10 @@ pub struct ConnectionEntry {
     /// When rules are evaluated again for existing members (C-07).
     #[serde(default, skip_serializing_if = "is_default")]
     pub role_sync: RoleSync,
+    /// Another mode than `role_sync` for roles, workspaces or license, and one for names, e-mail and attributes, which else follow
+    /// the provider until somebody edits them by hand.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub sync: FieldSync,
     /// No role results (C-08).
     #[serde(default, skip_serializing_if = "is_default")]
     pub on_no_role: OnNoRole,
@@ -92,6 +96,9 @@ pub struct ConnectionEntry {
     /// No free seat (C-23): `refuse`, `queue` or `{ other: LICENSE }`.
     #[serde(default, skip_serializing_if = "is_default")]
     pub on_no_seat: OnNoSeat,
+    /// Whether a pushed person gets the license when the account is made, or at the first sign-in (C-23).
+    #[serde(default, alias = "license_at", skip_serializing_if = "is_default")]
+    pub licence_at: LicenseAt,
     /// When rules that take access from many people of an organization wait for an admin's approval; `null` never.
     #[serde(
         default = "default_strip_guard",
@@ -118,11 +125,13 @@ impl ConnectionEntry {
             email_update: self.email_update,
             require_domain: self.require_domain,
             role_sync: self.role_sync,
+            sync: self.sync,
             on_no_role: self.on_no_role,
             on_lost_match: self.on_lost_match,
             keep_unplaced: self.keep_unplaced,
             all_includes_future: self.all_includes_future,
             on_no_seat: self.on_no_seat.clone(),
+            licence_at: self.licence_at,
             strip_guard: self.strip_guard,
             directory: self.scim.as_ref().map(ScimEntry::directory).unwrap_or_default(),
         }

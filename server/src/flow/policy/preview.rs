@@ -1,5 +1,6 @@
 //! The impact preview: an edited policy over what was last heard of everybody whom the connection knows, portion by
-//! portion, in bounded memory: the last claims, or, where a directory makes the accounts, what it pushed. Ends by itself at the end, or when nobody asks for the next portion. Writes nothing.
+//! portion, in the order of their account ids and in bounded memory: the last claims, or, where a directory makes the accounts,
+//! what it pushed. Ends by itself at the end, or when nobody asks for the next portion. Writes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +9,7 @@ use provost_kernel::facts::{AccountFacts, Need, OrganizationsNeeded};
 use provost_kernel::guard::{self, Judgement};
 use provost_kernel::id::{AccountId, ConnectionId, OrganizationId};
 use provost_kernel::mapping::InForce;
-use provost_kernel::preview::{self, Difference, Heard, Impact, Organizations, Row};
+use provost_kernel::preview::{self, Difference, Heard, Impact, Organizations, Row, Seats};
 use provost_store::{ConnectionRecord, LastClaims, ManagedPlace, Reader, StoreError};
 
 use super::Policies;
@@ -31,6 +32,7 @@ pub struct Preview {
     /// Ids of all organizations, where the connection serves the whole instance.
     every: Vec<OrganizationId>,
     loaded: Organizations,
+    seats: Seats,
     after: After,
     total: u32,
     without_claims: u32,
@@ -119,6 +121,7 @@ pub async fn between(app: &App, caller: &Caller, saved: InForce, edited: InForce
         caller: caller.clone(),
         every,
         loaded: Organizations::new(),
+        seats: Seats::default(),
         after: if managed {
             After::Managed(None)
         } else {
@@ -172,7 +175,7 @@ impl Preview {
                 continue;
             };
             let preview = preview::Preview::new(&self.saved, &self.edited);
-            let mut difference = preview.difference(&known, &heard, &self.loaded);
+            let mut difference = preview.difference(&known, &heard, &self.loaded, &mut self.seats);
             self.cut(&mut difference);
             self.impact.add(&difference);
             if !difference.is_empty() {

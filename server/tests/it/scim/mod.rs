@@ -6,6 +6,7 @@ mod access;
 mod evidence;
 mod groups;
 mod hostile;
+mod licenses;
 mod oauth;
 mod policies;
 mod sign_in;
