@@ -296,6 +296,22 @@ proptest! {
     }
 
     #[test]
+    fn r55_a_push_that_loads_only_the_candidates_decides_as_one_that_loads_every_organization(
+        world in world(), in_force in scim_in_force(), pushes in prop::collection::vec(push(), 1..8),
+    ) {
+        let mut connection = in_force.connection().clone();
+        connection.scope = Scope::Instance;
+        let in_force = InForce::compile(connection).unwrap();
+        let mut world = world;
+        for (n, push) in (1..).zip(pushes) {
+            let naive = world.push_over_all(&push, &in_force, n);
+            let decision = world.push(&push, &in_force, n);
+            prop_assert_eq!(&naive.verdict, &decision.verdict);
+            prop_assert_eq!(&naive.plan, &decision.plan);
+        }
+    }
+
+    #[test]
     fn r10_whatever_the_directory_pushes_the_guard_lets_no_more_people_go(
         world in world(), in_force in scim_in_force(), pushes in prop::collection::vec(push(), 1..8),
     ) {

@@ -26,10 +26,11 @@ use crate::directory::{Source, Status};
 use crate::facts::{AccountFacts, Facts, OrganizationFacts};
 use crate::id::AccountId;
 use crate::incoming::Fresh;
-use crate::mapping::InForce;
+use crate::mapping::{Claims, InForce};
 use crate::plan::{Change, Decision, Plan, Verdict};
 use crate::trace::{PROVISION, Stage, StepOutcome, Steps, Trace};
 
+mod candidates;
 mod group;
 pub mod guard;
 pub mod joining;
@@ -41,6 +42,7 @@ mod status;
 mod user;
 mod wish;
 
+pub use candidates::{Candidates, candidates};
 pub use need::{need, need_more};
 pub use profile::CUSTOM_ATTRIBUTES;
 pub use wish::{MembersChange, Push, PushedGroup, PushedUser};
@@ -66,22 +68,10 @@ pub fn decides_anew(before: &Connection, after: &Connection) -> bool {
             || before.organization_policies != after.organization_policies)
 }
 
-/// Decides a push through the connection in force. `facts` are those of [`need`] and [`need_more`].
+/// Decides a push through the connection in force. `facts` are those of [`need`], [`need_more`] and [`candidates`].
 pub fn decide(push: &Push, facts: &Facts, in_force: &InForce, fresh: &Fresh, now: Timestamp) -> Decision {
     let connection = in_force.connection();
-    let mut work = Work {
-        facts,
-        in_force,
-        connection,
-        source: Source::Scim {
-            connection: connection.id.clone(),
-        },
-        fresh,
-        now,
-        organizations: facts.organizations.clone(),
-        steps: Steps::default(),
-        changes: Vec::new(),
-    };
+    let mut work = Work::new(facts, in_force, fresh, now);
     let text = format!("pushed by the directory of {}", connection.name);
     work.steps.add(Stage::Verify, StepOutcome::Passed, "pushed", text);
     let outcome = work.perform(push);
@@ -133,9 +123,29 @@ struct Work<'a> {
     organizations: Vec<OrganizationFacts>,
     steps: Steps,
     changes: Vec<Change>,
+    /// Where only the claims of those to be placed are wanted: these. Nobody is placed then.
+    asked: Option<Vec<Claims>>,
 }
 
 impl<'a> Work<'a> {
+    fn new(facts: &'a Facts, in_force: &'a InForce, fresh: &'a Fresh, now: Timestamp) -> Self {
+        let connection = in_force.connection();
+        Self {
+            facts,
+            in_force,
+            connection,
+            source: Source::Scim {
+                connection: connection.id.clone(),
+            },
+            fresh,
+            now,
+            organizations: facts.organizations.clone(),
+            steps: Steps::default(),
+            changes: Vec::new(),
+            asked: None,
+        }
+    }
+
     fn perform(&mut self, push: &Push) -> Result<Option<AccountId>, Denial> {
         if self.connection.provisioning != Provisioning::Scim {
             let text = "no directory makes the accounts of this connection";

@@ -123,8 +123,8 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         area: "Policies",
         summary: "Try the saved or an edited policy on one person, without effect",
         description: "Takes a past attempt, an account's last claims, or pasted claims, and answers with the trace that a sign-in \
-                      would leave. An account that the connection's directory manages is tried by the decision of a push. Nothing \
-                      is written.",
+                      would leave. Where the connection's directory makes the accounts, the decision of a push is tried instead: over what \
+                      it pushed about the person, or over the claims pasted. Nothing is written.",
         scope: Scope::PoliciesTest,
         query: None,
         body: Some(schema_of::<TestRequest>),

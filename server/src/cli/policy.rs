@@ -202,12 +202,13 @@ impl Test {
             out(&format!("{}\n", serde_json::to_string_pretty(&view)?))?;
             return Ok(ExitCode::SUCCESS);
         }
+        let attempt = if tried.is_push { "push" } else { "sign-in" };
         let which = if tried.edited { "edited" } else { "saved" };
         let mut text = traces::text(&tried.record);
         let count = tried.changes.len();
         let _ = writeln!(
             text,
-            "  {which} policy; a sign-in would make {count} change{}; nothing was written",
+            "  {which} policy; a {attempt} would make {count} change{}; nothing was written",
             if count == 1 { "" } else { "s" }
         );
         out(&text)?;

@@ -215,10 +215,10 @@ fn members_of(
     }
 }
 
-/// The organizations whose rules a push runs.
+/// The organizations whose rules a push runs; those of the whole instance come from the claims ([`super::candidates`]).
 fn reach(connection: &Connection) -> OrganizationsNeeded {
     match &connection.scope {
-        Scope::Instance => OrganizationsNeeded::All,
+        Scope::Instance => OrganizationsNeeded::None,
         Scope::Organization {
             organization,
             shared_with,

@@ -33,6 +33,10 @@ impl Work<'_> {
         let account = placed.account;
         let held: &[Membership] = placed.known.map_or(&[], |known| known.memberships.as_slice());
         let claims = Claims::pushed(&self.connection.id, account, placed.document, placed.groups);
+        if let Some(asked) = &mut self.asked {
+            asked.push(claims);
+            return Ok(());
+        }
         let placing = Placing {
             in_force: self.in_force,
             organizations: &self.organizations,

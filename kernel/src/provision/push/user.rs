@@ -154,11 +154,13 @@ impl<'a> Work<'a> {
         self.steps
             .add(Stage::Lifecycle, StepOutcome::Passed, "created", text);
         if status == Status::Active {
+            // Nobody is in a group before being there; a trial may say otherwise.
+            let groups = self.facts.directory.groups_of.get(&account.id);
             self.place(&Placed {
                 account: &account,
                 known: None,
                 document: &user.document,
-                groups: &[],
+                groups: groups.map_or(&[], Vec::as_slice),
                 returns: false,
             })?;
         }

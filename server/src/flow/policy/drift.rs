@@ -10,7 +10,7 @@ use provost_kernel::id::{AccountId, OrganizationId};
 use provost_kernel::trace::Drift;
 use provost_store::{LastClaims, StoreError};
 
-use super::{Policies, trial};
+use super::{Policies, trial, trial_push};
 use crate::app::App;
 use crate::error::{AppError, Result};
 use crate::flow::api_keys::Caller;
@@ -134,7 +134,7 @@ async fn of_member(
     connections.insert(record.id.as_str().to_owned(), record.clone());
     let in_force = Policies::of(&record).compile(&record)?;
     let decision = if record.provisioning == Provisioning::Scim {
-        let decided = trial::decide_again(app, member.account.id.clone(), in_force).await?;
+        let decided = trial_push::known(app, member.account.id.clone(), in_force).await?;
         decided.map(|(decision, _)| decision)
     } else {
         match last.and_then(|last| claims::read_back(&record.id, &last.claims)) {

@@ -6,6 +6,7 @@ pub mod change;
 pub mod drift;
 pub mod preview;
 pub mod trial;
+pub mod trial_push;
 pub mod waves;
 
 use provost_kernel::connection::Connection;

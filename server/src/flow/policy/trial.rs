@@ -1,24 +1,22 @@
 //! The policy tester: runs a past sign-in, an account's last claims or pasted claims against the saved or an
-//! edited policy, by the very decision of a sign-in, and writes nothing. An account that a directory manages is tried by the
-//! decision of a push instead, since sign-ins run no rules there.
+//! edited policy, by the very decision of a sign-in, and writes nothing. Where a directory makes the accounts, the decision of a
+//! push is run instead, since sign-ins run no rules there.
 
 use std::sync::Arc;
 
 use provost_kernel::connection::Provisioning;
-use provost_kernel::directory::Authentication;
 use provost_kernel::facts::{Need, OrganizationsNeeded};
-use provost_kernel::id::{AccountId, TraceId};
+use provost_kernel::id::{AccountId, ConnectionId, TraceId};
 use provost_kernel::incoming::{Fresh, Incoming};
 use provost_kernel::login::{self, SessionLimits};
 use provost_kernel::mapping::InForce;
 use provost_kernel::plan::{Change, Decision, Verdict};
-use provost_kernel::preview::Heard;
-use provost_kernel::provision::push::{self, Push};
 use provost_saml::attributes::{FORMAT_EMAIL, FORMAT_PERSISTENT, FORMAT_UNSPECIFIED};
 use provost_store::{StoreError, TraceRecord};
 use serde_json::{Map, Value};
 
 use super::Policies;
+use super::trial_push::{self, Decided};
 use crate::app::App;
 use crate::error::{AppError, Result};
 use crate::flow::api_keys::Caller;
@@ -51,6 +49,8 @@ pub struct Trial {
     pub changes: Vec<Change>,
     /// Whether an edited policy was tried.
     pub edited: bool,
+    /// Whether it is the decision of a push, not of a sign-in.
+    pub is_push: bool,
 }
 
 /// Reference number that says that there was no attempt.
@@ -74,18 +74,13 @@ pub async fn run(
     let in_force = edited
         .unwrap_or_else(|| Policies::of(&record.connection))
         .compile(&record.connection)?;
-    let (decision, claims) = match &subject {
-        Subject::Account(account) if record.connection.provisioning == Provisioning::Scim => {
-            directory::account(app, caller, account).await?;
-            decide_again(app, AccountId::new(account.as_str()), in_force)
-                .await?
-                .ok_or_else(|| no_claims("The connection's directory does not manage this person."))?
-        }
-        Subject::Account(_) | Subject::Trace(_) | Subject::Claims { .. } => {
-            let incoming = incoming(app, caller, &live, subject).await?;
-            let kept = claims::kept(&incoming);
-            (decide(app, incoming, in_force).await?, kept)
-        }
+    let is_push = record.connection.provisioning == Provisioning::Scim;
+    let (decision, claims) = if is_push {
+        pushed(app, caller, live.id(), subject, in_force).await?
+    } else {
+        let incoming = incoming(app, caller, &live, subject).await?;
+        let kept = claims::kept(&incoming);
+        (decide(app, incoming, in_force).await?, kept)
     };
     let verdict = match &decision.verdict {
         Verdict::Admitted(_) | Verdict::Accepted => "admitted",
@@ -103,7 +98,44 @@ pub async fn run(
         record,
         changes,
         edited: is_edited,
+        is_push,
     })
+}
+
+/// Decides about the subject as a push would.
+async fn pushed(
+    app: &App,
+    caller: &Caller,
+    id: &ConnectionId,
+    subject: Subject,
+    in_force: InForce,
+) -> Result<Decided> {
+    let account = match subject {
+        Subject::Claims { claims, subject } => {
+            return trial_push::pasted(app, claims, subject, in_force).await;
+        }
+        Subject::Account(account) => {
+            directory::account(app, caller, &account).await?;
+            AccountId::new(account)
+        }
+        Subject::Trace(reference) => {
+            let record = traces::find(app, caller, &reference).await?;
+            if record.trace.connection.as_ref() != Some(id) {
+                return Err(AppError::not_found());
+            }
+            match (record.trace.account, record.claims) {
+                (Some(account), _) => account,
+                // Somebody whom nobody pushed wanted to sign in: what a push of that person would do.
+                (None, Some(Value::Object(claims))) => {
+                    return trial_push::pasted(app, claims, None, in_force).await;
+                }
+                (None, _) => return Err(no_claims("This attempt was about no single person.")),
+            }
+        }
+    };
+    trial_push::known(app, account, in_force)
+        .await?
+        .ok_or_else(|| no_claims("The connection's directory does not manage this person."))
 }
 
 async fn incoming(
@@ -225,49 +257,6 @@ pub async fn decide(app: &App, incoming: Incoming, in_force: InForce) -> Result<
         })
         .await?;
     Ok(decision)
-}
-
-/// Decides about somebody whom the connection's directory manages, as a push would, and writes nothing. Returns the claims
-/// too, masked for people to read; none if the directory does not manage the account.
-///
-/// # Errors
-/// Those of the store.
-pub async fn decide_again(
-    app: &App,
-    account: AccountId,
-    in_force: InForce,
-) -> Result<Option<(Decision, Value)>> {
-    let (fresh, now) = (fresh(), app.world.now());
-    let wish = Push::Reevaluate {
-        accounts: vec![account.clone()],
-    };
-    let decided = app
-        .store
-        .read(|reader| {
-            Box::pin(async move {
-                let facts = reader.facts(&push::need(&wish, &in_force)).await?;
-                let connection = in_force.connection();
-                let own = Authentication::Sso {
-                    connection: connection.id.clone(),
-                };
-                let known = facts
-                    .accounts
-                    .iter()
-                    .find(|known| known.account.id == account && known.account.authentication == own);
-                let (Some(known), Some(profile)) = (known, facts.directory.profiles.get(&account)) else {
-                    return Ok(None);
-                };
-                let groups = facts.directory.groups_of.get(&account);
-                let groups = groups.map_or(&[][..], Vec::as_slice);
-                let heard = Heard::pushed(&connection.id, &known.account, &profile.document, groups);
-                let kept = claims::of_push(heard.claims());
-                let mut decision = push::decide(&wish, &facts, &in_force, &fresh, now);
-                decision.trace.account = Some(account);
-                Ok::<_, StoreError>(Some((decision, kept)))
-            })
-        })
-        .await?;
-    Ok(decided)
 }
 
 /// Identifiers for a decision that is never written.

@@ -152,6 +152,14 @@ pub async fn decide_as(
     while let Some(more) = push::need_more(push, &facts, &live.in_force) {
         facts.join(tx.facts(&more).await?);
     }
+    if let Some(candidates) = push::candidates(push, &facts, &live.in_force, fresh, now) {
+        let every = if candidates.is_open() {
+            tx.organization_ids().await?
+        } else {
+            Vec::new()
+        };
+        facts.join(tx.facts(&candidates.need(&every)).await?);
+    }
     let decision = push::decide(push, &facts, &live.in_force, fresh, now);
     let is_nothing = decision.plan.changes.is_empty() && !matches!(decision.verdict, Verdict::Refused(_));
     if !is_nothing {

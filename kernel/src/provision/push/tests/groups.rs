@@ -334,3 +334,42 @@ fn an_account_that_no_directory_manages_loses_nothing_by_being_put_into_a_group(
     world.push(&replace("jit", pushed("jit")), &in_force, 6);
     assert_eq!(roles_in(&world, "jit", "acme"), ["member"]);
 }
+
+#[test]
+fn r55_a_push_through_a_connection_of_the_instance_loads_only_the_organizations_of_the_claims() {
+    let in_force = scim(|connection| {
+        connection.scope = crate::connection::Scope::Instance;
+        connection.policy = Some(Policy {
+            organization: Some("contains(groups, '{{orgId}}')".to_owned()),
+            ..Policy::default()
+        });
+    });
+    let mut world = World::new(&["acme", "lab", "home"], vec![]);
+    world.push(&create("ann"), &in_force, 1);
+    world.push(&create("bob"), &in_force, 2);
+    let wish = Push::CreateGroup {
+        id: "g1".into(),
+        group: Box::new(pushed_group("lab")),
+        members: vec!["new-1".into()],
+    };
+    let mut facts = world.facts(&need(&wish, &in_force));
+    while let Some(more) = need_more(&wish, &facts, &in_force) {
+        facts.join(world.facts(&more));
+    }
+    assert!(facts.organizations.is_empty());
+    let found = candidates(&wish, &facts, &in_force, &fresh(3), now()).unwrap();
+    assert!(!found.is_open());
+    assert_eq!(
+        found.need(&[]).organizations,
+        crate::facts::OrganizationsNeeded::Ids(vec!["lab".into()])
+    );
+    world.push(&wish, &in_force, 3);
+    let places: Vec<&str> = world
+        .get("new-1")
+        .memberships
+        .iter()
+        .map(|held| held.organization.as_str())
+        .collect();
+    assert_eq!(places, ["lab"]);
+    assert!(world.get("new-2").memberships.is_empty());
+}
