@@ -37,6 +37,7 @@ mod managed;
 mod membership;
 pub mod push;
 mod request;
+pub mod roles;
 pub mod seats;
 mod status;
 

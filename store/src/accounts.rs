@@ -71,6 +71,42 @@ impl Reader {
         self.account_facts(&ids).await
     }
 
+    /// Counts who holds each role of an organization: all, and active people through an active membership.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn role_holders(&mut self, organization: &OrganizationId) -> Result<Vec<(RoleId, u32, u32)>> {
+        let sql = "SELECT g.role, COUNT(*), SUM(CASE WHEN m.active = 1 AND a.status = 'active' THEN 1 ELSE 0 END) \
+                   FROM membership_roles g JOIN memberships m ON m.account = g.account AND m.organization = g.organization \
+                   JOIN accounts a ON a.id = g.account WHERE g.organization = $1 GROUP BY g.role ORDER BY g.role";
+        self.rows(sql, binds![organization])
+            .await?
+            .into_iter()
+            .map(|mut row| {
+                Ok((
+                    RoleId::new(row.text("membership_roles.role")?),
+                    row.count("membership_roles.people")?,
+                    row.count("membership_roles.active")?,
+                ))
+            })
+            .collect()
+    }
+
+    /// Lists people who hold a role in an organization, by account.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn holders_of_role(
+        &mut self,
+        organization: &OrganizationId,
+        role: &RoleId,
+        limit: u32,
+    ) -> Result<Vec<AccountFacts>> {
+        let sql = "SELECT account FROM membership_roles WHERE organization = $1 AND role = $2 ORDER BY account LIMIT $3";
+        let ids = self.account_ids(sql, binds![organization, role, limit]).await?;
+        self.account_facts(&ids).await
+    }
+
     /// Lists all accounts by id, after one, with links and memberships.
     ///
     /// # Errors

@@ -86,6 +86,16 @@ impl Tx {
         Ok(deleted)
     }
 
+    /// Waits for the row of an organization, so that nobody else changes who owns it until this transaction ends.
+    ///
+    /// # Errors
+    /// `engine`.
+    pub async fn lock_organization(&mut self, id: &OrganizationId) -> Result<()> {
+        self.row("SELECT id FROM organizations WHERE id = $1{lock}", binds![id])
+            .await
+            .map(drop)
+    }
+
     /// Makes exactly these the roles of an organization, in this order of priority.
     ///
     /// # Errors

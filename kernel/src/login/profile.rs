@@ -17,42 +17,9 @@ impl Attempt<'_> {
             steps.add(Stage::Profile, StepOutcome::Skipped, "profile_of_directory", text);
             return Ok(());
         }
-        let claims = &self.incoming.normalized;
         let (mut set, mut before) = (ProfilePatch::default(), ProfilePatch::default());
         let account = &mut person.account;
-        let names = [
-            (
-                &claims.given_name,
-                &mut account.given_name,
-                &mut set.given_name,
-                &mut before.given_name,
-            ),
-            (
-                &claims.family_name,
-                &mut account.family_name,
-                &mut set.family_name,
-                &mut before.family_name,
-            ),
-            (
-                &claims.display_name,
-                &mut account.display_name,
-                &mut set.display_name,
-                &mut before.display_name,
-            ),
-        ];
-        let kept = self.kept(ProfileField::Names, &known.account);
-        for (claim, held, set, before) in names {
-            let Some(claimed) = differing(claim.as_ref(), held.as_ref()) else {
-                continue;
-            };
-            if let Some(why) = kept {
-                let text = format!("name \"{claimed}\" is asserted; nothing changes: {why}");
-                steps.add(Stage::Profile, StepOutcome::Skipped, "names_kept", text);
-                continue;
-            }
-            *before = Some(held.replace(claimed.clone()));
-            *set = Some(Some(claimed.clone()));
-        }
+        self.refresh_names(&known.account, account, (&mut set, &mut before), steps);
         let mut alert = None;
         let asserted = self.different_email(account.email.as_ref());
         if let (Some(asserted), Some(why)) = (asserted, self.kept(ProfileField::Email, &known.account)) {
@@ -129,6 +96,50 @@ impl Attempt<'_> {
             )),
             EmailUpdate::IfOwnDomainAndFree if !free => Err(Kept::WithAlert("belongs to another account")),
             EmailUpdate::IfOwnDomainAndFree => Ok(()),
+        }
+    }
+
+    /// Takes over names that are asserted.
+    fn refresh_names(
+        &self,
+        known: &Account,
+        account: &mut Account,
+        (set, before): (&mut ProfilePatch, &mut ProfilePatch),
+        steps: &mut Steps,
+    ) {
+        let claims = &self.incoming.normalized;
+        let names = [
+            (
+                &claims.given_name,
+                &mut account.given_name,
+                &mut set.given_name,
+                &mut before.given_name,
+            ),
+            (
+                &claims.family_name,
+                &mut account.family_name,
+                &mut set.family_name,
+                &mut before.family_name,
+            ),
+            (
+                &claims.display_name,
+                &mut account.display_name,
+                &mut set.display_name,
+                &mut before.display_name,
+            ),
+        ];
+        let kept = self.kept(ProfileField::Names, known);
+        for (claim, held, set, before) in names {
+            let Some(claimed) = differing(claim.as_ref(), held.as_ref()) else {
+                continue;
+            };
+            if let Some(why) = kept {
+                let text = format!("name \"{claimed}\" is asserted; nothing changes: {why}");
+                steps.add(Stage::Profile, StepOutcome::Skipped, "names_kept", text);
+                continue;
+            }
+            *before = Some(held.replace(claimed.clone()));
+            *set = Some(Some(claimed.clone()));
         }
     }
 

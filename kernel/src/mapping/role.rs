@@ -24,7 +24,7 @@ pub(super) fn roles(
         return Some(default_roles(facts, steps));
     };
     let names = names(rule, claims, facts, steps);
-    let mut known = known(&names, facts, steps);
+    let mut known = known(&names, rule, facts, steps);
     if facts.organization.roles_per_member == RolesPerMember::One {
         keep_first(&mut known, rule, facts);
     }
@@ -138,11 +138,28 @@ pub(super) fn strings(value: Value) -> Vec<String> {
 }
 
 /// Drops unknown names one by one and owner roles always.
-fn known<'a>(names: &[String], facts: &'a OrganizationFacts, steps: &mut Steps) -> Vec<&'a OrganizationRole> {
+///
+/// Expressions give exact names and nothing else. Fixed rules and tables may also hold a role's identifier, which stays
+/// when the role gets another name (C-18).
+fn known<'a>(
+    names: &[String],
+    origin: &Role,
+    facts: &'a OrganizationFacts,
+    steps: &mut Steps,
+) -> Vec<&'a OrganizationRole> {
     let id = &facts.organization.id;
-    let mut known = Vec::new();
+    let takes_ids = match origin {
+        Role::Fixed(_) | Role::Groups(_) | Role::Mapping(_) => true,
+        Role::Expression(_) => false,
+    };
+    let mut known: Vec<&OrganizationRole> = Vec::new();
     for name in names {
-        match facts.roles.iter().find(|role| &role.name == name) {
+        let by_name = facts.roles.iter().find(|role| &role.name == name);
+        let by_id = || {
+            let mut roles = facts.roles.iter().filter(|_| takes_ids);
+            roles.find(|role| role.id.as_str() == name)
+        };
+        match by_name.or_else(by_id) {
             Some(role) if role.owner => {
                 let text = format!("role: rule gave \"{name}\", an owner role, which no rule may grant");
                 steps.about(
@@ -153,6 +170,8 @@ fn known<'a>(names: &[String], facts: &'a OrganizationFacts, steps: &mut Steps) 
                     text,
                 );
             }
+            // Named twice, by name and by identifier.
+            Some(role) if known.iter().any(|other| other.id == role.id) => {}
             Some(role) => known.push(role),
             None => {
                 let near = suggest(name, facts.roles.iter().map(|role| role.name.as_str()));

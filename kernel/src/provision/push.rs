@@ -24,7 +24,7 @@ use crate::connection::{Connection, Provisioning};
 use crate::denial::Denial;
 use crate::directory::{Source, Status};
 use crate::facts::{AccountFacts, Facts, OrganizationFacts};
-use crate::id::AccountId;
+use crate::id::{AccountId, OrganizationId};
 use crate::incoming::Fresh;
 use crate::mapping::{Claims, InForce};
 use crate::plan::{Change, Decision, Plan, Verdict};
@@ -123,8 +123,9 @@ struct Work<'a> {
     organizations: Vec<OrganizationFacts>,
     steps: Steps,
     changes: Vec<Change>,
-    /// Where only the claims of those to be placed are wanted: these. Nobody is placed then.
-    asked: Option<Vec<Claims>>,
+    /// Where only the claims of those to be placed are wanted, with the organizations they are members of: these. Nobody is placed
+    /// then.
+    asked: Option<Vec<(Claims, Vec<OrganizationId>)>>,
 }
 
 impl<'a> Work<'a> {

@@ -117,6 +117,7 @@ async fn organization(
                     owner: (role.owner != implied).then_some(role.owner),
                     admin: (role.admin != (role.owner || role.id.as_str() == "admin")).then_some(role.admin),
                     default: role.default,
+                    replaces: Vec::new(),
                     id: role.id.as_str().to_owned(),
                 }
             })

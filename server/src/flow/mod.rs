@@ -35,6 +35,7 @@ pub mod provider;
 pub mod readiness;
 pub mod refusal;
 pub mod return_to;
+pub mod roles;
 pub mod saml_login;
 pub mod saml_logout;
 pub mod scim;

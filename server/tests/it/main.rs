@@ -14,6 +14,8 @@ mod attacks;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod cli_policy;
+#[cfg(test)]
 mod declarative;
 #[cfg(test)]
 mod directory;
@@ -37,6 +39,8 @@ mod openid;
 mod ops;
 #[cfg(test)]
 mod presets;
+#[cfg(test)]
+mod roles;
 #[cfg(test)]
 mod saml;
 #[cfg(test)]

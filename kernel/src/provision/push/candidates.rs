@@ -51,7 +51,9 @@ pub fn candidates<'a>(
         found: BTreeSet::new(),
         is_open: false,
     };
-    for claims in claims {
+    for (claims, held) in claims {
+        // Of somebody who left and comes back, nothing of that was loaded.
+        candidates.found.extend(held);
         match in_force.organizations_needed(&claims) {
             OrganizationsNeeded::None => {}
             OrganizationsNeeded::Ids(ids) => candidates.found.extend(ids),

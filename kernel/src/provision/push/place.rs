@@ -34,7 +34,10 @@ impl Work<'_> {
         let held: &[Membership] = placed.known.map_or(&[], |known| known.memberships.as_slice());
         let claims = Claims::pushed(&self.connection.id, account, placed.document, placed.groups);
         if let Some(asked) = &mut self.asked {
-            asked.push(claims);
+            asked.push((
+                claims,
+                held.iter().map(|held| held.organization.clone()).collect(),
+            ));
             return Ok(());
         }
         let placing = Placing {

@@ -222,8 +222,8 @@ fn r141_a_hand_edit_of_an_sso_profile_is_remembered_and_can_be_given_back() {
         ..ProfilePatch::default()
     };
     run(&mut world, admin("adam"), set(other));
-    let names: std::collections::BTreeSet<_> = [crate::directory::ProfileField::Names].into();
-    assert_eq!(world.get("ann").account.edited, names);
+    let marked: std::collections::BTreeSet<_> = [crate::directory::ProfileField::Names].into();
+    assert_eq!(world.get("ann").account.edited, marked);
     let address = ProfilePatch {
         email: Some(Some(email("annie@acme.example"))),
         ..ProfilePatch::default()
@@ -231,9 +231,9 @@ fn r141_a_hand_edit_of_an_sso_profile_is_remembered_and_can_be_given_back() {
     run(&mut world, admin("adam"), set(address));
     assert_eq!(world.get("ann").account.edited.len(), 2);
     let given_back = ProfilePatch {
-        edited: Some(names.clone()),
+        edited: Some(marked.clone()),
         ..ProfilePatch::default()
     };
     run(&mut world, admin("adam"), set(given_back));
-    assert_eq!(world.get("ann").account.edited, names);
+    assert_eq!(world.get("ann").account.edited, marked);
 }

@@ -67,6 +67,9 @@ pub struct RoleEntry {
     /// Whether this role is given where defaults apply.
     #[serde(default, skip_serializing_if = "is_false")]
     pub default: bool,
+    /// Identifiers of roles whose place this one takes: who holds them gets this one, and they are gone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replaces: Vec<String>,
 }
 
 /// A workspace.

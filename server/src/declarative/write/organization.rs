@@ -1,9 +1,10 @@
 //! Organizations with their roles, workspaces, licenses and domains.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use provost_kernel::directory::{License, Organization, Role, Workspace};
 use provost_kernel::id::{LicenseId, OrganizationId, RoleId, WorkspaceId};
+use provost_kernel::provision::Actor;
 use provost_store::{DomainRecord, StoreError};
 use serde_json::{Value, json};
 
@@ -12,6 +13,7 @@ use super::super::document::OrganizationEntry;
 use super::super::report::ApplyError;
 use super::Run;
 use crate::branding::Branding;
+use crate::flow::roles;
 
 /// What is stored of an organization, in the order of the store.
 struct Stored {
@@ -37,9 +39,14 @@ impl Run<'_> {
             roles_per_member: entry.roles_per_member,
         };
         let old = stored.as_ref();
-        let roles = merged(roles(entry), old.map(|old| old.roles.as_slice()), prune, |role| {
-            role.id.as_str().to_owned()
-        });
+        let replacements = replacements(entry);
+        let mut roles = merged(
+            role_list(entry),
+            old.map(|old| old.roles.as_slice()),
+            prune,
+            |role| role.id.as_str().to_owned(),
+        );
+        roles.retain(|role| !replacements.contains_key(&role.id));
         let workspaces = merged(
             workspaces(entry),
             old.map(|old| old.workspaces.as_slice()),
@@ -74,8 +81,9 @@ impl Run<'_> {
         };
         if old.is_none() || !fields.is_empty() {
             self.tx.put_organization(&organization, &settings, now).await?;
+            self.roles(&path, &id, roles::Wanted { roles, replacements })
+                .await?;
             let lists = [
-                self.tx.set_roles(&id, &roles).await,
                 self.tx.set_workspaces(&id, &workspaces).await,
                 self.tx.set_licenses(&id, &licenses).await,
             ];
@@ -104,14 +112,40 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Makes these the roles. Rules are those of the connections as the file wants them.
+    async fn roles(
+        &mut self,
+        path: &str,
+        id: &OrganizationId,
+        wanted: roles::Wanted,
+    ) -> Result<(), ApplyError> {
+        let (prepared, prune) = (self.prepared, self.prepared.document.prune);
+        let in_file = || prepared.connections.iter().map(|resolved| &resolved.connection);
+        let mut connections = roles::connections_of(self.tx, id).await?;
+        connections.retain(|stored| !prune && !in_file().any(|wanted| wanted.id == stored.id));
+        connections.extend(in_file().cloned());
+        let by = (&Actor::File, prepared.now);
+        let outcome = roles::set_in_tx::<ApplyError>(self.tx, &prepared.world, by, id, &wanted, &connections);
+        match outcome.await? {
+            Ok(judged) => {
+                for warning in judged.warnings {
+                    self.report.warn(format!("{path}.roles"), warning);
+                }
+            }
+            Err(refused) => {
+                for one in refused {
+                    self.add(format!("{path}.roles"), one.text());
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Turns a refusal to delete something that is in use into a problem of the file.
     fn in_use(&mut self, path: &str, outcome: Result<(), StoreError>) -> Result<(), ApplyError> {
         match outcome {
             Err(StoreError::Conflict(name)) => {
                 let what = match name.as_str() {
-                    "role_in_use" => {
-                        "a role that is not in the file is held by members, so it cannot be pruned"
-                    }
                     "workspace_in_use" => {
                         "a workspace that is not in the file is held by members, so it cannot be pruned"
                     }
@@ -255,7 +289,7 @@ fn merged<T: Clone>(wanted: Vec<T>, stored: Option<&[T]>, prune: bool, key: impl
     merged
 }
 
-fn roles(entry: &OrganizationEntry) -> Vec<Role> {
+fn role_list(entry: &OrganizationEntry) -> Vec<Role> {
     entry
         .roles
         .iter()
@@ -268,6 +302,18 @@ fn roles(entry: &OrganizationEntry) -> Vec<Role> {
                 admin: role.admin.unwrap_or(owner || role.id == "admin"),
                 default: role.default,
             }
+        })
+        .collect()
+}
+
+/// Which role of the file takes the place of which that goes.
+fn replacements(entry: &OrganizationEntry) -> BTreeMap<RoleId, RoleId> {
+    entry
+        .roles
+        .iter()
+        .flat_map(|role| {
+            let gone = role.replaces.iter().filter(|gone| **gone != role.id);
+            gone.map(|gone| (RoleId::new(gone), RoleId::new(&role.id)))
         })
         .collect()
 }

@@ -240,21 +240,16 @@ fn one(value: &Value) -> Option<&str> {
 /// Names of groups: texts, or members of a SCIM list with `display`.
 fn names(groups: &Value) -> Vec<GroupName> {
     let one = |(number, group): (usize, &Value)| {
-        let (name, external_id) = match group {
-            Value::String(name) => (name.as_str(), None),
-            other => (
-                other.get("display").or_else(|| other.get("value"))?.as_str()?,
-                other.get("value").and_then(Value::as_str),
-            ),
-        };
+        let value = group.get("value").and_then(Value::as_str);
+        let shown = group.get("display").and_then(Value::as_str).or(value);
         Some(GroupName {
             id: GroupId::new(format!("(group {number})")),
-            name: name.to_owned(),
-            external_id: external_id.map(str::to_owned),
+            name: group.as_str().or(shown)?.to_owned(),
+            external_id: value.map(str::to_owned),
         })
     };
-    match groups {
-        Value::Array(items) => items.iter().enumerate().filter_map(one).collect(),
-        single => one((0, single)).into_iter().collect(),
+    match groups.as_array() {
+        Some(items) => items.iter().enumerate().filter_map(one).collect(),
+        None => one((0, groups)).into_iter().collect(),
     }
 }

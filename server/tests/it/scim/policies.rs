@@ -253,3 +253,38 @@ async fn r186_a_pushed_person_is_tried_by_the_decision_of_a_push() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn r186_traces_and_pasted_claims_are_tried_as_pushes_where_a_directory_makes_the_accounts() {
+    on_each_engine(|test| async move {
+        let people = push(&test).await;
+        let mut client = Client::new(&test, Some("home-lab")).await;
+        let path = format!("{POLICY}/test");
+        // The trace of a past push: the person as pushed now, with the groups held.
+        let traces = client.get(&format!("/api/v1/traces?account={}", people.ida)).await.json();
+        let trace = traces["items"][0]["id"].as_str().unwrap().to_owned();
+        let answer = client.post(&path, &json!({ "trace": trace, "policies": only("Staff") })).await.json();
+        assert_eq!(answer["trace"]["claims"]["claims"]["groups"], json!(["Admins", "Staff"]), "{answer}");
+        assert!(answer["trace"].to_string().contains("gave \\\"Admin\\\""), "{answer}");
+        // Claims of somebody new, in SCIM spelling and as sign-ins have them.
+        for claims in [
+            json!({ "userName": "zoe@home-lab.example", "emails": [{ "value": "zoe@home-lab.example" }], "groups": ["Admins"] }),
+            json!({ "email": "zoe@home-lab.example", "given_name": "Zoe", "groups": [{ "display": "Admins" }] }),
+        ] {
+            let answer = client.post(&path, &json!({ "claims": claims })).await.json();
+            assert_eq!(answer["verdict"], "admitted", "{answer}");
+            let added = answer["changes"].as_array().unwrap().iter().find(|one| one["change"] == "add_membership");
+            assert_eq!(added.unwrap()["membership"]["roles"][0]["id"], "admin", "{answer}");
+        }
+        // Claims of somebody who is there: what a push of them would change.
+        let claims = json!({ "userName": "lea@home-lab.example", "emails": [{ "value": "lea@home-lab.example" }],
+                             "groups": ["Admins"] });
+        let answer = client.post(&path, &json!({ "claims": claims })).await.json();
+        let kinds: Vec<&str> = answer["changes"].as_array().unwrap().iter().map(|one| one["change"].as_str().unwrap()).collect();
+        assert!(kinds.contains(&"update_membership") && !kinds.contains(&"create_account"), "{answer}");
+        assert_eq!(places(&mut client, &people.lea).await, ["home-lab"]);
+        let unchanged = client.get(&format!("/api/v1/accounts/{}", people.lea)).await.json();
+        assert_eq!(unchanged["memberships"][0]["roles"][0]["id"], "member", "nothing was written");
+    })
+    .await;
+}
