@@ -69,6 +69,10 @@ pub enum Denial {
     DirectoryManaged,
     /// The directory takes out too many people at once; an admin has to approve first.
     HeldByGuard,
+    /// The license pool is for another kind of account.
+    WrongLicenseKind,
+    /// The plan of the organization does not include this.
+    EntitlementMissing,
     /// The account that the join key names is linked to another identity (R-130; security.md 3).
     LinkedToOtherIdentity,
 }
@@ -108,6 +112,8 @@ impl Denial {
             Self::StaleVersion => "stale_version",
             Self::DirectoryManaged => "directory_managed",
             Self::HeldByGuard => "held_by_guard",
+            Self::WrongLicenseKind => "wrong_license_kind",
+            Self::EntitlementMissing => "entitlement_missing",
             Self::LinkedToOtherIdentity => "linked_to_other_identity",
         }
     }

@@ -72,6 +72,16 @@ pub struct License {
     /// Seats that may be held at once; none means without limit.
     #[serde(default)]
     pub seats: Option<u32>,
+    /// Which kind of account the pool is for; none is for both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<AccountKind>,
+}
+
+impl License {
+    /// Tells whether an account of this kind may hold a seat of the pool.
+    pub fn serves(&self, kind: AccountKind) -> bool {
+        self.kind.is_none_or(|own| own == kind)
+    }
 }
 
 /// One person's account.

@@ -83,6 +83,7 @@ pub(crate) fn organization(id: &str) -> OrganizationFacts {
                 license: License {
                     id: "standard".into(),
                     seats: Some(2),
+                    kind: None,
                 },
                 used: 0,
             },
@@ -90,6 +91,7 @@ pub(crate) fn organization(id: &str) -> OrganizationFacts {
                 license: License {
                     id: "spare".into(),
                     seats: None,
+                    kind: None,
                 },
                 used: 0,
             },

@@ -13,6 +13,7 @@ pub mod connection;
 pub mod denial;
 pub mod directory;
 pub mod email;
+pub mod entitlement;
 pub mod explain;
 pub mod expression;
 pub mod facts;

@@ -197,6 +197,16 @@ impl<'a> Attempt<'a> {
             steps.add(Stage::Verify, StepOutcome::Refused, "connection_disabled", text);
             return Err(Denial::ConnectionDisabled);
         }
+        if !self.in_force.entitlements().sso {
+            let text = "the plan of the organization does not include single sign-on";
+            steps.add(
+                Stage::Verify,
+                StepOutcome::Refused,
+                Denial::EntitlementMissing.code(),
+                text,
+            );
+            return Err(Denial::EntitlementMissing);
+        }
         let what = match connection.protocol {
             crate::connection::Protocol::Saml => "SAML assertion",
             crate::connection::Protocol::Oidc => "ID token",

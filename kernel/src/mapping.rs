@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use crate::connection::{Connection, Scope};
+use crate::entitlement::Entitlements;
 use crate::expression::{Expression, Kinds};
 use crate::id::OrganizationId;
 use crate::policy::{ClaimRoles, GroupRoles, LicenseRule, Policy, RoleRule, WorkspaceRule};
@@ -39,6 +40,7 @@ pub struct InForce {
     default: Compiled,
     own: BTreeMap<OrganizationId, Compiled>,
     rules: candidates::OwnRules,
+    entitlements: Entitlements,
 }
 
 /// Why a policy cannot be put in force. Meant for the admin who saves it.
@@ -127,11 +129,24 @@ impl InForce {
                 connection,
                 default,
                 rules: candidates::OwnRules::of(&own),
+                entitlements: Entitlements::default(),
                 own,
             })
         } else {
             Err(faults.0)
         }
+    }
+
+    /// The same, for an owner whose plan includes this.
+    #[must_use]
+    pub const fn entitled(mut self, entitlements: Entitlements) -> Self {
+        self.entitlements = entitlements;
+        self
+    }
+
+    /// Returns what the owner's plan includes; everything for a connection of the whole instance.
+    pub const fn entitlements(&self) -> &Entitlements {
+        &self.entitlements
     }
 
     /// Returns the connection.

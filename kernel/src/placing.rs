@@ -4,7 +4,7 @@
 
 use crate::connection::{LicenseAt, OnLostMatch, OnNoSeat, Provisioning};
 use crate::denial::Denial;
-use crate::directory::{LicenseGrant, Membership, Source};
+use crate::directory::{AccountKind, LicenseGrant, Membership, Source};
 use crate::facts::{AccountFacts, OrganizationFacts};
 use crate::id::{AccountId, ConnectionId, OrganizationId};
 use crate::mapping::{self, AssertionIds, Claims, Holder, InForce, Placement, SeatCount, Skip};
@@ -39,6 +39,8 @@ pub(crate) struct Member<'a> {
     pub(crate) held: &'a [Membership],
     /// Whether the person signs in now or has ever done so.
     pub(crate) signed_in: bool,
+    /// What kind of account it is.
+    pub(crate) kind: AccountKind,
 }
 
 /// The rules that place people, and what they look at.
@@ -309,6 +311,7 @@ impl Placing<'_> {
         let license: Option<&LicenseGrant> = held.and_then(|held| held.license.as_ref());
         let is_left_alone = held.is_some_and(|held| left_alone(modes.license, held).is_some());
         Holder {
+            kind: member.kind,
             held: license,
             waits_for_sign_in: settings.licence_at == LicenseAt::FirstLogin
                 && connection.provisioning == Provisioning::Scim

@@ -256,6 +256,7 @@ fn outcome(
         account: &known.account.id,
         emergency_admin: known.account.emergency_admin,
         held: &known.memberships,
+        kind: known.account.kind,
         signed_in: !heard.pushed || placing::has_signed_in(known, &connection.id),
     };
     let mut changes = Vec::new();

@@ -152,6 +152,7 @@ impl Tx {
         if let Some(last) = &beside.last_claims {
             self.keep_last_claims(last, versions.created.contains_key(&last.account))?;
         }
+        self.note_seats(decision, actor, now)?;
         for event in audit::events(decision, actor, now) {
             self.record(event.into());
         }

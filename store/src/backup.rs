@@ -70,6 +70,7 @@ const TABLES: &[&str] = &[
     "strips",
     "strip_approvals",
     "mails",
+    "seat_events",
 ];
 
 /// Tables that triggers fill from others, also while restoring.

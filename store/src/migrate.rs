@@ -54,6 +54,11 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/0045_edited.sql"),
     },
     Migration {
+        version: 46,
+        name: "seat_events",
+        sql: include_str!("../migrations/0046_seat_events.sql"),
+    },
+    Migration {
         version: 60,
         name: "mail",
         sql: include_str!("../migrations/0060_mail.sql"),

@@ -90,6 +90,7 @@ impl Attempt<'_> {
             emergency_admin: known.account.emergency_admin,
             held: &known.memberships,
             signed_in: true,
+            kind: known.account.kind,
         };
         placing.license_at_first_sign_in(member, &mut person.changes, steps)
     }
@@ -114,6 +115,7 @@ impl Attempt<'_> {
             emergency_admin: person.account.emergency_admin,
             held: memberships(person),
             signed_in: true,
+            kind: person.account.kind,
         };
         let mut changes = Vec::new();
         let active = placing.run(member, &mut changes, steps)?;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Claims, Compiled, License};
 use crate::connection::OnNoSeat;
 use crate::denial::Denial;
-use crate::directory::LicenseGrant;
+use crate::directory::{AccountKind, LicenseGrant};
 use crate::facts::OrganizationFacts;
 use crate::id::{LicenseId, OrganizationId};
 use crate::trace::{Stage, StepOutcome, Steps};
@@ -55,6 +55,8 @@ impl SeatCount {
 /// What a license rule has to know of the person beside the claims.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Holder<'a> {
+    /// What kind of account the person has.
+    pub(crate) kind: AccountKind,
     /// The license that the person has now.
     pub(crate) held: Option<&'a LicenseGrant>,
     /// Whether a license waits until the first sign-in (C-23).
@@ -90,10 +92,22 @@ pub(crate) fn license(
         }
         return Ok(None);
     }
-    let is_free = |license: &LicenseId| is_free(facts, license, holder);
+    let is_free =
+        |license: &LicenseId| serves(facts, license, holder.kind) && is_free(facts, license, holder);
     let Some(wanted) = wanted(policy, claims, facts, steps) else {
         return Ok(None);
     };
+    if !serves(facts, &wanted, holder.kind) {
+        let text = format!("license: {wanted} is for another kind of account, so none is given");
+        steps.about(
+            Stage::License,
+            StepOutcome::Warned,
+            "license_wrong_kind",
+            id,
+            text,
+        );
+        return Ok(None);
+    }
     if is_free(&wanted) {
         let text = format!("license: {wanted}");
         steps.about(Stage::License, StepOutcome::Passed, "license_given", id, text);
@@ -164,6 +178,11 @@ fn wanted(
     let text = format!("license: {id} has no license pool \"{name}\"");
     steps.about(Stage::License, StepOutcome::Warned, "license_unknown", id, text);
     None
+}
+
+/// Tells whether a pool is for accounts of a kind.
+fn serves(facts: &OrganizationFacts, license: &LicenseId, kind: AccountKind) -> bool {
+    facts.pool(license).is_some_and(|pool| pool.license.serves(kind))
 }
 
 /// Tells whether the person has a seat in the pool or could take one.

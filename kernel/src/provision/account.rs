@@ -55,7 +55,7 @@ impl<'a> Work<'a> {
             {
                 return Err(self.refuse(Denial::Conflict, "the same organization is named twice"));
             }
-            memberships.push(self.build_membership(wanted, authority)?);
+            memberships.push(self.build_membership(wanted, new.kind, authority)?);
         }
         let id = account.id.clone();
         self.changes.push(Change::CreateAccount {

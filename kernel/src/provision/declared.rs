@@ -5,6 +5,7 @@ use super::authority::{Authority, membership_in};
 use super::membership::Draft;
 use super::{DesiredMembership, Work, WorkspacesWanted};
 use crate::denial::Denial;
+use crate::directory::AccountKind;
 use crate::directory::{Membership, RolesPerMember, Status};
 use crate::facts::{AccountFacts, OrganizationFacts};
 use crate::id::{RoleId, WorkspaceId};
@@ -14,12 +15,13 @@ impl Work<'_> {
     pub(super) fn build_membership(
         &mut self,
         wanted: &DesiredMembership,
+        kind: AccountKind,
         authority: &Authority,
     ) -> Result<Membership, Denial> {
         self.may_join(&wanted.organization, authority)?;
         let facts = self.organization(&wanted.organization)?;
         self.check_declared(wanted, facts)?;
-        let mut draft = self.draft(facts, None, authority);
+        let mut draft = self.draft(facts, None, kind, authority);
         for role in roles(wanted, facts) {
             self.grant_role(&mut draft, None, &role, authority)?;
         }
@@ -70,7 +72,7 @@ impl Work<'_> {
         let facts = self.organization(&wanted.organization)?;
         self.check_declared(wanted, facts)?;
         let held = membership_in(target, &wanted.organization);
-        let mut draft = self.draft(facts, held, authority);
+        let mut draft = self.draft(facts, held, target.account.kind, authority);
         let source = draft.source.clone();
         let roles = roles(wanted, facts);
         // Granted before anything is taken, so that an owner who changes owner roles is never without one.

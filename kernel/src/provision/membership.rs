@@ -3,7 +3,7 @@
 use super::authority::{Authority, membership_in};
 use super::{GrantEdit, Work};
 use crate::denial::Denial;
-use crate::directory::{Grant, LicenseGrant, Membership, RolesPerMember, Source, Status};
+use crate::directory::{AccountKind, Grant, LicenseGrant, Membership, RolesPerMember, Source, Status};
 use crate::facts::{AccountFacts, OrganizationFacts};
 use crate::id::{LicenseId, OrganizationId, RoleId, WorkspaceId};
 use crate::plan::{Change, MembershipEdit};
@@ -15,6 +15,8 @@ pub(super) struct Draft<'a> {
     pub(super) facts: &'a OrganizationFacts,
     pub(super) source: Source,
     pub(super) pinned: bool,
+    /// Kind of the account.
+    pub(super) kind: AccountKind,
 }
 
 impl Work<'_> {
@@ -32,7 +34,7 @@ impl Work<'_> {
         }
         let facts = self.organization(organization)?;
         let held = membership_in(target, organization);
-        let mut draft = self.draft(facts, held, authority);
+        let mut draft = self.draft(facts, held, target.account.kind, authority);
         for edit in edits {
             self.one_edit(&mut draft, target, edit, authority)?;
         }
@@ -45,6 +47,7 @@ impl Work<'_> {
         &self,
         facts: &'b OrganizationFacts,
         held: Option<&Membership>,
+        kind: AccountKind,
         authority: &Authority,
     ) -> Draft<'b> {
         let source = self.actor.source();
@@ -67,6 +70,7 @@ impl Work<'_> {
             facts,
             source,
             pinned,
+            kind,
         }
     }
 
@@ -276,6 +280,10 @@ impl Work<'_> {
                     let text = format!("{} has no license pool {license}", draft.facts.organization.id);
                     return Err(self.refuse(Denial::NotFound, text));
                 };
+                if !pool.license.serves(draft.kind) {
+                    let text = format!("license pool {license} is for another kind of account");
+                    return Err(self.refuse(Denial::WrongLicenseKind, text));
+                }
                 let seated = from
                     .as_ref()
                     .is_some_and(|held| held.seated && held.license == *license)

@@ -152,6 +152,12 @@ impl<'a> Work<'a> {
             let text = "no directory makes the accounts of this connection";
             return Err(self.refuse(Stage::Verify, Denial::NotADirectory, text));
         }
+        // What the product itself goes on with, it goes on with.
+        let is_ours = matches!(push, Push::ExpireUsers { .. } | Push::Reevaluate { .. });
+        if !self.in_force.entitlements().scim && !is_ours {
+            let text = "the plan of the organization does not include provisioning by a directory";
+            return Err(self.refuse(Stage::Verify, Denial::EntitlementMissing, text));
+        }
         match push {
             Push::CreateUser(user) => self.create_user(user).map(Some),
             Push::ReplaceUser {

@@ -10,12 +10,14 @@ mod changes;
 mod directory;
 mod docs;
 mod endpoint;
+mod entitlements;
 mod events;
 mod mails;
 mod openapi;
 mod page;
 mod policies;
 mod preview;
+mod seats;
 mod traces;
 
 use axum::Router;
@@ -36,6 +38,8 @@ pub fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
         directory::ENDPOINTS,
         policies::ENDPOINTS,
         changes::ENDPOINTS,
+        seats::ENDPOINTS,
+        entitlements::ENDPOINTS,
         traces::ENDPOINTS,
         events::ENDPOINTS,
         mails::ENDPOINTS,

@@ -18,6 +18,7 @@ use crate::app::App;
 use crate::application_config::ApplicationConfig;
 use crate::branding::Branding;
 use crate::connection_config::{OidcConfig, ProtocolConfig, SamlConfig, ScimConfig, StoredConfigError};
+use crate::flow::entitlements::Plan;
 
 /// Why nothing could be exported.
 #[derive(Debug, thiserror::Error)]
@@ -98,7 +99,10 @@ async fn organization(
     let roles = reader.roles(id).await?;
     let workspaces = reader.workspaces(id).await?;
     let licenses = reader.licenses(id).await?;
+    let plan = Plan::of(&record.settings);
     Ok(OrganizationEntry {
+        entitlements: plan.entitlements,
+        setup: plan.setup,
         id: id.as_str().to_owned(),
         name: unless(&record.organization.name, id.as_str()),
         domains: domains
@@ -135,6 +139,7 @@ async fn organization(
             .map(|(license, _)| LicenseEntry {
                 id: license.id.as_str().to_owned(),
                 seats: license.seats,
+                kind: license.kind,
             })
             .collect(),
         roles_per_member: record.organization.roles_per_member,

@@ -35,6 +35,7 @@ impl AppError {
                 "The organization would be left without an owner. Name another owner first.",
             ),
             Denial::NoSeat => (409, "No seat is free."),
+            Denial::WrongLicenseKind => (409, "The license is for another kind of account."),
             Denial::IllegalTransition => (409, "The present state does not allow this."),
             Denial::DirectoryManaged => (409, "The directory keeps this field: change it there."),
             Denial::EmailTaken => (409, "Another account has this address."),
@@ -50,6 +51,7 @@ impl AppError {
             Denial::AmbiguousMatch | Denial::ExistingAccountRefused | Denial::NotADirectory => {
                 (409, "What is there does not allow this.")
             }
+            Denial::EntitlementMissing => (403, "The plan of the organization does not include this."),
             Denial::ConnectionDisabled
             | Denial::NotProvisionedByHand
             | Denial::NotPushedByDirectory

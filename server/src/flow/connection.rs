@@ -16,13 +16,14 @@ use provost_saml::Limits;
 use provost_saml::key::{Certificate, DecryptionKey, SigningKey as SamlKey, VerifyingKey};
 use provost_saml::response::Trust;
 use provost_scim::{Mode, Schemas};
-use provost_store::SecretMap;
+use provost_store::{SecretMap, StoreError};
 
 use crate::app::App;
 use crate::cache::Versioned;
 use crate::config::Config;
 use crate::connection_config::{OidcConfig, ProtocolConfig, SamlConfig, ScimConfig, secret};
 use crate::error::{AppError, Result};
+use crate::flow::entitlements;
 use crate::scim_config::ScimMode;
 use crate::translate;
 use crate::translate::oidc::ClaimPaths;
@@ -179,12 +180,22 @@ pub async fn find_at(app: &App, id: &str, revision: i64) -> Result<Arc<LiveConne
     let wanted = id.clone();
     app.connections
         .get(&id.as_str().to_owned(), revision, async {
-            let record = app
+            let (record, plan) = app
                 .store
-                .read(|reader| Box::pin(async move { reader.connection(&wanted).await }))
+                .read(|reader| {
+                    Box::pin(async move {
+                        let Some(record) = reader.connection(&wanted).await? else {
+                            return Ok(None);
+                        };
+                        let plan = entitlements::of_owner(reader, &record.connection).await?;
+                        Ok::<_, StoreError>(Some((record, plan)))
+                    })
+                })
                 .await?
                 .ok_or_else(AppError::not_found)?;
-            ready(&app.config, record, revision).map_err(AppError::internal)
+            let mut live = ready(&app.config, record, revision).map_err(AppError::internal)?;
+            live.in_force = live.in_force.entitled(plan.entitlements);
+            Ok(live)
         })
         .await
 }

@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use jiff::Timestamp;
 use provost_kernel::connection::Connection;
 use provost_kernel::directory::Role;
+use provost_kernel::entitlement::Feature;
 use provost_kernel::id::{ConnectionId, OrganizationId, RoleId};
 use provost_kernel::mapping::mentions;
 use provost_kernel::provision::Actor;
@@ -19,6 +20,7 @@ use serde_json::json;
 use crate::app::App;
 use crate::error::{AppError, Fault, Result};
 use crate::flow::api_keys::Caller;
+use crate::flow::entitlements;
 use crate::world::{NoRandomness, World};
 
 /// How often a change is made anew when others wrote in between.
@@ -246,6 +248,7 @@ async fn change<F>(app: &App, caller: &Caller, id: OrganizationId, edit: F) -> R
 where
     F: Fn(&mut Vec<Role>) -> BTreeMap<RoleId, RoleId> + Clone + Send + 'static,
 {
+    entitlements::require(app, caller, Feature::CustomRoles).await?;
     for _ in 0..TRIES {
         let (id, edit, actor) = (id.clone(), edit.clone(), caller.actor());
         let over_owners = caller.organization.is_none();

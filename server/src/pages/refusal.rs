@@ -160,6 +160,11 @@ const fn denied(denial: Denial) -> Words {
             reason: "Your organization has no free license for you at the moment.",
             advice: ASK,
         },
+        Denial::EntitlementMissing => Words {
+            title: "Company sign-in is not available",
+            reason: "Your organization’s plan does not include signing in through your company.",
+            advice: ASK,
+        },
         Denial::LinkedToOtherIdentity => Words {
             title: "Your account belongs to another sign-in",
             reason: "The account that your company’s directory sent for you is already used with another identity.",
@@ -179,6 +184,7 @@ const fn denied(denial: Denial) -> Words {
         | Denial::UnknownMember
         | Denial::StaleVersion
         | Denial::DirectoryManaged
+        | Denial::WrongLicenseKind
         | Denial::HeldByGuard => Words {
             title: "You cannot sign in this way",
             reason: "This account may not be used like this.",

@@ -135,6 +135,13 @@ pub const fn is_active(account: &Account) -> bool {
     matches!(account.status, Status::Active | Status::Invited)
 }
 
+/// Says that the organization's plan includes no directory.
+pub fn not_entitled() -> ScimError {
+    ScimError::forbidden(
+        "entitlement_missing: the plan of the organization does not include provisioning; who was pushed stays as is",
+    )
+}
+
 /// Returns the document of a group.
 pub fn group_document(group: &DirectoryGroup) -> Document {
     Document::from_stored(group.document.clone())
@@ -192,10 +199,12 @@ pub fn refusal(denial: Denial, kind: ResourceKind, said: Option<&str>) -> ScimEr
             "accounts of this connection are not made by a directory: an administrator has to set its provisioning \
              to 'scim'",
         ),
+        Denial::EntitlementMissing => not_entitled(),
         Denial::NotPermitted | Denial::LinkedToOtherIdentity => {
             ScimError::forbidden("this account is not the directory's to change")
         }
-        Denial::DirectoryManaged
+        Denial::WrongLicenseKind
+        | Denial::DirectoryManaged
         | Denial::ConnectionDisabled
         | Denial::NotProvisionedByHand
         | Denial::NotPushedByDirectory

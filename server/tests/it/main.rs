@@ -22,6 +22,8 @@ mod directory;
 #[cfg(test)]
 mod documents;
 #[cfg(test)]
+mod entitlements;
+#[cfg(test)]
 mod jobs;
 #[cfg(test)]
 mod login;
@@ -37,6 +39,8 @@ mod oidc_idp;
 mod openid;
 #[cfg(test)]
 mod ops;
+#[cfg(test)]
+mod preset_walks;
 #[cfg(test)]
 mod presets;
 #[cfg(test)]

@@ -19,6 +19,7 @@ async fn set_seats(app: &App, seats: u32) {
                 let license = License {
                     id: "standard".into(),
                     seats: Some(seats),
+                    kind: None,
                 };
                 tx.set_licenses(&OrganizationId::new(ORGANIZATION), &[license])
                     .await
@@ -135,6 +136,95 @@ async fn c23_nodes_that_fill_the_same_pool_at_once_never_give_more_seats_than_th
             .map(|number| format!("p{number:02}@home-lab.example"))
             .collect();
         assert_eq!(seated, oldest);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn r179_meters_waiting_list_and_history_tell_users_and_readers_apart() {
+    on_each_engine(|app| async move {
+        queued(&app, 1, 2).await;
+        let mut client = crate::api::Client::new(&app, None).await;
+        let path = "/api/v1/organizations/home-lab/seats";
+        let seats = client.get(path).await.json();
+        assert_eq!(
+            (&seats["users"], &seats["readers"]),
+            (&serde_json::json!(2), &serde_json::json!(0)),
+            "{seats}"
+        );
+        let pool = &seats["pools"][0];
+        assert_eq!(
+            (&pool["used"], &pool["users"]["used"], &pool["users"]["waiting"]),
+            (
+                &serde_json::json!(1),
+                &serde_json::json!(1),
+                &serde_json::json!(1)
+            ),
+            "{seats}"
+        );
+        let waiting = client.get(&format!("{path}/standard/waiting")).await.json();
+        assert_eq!(waiting["items"].as_array().unwrap().len(), 1, "{waiting}");
+        assert!(waiting["items"][0]["since"].is_string(), "{waiting}");
+        let whom = waiting["items"][0]["account"].as_str().unwrap().to_owned();
+        set_seats(&app.app, 2).await;
+        fill(&app.app).await.unwrap();
+        let history = client.get(&format!("{path}/history")).await.json();
+        let told: Vec<(String, bool)> = history["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| {
+                (
+                    one["what"].as_str().unwrap().to_owned(),
+                    one["account"] == whom.as_str(),
+                )
+            })
+            .collect();
+        assert!(
+            told.contains(&("waiting".to_owned(), true)) && told.contains(&("taken".to_owned(), true)),
+            "{history}"
+        );
+        assert!(told.contains(&("taken".to_owned(), false)), "{history}");
+        assert!(history["items"][0]["trace"].is_string() && history["items"][0]["by"].is_string());
+        let page = client.get(&format!("{path}/nothing/waiting")).await;
+        assert_eq!(page.status, 404);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn r179_a_pool_for_readers_gives_users_no_seat() {
+    on_each_engine(|app| async move {
+        directory::organization(&app.app).await;
+        app.app
+            .store
+            .write(|tx| {
+                Box::pin(async move {
+                    let license = License {
+                        id: "standard".into(),
+                        seats: Some(5),
+                        kind: Some(provost_kernel::directory::AccountKind::Reader),
+                    };
+                    tx.set_licenses(&OrganizationId::new(ORGANIZATION), &[license])
+                        .await
+                })
+            })
+            .await
+            .unwrap();
+        saml_idp::connect(&app.app, "okta", |_| {}).await;
+        directory::change_connection(&app.app, "okta", |connection, _| {
+            connection.policy.as_mut().unwrap().license = Some(LicenseRule::Fixed("standard".into()));
+        })
+        .await;
+        come(&app, 1).await;
+        let mut client = crate::api::Client::new(&app, None).await;
+        let seats = client.get("/api/v1/organizations/home-lab/seats").await.json();
+        assert_eq!(
+            (&seats["users"], &seats["pools"][0]["used"]),
+            (&serde_json::json!(1), &serde_json::json!(0)),
+            "{seats}"
+        );
+        assert_eq!(seats["pools"][0]["kind"], "reader");
     })
     .await;
 }

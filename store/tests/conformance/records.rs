@@ -72,7 +72,7 @@ conformance! {
         assert_eq!(error.to_string(), "the write conflicts with workspace_in_use");
         let error = store.write(|tx| Box::pin(async move { tx.set_licenses(&org(), &[]).await })).await.unwrap_err();
         assert_eq!(error.to_string(), "the write conflicts with license_in_use");
-        let fewer = [License { id: "standard".into(), seats: Some(0) }];
+        let fewer = [License { id: "standard".into(), seats: Some(0), kind: None }];
         store.write(move |tx| Box::pin(async move { tx.set_licenses(&org(), &fewer).await })).await.unwrap();
         let error = store.write(|tx| Box::pin(async move { tx.delete_organization(&org()).await })).await.unwrap_err();
         assert_eq!(error.to_string(), "the write conflicts with organization_in_use");

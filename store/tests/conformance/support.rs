@@ -230,7 +230,11 @@ pub(crate) async fn seed(store: &Store) {
                 };
                 tx.set_workspaces(&org(), &[workspace("main", true), workspace("lab", false)])
                     .await?;
-                let license = |id: &str, seats| License { id: id.into(), seats };
+                let license = |id: &str, seats| License {
+                    id: id.into(),
+                    seats,
+                    kind: None,
+                };
                 tx.set_licenses(&org(), &[license("standard", Some(2)), license("open", None)])
                     .await?;
                 let domain = DomainRecord {

@@ -52,6 +52,7 @@ impl Work<'_> {
             account: &account.id,
             emergency_admin: account.emergency_admin,
             held,
+            kind: account.kind,
             signed_in: placed
                 .known
                 .is_some_and(|known| placing::has_signed_in(known, &self.connection.id)),

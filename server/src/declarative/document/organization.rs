@@ -1,6 +1,7 @@
 //! Organizations in the declarative file.
 
-use provost_kernel::directory::RolesPerMember;
+use provost_kernel::directory::{AccountKind, RolesPerMember};
+use provost_kernel::entitlement::{Entitlements, Setup};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +37,12 @@ pub struct OrganizationEntry {
     /// How mail to the organization's people looks and speaks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mail: Option<Branding>,
+    /// What the organization's plan includes; everything by default (C-21).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub entitlements: Entitlements,
+    /// Who sets up connections and policies (C-21).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub setup: Setup,
 }
 
 /// A domain of an organization.
@@ -95,4 +102,7 @@ pub struct LicenseEntry {
     /// Seats; absent means without limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seats: Option<u32>,
+    /// Which kind of account the pool is for: `user` or `reader`; absent is for both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<AccountKind>,
 }

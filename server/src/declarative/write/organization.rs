@@ -13,6 +13,7 @@ use super::super::document::OrganizationEntry;
 use super::super::report::ApplyError;
 use super::Run;
 use crate::branding::Branding;
+use crate::flow::entitlements::Plan;
 use crate::flow::roles;
 
 /// What is stored of an organization, in the order of the store.
@@ -59,7 +60,16 @@ impl Run<'_> {
             prune,
             |license| license.id.as_str().to_owned(),
         );
-        let mut settings = old.map_or_else(|| json!({}), |old| old.settings.clone());
+        let stored_settings = old.map_or_else(|| json!({}), |old| old.settings.clone());
+        let plan = Plan {
+            entitlements: entry.entitlements,
+            setup: entry.setup,
+        };
+        let mut settings = plan.put_into(stored_settings.clone());
+        if plan != Plan::of(&stored_settings) {
+            // Connections are kept with the plan of their owner.
+            self.tx.bump_revision("connections").await?;
+        }
         match &entry.mail {
             Some(branding) => branding.clone().put(&mut settings),
             None if prune => Branding::default().put(&mut settings),
@@ -337,6 +347,7 @@ fn licenses(entry: &OrganizationEntry) -> Vec<License> {
         .map(|license| License {
             id: LicenseId::new(&license.id),
             seats: license.seats,
+            kind: license.kind,
         })
         .collect()
 }
@@ -355,5 +366,7 @@ fn view(
         "workspaces": workspaces,
         "licenses": licenses,
         "mail": Branding::of(settings),
+        "entitlements": Plan::of(settings).entitlements,
+        "setup": Plan::of(settings).setup,
     })
 }

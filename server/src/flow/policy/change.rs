@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use provost_kernel::connection::{Connection, Scope};
+use provost_kernel::entitlement::Feature;
 use provost_kernel::guard::Judgement;
 use provost_kernel::id::OrganizationId;
 use provost_kernel::preview::Impact;
@@ -17,7 +18,7 @@ use super::{Policies, preview};
 use crate::app::App;
 use crate::error::{AppError, Fault, Result};
 use crate::flow::api_keys::Caller;
-use crate::flow::directory;
+use crate::flow::{directory, entitlements};
 
 /// How long the guard may look at people before it holds a change unjudged.
 const JUDGING: Duration = Duration::from_secs(20);
@@ -46,6 +47,7 @@ pub struct Found {
 ///
 /// # Errors
 /// 404 for a connection out of sight; 403 (`shared_connection`) with a key of one organization, if others are in reach;
+/// 403 (`entitlement_missing`, `setup_by_link`, `setup_by_operator`) by the organization's plan;
 /// 412 (`version_mismatch`) if another version was expected; `invalid_policy`; those of the store.
 pub async fn save(
     app: &App,
@@ -55,6 +57,8 @@ pub async fn save(
     expected: Option<i64>,
 ) -> Result<Saved> {
     let record = own(app, caller, id).await?;
+    entitlements::require(app, caller, Feature::Policies).await?;
+    entitlements::require_setup(app, caller).await?;
     let version = record.connection.version;
     if expected.is_some_and(|expected| expected != version) {
         return Err(AppError::new(
@@ -344,6 +348,8 @@ pub async fn waiting(app: &App) -> Result<Vec<PolicyChange>> {
 pub async fn approve(app: &App, caller: &Caller, id: &str) -> Result<i64> {
     let change = waiting_one(app, caller, id).await?;
     let record = own(app, caller, change.connection.as_str()).await?;
+    entitlements::require(app, caller, Feature::Policies).await?;
+    entitlements::require_setup(app, caller).await?;
     if record.connection.version != change.connection_version {
         return Err(conflict(
             "change_stale",

@@ -17,6 +17,7 @@ use crate::flow::connection::{self, LiveConnection, ScimSide};
 use crate::flow::scim::tokens::{ACCESS, BEARER};
 use crate::flow::scim::{Failure, pace};
 use crate::scim_config::ScimVersion;
+use crate::translate;
 use crate::world::digest_of;
 
 /// Milliseconds between two notes of a token's use.
@@ -197,6 +198,9 @@ pub async fn admit(
              provisioning to 'scim'"
         ))
         .into());
+    }
+    if !live.in_force.entitlements().scim {
+        return Err(translate::scim::not_entitled().into());
     }
     let Some(version) = version else {
         return Err(ScimError::not_found("This address").into());

@@ -535,6 +535,7 @@ async fn organizations(app: &App) {
                         &[License {
                             id: "standard".into(),
                             seats: Some(5),
+                            kind: None,
                         }],
                     )
                     .await?;

@@ -36,6 +36,7 @@ async fn set_seats(test: &TestApp, seats: u32) {
                 let license = License {
                     id: "standard".into(),
                     seats: Some(seats),
+                    kind: None,
                 };
                 tx.set_licenses(&OrganizationId::new(ORGANIZATION), &[license])
                     .await

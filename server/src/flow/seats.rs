@@ -1,0 +1,165 @@
+//! Seats of an organization: how many are in use by whom, who waits, and what became of them. Reads only: seats are given
+//! and taken by decisions.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use provost_kernel::directory::{AccountKind, License};
+use provost_kernel::facts::AccountFacts;
+use provost_kernel::id::{AccountId, LicenseId, OrganizationId};
+use provost_store::{Meter, Reader, SeatEvent, StoreError};
+
+use crate::app::App;
+use crate::error::{AppError, Result};
+use crate::flow::api_keys::Caller;
+
+/// Most people of one list of the waiting.
+const MOST: u32 = 1000;
+
+/// One pool with its use.
+#[derive(Clone, Debug)]
+pub struct Pool {
+    /// The pool.
+    pub license: License,
+    /// Seats held.
+    pub used: u32,
+    /// Seats held and people waiting, by kind of account.
+    pub by_kind: BTreeMap<AccountKind, (u32, u32)>,
+}
+
+/// Everything in numbers.
+#[derive(Clone, Debug)]
+pub struct Use {
+    /// Active members by kind of account, with or without a license.
+    pub members: BTreeMap<AccountKind, u32>,
+    /// The pools, in their order.
+    pub pools: Vec<Pool>,
+}
+
+/// Somebody who waits.
+#[derive(Clone, Debug)]
+pub struct Waits {
+    /// Who.
+    pub account: AccountFacts,
+    /// Since when.
+    pub since: Option<Timestamp>,
+}
+
+/// Counts the seats of an organization.
+///
+/// # Errors
+/// 404 out of sight; those of the store.
+pub async fn count(app: &App, caller: &Caller, organization: &str) -> Result<Use> {
+    let id = visible(caller, organization)?;
+    let (meters, licenses) = app
+        .store
+        .read(|reader| {
+            Box::pin(async move {
+                if !exists(reader, &id).await? {
+                    return Ok(None);
+                }
+                Ok::<_, StoreError>(Some((
+                    reader.seat_meters(&id).await?,
+                    reader.licenses(&id).await?,
+                )))
+            })
+        })
+        .await?
+        .ok_or_else(AppError::not_found)?;
+    let of = |license: Option<&LicenseId>| -> Vec<&Meter> {
+        let meters = meters.iter();
+        meters.filter(|meter| meter.license.as_ref() == license).collect()
+    };
+    Ok(Use {
+        members: of(None)
+            .into_iter()
+            .map(|meter| (meter.kind, meter.used))
+            .collect(),
+        pools: licenses
+            .into_iter()
+            .map(|(license, used)| Pool {
+                by_kind: of(Some(&license.id))
+                    .into_iter()
+                    .map(|meter| (meter.kind, (meter.used, meter.waiting)))
+                    .collect(),
+                license,
+                used,
+            })
+            .collect(),
+    })
+}
+
+/// Lists who waits for a seat of a pool, in the order in which seats are given.
+///
+/// # Errors
+/// 404 for an organization out of sight, or a pool that does not exist; those of the store.
+pub async fn waiting(app: &App, caller: &Caller, organization: &str, license: &str) -> Result<Vec<Waits>> {
+    let (id, license) = (visible(caller, organization)?, LicenseId::new(license));
+    let found = app
+        .store
+        .read(|reader| {
+            Box::pin(async move {
+                let licenses = reader.licenses(&id).await?;
+                if !licenses.iter().any(|(pool, _)| pool.id == license) {
+                    return Ok(None);
+                }
+                let waiting = reader.waiting_for_seat(&id, &license, MOST).await?;
+                let ids: Vec<AccountId> = waiting.iter().map(|one| one.account.clone()).collect();
+                let accounts = reader.account_facts(&ids).await?;
+                Ok::<_, StoreError>(Some((waiting, accounts)))
+            })
+        })
+        .await?;
+    let (waiting, accounts) = found.ok_or_else(AppError::not_found)?;
+    let mut accounts: BTreeMap<AccountId, AccountFacts> = accounts
+        .into_iter()
+        .map(|known| (known.account.id.clone(), known))
+        .collect();
+    Ok(waiting
+        .into_iter()
+        .filter_map(|one| {
+            Some(Waits {
+                account: accounts.remove(&one.account)?,
+                since: one.since,
+            })
+        })
+        .collect())
+}
+
+/// Lists what became of an organization's seats, newest first.
+///
+/// # Errors
+/// 404 out of sight; those of the store.
+pub async fn history(
+    app: &App,
+    caller: &Caller,
+    organization: &str,
+    before: Option<(Timestamp, AccountId)>,
+    limit: u32,
+) -> Result<Vec<SeatEvent>> {
+    let id = visible(caller, organization)?;
+    app.store
+        .read(|reader| {
+            Box::pin(async move {
+                if !exists(reader, &id).await? {
+                    return Ok(None);
+                }
+                reader.seat_events(&id, before, limit).await.map(Some)
+            })
+        })
+        .await?
+        .ok_or_else(AppError::not_found)
+}
+
+fn visible(caller: &Caller, organization: &str) -> Result<OrganizationId> {
+    let id = OrganizationId::new(organization);
+    if caller.sees(&id) {
+        Ok(id)
+    } else {
+        Err(AppError::not_found())
+    }
+}
+
+async fn exists(reader: &mut Reader, id: &OrganizationId) -> std::result::Result<bool, StoreError> {
+    Ok(reader.organization(id).await?.is_some())
+}
