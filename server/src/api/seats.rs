@@ -8,7 +8,7 @@ use provost_kernel::directory::AccountKind;
 use provost_kernel::id::AccountId;
 use provost_store::{SeatChange, SeatEvent};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::endpoint::{Answer, Endpoint, JSON, Verb, query_of, schema_of};
 use super::page::{Asked, Page, PageQuery, cursor, invalid_cursor, open_cursor};
@@ -39,13 +39,13 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         verb: Verb::Get,
-        path: "/api/v1/organizations/{organization}/seats/{license}/waiting",
+        path: "/api/v1/organizations/{organization}/seats/waiting",
         name: "listWaiting",
         area: "Seats",
         summary: "List who waits for a seat, in the order in which seats are given",
-        description: "At most 1,000 people. Seats that come free are given away within seconds, whoever waits longest first.",
+        description: "At most 1,000 people of each pool. Seats that come free are given away within seconds, whoever waits longest first.",
         scope: Scope::AccountsRead,
-        query: None,
+        query: Some(query_of::<WaitingQuery>),
         body: None,
         answers: &[Answer {
             status: 200,
@@ -121,6 +121,8 @@ struct SeatsView {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Waiting")]
 struct WaitingView {
+    /// For a seat of which pool.
+    license: String,
     /// Identifier of the account.
     account: String,
     /// Address.
@@ -132,6 +134,14 @@ struct WaitingView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     since: Option<Timestamp>,
+}
+
+/// Whose queue is wanted.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct WaitingQuery {
+    /// Of this pool only.
+    license: Option<String>,
 }
 
 /// A queue.
@@ -220,10 +230,12 @@ async fn count(
 async fn list_waiting(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
-    Path((organization, license)): Path<(String, String)>,
+    Path(organization): Path<String>,
+    Asked(query): Asked<WaitingQuery>,
 ) -> Result<Json<WaitingList>> {
-    let waiting = seats::waiting(&app, &caller, &organization, &license).await?;
+    let waiting = seats::waiting(&app, &caller, &organization, query.license.as_deref()).await?;
     let items = waiting.into_iter().map(|one| WaitingView {
+        license: one.license.as_str().to_owned(),
         account: one.account.account.id.as_str().to_owned(),
         email: one.account.account.email.as_ref().map(ToString::to_string),
         kind: one.account.account.kind,

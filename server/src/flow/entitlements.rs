@@ -91,6 +91,9 @@ pub async fn get(app: &App, caller: &Caller, organization: &str) -> Result<Plan>
 /// # Errors
 /// 403 (`not_permitted`) with a key of one organization; 404; those of the store.
 pub async fn set(app: &App, caller: &Caller, organization: &str, plan: Plan) -> Result<Plan> {
+    if !caller.sees(&OrganizationId::new(organization)) {
+        return Err(AppError::not_found());
+    }
     if caller.organization.is_some() {
         return Err(AppError::forbidden(
             "not_permitted",

@@ -7,13 +7,13 @@ use jiff::Timestamp;
 use provost_kernel::directory::{AccountKind, License};
 use provost_kernel::facts::AccountFacts;
 use provost_kernel::id::{AccountId, LicenseId, OrganizationId};
-use provost_store::{Meter, Reader, SeatEvent, StoreError};
+use provost_store::{Meter, Reader, SeatEvent, StoreError, Waiting};
 
 use crate::app::App;
 use crate::error::{AppError, Result};
 use crate::flow::api_keys::Caller;
 
-/// Most people of one list of the waiting.
+/// Most people of one pool in the list of the waiting.
 const MOST: u32 = 1000;
 
 /// One pool with its use.
@@ -39,6 +39,8 @@ pub struct Use {
 /// Somebody who waits.
 #[derive(Clone, Debug)]
 pub struct Waits {
+    /// For a seat of which pool.
+    pub license: LicenseId,
     /// Who.
     pub account: AccountFacts,
     /// Since when.
@@ -89,41 +91,56 @@ pub async fn count(app: &App, caller: &Caller, organization: &str) -> Result<Use
     })
 }
 
-/// Lists who waits for a seat of a pool, in the order in which seats are given.
+/// Lists who waits for a seat, pool by pool in the order in which seats are given; of one pool, if one is named.
 ///
 /// # Errors
-/// 404 for an organization out of sight, or a pool that does not exist; those of the store.
-pub async fn waiting(app: &App, caller: &Caller, organization: &str, license: &str) -> Result<Vec<Waits>> {
-    let (id, license) = (visible(caller, organization)?, LicenseId::new(license));
+/// 404 for an organization out of sight; those of the store.
+pub async fn waiting(
+    app: &App,
+    caller: &Caller,
+    organization: &str,
+    license: Option<&str>,
+) -> Result<Vec<Waits>> {
+    let (id, license) = (visible(caller, organization)?, license.map(LicenseId::new));
     let found = app
         .store
         .read(|reader| {
             Box::pin(async move {
-                let licenses = reader.licenses(&id).await?;
-                if !licenses.iter().any(|(pool, _)| pool.id == license) {
+                if !exists(reader, &id).await? {
                     return Ok(None);
                 }
-                let waiting = reader.waiting_for_seat(&id, &license, MOST).await?;
-                let ids: Vec<AccountId> = waiting.iter().map(|one| one.account.clone()).collect();
-                let accounts = reader.account_facts(&ids).await?;
-                Ok::<_, StoreError>(Some((waiting, accounts)))
+                let mut all = Vec::new();
+                for (pool, _) in reader.licenses(&id).await? {
+                    if license.as_ref().is_some_and(|wanted| *wanted != pool.id) {
+                        continue;
+                    }
+                    let waiting = reader.waiting_for_seat(&id, &pool.id, MOST).await?;
+                    let ids: Vec<AccountId> = waiting.iter().map(|one| one.account.clone()).collect();
+                    let accounts = reader.account_facts(&ids).await?;
+                    all.extend(together(&pool.id, waiting, accounts));
+                }
+                Ok::<_, StoreError>(Some(all))
             })
         })
         .await?;
-    let (waiting, accounts) = found.ok_or_else(AppError::not_found)?;
+    found.ok_or_else(AppError::not_found)
+}
+
+fn together(license: &LicenseId, waiting: Vec<Waiting>, accounts: Vec<AccountFacts>) -> Vec<Waits> {
     let mut accounts: BTreeMap<AccountId, AccountFacts> = accounts
         .into_iter()
         .map(|known| (known.account.id.clone(), known))
         .collect();
-    Ok(waiting
+    waiting
         .into_iter()
         .filter_map(|one| {
             Some(Waits {
+                license: license.clone(),
                 account: accounts.remove(&one.account)?,
                 since: one.since,
             })
         })
-        .collect())
+        .collect()
 }
 
 /// Lists what became of an organization's seats, newest first.

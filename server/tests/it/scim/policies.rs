@@ -262,7 +262,7 @@ async fn r186_traces_and_pasted_claims_are_tried_as_pushes_where_a_directory_mak
         let path = format!("{POLICY}/test");
         // The trace of a past push: the person as pushed now, with the groups held.
         let traces = client.get(&format!("/api/v1/traces?account={}", people.ida)).await.json();
-        let trace = traces["items"][0]["id"].as_str().unwrap().to_owned();
+        let trace = traces["items"][0]["reference"].as_str().unwrap().to_owned();
         let answer = client.post(&path, &json!({ "trace": trace, "policies": only("Staff") })).await.json();
         assert_eq!(answer["trace"]["claims"]["claims"]["groups"], json!(["Admins", "Staff"]), "{answer}");
         assert!(answer["trace"].to_string().contains("gave \\\"Admin\\\""), "{answer}");
