@@ -138,6 +138,22 @@ impl Reader {
         self.rows(sql, binds![ids]).await?.into_iter().map(read).collect()
     }
 
+    /// Counts a directory's requests by day, from one on: day since 1970, all, and those that did not succeed.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn scim_days(&mut self, connection: &ConnectionId, since: i64) -> Result<Vec<(i64, u64, u64)>> {
+        let sql = "SELECT hour / 24, CAST(SUM(requests) AS BIGINT), CAST(SUM(failures + refusals) AS BIGINT) \
+                   FROM scim_traffic WHERE connection = $1 AND hour >= $2 GROUP BY hour / 24 ORDER BY hour / 24";
+        let read = |mut row: Row| {
+            let day = row.int("scim_traffic.hour")?;
+            let all = row.int("scim_traffic.requests")?.unsigned_abs();
+            Ok((day, all, row.int("scim_traffic.failures")?.unsigned_abs()))
+        };
+        let rows = self.rows(sql, binds![connection, since * 24]).await?;
+        rows.into_iter().map(read).collect()
+    }
+
     /// Lists the groups that the connections of an organization push, by name, after one.
     ///
     /// # Errors
@@ -247,6 +263,21 @@ impl Conditions {
 }
 
 impl PeopleFilter {
+    /// All members of an organization.
+    pub const fn of(organization: OrganizationId) -> Self {
+        Self {
+            organization,
+            text: None,
+            status: None,
+            kind: None,
+            signs_in: None,
+            role: None,
+            pinned: false,
+            waiting: false,
+            before: None,
+        }
+    }
+
     /// Writes the select of the ids.
     fn select(&self, limit: u32) -> Result<(String, Vec<Bind>)> {
         let mut wanted = Conditions::new(binds![&self.organization, limit]);

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{Html, IntoResponse as _, Response};
+use axum::response::{Html, IntoResponse as _};
 
 use super::visit::{Outcome, Stop};
 use crate::http::page;

@@ -421,7 +421,7 @@ async fn count(
 ) -> Result<Counted> {
     let mut preview = preview::of(app, &manager.caller, record, draft).await?;
     let mut people = Vec::new();
-    let mut looking = async {
+    let looking = async {
         while let Some(portion) = preview.next(app).await? {
             for person in portion {
                 if people.len() < NAMED {
@@ -432,7 +432,7 @@ async fn count(
         }
         Ok::<_, AppError>(())
     };
-    let is_complete = match tokio::time::timeout(COUNTING, std::pin::pin!(&mut looking)).await {
+    let is_complete = match tokio::time::timeout(COUNTING, looking).await {
         Ok(outcome) => outcome.map(|()| true)?,
         Err(_) => false,
     };

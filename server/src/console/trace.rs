@@ -67,6 +67,7 @@ pub async fn show(
     }
     let (tone, verdict) = activity::verdict(&shell, &record.verdict);
     let mut editor = None;
+    let mut tried = Tried::default();
     if let Some(connection) = connection.as_ref().filter(|_| record.claims.is_some()) {
         let policies = Policies::of(connection);
         let has_own = policies
@@ -75,7 +76,10 @@ pub async fn show(
             .any(|own| own.organization == *organization);
         let fields = Fields::of(&policies, if has_own { organization.as_str() } else { "" });
         let chosen = policy::chosen(trace.id.as_str(), "", "");
-        editor = Some(policy::editor(&app, &manager, connection, fields, &chosen).await?);
+        let made = policy::editor(&app, &manager, connection, fields, &chosen).await?;
+        let id = connection.id.as_str();
+        tried = policy::try_draft(&app, &manager, &shell, id, made.subject(), None).await?;
+        editor = Some(made);
     }
     page::show(&TracePage {
         id: trace.id.to_string(),
@@ -91,7 +95,7 @@ pub async fn show(
             .as_ref()
             .and_then(|claims| serde_json::to_string_pretty(claims).ok()),
         editor,
-        tried: Tried::default(),
+        tried,
         shell,
     })
 }

@@ -40,6 +40,7 @@ struct UsersPage {
     choices: Vec<Choice>,
     rows: Vec<Row>,
     total: String,
+    shown: usize,
     is_filtered: bool,
     first: String,
     next: Option<String>,
@@ -91,6 +92,7 @@ pub async fn list(State(app): State<App>, manager: Manager, Query(asked): Query<
     page::show(&UsersPage {
         choices: asked.choices(&shell, &manager.organization, &via),
         rows: rows(&shell, &manager.organization, &found),
+        shown: found.rows.len(),
         total: shell.number(&found.total),
         is_filtered: asked.is_filtered(),
         first: asked.address(&shell.base, None),

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use axum::extract::{FromRequestParts, OriginalUri, Path};
+use axum::extract::{FromRequestParts, Path};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
@@ -104,12 +104,10 @@ impl FromRequestParts<App> for Visitor {
             let login = http::page::see_other(&ReturnTo::Console.carry("/login"))?;
             return Err(Stop::Answer(Box::new(login)));
         };
-        let path = match OriginalUri::from_request_parts(parts, app).await {
-            Ok(uri) => uri
-                .path_and_query()
-                .map_or_else(|| "/console".to_owned(), ToString::to_string),
-            Err(never) => match never {},
-        };
+        let path = parts
+            .uri
+            .path_and_query()
+            .map_or_else(|| "/console".to_owned(), ToString::to_string);
         Ok(Self {
             active,
             look: Look::of(&app.config, &parts.headers),
