@@ -224,7 +224,9 @@ impl Reader {
         let sql = "SELECT organization, sequence, at, kind, actor, account, connection, trace, data, previous_hash, hash \
                    FROM audit WHERE account = $1 AND organization IN ($2, $3) ORDER BY at DESC, sequence DESC LIMIT $4";
         let second = if instance { "" } else { organization.as_str() };
-        let rows = self.rows(sql, binds![account, organization, second, limit]).await?;
+        let rows = self
+            .rows(sql, binds![account, organization, second, limit])
+            .await?;
         rows.into_iter()
             .map(|row| audited(row).map(|(row, _)| row))
             .collect()

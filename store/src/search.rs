@@ -22,6 +22,6 @@ mod users;
 pub use condition::{Condition, Field, Literal, Operator};
 pub use groups::DirectoryGroup;
 pub(crate) use groups::VERSION as GROUP_VERSION;
-pub(crate) use text::successor;
 pub use page::{Cursor, Page, Search, Sort, Start};
+pub(crate) use text::successor;
 pub use users::DirectoryUser;

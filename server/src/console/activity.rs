@@ -10,12 +10,12 @@ use provost_kernel::trace::{PASSWORD_SIGN_IN, PROVISION, SIGN_IN, StepOutcome};
 use provost_store::{AuditRow, ScimRequest, TraceRecord};
 use serde::Deserialize;
 
+use super::format;
 use super::page::{self, segment};
 use super::person;
 use super::shell::{Place, Shell};
 use super::users::Choice;
 use super::visit::{Manager, Outcome};
-use super::format;
 use crate::app::App;
 use crate::flow::console::activity::{self, Cursor, Item, Wanted, Which};
 use crate::flow::console::people::{self, Person};
@@ -66,8 +66,15 @@ pub async fn list(State(app): State<App>, manager: Manager, Query(asked): Query<
         .collect();
     page::show(&ActivityPage {
         choices: asked.choices(&shell, &named),
-        entries: found.items.iter().map(|item| entry(&shell, item, &found.people)).collect(),
-        next: found.next.as_ref().map(|next| asked.address(&shell.base, &next.write())),
+        entries: found
+            .items
+            .iter()
+            .map(|item| entry(&shell, item, &found.people))
+            .collect(),
+        next: found
+            .next
+            .as_ref()
+            .map(|next| asked.address(&shell.base, &next.write())),
         is_filtered: asked.is_filtered(),
         can_look_up: true,
         asked,
@@ -168,7 +175,11 @@ pub(super) fn kind_of(shell: &Shell, kind: &str) -> String {
 
 /// Returns tone and words of a verdict.
 pub(super) fn verdict(shell: &Shell, verdict: &str) -> (&'static str, String) {
-    let tone = if matches!(verdict, "admitted" | "accepted") { "good" } else { "bad" };
+    let tone = if matches!(verdict, "admitted" | "accepted") {
+        "good"
+    } else {
+        "bad"
+    };
     (tone, shell.of("verdict", verdict).to_owned())
 }
 
@@ -206,12 +217,16 @@ fn scim(shell: &Shell, request: &ScimRequest, about: Option<(String, String)>) -
         at: (request.at.to_string(), format::time(request.at)),
         what: format!("SCIM {}", request.method),
         about,
-        detail: [Some(request.path.clone()), request.code.clone(), request.detail.clone()]
-            .into_iter()
-            .flatten()
-            .filter(|part| !part.is_empty())
-            .collect::<Vec<_>>()
-            .join(" · "),
+        detail: [
+            Some(request.path.clone()),
+            request.code.clone(),
+            request.detail.clone(),
+        ]
+        .into_iter()
+        .flatten()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join(" · "),
         tone,
         outcome: request.status.to_string(),
         trace: request
@@ -268,5 +283,8 @@ pub(super) fn of_person(shell: &Shell, person: &Person) -> Vec<Entry> {
         .collect();
     items.sort_by_key(|item| std::cmp::Reverse(item.at()));
     items.truncate(25);
-    items.iter().map(|item| entry(shell, item, &BTreeMap::new())).collect()
+    items
+        .iter()
+        .map(|item| entry(shell, item, &BTreeMap::new()))
+        .collect()
 }

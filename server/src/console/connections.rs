@@ -16,7 +16,7 @@ use super::shell::{Place, Shell};
 use super::visit::{Manager, Outcome};
 use crate::app::App;
 use crate::connection_config::ProtocolConfig;
-use crate::error::{AppError, Result};
+use crate::error::AppError;
 use crate::flow::console::activity::{self as happened, Wanted};
 use crate::flow::console::overview::{self, Health};
 use crate::flow::directory;
@@ -34,7 +34,7 @@ pub(super) struct Head {
 }
 
 /// Puts the head of a connection's pages together.
-pub(super) async fn head(_app: &App, shell: &Shell, record: &ConnectionRecord, tab: &str) -> Result<Head> {
+pub(super) fn head(shell: &Shell, record: &ConnectionRecord, tab: &str) -> Head {
     let connection = &record.connection;
     let here = format!("{}/connections/{}", shell.base, segment(connection.id.as_str()));
     let (tone, status) = state(record);
@@ -48,16 +48,20 @@ pub(super) async fn head(_app: &App, shell: &Shell, record: &ConnectionRecord, t
         .iter()
         .map(|(path, word, key)| (format!("{here}{path}"), shell.t(key), *word == tab))
         .collect();
-    let activity = format!("{}/activity?connection={}", shell.base, segment(connection.id.as_str()));
+    let activity = format!(
+        "{}/activity?connection={}",
+        shell.base,
+        segment(connection.id.as_str())
+    );
     tabs.push((activity, shell.t("nav.activity"), false));
-    Ok(Head {
+    Head {
         name: connection.name.clone(),
         protocol: protocol(connection.protocol),
         mode: shell.t(mode_key(connection.provisioning)),
         tone,
         status: shell.t(status),
         tabs,
-    })
+    }
 }
 
 const fn protocol(protocol: Protocol) -> &'static str {
@@ -146,7 +150,9 @@ pub(super) fn card(shell: &Shell, health: &Health, now: Timestamp) -> Card {
         domains: connection.domains.join(", "),
         people: shell.number(&health.people),
         last: health.last_admitted.map(both),
-        pushed: overview::is_pushed(record).then(|| health.traffic.last_at.map(both)).flatten(),
+        pushed: overview::is_pushed(record)
+            .then(|| health.traffic.last_at.map(both))
+            .flatten(),
         concerns,
     }
 }
@@ -198,7 +204,7 @@ pub async fn overview(
     let organization = &manager.organization.organization.id;
     let found = happened::list(&app, &manager.caller, Some(organization), wanted).await?;
     page::show(&OverviewPage {
-        head: head(&app, &shell, &record, "overview").await?,
+        head: head(&shell, &record, "overview"),
         card: card(&shell, &health, app.world.now()),
         facts: facts(&shell, &record, &health),
         mode_why: shell.t(mode_why(record.connection.provisioning)),
@@ -243,13 +249,19 @@ fn facts(shell: &Shell, record: &ConnectionRecord, health: &Health) -> Vec<(&'st
 
 /// Says in words what the settings do.
 fn settings(shell: &Shell, record: &ConnectionRecord) -> Vec<(&'static str, &'static str)> {
-    use provost_kernel::connection::{EmailUpdate, ExistingAccount, OnLostMatch, OnNoRole, OnNoSeat, RoleSync};
+    use provost_kernel::connection::{
+        EmailUpdate, ExistingAccount, OnLostMatch, OnNoRole, OnNoSeat, RoleSync,
+    };
 
     let settings = &record.connection.settings;
     let rows = [
         (
             "setting.domain",
-            if settings.require_domain { "setting.domain_on" } else { "setting.domain_off" },
+            if settings.require_domain {
+                "setting.domain_on"
+            } else {
+                "setting.domain_off"
+            },
         ),
         (
             "setting.existing",
@@ -299,7 +311,9 @@ fn settings(shell: &Shell, record: &ConnectionRecord) -> Vec<(&'static str, &'st
             },
         ),
     ];
-    rows.into_iter().map(|(name, value)| (shell.t(name), shell.t(value))).collect()
+    rows.into_iter()
+        .map(|(name, value)| (shell.t(name), shell.t(value)))
+        .collect()
 }
 
 #[derive(Template)]
@@ -327,7 +341,10 @@ pub async fn values(
         ProtocolConfig::Saml(saml) => (
             vec![
                 ("value.acs", url("saml/acs")),
-                ("value.entity_id", saml.sp_entity_id.clone().unwrap_or_else(|| url("saml/metadata"))),
+                (
+                    "value.entity_id",
+                    saml.sp_entity_id.clone().unwrap_or_else(|| url("saml/metadata")),
+                ),
                 ("value.metadata", url("saml/metadata")),
                 ("value.slo", url("saml/slo")),
                 ("value.start", url("login")),
@@ -359,10 +376,12 @@ pub async fn values(
     };
     let now = app.world.now();
     let named = |rows: Vec<(&'static str, String)>| {
-        rows.into_iter().map(|(key, value)| (shell.t(key), value)).collect::<Vec<_>>()
+        rows.into_iter()
+            .map(|(key, value)| (shell.t(key), value))
+            .collect::<Vec<_>>()
     };
     page::show(&ValuesPage {
-        head: head(&app, &shell, &record, "values").await?,
+        head: head(&shell, &record, "values"),
         ours: named(ours),
         theirs: named(theirs),
         certificates: overview::certificates(&record)
@@ -467,11 +486,23 @@ async fn show_scim(
     }
     let now = app.world.now();
     page::show(&ScimPage {
-        head: head(app, &shell, record, "scim").await?,
+        head: head(&shell, record, "scim"),
         is_scim: overview::is_pushed(record),
-        urls: urls.into_iter().map(|(key, value)| (shell.t(key), value)).collect(),
-        operations: config.operations.iter().map(|one| shell.of("scim_action", one.word())).collect(),
-        tokens: found.tokens.iter().rev().map(|token| token_row(token, now)).collect(),
+        urls: urls
+            .into_iter()
+            .map(|(key, value)| (shell.t(key), value))
+            .collect(),
+        operations: config
+            .operations
+            .iter()
+            .map(|one| shell.of("scim_action", one.word()))
+            .collect(),
+        tokens: found
+            .tokens
+            .iter()
+            .rev()
+            .map(|token| token_row(token, now))
+            .collect(),
         made,
         problem: problem.map(|key| shell.t(key)),
         last: found.last.map(|at| (at.to_string(), format::time(at))),
@@ -494,7 +525,11 @@ fn token_row(token: &TokenRecord, now: Timestamp) -> TokenRow {
 
 fn chart(shell: &Shell, days: &[(i64, u64, u64)]) -> Option<Chart> {
     const HEIGHT: u64 = 60;
-    let most = days.iter().map(|(_, all, _)| *all).max().filter(|most| *most > 0)?;
+    let most = days
+        .iter()
+        .map(|(_, all, _)| *all)
+        .max()
+        .filter(|most| *most > 0)?;
     let bars = days
         .iter()
         .zip(0_i64..)
@@ -540,7 +575,11 @@ pub async fn scim_act(
     let wanted = tokens::Wanted {
         connection: id,
         label: sent.get("label").chars().take(200).collect(),
-        days: sent.get("days").parse().ok().filter(|days| (1..=3650).contains(days)),
+        days: sent
+            .get("days")
+            .parse()
+            .ok()
+            .filter(|days| (1..=3650).contains(days)),
         is_client: false,
     };
     let shell = manager.shell(Place::Connections);
@@ -555,9 +594,7 @@ pub async fn scim_act(
         Err(TokenError::LabelTaken { .. }) => {
             show_scim(&app, shell, &record, None, Some("scim.label_taken")).await
         }
-        Err(TokenError::TooMany(_)) => {
-            show_scim(&app, shell, &record, None, Some("scim.too_many")).await
-        }
+        Err(TokenError::TooMany(_)) => show_scim(&app, shell, &record, None, Some("scim.too_many")).await,
         Err(error) => Err(AppError::internal(error).into()),
     }
 }

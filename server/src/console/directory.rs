@@ -167,9 +167,9 @@ pub async fn access(State(app): State<App>, manager: Manager) -> Outcome {
         })
         .collect();
     page::show(&AccessPage {
+        shell,
         roles,
         workspaces,
-        shell,
     })
 }
 
@@ -206,9 +206,9 @@ fn mentions_workspace(policies: &Policies, id: &str, name: &str) -> bool {
     rules.into_iter().any(|rule| match rule {
         WorkspaceRule::All {} => true,
         WorkspaceRule::Fixed { ids } => ids.iter().any(|known| known.as_str() == id),
-        WorkspaceRule::Dynamic { expression } => {
-            [id, name].iter().any(|word| expression.contains(&format!("'{word}'")))
-        }
+        WorkspaceRule::Dynamic { expression } => [id, name]
+            .iter()
+            .any(|word| expression.contains(&format!("'{word}'"))),
     })
 }
 
@@ -238,7 +238,7 @@ pub(super) fn pool(shell: &Shell, pool: &LicensePool) -> Pool {
         id: pool.license.id.to_string(),
         used: shell.number(&used),
         seats: seats.map(|seats| shell.number(&seats)),
-        percent: seats.map_or(0, |seats| if seats == 0 { 100 } else { (used * 100 / seats).min(100) }),
+        percent: seats.map_or(0, |seats| (used * 100).checked_div(seats).unwrap_or(100).min(100)),
         is_full: seats.is_some_and(|seats| used >= seats),
         used_by: Vec::new(),
     }
@@ -337,7 +337,10 @@ pub async fn developers(State(app): State<App>, manager: Manager) -> Outcome {
         ("developers.organization", organization.to_string()),
     ];
     page::show(&DevelopersPage {
-        values: values.into_iter().map(|(key, value)| (shell.t(key), value)).collect(),
+        values: values
+            .into_iter()
+            .map(|(key, value)| (shell.t(key), value))
+            .collect(),
         keys: keys
             .into_iter()
             .filter(|key| key.organization.as_ref() == Some(organization))
@@ -350,7 +353,10 @@ pub async fn developers(State(app): State<App>, manager: Manager) -> Outcome {
                 used: key.last_used_at.map(|at| (at.to_string(), format::time(at))),
             })
             .collect(),
-        kinds: KINDS.iter().map(|kind| (*kind, shell.of("event", kind))).collect(),
+        kinds: KINDS
+            .iter()
+            .map(|kind| (*kind, shell.of("event", kind)))
+            .collect(),
         shell,
     })
 }

@@ -21,7 +21,7 @@ pub fn number(number: u64, language: Language) -> String {
     let digits: Vec<char> = number.to_string().chars().collect();
     let mut text = String::with_capacity(digits.len() * 2);
     for (place, digit) in digits.iter().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             text.push(separator);
         }
         text.push(*digit);

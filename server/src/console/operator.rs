@@ -95,7 +95,13 @@ pub async fn connections(State(app): State<App>, operator: Operator, Query(asked
     let next = found
         .last()
         .filter(|_| found.len() == overview::CONNECTIONS as usize)
-        .map(|last| format!("{}/connections?after={}", shell.base, segment(last.connection.id.as_str())));
+        .map(|last| {
+            format!(
+                "{}/connections?after={}",
+                shell.base,
+                segment(last.connection.id.as_str())
+            )
+        });
     let rows = found
         .into_iter()
         .map(|record| {
@@ -103,7 +109,9 @@ pub async fn connections(State(app): State<App>, operator: Operator, Query(asked
             ConnectionRow {
                 id: connection.id.to_string(),
                 protocol: format::word(&connection.protocol).to_uppercase(),
-                mode: shell.of("word", &format::word(&connection.provisioning)).to_owned(),
+                mode: shell
+                    .of("word", &format::word(&connection.provisioning))
+                    .to_owned(),
                 is_on: connection.enabled,
                 owner: match &connection.scope {
                     Scope::Instance => None,
@@ -186,13 +194,20 @@ pub async fn activity(
     for entry in &mut entries {
         entry.trace = None;
         if let Some((_, name)) = entry.about.take() {
-            entry.detail = if entry.detail.is_empty() { name } else { format!("{name} · {}", entry.detail) };
+            entry.detail = if entry.detail.is_empty() {
+                name
+            } else {
+                format!("{name} · {}", entry.detail)
+            };
         }
     }
     page::show(&ActivityPage {
         choices: asked.choices(&shell, &[]),
         entries,
-        next: found.next.as_ref().map(|next| asked.address(&shell.base, &next.write())),
+        next: found
+            .next
+            .as_ref()
+            .map(|next| asked.address(&shell.base, &next.write())),
         is_filtered: asked.is_filtered(),
         can_look_up: false,
         asked,

@@ -61,7 +61,11 @@ pub async fn set_look(State(app): State<App>, _visitor: Visitor, sent: Sent) -> 
 /// Returns an address of the console; anything else means its front page.
 pub(super) fn back(path: &str) -> &str {
     let is_ours = path == "/console" || path.starts_with("/console/") || path.starts_with("/console?");
-    if is_ours && !path.contains("//") && !path.contains('\\') && path.bytes().all(|byte| byte.is_ascii_graphic()) {
+    if is_ours
+        && !path.contains("//")
+        && !path.contains('\\')
+        && path.bytes().all(|byte| byte.is_ascii_graphic())
+    {
         path
     } else {
         "/console"
@@ -74,7 +78,16 @@ mod tests {
 
     #[test]
     fn the_way_back_stays_in_the_console() {
-        for hostile in ["", "/", "//evil", "/console//evil", "https://evil", "/console/\\evil", "/consoles", "/console/a\nb"] {
+        for hostile in [
+            "",
+            "/",
+            "//evil",
+            "/console//evil",
+            "https://evil",
+            "/console/\\evil",
+            "/consoles",
+            "/console/a\nb",
+        ] {
             assert_eq!(back(hostile), "/console", "{hostile}");
         }
         assert_eq!(back("/console/acme/users?q=a%20b"), "/console/acme/users?q=a%20b");

@@ -36,7 +36,9 @@ pub fn show_with<T: Template>(status: StatusCode, page: &T) -> Outcome {
 /// # Errors
 /// 500 when the template fails.
 pub fn piece<T: Template>(piece: &T) -> Outcome {
-    let html = piece.render().map_err(|error| Stop::from(crate::error::AppError::from(error)))?;
+    let html = piece
+        .render()
+        .map_err(|error| Stop::from(crate::error::AppError::from(error)))?;
     Ok(Html(html).into_response())
 }
 
@@ -48,8 +50,13 @@ pub fn lead_to(path: &str) -> Outcome {
     Ok(page::see_other(path)?)
 }
 
+/// What is written otherwise in a part of an address.
+const SEGMENT: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'~');
+
 /// Writes a part of an address.
 pub fn segment(text: &str) -> String {
-    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+    percent_encoding::utf8_percent_encode(text, SEGMENT).to_string()
 }
-

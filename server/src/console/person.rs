@@ -9,12 +9,12 @@ use provost_store::SessionRecord;
 use serde::Deserialize;
 
 use super::activity::{self, Entry};
+use super::format;
 use super::page::{self, segment};
 use super::sent::Sent;
 use super::shell::{Place, Shell};
 use super::users::{self, Named};
 use super::visit::{Manager, Outcome, Stop};
-use super::format;
 use crate::app::App;
 use crate::error::AppError;
 use crate::flow::acting::{self, Wish};
@@ -90,17 +90,19 @@ pub async fn show(
     let organization = &manager.organization.organization.id;
     let person = people::find(&app, &manager.caller, organization, &account).await?;
     let shell = manager.shell(Place::Users).after(asked.done.as_deref());
-    page::show(&view(&manager, shell, person))
+    page::show(&view(&manager, shell, &person))
 }
 
-fn view(manager: &Manager, shell: Shell, person: Person) -> PersonPage {
+fn view(manager: &Manager, shell: Shell, person: &Person) -> PersonPage {
     let account = &person.facts.account;
     let held = person.facts.memberships.first();
     let (tone, status) = match held {
-        Some(held) if !held.active && account.status == Status::Active => ("warn", "status.membership_suspended"),
+        Some(held) if !held.active && account.status == Status::Active => {
+            ("warn", "status.membership_suspended")
+        }
         Some(_) | None => format::status(account.status),
     };
-    let timeline = activity::of_person(&shell, &person);
+    let timeline = activity::of_person(&shell, person);
     let name = format::name(account);
     let address = format::address(account);
     PersonPage {
@@ -111,7 +113,7 @@ fn view(manager: &Manager, shell: Shell, person: Person) -> PersonPage {
         is_sso: person.connection.is_some(),
         tone,
         status: shell.t(status),
-        facts: facts(&shell, &person),
+        facts: facts(&shell, person),
         identities: person
             .facts
             .links
@@ -143,7 +145,12 @@ fn view(manager: &Manager, shell: Shell, person: Person) -> PersonPage {
         attributes: account
             .attributes
             .iter()
-            .map(|(name, value)| (name.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
+            .map(|(name, value)| {
+                (
+                    name.clone(),
+                    value.as_str().map_or_else(|| value.to_string(), str::to_owned),
+                )
+            })
             .collect(),
         groups: person.groups.iter().map(|group| group.name.clone()).collect(),
         sessions: person.sessions.iter().map(|one| session(&shell, one)).collect(),
@@ -167,10 +174,10 @@ fn facts(shell: &Shell, person: &Person) -> Vec<(&'static str, String)> {
         ),
         (
             "users.signs_in",
-            person
-                .connection
-                .as_ref()
-                .map_or_else(|| shell.t("users.via_password").to_owned(), |one| one.name.clone()),
+            person.connection.as_ref().map_or_else(
+                || shell.t("users.via_password").to_owned(),
+                |one| one.name.clone(),
+            ),
         ),
         (
             "users.last",
@@ -191,7 +198,9 @@ fn facts(shell: &Shell, person: &Person) -> Vec<(&'static str, String)> {
             rows.push((key, value.clone()));
         }
     }
-    rows.into_iter().map(|(key, value)| (shell.t(key), value)).collect()
+    rows.into_iter()
+        .map(|(key, value)| (shell.t(key), value))
+        .collect()
 }
 
 fn why(manager: &Manager, shell: &Shell, held: &Membership) -> Vec<Why> {
@@ -333,7 +342,11 @@ struct NotDone {
 /// A session is one of the whole person: somebody who belongs elsewhere too is not this organization's alone.
 fn may_end_sessions(manager: &Manager, person: &Person) -> Result<(), Stop> {
     if person.belongs_elsewhere && manager.standing != Standing::Operator {
-        return Err(AppError::forbidden("not_permitted", "This person also belongs to another organization.").into());
+        return Err(AppError::forbidden(
+            "not_permitted",
+            "This person also belongs to another organization.",
+        )
+        .into());
     }
     Ok(())
 }

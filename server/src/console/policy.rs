@@ -125,7 +125,7 @@ pub async fn show(
     let editor = editor(&app, &manager, &record.connection, fields, &subject).await?;
     let tried = try_draft(&app, &manager, &shell, &id, editor.subject(), None).await?;
     page::show(&PolicyPage {
-        head: connections::head(&app, &shell, &record, "policies").await?,
+        head: connections::head(&shell, &record, "policies"),
         editor,
         tried,
         shell,
@@ -155,7 +155,7 @@ pub async fn try_out(
         return page::piece(&TriedPiece { shell, tried });
     }
     page::show(&PolicyPage {
-        head: connections::head(&app, &shell, &record, "policies").await?,
+        head: connections::head(&shell, &record, "policies"),
         editor,
         tried,
         shell,
@@ -182,7 +182,7 @@ pub async fn save(
             let shell = manager.shell(Place::Connections);
             let subject = chosen(sent.get("trace"), sent.get("account"), sent.get("claims"));
             let page = PolicyPage {
-                head: connections::head(&app, &shell, &record, "policies").await?,
+                head: connections::head(&shell, &record, "policies"),
                 editor: editor(&app, &manager, &record.connection, fields.to_show(), &subject).await?,
                 tried: Tried {
                     problem: shell.of("word", error.code()).to_owned(),
@@ -248,7 +248,12 @@ pub(super) async fn editor(
         .iter()
         .map(|record| {
             let id = record.trace.id.to_string();
-            let label = format!("{} · {} · {}", format::time(record.trace.at), who(record), record.verdict);
+            let label = format!(
+                "{} · {} · {}",
+                format::time(record.trace.at),
+                who(record),
+                record.verdict
+            );
             let is_chosen = id == chosen.trace;
             (id, label, is_chosen)
         })
@@ -267,7 +272,11 @@ pub(super) async fn editor(
         manager.visitor.look.language.text("policy.default").to_owned(),
         fields.target.is_empty(),
     )];
-    targets.push((own.to_owned(), facts.organization.name.clone(), fields.target == own));
+    targets.push((
+        own.to_owned(),
+        facts.organization.name.clone(),
+        fields.target == own,
+    ));
     Ok(Editor {
         action: format!(
             "{}/connections/{}/policies",
@@ -286,7 +295,11 @@ pub(super) async fn editor(
                 (id, one.name.clone(), is_chosen)
             })
             .collect(),
-        licenses: facts.licenses.iter().map(|pool| pool.license.id.to_string()).collect(),
+        licenses: facts
+            .licenses
+            .iter()
+            .map(|pool| pool.license.id.to_string())
+            .collect(),
         subjects,
         account: chosen.account.clone(),
         claims: chosen.claims.clone(),
@@ -301,7 +314,10 @@ impl Editor {
     pub(super) fn subject(&self) -> Result<Option<Subject>, &'static str> {
         if !self.claims.trim().is_empty() {
             return match serde_json::from_str::<Map<String, Value>>(&self.claims) {
-                Ok(claims) => Ok(Some(Subject::Claims { claims, subject: None })),
+                Ok(claims) => Ok(Some(Subject::Claims {
+                    claims,
+                    subject: None,
+                })),
                 Err(_) => Err("policy.claims_unreadable"),
             };
         }
@@ -365,7 +381,10 @@ pub(super) async fn try_draft(
 
 /// Puts what is wrong with a draft or its subject on the page; anything else is an error.
 fn told(shell: &Shell, error: AppError, tried: &mut Tried) -> Result<()> {
-    if !matches!(error.code(), "invalid_policy" | "no_claims" | "not_found" | "invalid_subject") {
+    if !matches!(
+        error.code(),
+        "invalid_policy" | "no_claims" | "not_found" | "invalid_subject"
+    ) {
         return Err(error);
     }
     shell.of("word", error.code()).clone_into(&mut tried.problem);
@@ -406,7 +425,11 @@ pub(super) fn row(shell: &Shell, step: &Step) -> StepRow {
         class,
         outcome: shell.t(outcome),
         stage: shell.of("stage", &format::word(&step.stage)).to_owned(),
-        organization: step.organization.as_ref().map(ToString::to_string).unwrap_or_default(),
+        organization: step
+            .organization
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
         text: step.text.clone(),
     }
 }
@@ -425,8 +448,18 @@ async fn count(
         while let Some(portion) = preview.next(app).await? {
             for person in portion {
                 if people.len() < NAMED {
-                    let name = person.email.or(person.name).unwrap_or_else(|| person.row.account.to_string());
-                    people.push((format!("{}/users/{}", shell.base, page::segment(person.row.account.as_str())), name));
+                    let name = person
+                        .email
+                        .or(person.name)
+                        .unwrap_or_else(|| person.row.account.to_string());
+                    people.push((
+                        format!(
+                            "{}/users/{}",
+                            shell.base,
+                            page::segment(person.row.account.as_str())
+                        ),
+                        name,
+                    ));
                 }
             }
         }

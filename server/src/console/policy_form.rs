@@ -83,13 +83,23 @@ impl Fields {
                 "expression"
             }
             Some(RoleRule::Groups(rows)) => {
-                self.groups = rows.into_iter().map(|row| (row.value, row.roles.join(", "))).collect();
+                self.groups = rows
+                    .into_iter()
+                    .map(|row| (row.value, row.roles.join(", ")))
+                    .collect();
                 "groups"
             }
             Some(RoleRule::Mapping(rows)) => {
                 self.mapping = rows
                     .into_iter()
-                    .map(|row| (row.claim, how_word(row.how).to_owned(), row.value, row.roles.join(", ")))
+                    .map(|row| {
+                        (
+                            row.claim,
+                            how_word(row.how).to_owned(),
+                            row.value,
+                            row.roles.join(", "),
+                        )
+                    })
                     .collect();
                 "mapping"
             }
@@ -131,7 +141,8 @@ impl Fields {
     fn with_spare_rows(mut self) -> Self {
         for _ in 0..SPARE_ROWS {
             self.groups.push(Default::default());
-            self.mapping.push((String::new(), "equals".to_owned(), String::new(), String::new()));
+            self.mapping
+                .push((String::new(), "equals".to_owned(), String::new(), String::new()));
         }
         self
     }
@@ -317,8 +328,18 @@ mod tests {
             let fields = Fields::of(&all, target);
             // The form sends no empty rows on.
             let sent = Fields {
-                groups: fields.groups.iter().filter(|(value, _)| !value.is_empty()).cloned().collect(),
-                mapping: fields.mapping.iter().filter(|(claim, ..)| !claim.is_empty()).cloned().collect(),
+                groups: fields
+                    .groups
+                    .iter()
+                    .filter(|(value, _)| !value.is_empty())
+                    .cloned()
+                    .collect(),
+                mapping: fields
+                    .mapping
+                    .iter()
+                    .filter(|(claim, ..)| !claim.is_empty())
+                    .cloned()
+                    .collect(),
                 ..fields
             };
             assert_eq!(sent.put_into(all.clone()), all, "{target}");
@@ -331,9 +352,15 @@ mod tests {
             "policy": { "role": { "fixed": "Member" } },
             "organization_policies": [{ "organization": "acme", "role": { "fixed": "Member" } }],
         }));
-        let none = Fields { role_mode: "none".into(), ..Fields::default() };
+        let none = Fields {
+            role_mode: "none".into(),
+            ..Fields::default()
+        };
         assert!(none.put_into(all.clone()).policy.is_none());
-        let none = Fields { target: "acme".into(), ..none };
+        let none = Fields {
+            target: "acme".into(),
+            ..none
+        };
         assert!(none.put_into(all).organization_policies.is_empty());
     }
 }

@@ -27,7 +27,9 @@ impl Sent {
 
     /// Returns the first value of a field if it says anything.
     pub fn some(&self, name: &str) -> Option<String> {
-        Some(self.get(name)).filter(|value| !value.is_empty()).map(str::to_owned)
+        Some(self.get(name))
+            .filter(|value| !value.is_empty())
+            .map(str::to_owned)
     }
 
     /// Returns every value of a field.
@@ -53,9 +55,8 @@ impl FromRequest<App> for Sent {
         let body = Bytes::from_request(request, app)
             .await
             .map_err(|_| AppError::bad_request("invalid_form", "The form could not be read."))?;
-        let fields = read(&body).ok_or_else(|| {
-            AppError::bad_request("invalid_form", "The form could not be read.")
-        })?;
+        let fields = read(&body)
+            .ok_or_else(|| AppError::bad_request("invalid_form", "The form could not be read."))?;
         let sent = Self(fields);
         browser::check_session_form(app, &headers, sent.get("form_token"))?;
         Ok(sent)

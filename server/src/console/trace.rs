@@ -46,7 +46,11 @@ struct TracePage {
 pub async fn look_up(State(app): State<App>, manager: Manager, Query(asked): Query<Asked>) -> Outcome {
     let organization = &manager.organization.organization.id;
     let (record, _) = explanation(&app, &manager.caller, organization, &asked.reference).await?;
-    page::lead_to(&format!("{}/traces/{}", manager.base(), segment(record.trace.id.as_str())))
+    page::lead_to(&format!(
+        "{}/traces/{}",
+        manager.base(),
+        segment(record.trace.id.as_str())
+    ))
 }
 
 /// `GET …/traces/{trace}`.

@@ -104,9 +104,17 @@ pub async fn list(State(app): State<App>, manager: Manager, Query(asked): Query<
 
 impl Asked {
     fn is_filtered(&self) -> bool {
-        [&self.q, &self.status, &self.kind, &self.via, &self.role, &self.pinned, &self.waiting]
-            .iter()
-            .any(|value| !value.is_empty())
+        [
+            &self.q,
+            &self.status,
+            &self.kind,
+            &self.via,
+            &self.role,
+            &self.pinned,
+            &self.waiting,
+        ]
+        .iter()
+        .any(|value| !value.is_empty())
     }
 
     fn filter(&self, organization: OrganizationId) -> PeopleFilter {
@@ -166,14 +174,18 @@ impl Asked {
     }
 
     fn choices(&self, shell: &Shell, facts: &OrganizationFacts, via: &[(String, String)]) -> Vec<Choice> {
-        let option = |value: &str, label: &str, chosen: &str| (value.to_owned(), label.to_owned(), value == chosen);
+        let option =
+            |value: &str, label: &str, chosen: &str| (value.to_owned(), label.to_owned(), value == chosen);
         let words = |family: &'static [(&'static str, &'static str)], chosen: &str| {
             family
                 .iter()
                 .map(|(value, key)| option(value, shell.t(key), chosen))
                 .collect::<Vec<_>>()
         };
-        let mut ways = words(&[("-sso", "users.via_sso"), ("-password", "users.via_password")], &self.via);
+        let mut ways = words(
+            &[("-sso", "users.via_sso"), ("-password", "users.via_password")],
+            &self.via,
+        );
         ways.extend(via.iter().map(|(id, name)| option(id, name, &self.via)));
         vec![
             Choice {
@@ -214,7 +226,11 @@ impl Asked {
 }
 
 fn rows(shell: &Shell, facts: &OrganizationFacts, found: &People) -> Vec<Row> {
-    found.rows.iter().map(|known| row(shell, facts, found, known)).collect()
+    found
+        .rows
+        .iter()
+        .map(|known| row(shell, facts, found, known))
+        .collect()
 }
 
 fn row(shell: &Shell, facts: &OrganizationFacts, found: &People, known: &AccountFacts) -> Row {
@@ -238,12 +254,20 @@ fn row(shell: &Shell, facts: &OrganizationFacts, found: &People, known: &Account
         name,
         is_sso: connection.is_some(),
         is_reader: account.kind == AccountKind::Reader,
-        roles: held.map(|held| roles(shell, facts, &held.roles, held.pinned)).unwrap_or_default(),
+        roles: held
+            .map(|held| roles(shell, facts, &held.roles, held.pinned))
+            .unwrap_or_default(),
         signs_in: match connection {
             None => shell.t("users.via_password").to_owned(),
-            Some(id) => found.connections.get(id).cloned().unwrap_or_else(|| id.to_string()),
+            Some(id) => found
+                .connections
+                .get(id)
+                .cloned()
+                .unwrap_or_else(|| id.to_string()),
         },
-        workspaces: held.map(|held| workspaces(shell, facts, held)).unwrap_or_default(),
+        workspaces: held
+            .map(|held| workspaces(shell, facts, held))
+            .unwrap_or_default(),
         tone,
         status: shell.t(status),
         last: found
@@ -254,7 +278,12 @@ fn row(shell: &Shell, facts: &OrganizationFacts, found: &People, known: &Account
 }
 
 /// Names roles with their sources.
-pub(super) fn roles(shell: &Shell, facts: &OrganizationFacts, grants: &[Grant<RoleId>], pinned: bool) -> Vec<Named> {
+pub(super) fn roles(
+    shell: &Shell,
+    facts: &OrganizationFacts,
+    grants: &[Grant<RoleId>],
+    pinned: bool,
+) -> Vec<Named> {
     grants
         .iter()
         .map(|grant| Named {
@@ -368,7 +397,11 @@ pub async fn bulk(State(app): State<App>, manager: Manager, sent: Sent) -> Outco
         let members = people::members_among(&app, &organization, accounts).await?;
         let lead = shell.t1("bulk.ask", &members.len());
         let again = members.iter().map(|one| one.id.to_string()).collect();
-        (members.iter().map(|one| asked(&shell, one)).collect::<Vec<_>>(), again, lead)
+        (
+            members.iter().map(|one| asked(&shell, one)).collect::<Vec<_>>(),
+            again,
+            lead,
+        )
     } else {
         if takes {
             manager.visitor.must_be_fresh(&app)?;
@@ -421,7 +454,10 @@ fn judged(shell: &Shell, row: &people::Row) -> BulkRow {
     };
     BulkRow {
         segment: segment(row.account.as_str()),
-        name: row.known.as_ref().map_or_else(|| row.account.to_string(), format::name),
+        name: row
+            .known
+            .as_ref()
+            .map_or_else(|| row.account.to_string(), format::name),
         tone,
         outcome: shell.t(outcome),
         why,

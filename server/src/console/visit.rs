@@ -134,7 +134,7 @@ impl Manager {
     pub fn shell(&self, place: Place) -> Shell {
         let mut shell = self.visitor.shell(place);
         let organization = &self.organization.organization;
-        shell.organization_name = organization.name.clone();
+        shell.organization_name.clone_from(&organization.name);
         shell.base = self.base();
         shell.standing = self.visitor.look.language.text(self.standing.key());
         shell
@@ -142,7 +142,10 @@ impl Manager {
 
     /// Returns the beginning of addresses of this organization.
     pub fn base(&self) -> String {
-        format!("/console/{}", page::segment(self.organization.organization.id.as_str()))
+        format!(
+            "/console/{}",
+            page::segment(self.organization.organization.id.as_str())
+        )
     }
 
     /// Returns the organization's identifier.
@@ -160,7 +163,8 @@ impl FromRequestParts<App> for Manager {
             .await
             .map_err(|_| AppError::not_found())?;
         let id = path.get("organization").ok_or_else(AppError::not_found)?;
-        let Some((standing, organization)) = standing::in_organization(app, &visitor.active, id).await? else {
+        let Some((standing, organization)) = standing::in_organization(app, &visitor.active, id).await?
+        else {
             return Err(visitor.refused(StatusCode::FORBIDDEN, "refused.not_managed", None));
         };
         Ok(Self {

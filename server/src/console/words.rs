@@ -53,7 +53,12 @@ impl Language {
         let mut best = (0.0_f32, Self::default());
         for part in accepted.split(',').take(20) {
             let (tag, rest) = part.split_once(';').unwrap_or((part, ""));
-            let primary = tag.trim().split('-').next().unwrap_or_default().to_ascii_lowercase();
+            let primary = tag
+                .trim()
+                .split('-')
+                .next()
+                .unwrap_or_default()
+                .to_ascii_lowercase();
             let weight = match rest.trim().strip_prefix("q=") {
                 None => 1.0,
                 Some(weight) => weight.parse().unwrap_or(0.0),

@@ -14,6 +14,8 @@ mod attacks;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod console;
+#[cfg(test)]
 mod declarative;
 #[cfg(test)]
 mod directory;

@@ -35,9 +35,9 @@ fn keys_in(text: &str) -> BTreeSet<String> {
         .step_by(2)
         .filter(|quoted| {
             quoted.contains('.')
-                && quoted
-                    .bytes()
-                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'_'))
+                && quoted.bytes().all(|byte| {
+                    byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'_')
+                })
         })
         .map(str::to_owned)
         .collect()
@@ -51,7 +51,10 @@ fn every_language_has_the_same_keys_with_the_same_places() {
         let texts = language.texts();
         let missing: Vec<_> = english.keys().filter(|key| !texts.contains_key(*key)).collect();
         let foreign: Vec<_> = texts.keys().filter(|key| !english.contains_key(*key)).collect();
-        assert!(missing.is_empty() && foreign.is_empty(), "{language:?}: missing {missing:?}, foreign {foreign:?}");
+        assert!(
+            missing.is_empty() && foreign.is_empty(),
+            "{language:?}: missing {missing:?}, foreign {foreign:?}"
+        );
         for (key, text) in texts {
             assert!(!text.trim().is_empty(), "{key} says nothing");
             for place in ["{0}", "{1}", "{2}"] {
@@ -70,7 +73,11 @@ fn every_key_that_a_page_names_exists() {
     let english = Language::En.texts();
     let mut named = BTreeSet::new();
     for (path, text) in files("templates/console", "html") {
-        for key in text.split("t(\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+        for key in text
+            .split("t(\"")
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next())
+        {
             assert!(english.contains_key(key), "{}: {key}", path.display());
             named.insert(key.to_owned());
         }
@@ -82,7 +89,15 @@ fn every_key_that_a_page_names_exists() {
         named.extend(keys_in(&text));
     }
     // Families whose last part is made of data.
-    let families = ["event.", "status.", "stage.", "verdict.", "action.", "scim_action.", "word."];
+    let families = [
+        "event.",
+        "status.",
+        "stage.",
+        "verdict.",
+        "action.",
+        "scim_action.",
+        "word.",
+    ];
     let idle: Vec<_> = english
         .keys()
         .filter(|key| !named.contains(*key) && !families.iter().any(|family| key.starts_with(family)))
@@ -99,8 +114,18 @@ fn no_template_of_the_console_holds_words_of_its_own() {
             .filter(|word| word.len() > 1 && !matches!(*word, "Provost" | "SSO"))
             .collect();
         assert!(words.is_empty(), "{}: {words:?}", path.display());
-        for attribute in ["aria-label=\"", "title=\"", "placeholder=\"", "data-label=\"", "alt=\""] {
-            for value in text.split(attribute).skip(1).filter_map(|rest| rest.split('"').next()) {
+        for attribute in [
+            "aria-label=\"",
+            "title=\"",
+            "placeholder=\"",
+            "data-label=\"",
+            "alt=\"",
+        ] {
+            for value in text
+                .split(attribute)
+                .skip(1)
+                .filter_map(|rest| rest.split('"').next())
+            {
                 assert!(
                     value.is_empty() || value.starts_with("{{") || value.starts_with("{%"),
                     "{}: {attribute}{value}",
@@ -140,12 +165,23 @@ fn bare(text: &str) -> String {
                     cut = at + 1;
                     break;
                 }
-                let close = if inside.get(at..).is_some_and(|rest| rest.starts_with("{%")) { "%}" } else { "}}" };
-                cut = at + inside.get(at..).and_then(|rest| rest.find(close)).map_or(1, |found| found + 2);
+                let close = if inside.get(at..).is_some_and(|rest| rest.starts_with("{%")) {
+                    "%}"
+                } else {
+                    "}}"
+                };
+                cut = at
+                    + inside
+                        .get(at..)
+                        .and_then(|rest| rest.find(close))
+                        .map_or(1, |found| found + 2);
             }
             inside = inside.get(cut.max(1)..).unwrap_or_default();
         } else {
-            inside = inside.find(end).and_then(|found| inside.get(found + end.len()..)).unwrap_or_default();
+            inside = inside
+                .find(end)
+                .and_then(|found| inside.get(found + end.len()..))
+                .unwrap_or_default();
         }
         rest = inside;
     }
@@ -155,7 +191,10 @@ fn bare(text: &str) -> String {
 
 #[test]
 fn bare_words_are_found_and_tags_are_not() {
-    assert_eq!(bare("<p title=\"{{ a > b }}\">{% if x > 1 %}{{ y }}{% endif %}</p>").trim(), "");
+    assert_eq!(
+        bare("<p title=\"{{ a > b }}\">{% if x > 1 %}{{ y }}{% endif %}</p>").trim(),
+        ""
+    );
     assert!(bare("<p>Hello {{ name }}</p>").contains("Hello"));
 }
 

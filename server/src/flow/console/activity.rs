@@ -67,8 +67,14 @@ impl Cursor {
         let keyed = |at: Option<Timestamp>, id: &str| {
             at.map_or_else(String::new, |at| format!("{}.{id}", at.as_millisecond()))
         };
-        let trace = self.trace.as_ref().map_or_else(String::new, |(at, id)| keyed(Some(*at), id.as_str()));
-        let scim = self.scim.as_ref().map_or_else(String::new, |(at, id)| keyed(Some(*at), id));
+        let trace = self
+            .trace
+            .as_ref()
+            .map_or_else(String::new, |(at, id)| keyed(Some(*at), id.as_str()));
+        let scim = self
+            .scim
+            .as_ref()
+            .map_or_else(String::new, |(at, id)| keyed(Some(*at), id));
         format!("{audit}~{trace}~{scim}")
     }
 
@@ -140,7 +146,12 @@ pub struct Page {
 ///
 /// # Errors
 /// Those of the store.
-pub async fn list(app: &App, caller: &Caller, organization: Option<&OrganizationId>, wanted: Wanted) -> Result<Page> {
+pub async fn list(
+    app: &App,
+    caller: &Caller,
+    organization: Option<&OrganizationId>,
+    wanted: Wanted,
+) -> Result<Page> {
     let organization = organization.cloned();
     let looked = wanted.clone();
     let (mut items, people) = app
@@ -199,7 +210,7 @@ fn after(before: &Cursor, items: &[Item]) -> Cursor {
     cursor
 }
 
-const LIMIT: u32 = PAGE as u32 + 1;
+const LIMIT: u32 = 51;
 
 async fn attempts(
     reader: &mut Reader,
@@ -214,7 +225,10 @@ async fn attempts(
         before: wanted.cursor.trace.clone(),
     };
     let found = reader.traces(&filter, LIMIT).await?;
-    Ok(found.into_iter().map(|record| Item::Attempt(Box::new(record))).collect())
+    Ok(found
+        .into_iter()
+        .map(|record| Item::Attempt(Box::new(record)))
+        .collect())
 }
 
 async fn requests(
@@ -223,7 +237,11 @@ async fn requests(
     wanted: &Wanted,
 ) -> Result<Vec<Item>, StoreError> {
     let own = match organization {
-        Some(organization) => reader.connections_owned_by(organization, None, CONNECTIONS).await?,
+        Some(organization) => {
+            reader
+                .connections_owned_by(organization, None, CONNECTIONS)
+                .await?
+        }
         None => reader.connections(None, CONNECTIONS).await?,
     };
     let own = own
@@ -235,7 +253,9 @@ async fn requests(
         let filter = ScimRequestFilter {
             connection: Some(connection.to_string()),
             outcomes: if wanted.refused {
-                ["refused", "failed", "unauthenticated", "too_fast"].map(str::to_owned).to_vec()
+                ["refused", "failed", "unauthenticated", "too_fast"]
+                    .map(str::to_owned)
+                    .to_vec()
             } else {
                 Vec::new()
             },
@@ -297,9 +317,9 @@ pub async fn explanation(
                 let is_member = |known: &provost_kernel::facts::AccountFacts| {
                     known.memberships.iter().any(|held| held.organization == own)
                 };
-                let is_only_ours = about.as_ref().is_some_and(|known| {
-                    is_member(known) && known.memberships.len() == 1
-                });
+                let is_only_ours = about
+                    .as_ref()
+                    .is_some_and(|known| is_member(known) && known.memberships.len() == 1);
                 let about = about.filter(is_member).map(|known| known.account);
                 Ok::<_, StoreError>((is_through_ours || is_only_ours, about))
             })

@@ -8,8 +8,8 @@ use provost_kernel::id::{ConnectionId, GroupId, OrganizationId};
 use provost_kernel::trace::SIGN_IN;
 use provost_saml::key::Certificate;
 use provost_store::{
-    ConnectionRecord, DomainRecord, GroupRow, JobBacklog, JobRecord, PeopleFilter, Reader, ScimTraffic, StoreError,
-    TokenRecord, TraceFilter,
+    ConnectionRecord, DomainRecord, GroupRow, JobBacklog, JobRecord, PeopleFilter, Reader, ScimTraffic,
+    StoreError, TokenRecord, TraceFilter,
 };
 
 use crate::app::App;
@@ -59,7 +59,10 @@ pub async fn own_connections(app: &App, organization: &OrganizationId) -> Result
         .read(|reader| {
             Box::pin(async move {
                 let mut found = Vec::new();
-                for record in reader.connections_owned_by(&organization, None, CONNECTIONS).await? {
+                for record in reader
+                    .connections_owned_by(&organization, None, CONNECTIONS)
+                    .await?
+                {
                     found.push(health(reader, record, now).await?);
                 }
                 Ok::<_, StoreError>(found)
@@ -103,7 +106,9 @@ async fn health(reader: &mut Reader, record: ConnectionRecord, now: Timestamp) -
     };
     let traces = reader.traces(&filter, RECENT).await?;
     let admitted = |verdict: &str| matches!(verdict, "admitted" | "accepted");
-    let day_ago = now.saturating_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MIN);
+    let day_ago = now
+        .saturating_sub(SignedDuration::from_hours(24))
+        .unwrap_or(Timestamp::MIN);
     Ok(Health {
         people: reader.count_bound(&id).await?,
         last_admitted: traces
@@ -169,7 +174,10 @@ pub async fn waiting(app: &App, organization: &OrganizationId, own: &[Health]) -
     let held = change::waiting(app)
         .await?
         .into_iter()
-        .filter(|change| own.iter().any(|health| health.record.connection.id == change.connection))
+        .filter(|change| {
+            own.iter()
+                .any(|health| health.record.connection.id == change.connection)
+        })
         .map(|change| change.connection.to_string())
         .collect();
     let found = app
@@ -181,7 +189,9 @@ pub async fn waiting(app: &App, organization: &OrganizationId, own: &[Health]) -
                     refused: true,
                     ..TraceFilter::default()
                 };
-                let day_ago = now.saturating_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MIN);
+                let day_ago = now
+                    .saturating_sub(SignedDuration::from_hours(24))
+                    .unwrap_or(Timestamp::MIN);
                 let refused = reader.traces(&filter, RECENT).await?;
                 let seatless = PeopleFilter {
                     waiting: true,

@@ -122,61 +122,65 @@ pub struct Person {
 ///
 /// # Errors
 /// 404 for whoever is no member; those of the store.
-pub async fn find(app: &App, caller: &Caller, organization: &OrganizationId, account: &str) -> Result<Person> {
+pub async fn find(
+    app: &App,
+    caller: &Caller,
+    organization: &OrganizationId,
+    account: &str,
+) -> Result<Person> {
     let (id, own, now) = (AccountId::new(account), organization.clone(), app.world.now());
     let found = app
         .store
-        .read(|reader| Box::pin(async move {
-            let found = reader.account_facts(std::slice::from_ref(&id)).await?;
-            let Some(mut facts) = found.into_iter().next() else {
-                return Ok(None);
-            };
-            let count = facts.memberships.len();
-            facts.memberships.retain(|held| held.organization == own);
-            if facts.memberships.is_empty() {
-                return Ok(None);
-            }
-            let belongs_elsewhere = count > facts.memberships.len();
-            let connection = match bound_to(&facts.account) {
-                Some(id) => reader.connection(id).await?.map(|record| record.connection),
-                None => None,
-            };
-            let mut twins = Vec::new();
-            if let Some(email) = &facts.account.email {
-                for twin in reader.accounts_by_email(email).await? {
-                    let memberships = reader.memberships(&twin.id).await?;
-                    if twin.id != id && memberships.iter().any(|held| held.organization == own) {
-                        twins.push(twin);
+        .read(|reader| {
+            Box::pin(async move {
+                let found = reader.account_facts(std::slice::from_ref(&id)).await?;
+                let Some(mut facts) = found.into_iter().next() else {
+                    return Ok(None);
+                };
+                let count = facts.memberships.len();
+                facts.memberships.retain(|held| held.organization == own);
+                if facts.memberships.is_empty() {
+                    return Ok(None);
+                }
+                let belongs_elsewhere = count > facts.memberships.len();
+                let connection = match bound_to(&facts.account) {
+                    Some(id) => reader.connection(id).await?.map(|record| record.connection),
+                    None => None,
+                };
+                let mut twins = Vec::new();
+                if let Some(email) = &facts.account.email {
+                    for twin in reader.accounts_by_email(email).await? {
+                        let memberships = reader.memberships(&twin.id).await?;
+                        if twin.id != id && memberships.iter().any(|held| held.organization == own) {
+                            twins.push(twin);
+                        }
                     }
                 }
-            }
-            let mut sessions = reader.sessions_of_account(&id, now).await?;
-            sessions.retain(|session| session.is_live(now) && !belongs_elsewhere);
-            // Of somebody who belongs elsewhere too, only what came through this organization's own connections.
-            let filter = TraceFilter {
-                account: Some(id.clone()),
-                organization: belongs_elsewhere.then(|| own.clone()),
-                ..TraceFilter::default()
-            };
-            Ok::<_, StoreError>(Some(Person {
-                groups: reader
-                    .groups_of(std::slice::from_ref(&id))
-                    .await?
-                    .remove(&id)
-                    .unwrap_or_default(),
-                audit: reader.audit_about(&own, &id, !belongs_elsewhere, RECENT).await?,
-                traces: reader.traces(&filter, RECENT).await?,
-                last_sign_in: reader
-                    .last_sign_ins(std::slice::from_ref(&id))
-                    .await?
-                    .remove(&id),
-                facts,
-                belongs_elsewhere,
-                connection,
-                twins,
-                sessions,
-            }))
-        }))
+                let mut sessions = reader.sessions_of_account(&id, now).await?;
+                sessions.retain(|session| session.is_live(now) && !belongs_elsewhere);
+                // Of somebody who belongs elsewhere too, only what came through this organization's own connections.
+                let filter = TraceFilter {
+                    account: Some(id.clone()),
+                    organization: belongs_elsewhere.then(|| own.clone()),
+                    ..TraceFilter::default()
+                };
+                Ok::<_, StoreError>(Some(Person {
+                    groups: reader
+                        .groups_of(std::slice::from_ref(&id))
+                        .await?
+                        .remove(&id)
+                        .unwrap_or_default(),
+                    audit: reader.audit_about(&own, &id, !belongs_elsewhere, RECENT).await?,
+                    traces: reader.traces(&filter, RECENT).await?,
+                    last_sign_in: reader.last_sign_ins(std::slice::from_ref(&id)).await?.remove(&id),
+                    facts,
+                    belongs_elsewhere,
+                    connection,
+                    twins,
+                    sessions,
+                }))
+            })
+        })
         .await?;
     let mut person = found.ok_or_else(AppError::not_found)?;
     for record in &mut person.traces {
@@ -235,7 +239,12 @@ pub async fn members_among(
         .await?;
     Ok(found
         .into_iter()
-        .filter(|facts| facts.memberships.iter().any(|held| held.organization == *organization))
+        .filter(|facts| {
+            facts
+                .memberships
+                .iter()
+                .any(|held| held.organization == *organization)
+        })
         .map(|facts| facts.account)
         .collect())
 }
@@ -251,7 +260,9 @@ pub async fn end_sessions(app: &App, account: &AccountId, session: Option<Sessio
         .write(move |tx| {
             Box::pin(async move {
                 let Some(id) = session else {
-                    let ended = tx.revoke_sessions_of_account(&account, "ended_by_admin", now).await?;
+                    let ended = tx
+                        .revoke_sessions_of_account(&account, "ended_by_admin", now)
+                        .await?;
                     return Ok(ended.len() as u64);
                 };
                 match tx.session(&id).await? {

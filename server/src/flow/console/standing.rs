@@ -135,9 +135,7 @@ pub async fn in_organization(
     let standing = held
         .filter(|_| proof.counts_in(&id))
         .and_then(|held| by_roles(held, &found.roles))
-        .or_else(|| {
-            (active.account.operator && proof.counts_for_instance()).then_some(Standing::Operator)
-        });
+        .or_else(|| (active.account.operator && proof.counts_for_instance()).then_some(Standing::Operator));
     Ok(standing.map(|standing| (standing, found)))
 }
 
@@ -157,10 +155,7 @@ pub async fn managed(app: &App, active: &ActiveSession) -> Result<Vec<Managed>> 
                 for held in &memberships {
                     let id = &held.organization;
                     if let Some(record) = reader.organization(id).await? {
-                        found.insert(
-                            id.clone(),
-                            (record.organization.name, reader.roles(id).await?),
-                        );
+                        found.insert(id.clone(), (record.organization.name, reader.roles(id).await?));
                     }
                 }
                 Ok::<_, StoreError>((memberships, found))
