@@ -65,7 +65,7 @@ function document(installation, provider) {
       domains: [{ name: 'northwind.example', verified: true }],
       roles: [{ id: 'owner', name: 'Owner', owner: true }, { id: 'admin', name: 'Admin', admin: true }, { id: 'designer', name: 'Designer' }, { id: 'member', name: 'Member', default: true }],
       workspaces: [{ id: 'main', name: 'Main', default: true }, { id: 'studio', name: 'Studio' }],
-      licenses: [{ id: 'standard', seats: 50 }, { id: 'viewer', seats: 2 }],
+      licenses: [{ id: 'standard', seats: 50 }, { id: 'viewer', seats: 3 }],
     }, {
       id: 'fabrikam',
       name: 'Fabrikam',
