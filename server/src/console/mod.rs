@@ -8,6 +8,7 @@ use axum::routing::{get, post};
 use crate::app::App;
 
 pub mod activity;
+pub mod connection_scim;
 pub mod connections;
 pub mod directory;
 pub mod format;
@@ -57,7 +58,7 @@ pub fn routes() -> Router<App> {
         )
         .route(
             "/console/{organization}/connections/{connection}/scim",
-            get(connections::scim).post(connections::scim_act),
+            get(connection_scim::show).post(connection_scim::act),
         )
         .route(
             "/console/{organization}/connections/{connection}/policies",
