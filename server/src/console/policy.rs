@@ -310,6 +310,18 @@ pub(super) async fn editor(
 }
 
 impl Editor {
+    /// An example of a rule that admits.
+    #[expect(clippy::unused_self, reason = "templates call methods of what they show")]
+    const fn organization_example(&self) -> &'static str {
+        "contains(groups, '{{orgId}}')"
+    }
+
+    /// An example of a rule that gives a role.
+    #[expect(clippy::unused_self, reason = "templates call methods of what they show")]
+    const fn role_example(&self) -> &'static str {
+        "contains(groups, 'admin') && 'Admin' || 'Member'"
+    }
+
     /// On whom it is tried: pasted claims, a past attempt, a person; else the latest attempt.
     pub(super) fn subject(&self) -> Result<Option<Subject>, &'static str> {
         if !self.claims.trim().is_empty() {

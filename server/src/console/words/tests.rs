@@ -73,11 +73,11 @@ fn every_key_that_a_page_names_exists() {
     let english = Language::En.texts();
     let mut named = BTreeSet::new();
     for (path, text) in files("templates/console", "html") {
-        for key in text
-            .split("t(\"")
-            .skip(1)
-            .filter_map(|rest| rest.split('"').next())
-        {
+        let named_here = ["t(\"", "t1(\"", "t2(\""]
+            .into_iter()
+            .flat_map(|call| text.split(call).skip(1))
+            .filter_map(|rest| rest.split('"').next());
+        for key in named_here {
             assert!(english.contains_key(key), "{}: {key}", path.display());
             named.insert(key.to_owned());
         }
