@@ -52,6 +52,8 @@ const MIGRATIONS: &[Migration] = &[
         version: 60,
         name: "mail",
         sql: include_str!("../migrations/0060_mail.sql"),
+    },
+    Migration {
         version: 70,
         name: "console",
         sql: include_str!("../migrations/0070_console.sql"),
