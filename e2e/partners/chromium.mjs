@@ -19,8 +19,8 @@ export async function startChromium() {
   });
   return {
     /** A window of its own: no cookies, one appearance. Collects what the page complains about. */
-    async open({ colorScheme = 'light', width = 1280 } = {}) {
-      const context = await browser.newContext({ colorScheme, viewport: { width, height: 800 }, reducedMotion: 'reduce' });
+    async open({ colorScheme = 'light', width = 1280, scripts = true, locale = 'en-US' } = {}) {
+      const context = await browser.newContext({ colorScheme, locale, javaScriptEnabled: scripts, viewport: { width, height: 800 }, reducedMotion: 'reduce' });
       const page = await context.newPage();
       page.complaints = [];
       page.on('pageerror', (error) => page.complaints.push(`${error} ${page.url()}`));

@@ -15,6 +15,8 @@ pub enum Cookie {
     /// Binds pending sign-ins and anonymous forms to this browser. Identity providers post answers across sites,
     /// so it must be `SameSite=None`; it is worth nothing without the single-use request that it is bound to.
     Browser,
+    /// How the console looks: language and appearance. Not a secret.
+    Look,
 }
 
 impl Cookie {
@@ -22,6 +24,7 @@ impl Cookie {
         match self {
             Self::Session => "provost_session",
             Self::Browser => "provost_browser",
+            Self::Look => "provost_look",
         }
     }
 
@@ -79,13 +82,14 @@ impl Cookie {
             Self::Session => "",
             // A day: longer than any pending sign-in, so several tabs share one.
             Self::Browser => "; Max-Age=86400",
+            Self::Look => "; Max-Age=31536000",
         }
     }
 
     fn attributes(self, config: &Config) -> &'static str {
         match (self, config.is_https()) {
-            (Self::Session, true) => "; Path=/; HttpOnly; Secure; SameSite=Lax",
-            (Self::Session, false) => "; Path=/; HttpOnly; SameSite=Lax",
+            (Self::Session | Self::Look, true) => "; Path=/; HttpOnly; Secure; SameSite=Lax",
+            (Self::Session | Self::Look, false) => "; Path=/; HttpOnly; SameSite=Lax",
             (Self::Browser, true) => "; Path=/; HttpOnly; Secure; SameSite=None",
             // Without Secure, None is refused by browsers. Ports of one host are one site, so this still works there.
             (Self::Browser, false) => "; Path=/; HttpOnly",

@@ -13,6 +13,7 @@ pub mod cache;
 pub mod cli;
 pub mod config;
 pub mod connection_config;
+pub mod console;
 pub mod cookie;
 pub mod declarative;
 pub mod demo;

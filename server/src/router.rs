@@ -5,6 +5,7 @@ use axum::routing::{any, get, post};
 
 use crate::api;
 use crate::app::App;
+use crate::console;
 use crate::error;
 use crate::http::{account, forgot, layers, login, openid, ops, scim, sso};
 
@@ -77,6 +78,8 @@ pub fn router(app: App) -> Router {
             "/oauth2/logout",
             get(openid::logout_get).post(openid::logout_post),
         )
+        // Console: one table in console/
+        .merge(console::routes())
         // Management API: one table in api/, as every endpoint also stands in the OpenAPI document
         .merge(api::routes(&app))
         // Directories: `/scim/{connection}/v2/…`, `…/v1/…` (see `flow::scim::target`) and `…/oauth2/token`. One pattern,

@@ -63,6 +63,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "mail",
         sql: include_str!("../migrations/0060_mail.sql"),
     },
+    Migration {
+        version: 70,
+        name: "console",
+        sql: include_str!("../migrations/0070_console.sql"),
+    },
 ];
 
 /// The schema version that this program works with.

@@ -23,4 +23,5 @@ pub use condition::{Condition, Field, Literal, Operator};
 pub use groups::DirectoryGroup;
 pub(crate) use groups::VERSION as GROUP_VERSION;
 pub use page::{Cursor, Page, Search, Sort, Start};
+pub(crate) use text::successor;
 pub use users::DirectoryUser;

@@ -29,6 +29,8 @@ pub struct TraceFilter {
     pub account: Option<AccountId>,
     /// Of a connection that this organization owns.
     pub organization: Option<OrganizationId>,
+    /// Only attempts that were refused.
+    pub refused: bool,
     /// Older than this one: time and id of the last trace of the page before.
     pub before: Option<(Timestamp, TraceId)>,
 }
@@ -104,6 +106,9 @@ impl Reader {
                 "connection IN (SELECT id FROM connections WHERE organization = ${})",
                 values.len()
             ));
+        }
+        if filter.refused {
+            conditions.push("verdict <> 'admitted' AND verdict <> 'accepted'".to_owned());
         }
         if let Some((at, id)) = &filter.before {
             values.push((*at).into());

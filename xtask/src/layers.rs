@@ -217,6 +217,11 @@ fn one_file(root: &Path, file: &Path, faults: &mut Vec<String>) -> anyhow::Resul
                 "{shown}:{number} reaches the store; the API goes through flow/"
             ));
         }
+        if shown.starts_with("server/src/console/") && line.contains(".store") {
+            faults.push(format!(
+                "{shown}:{number} reaches the store; the console goes through flow/"
+            ));
+        }
         if shown.starts_with("server/src/pages/")
             && (line.contains("provost_store") || line.contains("crate::flow"))
         {

@@ -109,8 +109,10 @@ impl Scope {
 /// Who calls the API: a key that was found good.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// Identifier of the key, never the key.
+    /// Identifier of the key, never the key; empty for whoever is none.
     pub key: String,
+    /// Who acts in place of a key: a person in the console.
+    pub person: Option<Actor>,
     /// The organization that the key is bound to; none sees the whole instance.
     pub organization: Option<OrganizationId>,
     /// What it may do.
@@ -122,6 +124,7 @@ impl Caller {
     pub fn operator() -> Self {
         Self {
             key: String::new(),
+            person: None,
             organization: None,
             scopes: Scope::ALL.to_vec(),
         }
@@ -143,6 +146,9 @@ impl Caller {
 
     /// Returns who acts, for decisions and audit rows.
     pub fn actor(&self) -> Actor {
+        if let Some(person) = &self.person {
+            return person.clone();
+        }
         if self.key.is_empty() {
             return Actor::Operator { account: None };
         }
@@ -309,6 +315,7 @@ pub async fn authenticate(app: &App, bearer: Option<&str>) -> Result<Caller> {
     }
     Ok(Caller {
         key: record.id,
+        person: None,
         organization: record.organization,
         scopes: record
             .scopes

@@ -6,6 +6,7 @@ pub mod api_keys;
 pub mod backchannel_logout;
 pub mod claims;
 pub mod connection;
+pub mod console;
 pub mod departure;
 pub mod directory;
 pub mod discovery;

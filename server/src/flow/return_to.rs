@@ -19,12 +19,17 @@ pub enum ReturnTo {
         /// Opaque id.
         request: String,
     },
+    /// The console.
+    Console,
     /// A registered app, after a sign-in that began at the identity provider. Made by `flow/landing.rs` alone.
     Landing {
         /// An address from the app's registration.
         url: String,
     },
 }
+
+/// What stands in addresses for the console.
+const CONSOLE: &str = "console";
 
 impl ReturnTo {
     /// Reads the parameter `return_to`: an opaque id, anything else means "my account".
@@ -33,6 +38,9 @@ impl ReturnTo {
             && parameter
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        if parameter == CONSOLE {
+            return Self::Console;
+        }
         if is_id {
             Self::Authorize {
                 request: parameter.to_owned(),
@@ -46,6 +54,7 @@ impl ReturnTo {
     pub fn parameter(&self) -> &str {
         match self {
             Self::Account | Self::Landing { .. } => "",
+            Self::Console => CONSOLE,
             Self::Authorize { request } => request,
         }
     }
@@ -53,7 +62,7 @@ impl ReturnTo {
     /// Returns the id of the request that waits, if one does.
     pub fn request(&self) -> Option<&str> {
         match self {
-            Self::Account | Self::Landing { .. } => None,
+            Self::Account | Self::Console | Self::Landing { .. } => None,
             Self::Authorize { request } => Some(request),
         }
     }
@@ -62,6 +71,7 @@ impl ReturnTo {
     pub fn location(&self) -> String {
         match self {
             Self::Account => "/account".to_owned(),
+            Self::Console => "/console".to_owned(),
             Self::Authorize { request } => pending::continue_path(request),
             Self::Landing { url } => url.clone(),
         }
@@ -71,9 +81,9 @@ impl ReturnTo {
     pub fn carry(&self, path: &str) -> String {
         match self {
             Self::Account | Self::Landing { .. } => path.to_owned(),
-            Self::Authorize { request } => {
+            Self::Authorize { .. } | Self::Console => {
                 let joiner = if path.contains('?') { '&' } else { '?' };
-                format!("{path}{joiner}return_to={request}")
+                format!("{path}{joiner}return_to={}", self.parameter())
             }
         }
     }

@@ -1,8 +1,14 @@
 //! `/healthz`, `/readyz` and `/metrics`, and the assets of the pages.
 
+use std::collections::HashMap;
+use std::io::Write as _;
+use std::sync::LazyLock;
+
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use rust_embed::RustEmbed;
 
 use crate::app::App;
@@ -63,6 +69,20 @@ pub async fn metrics(
 #[folder = "assets/"]
 struct Assets;
 
+/// The assets that are texts, packed once. Nothing secret and nothing from outside is in them, so packing tells nobody
+/// anything; pages are never packed, since they hold both.
+static PACKED: LazyLock<HashMap<String, Vec<u8>>> = LazyLock::new(|| {
+    Assets::iter()
+        .filter(|name| matches!(name.rsplit('.').next(), Some("css" | "js" | "svg")))
+        .filter_map(|name| {
+            let file = Assets::get(&name)?;
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+            encoder.write_all(&file.data).ok()?;
+            Some((name.into_owned(), encoder.finish().ok()?))
+        })
+        .collect()
+});
+
 /// Serves a file of `server/assets`. Names carry a version in their query, so they may be kept for long.
 pub async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Result<Response> {
     let file = Assets::get(&name).ok_or_else(AppError::not_found)?;
@@ -75,10 +95,13 @@ pub async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Result<Respo
         Some("woff2") => "font/woff2",
         _ => "application/octet-stream",
     };
-    let tag = format!("\"{}\"", short(&file.metadata.sha256_hash()));
+    let packed = PACKED.get(&name).filter(|_| takes_gzip(&headers));
+    let mark = if packed.is_some() { "-gzip" } else { "" };
+    let tag = format!("\"{}{mark}\"", short(&file.metadata.sha256_hash()));
     let common = [
         (header::CONTENT_TYPE, kind.to_owned()),
         (header::CACHE_CONTROL, "public, max-age=3600".to_owned()),
+        (header::VARY, "accept-encoding".to_owned()),
         (header::ETAG, tag.clone()),
     ];
     if headers
@@ -87,7 +110,24 @@ pub async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Result<Respo
     {
         return Ok((StatusCode::NOT_MODIFIED, common).into_response());
     }
+    if let Some(packed) = packed {
+        let encoding = [(header::CONTENT_ENCODING, "gzip")];
+        return Ok((common, encoding, packed.as_slice()).into_response());
+    }
     Ok((common, file.data.into_owned()).into_response())
+}
+
+/// Tells whether a browser takes packed answers. One that forbids them by weight 0 is taken at its word.
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    let accepted = headers
+        .get(header::ACCEPT_ENCODING)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    accepted.split(',').any(|part| {
+        let (name, weight) = part.split_once(';').unwrap_or((part, ""));
+        name.trim().eq_ignore_ascii_case("gzip")
+            && !matches!(weight.trim(), "q=0" | "q=0.0" | "q=0.00" | "q=0.000")
+    })
 }
 
 fn short(hash: &[u8; 32]) -> String {

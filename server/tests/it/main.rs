@@ -16,6 +16,8 @@ mod cli;
 #[cfg(test)]
 mod cli_policy;
 #[cfg(test)]
+mod console;
+#[cfg(test)]
 mod declarative;
 #[cfg(test)]
 mod directory;

@@ -1,0 +1,278 @@
+// The console in a real browser: every page in light and dark, wide and narrow, judged by axe-core; what people do there
+// with scripts and without; and who is let in.
+import assert from 'node:assert/strict';
+import { after, before } from 'node:test';
+import { onEachEngine } from './lib/scenario.mjs';
+import { accessibilityViolations, APPEARANCES, screenshot, sidewaysOverflow, startChromium } from './partners/chromium.mjs';
+import { consoleWorld, MEMBER, OPERATOR, OWNER, PASSWORD } from './worlds/console.mjs';
+
+/** What a page may weigh with its style sheet and script, in bytes. */
+const HEAVIEST = 50_000;
+
+let chromium;
+before(async () => {
+  chromium = await startChromium();
+});
+after(() => chromium?.stop());
+
+onEachEngine('console in Chromium', consoleWorld, (scenario) => {
+  for (const appearance of APPEARANCES) {
+    const look = `${appearance.colorScheme} at ${appearance.width} px`;
+    const name = `${appearance.colorScheme}-${appearance.width}`;
+
+    scenario(`every page of an organization is accessible and light: ${look}`, async ({ world }) => {
+      const page = await chromium.open(appearance);
+      await signIn(page, world, OWNER);
+      for (const [title, path] of Object.entries(await pagesOf(page, world))) {
+        const weight = await visit(page, world.organization + path);
+        await judge(page, `console-${title}-${name}`);
+        assert.ok(weight < HEAVIEST, `${title} weighs ${weight} bytes`);
+      }
+      await page.context().close();
+    });
+
+    scenario(`every page of an operator is accessible and light: ${look}`, async ({ world }) => {
+      const page = await chromium.open(appearance);
+      await signInOperator(page, world);
+      for (const [title, path] of Object.entries({ organizations: '/operator', 'all-connections': '/operator/connections', jobs: '/operator/jobs', 'instance-activity': '/operator/activity', components: '/components' })) {
+        const weight = await visit(page, `${world.installation.origin}/console${path}`);
+        await judge(page, `operator-${title}-${name}`);
+        assert.ok(weight < HEAVIEST, `${title} weighs ${weight} bytes`);
+      }
+      await page.context().close();
+    });
+  }
+
+  scenario('every page speaks German to who wants it, and looks as chosen', async ({ world }) => {
+    const page = await chromium.open({ locale: 'de-DE' });
+    await signIn(page, world, OWNER);
+    await visit(page, `${world.organization}/users`);
+    assert.equal(await page.evaluate(() => document.documentElement.lang), 'de');
+    assert.match(await page.innerText('h1'), /Benutzer/);
+    await judge(page, 'console-users-german');
+    await page.locator('.bar details summary').click();
+    await page.locator('#look-language').selectOption('en');
+    await page.locator('#look-theme').selectOption('dark');
+    await page.locator('.bar details button').click();
+    await page.waitForURL(/\/users/);
+    assert.equal(await page.evaluate(() => document.documentElement.lang), 'en');
+    assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), 'dark');
+    await page.context().close();
+  });
+
+  for (const scripts of [true, false]) {
+    const how = scripts ? 'with scripts' : 'without scripts';
+
+    scenario(`r107 people are found, filtered and paged by the address: ${how}`, async ({ world }) => {
+      const page = await chromium.open({ scripts });
+      await signIn(page, world, OWNER);
+      await page.goto(`${world.organization}/users`);
+      const first = await names(page);
+      assert.equal(first.length, 50);
+      await page.getByRole('link', { name: 'Next page' }).click();
+      await page.waitForURL(/before=/);
+      const second = await names(page);
+      assert.ok(second.length > 5 && second.every((each) => !first.includes(each)), second.join());
+      await page.goto(`${world.organization}/users?via=-sso`);
+      assert.ok((await names(page)).includes('Ann Ek'));
+      assert.equal(await page.locator('tbody .badge.sso').count(), (await names(page)).length);
+      await page.locator('input[type=search]').fill('STRA');
+      await page.keyboard.press('Enter');
+      await page.waitForURL(/q=STRA/);
+      assert.deepEqual((await names(page)).sort(), ['Dana Strand', 'Emil Strand', 'Fay Strand']);
+      await page.context().close();
+    });
+
+    scenario(`c07 access is pinned and returned, r101 deleting asks first: ${how}`, async ({ world }) => {
+      const page = await chromium.open({ scripts });
+      await signIn(page, world, OWNER);
+      await page.goto(`${world.organization}/users?q=${scripts ? 'person-01' : 'person-02'}`);
+      await page.locator('tbody a.name').click();
+      await page.getByRole('button', { name: 'Pin access' }).click();
+      await page.waitForURL(/done=pin/);
+      assert.match(await page.innerText('main'), /The access is pinned/);
+      await page.getByRole('button', { name: 'Return to rules' }).click();
+      await page.waitForURL(/done=unpin/);
+      const summary = page.locator('summary', { hasText: 'Delete account' });
+      await summary.click();
+      await page.locator('details[open] button', { hasText: 'Delete account' }).click();
+      await page.waitForURL(/\/users\?done=delete/);
+      await page.context().close();
+    });
+
+    scenario(`several at once: a list of what would happen, then what did: ${how}`, async ({ world }) => {
+      const page = await chromium.open({ scripts });
+      await signIn(page, world, OWNER);
+      await page.goto(`${world.organization}/users?q=${scripts ? 'person-1' : 'person-2'}`);
+      const boxes = page.locator('tbody input[type=checkbox]');
+      await boxes.nth(0).check();
+      await boxes.nth(1).check();
+      await page.getByRole('button', { name: 'Suspend', exact: true }).click();
+      assert.match(await page.innerText('main'), /Chosen: 2. Nothing has happened yet/);
+      await page.locator('footer button', { hasText: 'Suspend' }).click();
+      assert.match(await page.innerText('main'), /2 done, 0 refused/);
+      if (scripts) await judge(page, 'console-bulk-done');
+      await page.context().close();
+    });
+
+    scenario(`f2 why did she not get this role: the rule is tried, seen for everybody, and saved: ${how}`, async ({ world }) => {
+      const page = await chromium.open({ scripts });
+      await signIn(page, world, OWNER);
+      await page.goto(`${world.organization}/activity?show=attempts&refused=1`);
+      await page.goto(`${world.organization}/activity?show=attempts&connection=northwind-id`);
+      const cleo = page.locator('.timeline li', { hasText: /designer/ }).first();
+      await cleo.getByRole('link', { name: 'Why?' }).click();
+      await page.waitForURL(/\/traces\//);
+      assert.match(await page.innerText('main'), /Designer/);
+      const rule = page.locator('#role_expression');
+      await rule.fill((await rule.inputValue()).replace("'designer'", "'Designer'").replace("'Member'", "'Member' "));
+      if (scripts) {
+        await page.locator('#tried', { hasText: 'For everybody' }).waitFor();
+      } else {
+        await page.getByRole('button', { name: 'Try without saving' }).click();
+      }
+      assert.match(await page.innerText('#tried'), /With your change/);
+      if (scripts) await judge(page, 'console-rule-tried');
+      await page.locator('#role_expression').fill(`contains(groups, 'admins') && 'Admin' || contains(groups, 'staff') && 'Member' || ${scripts ? "'Designer'" : "'designer'"}`);
+      await page.getByRole('button', { name: 'Save policy' }).click();
+      await page.waitForURL(/done=policy/);
+      await page.context().close();
+    });
+
+    scenario(`a rule that cannot be is named with its place, and nothing is saved: ${how}`, async ({ world }) => {
+      const page = await chromium.open({ scripts });
+      await signIn(page, world, OWNER);
+      await page.goto(`${world.organization}/connections/northwind-id/policies`);
+      await page.locator('#role_expression').fill("contains(groups, 'admins' && 'Admin'");
+      await page.getByRole('button', { name: 'Save policy' }).click();
+      await page.locator('#tried .notice.danger').waitFor();
+      assert.match(await page.innerText('#tried'), /role\.expression/);
+      assert.match(await page.locator('#role_expression').inputValue(), /'admins' &&/);
+      await page.context().close();
+    });
+
+    scenario(`r72 a SCIM token is made, shown once and revoked: ${how}`, async ({ world }) => {
+      const page = await chromium.open({ scripts });
+      await signIn(page, world, OWNER);
+      await page.goto(`${world.organization}/connections/northwind-hr/scim`);
+      await page.locator('#label').fill(`by hand ${how}`);
+      await page.getByRole('button', { name: 'Make token' }).click();
+      const secret = await page.locator('section[aria-labelledby=secret] code').innerText();
+      assert.match(secret, /^pvt_/);
+      if (scripts) await judge(page, 'console-token-made');
+      await page.goto(`${world.organization}/connections/northwind-hr/scim`);
+      assert.ok(!(await page.content()).includes(secret), 'the token is shown once');
+      await page.locator('tr', { hasText: `by hand ${how}` }).getByRole('button').click();
+      await page.waitForURL(/done=token/);
+      await page.context().close();
+    });
+  }
+
+  scenario('who manages nothing, and who is not signed in, gets no page', async ({ world }) => {
+    const page = await chromium.open();
+    await page.goto(`${world.organization}/users`);
+    await page.waitForURL(/\/login/);
+    await signIn(page, world, MEMBER);
+    await page.goto(`${world.installation.origin}/console`);
+    assert.match(await page.innerText('main'), /You manage no organization/);
+    await judge(page, 'console-nothing-managed');
+    for (const path of ['/northwind', '/northwind/users', '/fabrikam', '/operator', '/operator/jobs', '/components', '/no-such-organization']) {
+      const answer = await page.goto(`${world.installation.origin}/console${path}`);
+      assert.equal(answer.status(), 403, path);
+    }
+    await judge(page, 'console-refused', { expected: /403/ });
+    await page.context().close();
+  });
+
+  scenario('an owner of one organization sees nothing of another, an operator sees both', async ({ world }) => {
+    const page = await chromium.open();
+    await signIn(page, world, OWNER);
+    assert.equal((await page.goto(`${world.installation.origin}/console/fabrikam`)).status(), 403);
+    assert.equal((await page.goto(`${world.installation.origin}/console/operator`)).status(), 403);
+    await page.context().close();
+    const petra = await chromium.open();
+    await signInOperator(petra, world);
+    assert.equal((await petra.goto(`${world.installation.origin}/console/fabrikam`)).status(), 200);
+    assert.equal((await petra.goto(`${world.organization}/users`)).status(), 200);
+    await petra.context().close();
+  });
+});
+
+/** The addresses of an organization's pages, with those of one person, one attempt and one provider. */
+async function pagesOf(page, world) {
+  await page.goto(`${world.organization}/users?q=ann`);
+  const person = await page.locator('tbody a.name').first().getAttribute('href');
+  await page.goto(`${world.organization}/activity?show=attempts&connection=northwind-id`);
+  const trace = await page.locator('.timeline a', { hasText: 'Why?' }).first().getAttribute('href');
+  const within = (href) => href.replace('/console/northwind', '');
+  return {
+    home: '',
+    users: '/users',
+    'users-none': '/users?q=zzz',
+    person: within(person),
+    activity: '/activity',
+    trace: within(trace),
+    groups: '/groups',
+    connections: '/connections',
+    connection: '/connections/northwind-id',
+    values: '/connections/northwind-id/values',
+    policies: '/connections/northwind-id/policies',
+    scim: '/connections/northwind-hr/scim',
+    access: '/access',
+    licenses: '/licenses',
+    developers: '/developers',
+  };
+}
+
+/** Signs in once for each person: guessing passwords is slowed down, and so would be a suite that signs in for each test. */
+async function signIn(page, world, email) {
+  world.cookies ??= {};
+  if (!world.cookies[email]) {
+    await page.goto(`${world.installation.origin}/login/password`);
+    await page.locator('#email').fill(email);
+    await page.locator('#password').fill(PASSWORD);
+    await page.keyboard.press('Enter');
+    await page.waitForURL(/\/account/);
+    world.cookies[email] = await page.context().cookies();
+  }
+  await page.context().addCookies(world.cookies[email]);
+}
+
+async function signInOperator(page, world) {
+  if (world.operatorLink) {
+    await page.goto(world.operatorLink);
+    await page.locator('#password').fill(PASSWORD);
+    await page.locator('#repeat').fill(PASSWORD);
+    await page.keyboard.press('Enter');
+    await page.waitForURL(/\/account/);
+    delete world.operatorLink;
+    world.cookies = { ...world.cookies, [OPERATOR]: await page.context().cookies() };
+  }
+  await signIn(page, world, OPERATOR);
+}
+
+const names = (page) => page.locator('tbody a.name').allInnerTexts();
+
+/** Opens a page and returns how many bytes it took, everything that it loaded included. */
+async function visit(page, url) {
+  const answers = [];
+  const heard = (answer) => answers.push(answer);
+  page.on('response', heard);
+  const answer = await page.goto(url);
+  await page.waitForLoadState('networkidle');
+  page.off('response', heard);
+  assert.equal(answer.status(), 200, url);
+  let weight = 0;
+  for (const each of answers) weight += (await each.request().sizes()).responseBodySize;
+  return weight;
+}
+
+/** What every page of ours must be; the picture is for a person to look at. */
+async function judge(page, name, { expected } = {}) {
+  await screenshot(page, name);
+  assert.deepEqual(await accessibilityViolations(page), [], name);
+  assert.ok(await sidewaysOverflow(page) <= 0, `${name} is wider than its window`);
+  assert.ok(await page.title(), 'a title');
+  assert.equal(await page.locator('h1').count(), 1, 'one main heading');
+  assert.deepEqual(page.complaints.filter((complaint) => !expected?.test(complaint)), [], name);
+}

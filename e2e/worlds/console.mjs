@@ -1,0 +1,138 @@
+// A customer whose console is looked at: an OpenID provider that signs people in, a directory that pushes, people by hand,
+// sign-ins that went well and some that did not.
+import { Browser } from '../lib/browser.mjs';
+import { newInstallation } from '../lib/provost.mjs';
+import { startOpenidProvider } from '../partners/openid-provider.mjs';
+
+export const PASSWORD = 'correct horse battery staple';
+export const OWNER = 'olga@northwind.example';
+export const OPERATOR = 'petra@operator.example';
+export const MEMBER = 'max@northwind.example';
+const TOKEN = 'pvt_console_directory_token_0123456789abcdefghijkl';
+const SECRET = 'secret-of-northwind-0123456789abcdef';
+
+const PEOPLE = {
+  ann: ['Ann', 'Ek', ['northwind', 'staff', 'admins']],
+  bob: ['Bob', 'Friis', ['northwind', 'staff']],
+  cleo: ['Cleo', 'Holm', ['northwind', 'design']],
+  mal: ['Mal', 'Outsider', ['elsewhere']],
+};
+
+export async function consoleWorld(engine) {
+  const installation = await newInstallation(engine);
+  const provider = await startOpenidProvider({
+    users: Object.fromEntries(Object.entries(PEOPLE).map(([login, [given_name, family_name, groups]]) => [login, {
+      password: 'pw',
+      claims: { email: `${login}@northwind.example`, email_verified: true, name: `${given_name} ${family_name}`, given_name, family_name, groups },
+    }])),
+    clients: [{ client_id: 'provost', client_secret: SECRET, redirect_uris: [`${installation.origin}/sso/northwind-id/oidc/callback`] }],
+  });
+  const world = {
+    installation,
+    provider,
+    organization: `${installation.origin}/console/northwind`,
+    async stop() {
+      await installation.stop();
+      await provider.stop();
+    },
+  };
+  try {
+    await installation.apply(document(installation, provider));
+    const { stdout } = await installation.cli(['operator', 'add', '--email', OPERATOR]);
+    world.operatorLink = stdout.match(/https?:\/\/\S+\/password\/\S+/)[0];
+    await installation.serve();
+    for (const login of Object.keys(PEOPLE)) await signIn(world, login);
+    await push(world);
+    return world;
+  } catch (error) {
+    await world.stop();
+    throw error;
+  }
+}
+
+function document(installation, provider) {
+  const byHand = Array.from({ length: 60 }, (_, at) => ({
+    email: `person-${String(at).padStart(2, '0')}@northwind.example`,
+    given_name: ['Ida', 'Jon', 'Kim', 'Lea', 'Nils'][at % 5],
+    family_name: `Person ${at}`,
+    kind: at % 7 === 0 ? 'reader' : 'user',
+    memberships: [{ organization: 'northwind', roles: ['member'] }],
+  }));
+  return {
+    organizations: [{
+      id: 'northwind',
+      name: 'Northwind Traders',
+      domains: [{ name: 'northwind.example', verified: true }],
+      roles: [{ id: 'owner', name: 'Owner', owner: true }, { id: 'admin', name: 'Admin', admin: true }, { id: 'designer', name: 'Designer' }, { id: 'member', name: 'Member', default: true }],
+      workspaces: [{ id: 'main', name: 'Main', default: true }, { id: 'studio', name: 'Studio' }],
+      licenses: [{ id: 'standard', seats: 50 }, { id: 'viewer', seats: 3 }],
+    }, {
+      id: 'fabrikam',
+      name: 'Fabrikam',
+      roles: [{ id: 'owner', name: 'Owner', owner: true }, { id: 'member', name: 'Member' }],
+    }],
+    connections: [{
+      id: 'northwind-id',
+      name: 'Northwind ID',
+      organization: 'northwind',
+      protocol: 'oidc',
+      oidc: { issuer: provider.issuer, client_id: 'provost', client_secret: SECRET, scopes: ['openid', 'profile', 'email', 'groups'] },
+      domains: ['northwind.example'],
+      provisioning: 'jit',
+      policy: {
+        organization: "contains(groups, '{{orgId}}')",
+        // The last alternative is no role of the organization: somebody will ask why.
+        role: { expression: "contains(groups, 'admins') && 'Admin' || contains(groups, 'staff') && 'Member' || 'designer'" },
+        workspaces: { mode: 'all' },
+        license: { fixed: 'standard' },
+      },
+    }, {
+      id: 'northwind-hr',
+      name: 'Northwind HR directory',
+      organization: 'northwind',
+      protocol: 'oidc',
+      oidc: { issuer: provider.issuer, client_id: 'provost', client_secret: SECRET },
+      domains: ['northwind.example'],
+      provisioning: 'scim',
+      scim: { tokens: [{ label: 'hr', token: TOKEN }] },
+      policy: { role: { groups: [{ value: 'Designers', roles: ['Designer'] }] }, workspaces: { mode: 'fixed', ids: ['studio'] }, license: { fixed: 'viewer' } },
+    }],
+    users: [
+      { email: OWNER, given_name: 'Olga', family_name: 'Berg', password: PASSWORD, memberships: [{ organization: 'northwind', roles: ['owner'] }] },
+      { email: MEMBER, given_name: 'Max', family_name: 'Dahl', password: PASSWORD, memberships: [{ organization: 'northwind', roles: ['member'] }] },
+      ...byHand,
+    ],
+  };
+}
+
+async function signIn(world, login) {
+  const browser = new Browser();
+  const page = await browser.open(`${world.installation.origin}/sso/northwind-id/login`);
+  await browser.signIn(page, { user: login, password: 'pw' });
+}
+
+/** The directory pushes three people and a group, and makes a mistake. */
+async function push(world) {
+  const call = async (method, path, body) => {
+    const answer = await fetch(`${world.installation.origin}/scim/northwind-hr/v2/${path}`, {
+      method,
+      headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/scim+json' },
+      body: body && JSON.stringify(body),
+    });
+    return answer.status === 204 ? undefined : answer.json();
+  };
+  const members = [];
+  for (const name of ['Dana', 'Emil', 'Fay']) {
+    const user = await call('POST', 'Users', {
+      schemas: ['urn:ietf:params:scim:schemas:core:2.0:User'],
+      userName: `${name.toLowerCase()}@northwind.example`,
+      externalId: `hr-${name}`,
+      name: { givenName: name, familyName: 'Strand' },
+      emails: [{ value: `${name.toLowerCase()}@northwind.example`, primary: true }],
+      active: true,
+    });
+    members.push({ value: user.id });
+  }
+  await call('POST', 'Groups', { schemas: ['urn:ietf:params:scim:schemas:core:2.0:Group'], displayName: 'Designers', externalId: 'hr-designers', members });
+  await call('POST', 'Users', { schemas: ['urn:ietf:params:scim:schemas:core:2.0:User'], userName: 'dana@northwind.example' });
+}

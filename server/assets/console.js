@@ -1,0 +1,111 @@
+// The console's one script: every page does everything without it. It copies values, tells times in words, counts what is
+// ticked, opens confirmations as dialogs would, and shows what a rule gives while it is typed.
+(() => {
+  const root = document.documentElement;
+  root.classList.add('scripted');
+  const say = (element, key) => element.dataset[key] ?? '';
+
+  document.addEventListener('click', async (event) => {
+    const button = event.target.closest('[data-copy]');
+    if (!button) return;
+    const text = button.parentElement.querySelector('code').textContent;
+    const label = button.textContent;
+    try {
+      await navigator.clipboard.writeText(text);
+      button.textContent = say(button, 'copied');
+      button.dataset.done = '1';
+      setTimeout(() => { button.textContent = label; }, 1600);
+    } catch {
+      getSelection().selectAllChildren(button.parentElement.querySelector('code'));
+    }
+  });
+
+  // One menu at a time; Escape closes and gives the focus back.
+  document.addEventListener('click', (event) => {
+    for (const open of document.querySelectorAll('details.pop[open]')) if (!open.contains(event.target)) open.open = false;
+  });
+  document.addEventListener('keydown', (event) => {
+    if (event.key === 'Escape') {
+      const open = event.target.closest?.('details.pop[open], details.confirm[open]');
+      if (open) { open.open = false; open.querySelector('summary').focus(); }
+    }
+    if (event.key === '/' && !event.target.closest('input, textarea, select') && !event.metaKey && !event.ctrlKey) {
+      const search = document.querySelector('input[type=search]');
+      if (search) { event.preventDefault(); search.focus(); search.select(); }
+    }
+  });
+
+  const words = new Intl.RelativeTimeFormat(root.lang, { numeric: 'auto' });
+  for (const time of document.querySelectorAll('time[datetime]')) {
+    const at = new Date(time.dateTime);
+    const seconds = (at - Date.now()) / 1000;
+    const span = Math.abs(seconds);
+    time.title = at.toLocaleString(root.lang, { dateStyle: 'medium', timeStyle: 'medium' });
+    if (!time.hasAttribute('data-relative') || span > 6 * 86400) continue;
+    const [size, unit] = span < 60 ? [1, 'second'] : span < 3600 ? [60, 'minute'] : span < 86400 ? [3600, 'hour'] : [86400, 'day'];
+    time.textContent = words.format(Math.round(seconds / size), unit);
+  }
+
+  // Filters act as soon as they are chosen; the button stays for those without a script.
+  for (const form of document.querySelectorAll('form[data-filters]')) {
+    form.addEventListener('change', (event) => { if (event.target.matches('select, input[type=checkbox]')) form.requestSubmit(); });
+    form.addEventListener('submit', () => {
+      for (const field of form.elements) if (field.value === '') field.disabled = true;
+    });
+  }
+  addEventListener('pageshow', () => {
+    for (const field of document.querySelectorAll('form[data-filters] :disabled')) field.disabled = false;
+  });
+
+  // Ticks of a list: all at once, and how many there are.
+  for (const drawer of document.querySelectorAll('[data-ticks]')) {
+    const boxes = [...document.querySelectorAll(`input[name="${drawer.dataset.ticks}"]`)];
+    const all = document.querySelector('[data-all]');
+    const count = drawer.querySelector('[data-count]');
+    const tell = () => {
+      const ticked = boxes.filter((box) => box.checked).length;
+      drawer.toggleAttribute('data-empty', ticked === 0);
+      if (count) count.textContent = ticked;
+      if (all) { all.checked = ticked > 0 && ticked === boxes.length; all.indeterminate = ticked > 0 && ticked < boxes.length; }
+    };
+    for (const box of boxes) box.addEventListener('change', tell);
+    all?.addEventListener('change', () => { for (const box of boxes) box.checked = all.checked; tell(); });
+    tell();
+  }
+
+  // A rule while it is typed: the same form, tried and not saved.
+  for (const form of document.querySelectorAll('form[data-try]')) {
+    const panel = document.getElementById(form.dataset.result);
+    let timer, running;
+    form.addEventListener('input', () => {
+      clearTimeout(timer);
+      timer = setTimeout(async () => {
+        running?.abort();
+        running = new AbortController();
+        const body = new URLSearchParams(new FormData(form));
+        panel.classList.add('waiting');
+        try {
+          const answer = await fetch(form.dataset.try, { method: 'POST', body, signal: running.signal, headers: { accept: 'text/html', 'x-piece': '1' } });
+          if (answer.ok) panel.innerHTML = await answer.text();
+          panel.classList.remove('waiting');
+        } catch (error) {
+          if (error.name !== 'AbortError') panel.classList.remove('waiting');
+        }
+      }, 300);
+    });
+  }
+
+  // Live parts: a piece of the page that is fetched anew until it says that it is done.
+  for (const live of document.querySelectorAll('[data-live]')) {
+    const look = async () => {
+      try {
+        const answer = await fetch(live.dataset.live, { headers: { accept: 'text/html' } });
+        if (answer.ok) live.innerHTML = await answer.text();
+      } catch { /* the next look may succeed */ }
+      if (!live.querySelector('[data-done]')) setTimeout(look, 2000);
+    };
+    setTimeout(look, 2000);
+  }
+
+  document.querySelector('.side [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
+})();

@@ -1,0 +1,290 @@
+//! What happened: one list of attempts, requests of directories and changes, with one filter bar.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use axum::extract::{Query, State};
+use provost_kernel::directory::Account;
+use provost_kernel::id::{AccountId, ConnectionId};
+use provost_kernel::trace::{PASSWORD_SIGN_IN, PROVISION, SIGN_IN, StepOutcome};
+use provost_store::{AuditRow, ScimRequest, TraceRecord};
+use serde::Deserialize;
+
+use super::format;
+use super::page::{self, segment};
+use super::person;
+use super::shell::{Place, Shell};
+use super::users::Choice;
+use super::visit::{Manager, Outcome};
+use crate::app::App;
+use crate::flow::console::activity::{self, Cursor, Item, Wanted, Which};
+use crate::flow::console::people::{self, Person};
+
+/// What the address asks for.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Asked {
+    show: String,
+    connection: String,
+    account: String,
+    refused: String,
+    after: Option<String>,
+}
+
+/// One line of a timeline.
+pub(super) struct Entry {
+    pub(super) at: (String, String),
+    pub(super) what: String,
+    pub(super) about: Option<(String, String)>,
+    pub(super) detail: String,
+    pub(super) tone: &'static str,
+    pub(super) outcome: String,
+    pub(super) trace: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "console/activity.html")]
+pub(super) struct ActivityPage {
+    pub(super) shell: Shell,
+    pub(super) asked: Asked,
+    pub(super) choices: Vec<Choice>,
+    pub(super) entries: Vec<Entry>,
+    pub(super) next: Option<String>,
+    pub(super) is_filtered: bool,
+    pub(super) can_look_up: bool,
+}
+
+/// `GET …/activity`.
+pub async fn list(State(app): State<App>, manager: Manager, Query(asked): Query<Asked>) -> Outcome {
+    let organization = &manager.organization.organization.id;
+    let connections = people::connections(&app, organization).await?;
+    let found = activity::list(&app, &manager.caller, Some(organization), asked.wanted()).await?;
+    let shell = manager.shell(Place::Activity);
+    let named: Vec<(String, String)> = connections
+        .iter()
+        .map(|connection| (connection.id.to_string(), connection.name.clone()))
+        .collect();
+    page::show(&ActivityPage {
+        choices: asked.choices(&shell, &named),
+        entries: found
+            .items
+            .iter()
+            .map(|item| entry(&shell, item, &found.people))
+            .collect(),
+        next: found
+            .next
+            .as_ref()
+            .map(|next| asked.address(&shell.base, &next.write())),
+        is_filtered: asked.is_filtered(),
+        can_look_up: true,
+        asked,
+        shell,
+    })
+}
+
+impl Asked {
+    pub(super) fn is_filtered(&self) -> bool {
+        [&self.show, &self.connection, &self.account, &self.refused]
+            .iter()
+            .any(|value| !value.is_empty())
+    }
+
+    pub(super) fn wanted(&self) -> Wanted {
+        let said = |text: &str| Some(text.replace('\0', "")).filter(|text| !text.is_empty());
+        Wanted {
+            which: match self.show.as_str() {
+                "attempts" => Which::Attempts,
+                "scim" => Which::Scim,
+                "changes" => Which::Changes,
+                _ => Which::All,
+            },
+            connection: said(&self.connection).map(ConnectionId::new),
+            account: said(&self.account).map(AccountId::new),
+            refused: self.refused == "1",
+            cursor: self.after.as_deref().map(Cursor::read).unwrap_or_default(),
+        }
+    }
+
+    pub(super) fn choices(&self, shell: &Shell, connections: &[(String, String)]) -> Vec<Choice> {
+        let shows = [
+            ("attempts", "activity.attempts"),
+            ("scim", "activity.scim"),
+            ("changes", "activity.changes"),
+        ];
+        vec![
+            Choice {
+                name: "show",
+                label: shell.t("activity.show"),
+                options: shows
+                    .iter()
+                    .map(|(value, key)| ((*value).to_owned(), shell.t(key).to_owned(), self.show == *value))
+                    .collect(),
+            },
+            Choice {
+                name: "connection",
+                label: shell.t("activity.connection"),
+                options: connections
+                    .iter()
+                    .map(|(id, name)| (id.clone(), name.clone(), self.connection == *id))
+                    .collect(),
+            },
+        ]
+    }
+
+    pub(super) fn address(&self, base: &str, after: &str) -> String {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        for (name, value) in [
+            ("show", &self.show),
+            ("connection", &self.connection),
+            ("account", &self.account),
+            ("refused", &self.refused),
+        ] {
+            if !value.is_empty() {
+                query.append_pair(name, value);
+            }
+        }
+        query.append_pair("after", after);
+        format!("{base}/activity?{}", query.finish())
+    }
+}
+
+/// Writes one line.
+pub(super) fn entry(shell: &Shell, item: &Item, people: &BTreeMap<AccountId, Account>) -> Entry {
+    let about = item.account().and_then(|id| {
+        let account = people.get(&id)?;
+        Some((person::link(&shell.base, &id), format::name(account)))
+    });
+    match item {
+        Item::Attempt(record) => attempt(shell, record, about),
+        Item::Scim(request) => scim(shell, request, about),
+        Item::Change(row) => change(shell, row, about),
+    }
+}
+
+/// Names the kind of an attempt.
+pub(super) fn kind_of(shell: &Shell, kind: &str) -> String {
+    shell
+        .t(match kind {
+            SIGN_IN => "trace.sign_in",
+            PASSWORD_SIGN_IN => "trace.password_sign_in",
+            PROVISION => "trace.provision",
+            _ => "trace.other",
+        })
+        .to_owned()
+}
+
+/// Returns tone and words of a verdict.
+pub(super) fn verdict(shell: &Shell, verdict: &str) -> (&'static str, String) {
+    let tone = if matches!(verdict, "admitted" | "accepted") {
+        "good"
+    } else {
+        "bad"
+    };
+    (tone, shell.of("verdict", verdict).to_owned())
+}
+
+fn attempt(shell: &Shell, record: &TraceRecord, about: Option<(String, String)>) -> Entry {
+    let trace = &record.trace;
+    let (tone, outcome) = if trace.kind == PROVISION && record.verdict == "admitted" {
+        ("good", shell.t("trace.done").to_owned())
+    } else {
+        verdict(shell, &record.verdict)
+    };
+    let telling = trace
+        .steps
+        .iter()
+        .find(|step| matches!(step.outcome, StepOutcome::Refused | StepOutcome::Warned))
+        .map(|step| step.text.clone())
+        .unwrap_or_default();
+    Entry {
+        at: (trace.at.to_string(), format::time(trace.at)),
+        what: kind_of(shell, &trace.kind),
+        about,
+        detail: telling,
+        tone,
+        outcome,
+        trace: Some(format!("{}/traces/{}", shell.base, segment(trace.id.as_str()))),
+    }
+}
+
+fn scim(shell: &Shell, request: &ScimRequest, about: Option<(String, String)>) -> Entry {
+    let tone = match request.status {
+        0..400 => "good",
+        400..500 => "warn",
+        _ => "bad",
+    };
+    Entry {
+        at: (request.at.to_string(), format::time(request.at)),
+        what: format!("SCIM {}", request.method),
+        about,
+        detail: [
+            Some(request.path.clone()),
+            request.code.clone(),
+            request.detail.clone(),
+        ]
+        .into_iter()
+        .flatten()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join(" · "),
+        tone,
+        outcome: request.status.to_string(),
+        trace: request
+            .trace
+            .as_ref()
+            .map(|trace| format!("{}/traces/{}", shell.base, segment(trace))),
+    }
+}
+
+fn change(shell: &Shell, row: &AuditRow, about: Option<(String, String)>) -> Entry {
+    let event = &row.event;
+    Entry {
+        at: (event.at.to_string(), format::time(event.at)),
+        what: shell.of("event", &event.kind).to_owned(),
+        about,
+        detail: actor(shell, &event.actor),
+        tone: "",
+        outcome: String::new(),
+        trace: event
+            .trace
+            .as_ref()
+            .map(|trace| format!("{}/traces/{}", shell.base, segment(trace.as_str()))),
+    }
+}
+
+/// Says who acted.
+fn actor(shell: &Shell, label: &str) -> String {
+    let (by, who) = label.split_once(':').unwrap_or((label, ""));
+    let by = match by {
+        "admin" => "actor.admin",
+        "operator" => "actor.operator",
+        "scim" => "actor.scim",
+        "api_key" => "actor.api_key",
+        "file" => "actor.file",
+        "system" => "actor.system",
+        "person" => "actor.person",
+        _ => return label.to_owned(),
+    };
+    let who = who.split('@').next().unwrap_or_default();
+    if who.is_empty() {
+        shell.t(by).to_owned()
+    } else {
+        format!("{} {who}", shell.t(by))
+    }
+}
+
+/// Writes the timeline of one person.
+pub(super) fn of_person(shell: &Shell, person: &Person) -> Vec<Entry> {
+    let mut items: Vec<Item> = person
+        .traces
+        .iter()
+        .map(|record| Item::Attempt(Box::new(record.clone())))
+        .chain(person.audit.iter().map(|row| Item::Change(Box::new(row.clone()))))
+        .collect();
+    items.sort_by_key(|item| std::cmp::Reverse(item.at()));
+    items.truncate(25);
+    items
+        .iter()
+        .map(|item| entry(shell, item, &BTreeMap::new()))
+        .collect()
+}

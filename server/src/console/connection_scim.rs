@@ -1,0 +1,228 @@
+//! The directory of a connection: addresses and tokens to give to it, whether it has called, and how its requests went.
+
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use jiff::Timestamp;
+use provost_store::{ConnectionRecord, TokenRecord};
+use secrecy::ExposeSecret as _;
+use serde::Deserialize;
+
+use super::connections::{Head, head};
+use super::format;
+use super::page::{self, segment};
+use super::sent::Sent;
+use super::shell::{Place, Shell};
+use super::visit::{Manager, Outcome};
+use crate::app::App;
+use crate::error::AppError;
+use crate::flow::console::overview;
+use crate::flow::directory;
+use crate::flow::scim::tokens::{self, TokenError};
+use crate::scim_config::{ScimConfig, ScimVersion};
+
+/// What the address of a directory's page asks for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Asked {
+    piece: Option<String>,
+    done: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "console/scim.html")]
+struct ScimPage {
+    shell: Shell,
+    head: Head,
+    is_scim: bool,
+    urls: Vec<(&'static str, String)>,
+    operations: Vec<&'static str>,
+    tokens: Vec<TokenRow>,
+    made: Option<String>,
+    problem: Option<&'static str>,
+    last: Option<(String, String)>,
+    chart: Option<Chart>,
+    live: String,
+}
+
+struct TokenRow {
+    id: String,
+    label: String,
+    made: String,
+    ends: Option<String>,
+    used: Option<(String, String)>,
+    is_live: bool,
+}
+
+/// Bars of a chart, in a grid of 14 by 60.
+struct Chart {
+    bars: Vec<Bar>,
+    total: String,
+    wrong: String,
+}
+
+/// One day.
+struct Bar {
+    x: i64,
+    y: u64,
+    height: u64,
+    bad_y: u64,
+    bad_height: u64,
+    name: String,
+}
+
+/// `GET …/scim`.
+pub async fn show(
+    State(app): State<App>,
+    manager: Manager,
+    Path((_, id)): Path<(String, String)>,
+    Query(asked): Query<Asked>,
+) -> Outcome {
+    let record = directory::connection(&app, &manager.caller, &id).await?;
+    let shell = manager.shell(Place::Connections).after(asked.done.as_deref());
+    if asked.piece.is_some() {
+        let found = overview::directory(&app, &record.connection.id).await?;
+        let last = found.last.map(|at| (at.to_string(), format::time(at)));
+        return page::piece(&WaitingPiece { shell, last });
+    }
+    render(&app, shell, &record, None, None).await
+}
+
+#[derive(Template)]
+#[template(path = "console/waiting.html")]
+struct WaitingPiece {
+    shell: Shell,
+    last: Option<(String, String)>,
+}
+
+async fn render(
+    app: &App,
+    shell: Shell,
+    record: &ConnectionRecord,
+    made: Option<String>,
+    problem: Option<&'static str>,
+) -> Outcome {
+    let found = overview::directory(app, &record.connection.id).await?;
+    let config = ScimConfig::of(&record.protocol_config).unwrap_or_default();
+    let id = segment(record.connection.id.as_str());
+    let base = |version: &str| app.config.url(&format!("/scim/{id}/{version}"));
+    let mut urls = Vec::new();
+    if config.versions.contains(&ScimVersion::V2) {
+        urls.push(("scim.url_2", base("v2")));
+    }
+    if config.versions.contains(&ScimVersion::V1) {
+        urls.push(("scim.url_1", base("v1")));
+    }
+    let now = app.world.now();
+    page::show(&ScimPage {
+        head: head(&shell, record, "scim"),
+        is_scim: overview::is_pushed(record),
+        urls: urls
+            .into_iter()
+            .map(|(key, value)| (shell.t(key), value))
+            .collect(),
+        operations: config
+            .operations
+            .iter()
+            .map(|one| shell.of("scim_action", one.word()))
+            .collect(),
+        tokens: found
+            .tokens
+            .iter()
+            .rev()
+            .map(|token| token_row(token, now))
+            .collect(),
+        made,
+        problem: problem.map(|key| shell.t(key)),
+        last: found.last.map(|at| (at.to_string(), format::time(at))),
+        chart: chart(&shell, &found.days),
+        live: format!("{}/connections/{id}/scim?piece=1", shell.base),
+        shell,
+    })
+}
+
+fn token_row(token: &TokenRecord, now: Timestamp) -> TokenRow {
+    TokenRow {
+        id: token.id.clone(),
+        label: token.label.clone(),
+        made: format::time(token.created_at),
+        ends: token.expires_at.map(format::time),
+        used: token.last_used_at.map(|at| (at.to_string(), format::time(at))),
+        is_live: tokens::is_live(token, now),
+    }
+}
+
+fn chart(shell: &Shell, days: &[(i64, u64, u64)]) -> Option<Chart> {
+    const HEIGHT: u64 = 60;
+    let most = days
+        .iter()
+        .map(|(_, all, _)| *all)
+        .max()
+        .filter(|most| *most > 0)?;
+    let bars = days
+        .iter()
+        .zip(0_i64..)
+        .map(|((day, all, wrong), place)| {
+            let height = (all * HEIGHT).div_ceil(most);
+            let bad_height = (wrong * HEIGHT).div_ceil(most).min(height);
+            let date = Timestamp::from_second(day * 86_400).unwrap_or_default();
+            Bar {
+                x: place * 20,
+                y: HEIGHT - height,
+                height: height - bad_height,
+                bad_y: HEIGHT - bad_height,
+                bad_height,
+                name: format!("{}: {all}, {wrong}", date.strftime("%Y-%m-%d")),
+            }
+        })
+        .collect();
+    Some(Chart {
+        bars,
+        total: shell.number(&days.iter().map(|(_, all, _)| all).sum()),
+        wrong: shell.number(&days.iter().map(|(_, _, wrong)| wrong).sum()),
+    })
+}
+
+/// `POST …/scim`: makes or revokes a token.
+pub async fn act(
+    State(app): State<App>,
+    manager: Manager,
+    Path((_, id)): Path<(String, String)>,
+    sent: Sent,
+) -> Outcome {
+    let record = directory::connection(&app, &manager.caller, &id).await?;
+    manager.visitor.must_be_fresh(&app)?;
+    let here = format!("{}/connections/{}/scim", manager.base(), segment(&id));
+    if let Some(token) = sent.some("revoke") {
+        let own = tokens::list(&app, Some(id.clone())).await?;
+        if !own.iter().any(|known| known.id == token) {
+            return Err(AppError::not_found().into());
+        }
+        tokens::revoke(&app, token).await.map_err(AppError::internal)?;
+        return page::lead_to(&format!("{here}?done=token"));
+    }
+    let wanted = tokens::Wanted {
+        connection: id,
+        label: sent.get("label").chars().take(200).collect(),
+        days: sent
+            .get("days")
+            .parse()
+            .ok()
+            .filter(|days| (1..=3650).contains(days)),
+        is_client: false,
+    };
+    let shell = manager.shell(Place::Connections);
+    if wanted.label.is_empty() || wanted.label.chars().any(char::is_control) {
+        return render(&app, shell, &record, None, Some("scim.label_missing")).await;
+    }
+    match tokens::create(&app, wanted).await {
+        Ok(made) => {
+            let secret = made.secret.expose_secret().to_owned();
+            render(&app, shell, &record, Some(secret), None).await
+        }
+        Err(TokenError::LabelTaken { .. }) => {
+            render(&app, shell, &record, None, Some("scim.label_taken")).await
+        }
+        Err(TokenError::TooMany(_)) => render(&app, shell, &record, None, Some("scim.too_many")).await,
+        Err(error) => Err(AppError::internal(error).into()),
+    }
+}

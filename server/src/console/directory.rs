@@ -1,0 +1,362 @@
+//! What an organization hands out and to whom directories say it goes: groups, workspaces and roles, licenses; and what
+//! developers connect to.
+
+use askama::Template;
+use axum::extract::{Query, State};
+use provost_kernel::facts::LicensePool;
+use provost_kernel::policy::{LicenseRule, RoleRule, WorkspaceRule};
+use serde::Deserialize;
+
+use super::format;
+use super::page::{self, segment};
+use super::shell::{Place, Shell};
+use super::visit::{Manager, Outcome};
+use crate::app::App;
+use crate::flow::api_keys;
+use crate::flow::console::{overview, people};
+use crate::flow::policy::Policies;
+
+/// What the address of the groups asks for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct GroupsAsked {
+    name: String,
+    id: String,
+}
+
+#[derive(Template)]
+#[template(path = "console/groups.html")]
+struct GroupsPage {
+    shell: Shell,
+    rows: Vec<GroupRow>,
+    next: Option<String>,
+}
+
+struct GroupRow {
+    name: String,
+    external_id: String,
+    connection: (String, String),
+    members: String,
+    roles: Vec<String>,
+    pushed: (String, String),
+}
+
+/// `GET …/groups`.
+pub async fn groups(State(app): State<App>, manager: Manager, Query(asked): Query<GroupsAsked>) -> Outcome {
+    let organization = &manager.organization.organization.id;
+    let after = (!asked.id.is_empty()).then(|| (asked.name.replace('\0', ""), asked.id.replace('\0', "")));
+    let found = overview::groups(&app, organization, after).await?;
+    let connections = people::connections(&app, organization).await?;
+    let shell = manager.shell(Place::Groups);
+    let next = found
+        .last()
+        .filter(|_| found.len() == overview::GROUPS as usize)
+        .map(|last| {
+            format!(
+                "{}/groups?name={}&id={}",
+                shell.base,
+                segment(&last.name),
+                segment(last.id.as_str())
+            )
+        });
+    let rows = found
+        .into_iter()
+        .map(|group| {
+            let connection = connections.iter().find(|one| one.id == group.connection);
+            GroupRow {
+                roles: connection
+                    .map(|one| roles_of(&Policies::of(one), &group.name))
+                    .unwrap_or_default(),
+                connection: (
+                    segment(group.connection.as_str()),
+                    connection.map_or_else(|| group.connection.to_string(), |one| one.name.clone()),
+                ),
+                external_id: group.external_id.unwrap_or_default(),
+                members: shell.number(&group.members),
+                pushed: (group.updated_at.to_string(), format::time(group.updated_at)),
+                name: group.name,
+            }
+        })
+        .collect();
+    page::show(&GroupsPage { shell, rows, next })
+}
+
+/// Returns the roles that the group tables of a connection give for a group.
+fn roles_of(policies: &Policies, group: &str) -> Vec<String> {
+    let default = policies.policy.iter().filter_map(|policy| policy.role.as_ref());
+    let own = policies
+        .organization_policies
+        .iter()
+        .filter_map(|policy| policy.role.as_ref());
+    let mut roles: Vec<String> = default
+        .chain(own)
+        .filter_map(|rule| match rule {
+            RoleRule::Groups(rows) => Some(rows),
+            RoleRule::Fixed(_) | RoleRule::Expression(_) | RoleRule::Mapping(_) => None,
+        })
+        .flatten()
+        .filter(|row| row.value == group || row.name.as_deref() == Some(group))
+        .flat_map(|row| row.roles.clone())
+        .collect();
+    roles.sort();
+    roles.dedup();
+    roles
+}
+
+#[derive(Template)]
+#[template(path = "console/access.html")]
+struct AccessPage {
+    shell: Shell,
+    roles: Vec<Handed>,
+    workspaces: Vec<Handed>,
+}
+
+/// A role or a workspace.
+struct Handed {
+    id: String,
+    segment: String,
+    name: String,
+    marks: Vec<&'static str>,
+    used_by: Vec<(String, String)>,
+}
+
+/// `GET …/access`.
+pub async fn access(State(app): State<App>, manager: Manager) -> Outcome {
+    let organization = &manager.organization.organization.id;
+    let own = overview::own_connections(&app, organization).await?;
+    let shell = manager.shell(Place::Access);
+    let users = |mentions: &dyn Fn(&Policies) -> bool| {
+        own.iter()
+            .map(|health| &health.record.connection)
+            .filter(|connection| mentions(&Policies::of(connection)))
+            .map(|connection| (segment(connection.id.as_str()), connection.name.clone()))
+            .collect::<Vec<_>>()
+    };
+    let facts = &manager.organization;
+    let marks = |pairs: &[(bool, &'static str)]| {
+        pairs
+            .iter()
+            .filter(|(holds, _)| *holds)
+            .map(|(_, key)| shell.t(key))
+            .collect::<Vec<_>>()
+    };
+    let roles = facts
+        .roles
+        .iter()
+        .map(|role| Handed {
+            id: role.id.to_string(),
+            segment: segment(role.id.as_str()),
+            name: role.name.clone(),
+            marks: marks(&[
+                (role.owner, "standing.owner"),
+                (role.admin, "standing.admin"),
+                (role.default, "access.default"),
+            ]),
+            used_by: users(&|policies| mentions_role(policies, &role.name)),
+        })
+        .collect();
+    let workspaces = facts
+        .workspaces
+        .iter()
+        .map(|one| Handed {
+            id: one.id.to_string(),
+            segment: segment(one.id.as_str()),
+            name: one.name.clone(),
+            marks: marks(&[(one.default, "access.default")]),
+            used_by: users(&|policies| mentions_workspace(policies, one.id.as_str(), &one.name)),
+        })
+        .collect();
+    page::show(&AccessPage {
+        shell,
+        roles,
+        workspaces,
+    })
+}
+
+fn mentions_role(policies: &Policies, name: &str) -> bool {
+    let rules = policies
+        .policy
+        .iter()
+        .filter_map(|policy| policy.role.as_ref())
+        .chain(
+            policies
+                .organization_policies
+                .iter()
+                .filter_map(|policy| policy.role.as_ref()),
+        );
+    rules.into_iter().any(|rule| match rule {
+        RoleRule::Fixed(fixed) => fixed == name,
+        RoleRule::Expression(text) => text.contains(&format!("'{name}'")),
+        RoleRule::Groups(rows) => rows.iter().any(|row| row.roles.iter().any(|role| role == name)),
+        RoleRule::Mapping(rows) => rows.iter().any(|row| row.roles.iter().any(|role| role == name)),
+    })
+}
+
+fn mentions_workspace(policies: &Policies, id: &str, name: &str) -> bool {
+    let rules = policies
+        .policy
+        .iter()
+        .filter_map(|policy| policy.workspaces.as_ref())
+        .chain(
+            policies
+                .organization_policies
+                .iter()
+                .filter_map(|policy| policy.workspaces.as_ref()),
+        );
+    rules.into_iter().any(|rule| match rule {
+        WorkspaceRule::All {} => true,
+        WorkspaceRule::Fixed { ids } => ids.iter().any(|known| known.as_str() == id),
+        WorkspaceRule::Dynamic { expression } => [id, name]
+            .iter()
+            .any(|word| expression.contains(&format!("'{word}'"))),
+    })
+}
+
+#[derive(Template)]
+#[template(path = "console/licenses.html")]
+struct LicensesPage {
+    shell: Shell,
+    pools: Vec<Pool>,
+    waiting: usize,
+}
+
+/// A pool of licenses, with its use in percent.
+pub(super) struct Pool {
+    pub(super) id: String,
+    pub(super) used: String,
+    pub(super) seats: Option<String>,
+    pub(super) percent: u64,
+    pub(super) is_full: bool,
+    pub(super) used_by: Vec<(String, String)>,
+}
+
+/// Shows a pool.
+pub(super) fn pool(shell: &Shell, pool: &LicensePool) -> Pool {
+    let used = u64::from(pool.used);
+    let seats = pool.license.seats.map(u64::from);
+    Pool {
+        id: pool.license.id.to_string(),
+        used: shell.number(&used),
+        seats: seats.map(|seats| shell.number(&seats)),
+        percent: seats.map_or(0, |seats| (used * 100).checked_div(seats).unwrap_or(100).min(100)),
+        is_full: seats.is_some_and(|seats| used >= seats),
+        used_by: Vec::new(),
+    }
+}
+
+/// `GET …/licenses`.
+pub async fn licenses(State(app): State<App>, manager: Manager) -> Outcome {
+    let organization = &manager.organization.organization.id;
+    let own = overview::own_connections(&app, organization).await?;
+    let waiting = overview::waiting(&app, organization, &own).await?;
+    let shell = manager.shell(Place::Licenses);
+    let pools = manager
+        .organization
+        .licenses
+        .iter()
+        .map(|one| {
+            let mut shown = pool(&shell, one);
+            shown.used_by = own
+                .iter()
+                .map(|health| &health.record.connection)
+                .filter(|connection| mentions_license(&Policies::of(connection), one.license.id.as_str()))
+                .map(|connection| (segment(connection.id.as_str()), connection.name.clone()))
+                .collect();
+            shown
+        })
+        .collect();
+    page::show(&LicensesPage {
+        pools,
+        waiting: waiting.seatless,
+        shell,
+    })
+}
+
+fn mentions_license(policies: &Policies, id: &str) -> bool {
+    let rules = policies
+        .policy
+        .iter()
+        .filter_map(|policy| policy.license.as_ref())
+        .chain(
+            policies
+                .organization_policies
+                .iter()
+                .filter_map(|policy| policy.license.as_ref()),
+        );
+    rules.into_iter().any(|rule| match rule {
+        LicenseRule::Fixed(fixed) => fixed.as_str() == id,
+        LicenseRule::Expression(text) => text.contains(&format!("'{id}'")),
+    })
+}
+
+#[derive(Template)]
+#[template(path = "console/developers.html")]
+struct DevelopersPage {
+    shell: Shell,
+    values: Vec<(&'static str, String)>,
+    keys: Vec<KeyRow>,
+    kinds: Vec<(&'static str, &'static str)>,
+}
+
+struct KeyRow {
+    label: String,
+    scopes: String,
+    made: String,
+    used: Option<(String, String)>,
+    is_live: bool,
+}
+
+/// Kinds of events that apps most often act on.
+const KINDS: &[&str] = &[
+    "user.created",
+    "user.updated",
+    "user.suspended",
+    "user.deactivated",
+    "user.activated",
+    "user.deleted",
+    "membership.created",
+    "membership.updated",
+    "membership.removed",
+    "session.revoked",
+];
+
+/// `GET …/developers`.
+pub async fn developers(State(app): State<App>, manager: Manager) -> Outcome {
+    let organization = &manager.organization.organization.id;
+    let keys = api_keys::list(&app).await?;
+    let now = app.world.now();
+    let shell = manager.shell(Place::Developers);
+    let values = [
+        ("developers.issuer", app.config.issuer()),
+        (
+            "developers.discovery",
+            app.config.url("/.well-known/openid-configuration"),
+        ),
+        ("developers.api", app.config.url("/api/v1")),
+        ("developers.feed", app.config.url("/api/v1/events")),
+        ("developers.organization", organization.to_string()),
+    ];
+    page::show(&DevelopersPage {
+        values: values
+            .into_iter()
+            .map(|(key, value)| (shell.t(key), value))
+            .collect(),
+        keys: keys
+            .into_iter()
+            .filter(|key| key.organization.as_ref() == Some(organization))
+            .rev()
+            .map(|key| KeyRow {
+                is_live: key.revoked_at.is_none() && key.expires_at.is_none_or(|end| now < end),
+                label: key.label,
+                scopes: key.scopes.join(", "),
+                made: format::time(key.created_at),
+                used: key.last_used_at.map(|at| (at.to_string(), format::time(at))),
+            })
+            .collect(),
+        kinds: KINDS
+            .iter()
+            .map(|kind| (*kind, shell.of("event", kind)))
+            .collect(),
+        shell,
+    })
+}

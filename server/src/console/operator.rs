@@ -1,0 +1,233 @@
+//! The operator's pages: organizations, connections and work of the whole instance; and every component of the design.
+
+use askama::Template;
+use axum::extract::{Query, State};
+use provost_kernel::connection::Scope;
+use serde::Deserialize;
+
+use super::activity::{self, ActivityPage};
+use super::format;
+use super::page::{self, segment};
+use super::shell::{Place, Shell};
+use super::visit::{Operator, Outcome};
+use crate::app::App;
+use crate::flow::api_keys::Caller;
+use crate::flow::console::{activity as happened, overview, standing};
+use crate::flow::readiness;
+
+/// Where a list goes on.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct After {
+    after: Option<String>,
+}
+
+fn shell(operator: &Operator, place: Place) -> Shell {
+    let mut shell = operator.0.shell(place);
+    "/console/operator".clone_into(&mut shell.base);
+    shell.standing = shell.t("standing.operator");
+    shell
+}
+
+#[derive(Template)]
+#[template(path = "console/operator.html")]
+struct OrganizationsPage {
+    shell: Shell,
+    rows: Vec<Row>,
+    next: Option<String>,
+}
+
+struct Row {
+    id: String,
+    segment: String,
+    name: String,
+    since: String,
+    roles: &'static str,
+}
+
+/// `GET /console/operator`.
+pub async fn overview(State(app): State<App>, operator: Operator, Query(asked): Query<After>) -> Outcome {
+    let found = standing::all(&app, asked.after).await?;
+    let shell = shell(&operator, Place::Organizations);
+    let next = found
+        .last()
+        .filter(|_| found.len() == standing::PAGE as usize)
+        .map(|last| format!("{}?after={}", shell.base, segment(last.organization.id.as_str())));
+    let rows = found
+        .into_iter()
+        .map(|record| Row {
+            segment: segment(record.organization.id.as_str()),
+            id: record.organization.id.to_string(),
+            name: record.organization.name,
+            since: format::time(record.created_at),
+            roles: shell.t(match record.organization.roles_per_member {
+                provost_kernel::directory::RolesPerMember::One => "operator.one_role",
+                provost_kernel::directory::RolesPerMember::Many => "operator.many_roles",
+            }),
+        })
+        .collect();
+    page::show(&OrganizationsPage { shell, rows, next })
+}
+
+#[derive(Template)]
+#[template(path = "console/operator_connections.html")]
+struct ConnectionsPage {
+    shell: Shell,
+    rows: Vec<ConnectionRow>,
+    next: Option<String>,
+}
+
+struct ConnectionRow {
+    id: String,
+    name: String,
+    protocol: String,
+    mode: String,
+    is_on: bool,
+    owner: Option<(String, String)>,
+    own_policies: Vec<String>,
+    has_default: bool,
+}
+
+/// `GET /console/operator/connections`.
+pub async fn connections(State(app): State<App>, operator: Operator, Query(asked): Query<After>) -> Outcome {
+    let found = overview::all_connections(&app, asked.after).await?;
+    let shell = shell(&operator, Place::AllConnections);
+    let next = found
+        .last()
+        .filter(|_| found.len() == overview::CONNECTIONS as usize)
+        .map(|last| {
+            format!(
+                "{}/connections?after={}",
+                shell.base,
+                segment(last.connection.id.as_str())
+            )
+        });
+    let rows = found
+        .into_iter()
+        .map(|record| {
+            let connection = record.connection;
+            ConnectionRow {
+                id: connection.id.to_string(),
+                protocol: format::word(&connection.protocol).to_uppercase(),
+                mode: shell
+                    .of("word", &format::word(&connection.provisioning))
+                    .to_owned(),
+                is_on: connection.enabled,
+                owner: match &connection.scope {
+                    Scope::Instance => None,
+                    Scope::Organization { organization, .. } => {
+                        Some((segment(organization.as_str()), organization.to_string()))
+                    }
+                },
+                own_policies: connection
+                    .organization_policies
+                    .iter()
+                    .map(|policy| policy.organization.to_string())
+                    .collect(),
+                has_default: connection.policy.is_some(),
+                name: connection.name,
+            }
+        })
+        .collect();
+    page::show(&ConnectionsPage { shell, rows, next })
+}
+
+#[derive(Template)]
+#[template(path = "console/jobs.html")]
+struct JobsPage {
+    shell: Shell,
+    is_ready: bool,
+    due: String,
+    oldest: Option<(String, String)>,
+    dead: String,
+    rows: Vec<JobRow>,
+    version: &'static str,
+}
+
+struct JobRow {
+    id: String,
+    kind: String,
+    attempts: i64,
+    error: String,
+    at: String,
+}
+
+/// `GET /console/operator/jobs`.
+pub async fn jobs(State(app): State<App>, operator: Operator) -> Outcome {
+    let (backlog, dead) = overview::jobs(&app).await?;
+    let report = readiness::check(&app).await;
+    let shell = shell(&operator, Place::Jobs);
+    page::show(&JobsPage {
+        is_ready: report.is_ready(),
+        due: shell.number(&u64::from(backlog.due)),
+        oldest: backlog.oldest.map(|at| (at.to_string(), format::time(at))),
+        dead: shell.number(&u64::from(backlog.dead)),
+        rows: dead
+            .into_iter()
+            .map(|record| JobRow {
+                id: record.job.id,
+                kind: record.job.kind,
+                attempts: record.attempts,
+                error: record.last_error.unwrap_or_default(),
+                at: record.dead_at.map(format::time).unwrap_or_default(),
+            })
+            .collect(),
+        version: env!("CARGO_PKG_VERSION"),
+        shell,
+    })
+}
+
+/// `GET /console/operator/activity`.
+pub async fn activity(
+    State(app): State<App>,
+    operator: Operator,
+    Query(asked): Query<activity::Asked>,
+) -> Outcome {
+    let found = happened::list(&app, &Caller::operator(), None, asked.wanted()).await?;
+    let shell = shell(&operator, Place::InstanceActivity);
+    let mut entries: Vec<activity::Entry> = found
+        .items
+        .iter()
+        .map(|item| activity::entry(&shell, item, &found.people))
+        .collect();
+    // People and explanations are shown in the console of an organization.
+    for entry in &mut entries {
+        entry.trace = None;
+        if let Some((_, name)) = entry.about.take() {
+            entry.detail = if entry.detail.is_empty() {
+                name
+            } else {
+                format!("{name} · {}", entry.detail)
+            };
+        }
+    }
+    page::show(&ActivityPage {
+        choices: asked.choices(&shell, &[]),
+        entries,
+        next: found
+            .next
+            .as_ref()
+            .map(|next| asked.address(&shell.base, &next.write())),
+        is_filtered: asked.is_filtered(),
+        can_look_up: false,
+        asked,
+        shell,
+    })
+}
+
+#[derive(Template)]
+#[template(path = "console/components.html")]
+struct ComponentsPage {
+    shell: Shell,
+    used: u32,
+    seats: u32,
+}
+
+/// `GET /console/components`: every component of the design, for those who build pages.
+pub async fn components(State(_app): State<App>, operator: Operator) -> Outcome {
+    page::show(&ComponentsPage {
+        shell: shell(&operator, Place::Components),
+        used: 62,
+        seats: 100,
+    })
+}

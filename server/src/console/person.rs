@@ -1,0 +1,357 @@
+//! One person: who she is, why she has what she has, what happened, and what can be done about it.
+
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use provost_kernel::directory::{AccountKind, Membership, Status};
+use provost_kernel::id::{AccountId, SessionId};
+use provost_kernel::provision::Action;
+use provost_store::SessionRecord;
+use serde::Deserialize;
+
+use super::activity::{self, Entry};
+use super::format;
+use super::page::{self, segment};
+use super::sent::Sent;
+use super::shell::{Place, Shell};
+use super::users::{self, Named};
+use super::visit::{Manager, Outcome, Stop};
+use crate::app::App;
+use crate::error::AppError;
+use crate::flow::acting::{self, Wish};
+use crate::flow::console::people::{self, Person};
+use crate::flow::console::standing::Standing;
+
+/// What the address asks for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Asked {
+    done: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "console/person.html")]
+struct PersonPage {
+    shell: Shell,
+    id: String,
+    segment: String,
+    name: String,
+    address: String,
+    is_sso: bool,
+    tone: &'static str,
+    status: &'static str,
+    facts: Vec<(&'static str, String)>,
+    identities: Vec<Identity>,
+    twins: Vec<Twin>,
+    why: Vec<Why>,
+    pinned: bool,
+    is_active: bool,
+    is_managed: bool,
+    belongs_elsewhere: bool,
+    attributes: Vec<(String, String)>,
+    groups: Vec<String>,
+    sessions: Vec<Session>,
+    timeline: Vec<Entry>,
+    latest_trace: Option<String>,
+}
+
+struct Identity {
+    connection: String,
+    subject: String,
+    issuer: String,
+}
+
+struct Twin {
+    segment: String,
+    name: String,
+    is_sso: bool,
+    status: &'static str,
+}
+
+/// One thing held, with who granted it.
+struct Why {
+    what: &'static str,
+    names: Vec<Named>,
+}
+
+struct Session {
+    id: String,
+    since: (String, String),
+    seen: (String, String),
+    how: String,
+}
+
+/// `GET …/users/{account}`.
+pub async fn show(
+    State(app): State<App>,
+    manager: Manager,
+    Path((_, account)): Path<(String, String)>,
+    Query(asked): Query<Asked>,
+) -> Outcome {
+    let organization = &manager.organization.organization.id;
+    let person = people::find(&app, &manager.caller, organization, &account).await?;
+    let shell = manager.shell(Place::Users).after(asked.done.as_deref());
+    page::show(&view(&manager, shell, &person))
+}
+
+fn view(manager: &Manager, shell: Shell, person: &Person) -> PersonPage {
+    let account = &person.facts.account;
+    let held = person.facts.memberships.first();
+    let (tone, status) = match held {
+        Some(held) if !held.active && account.status == Status::Active => {
+            ("warn", "status.membership_suspended")
+        }
+        Some(_) | None => format::status(account.status),
+    };
+    let timeline = activity::of_person(&shell, person);
+    let name = format::name(account);
+    let address = format::address(account);
+    PersonPage {
+        id: account.id.to_string(),
+        segment: segment(account.id.as_str()),
+        address: if address == name { String::new() } else { address },
+        name,
+        is_sso: person.connection.is_some(),
+        tone,
+        status: shell.t(status),
+        facts: facts(&shell, person),
+        identities: person
+            .facts
+            .links
+            .iter()
+            .map(|link| Identity {
+                connection: match &person.connection {
+                    Some(connection) if connection.id == link.connection => connection.name.clone(),
+                    Some(_) | None => link.connection.to_string(),
+                },
+                subject: link.subject.value.clone(),
+                issuer: link.subject.issuer.clone(),
+            })
+            .collect(),
+        twins: person
+            .twins
+            .iter()
+            .map(|twin| Twin {
+                segment: segment(twin.id.as_str()),
+                name: format::name(twin),
+                is_sso: people::bound_to(twin).is_some(),
+                status: shell.t(format::status(twin.status).1),
+            })
+            .collect(),
+        why: held.map(|held| why(manager, &shell, held)).unwrap_or_default(),
+        pinned: held.is_some_and(|held| held.pinned),
+        is_active: account.status == Status::Active,
+        is_managed: account.external_id.is_some(),
+        belongs_elsewhere: person.belongs_elsewhere,
+        attributes: account
+            .attributes
+            .iter()
+            .map(|(name, value)| {
+                (
+                    name.clone(),
+                    value.as_str().map_or_else(|| value.to_string(), str::to_owned),
+                )
+            })
+            .collect(),
+        groups: person.groups.iter().map(|group| group.name.clone()).collect(),
+        sessions: person.sessions.iter().map(|one| session(&shell, one)).collect(),
+        latest_trace: person.traces.first().map(|record| record.trace.id.to_string()),
+        timeline,
+        shell,
+    }
+}
+
+fn facts(shell: &Shell, person: &Person) -> Vec<(&'static str, String)> {
+    let account = &person.facts.account;
+    let mut rows = vec![
+        (
+            "users.kind",
+            shell
+                .t(match account.kind {
+                    AccountKind::User => "kind.user",
+                    AccountKind::Reader => "kind.reader",
+                })
+                .to_owned(),
+        ),
+        (
+            "users.signs_in",
+            person.connection.as_ref().map_or_else(
+                || shell.t("users.via_password").to_owned(),
+                |one| one.name.clone(),
+            ),
+        ),
+        (
+            "users.last",
+            person
+                .last_sign_in
+                .map_or_else(|| shell.t("users.never").to_owned(), format::time),
+        ),
+        ("person.since", format::time(account.created_at)),
+    ];
+    if account.emergency_admin {
+        rows.push(("person.emergency", shell.t("word.yes").to_owned()));
+    }
+    for (key, value) in [
+        ("person.user_name", &account.user_name),
+        ("person.external_id", &account.external_id),
+    ] {
+        if let Some(value) = value {
+            rows.push((key, value.clone()));
+        }
+    }
+    rows.into_iter()
+        .map(|(key, value)| (shell.t(key), value))
+        .collect()
+}
+
+fn why(manager: &Manager, shell: &Shell, held: &Membership) -> Vec<Why> {
+    let facts = &manager.organization;
+    let mut rows = vec![
+        Why {
+            what: shell.t("person.membership"),
+            names: vec![Named {
+                name: facts.organization.name.clone(),
+                source: shell.t(format::source_key(&held.source, held.pinned)),
+            }],
+        },
+        Why {
+            what: shell.t("users.roles"),
+            names: users::roles(shell, facts, &held.roles, held.pinned),
+        },
+    ];
+    let mut workspaces: Vec<Named> = held
+        .workspaces
+        .iter()
+        .map(|grant| Named {
+            name: facts
+                .workspaces
+                .iter()
+                .find(|one| one.id == grant.id)
+                .map_or_else(|| grant.id.to_string(), |one| one.name.clone()),
+            source: shell.t(format::source_key(&grant.source, grant.pinned || held.pinned)),
+        })
+        .collect();
+    if let Some(source) = &held.all_workspaces {
+        workspaces.insert(
+            0,
+            Named {
+                name: shell.t("users.all_workspaces").to_owned(),
+                source: shell.t(format::source_key(source, held.pinned)),
+            },
+        );
+    }
+    rows.push(Why {
+        what: shell.t("users.workspaces"),
+        names: workspaces,
+    });
+    rows.push(Why {
+        what: shell.t("nav.licenses"),
+        names: held
+            .license
+            .iter()
+            .map(|grant| Named {
+                name: if grant.seated {
+                    grant.license.to_string()
+                } else {
+                    shell.t1("person.waits", &grant.license)
+                },
+                source: shell.t(format::source_key(&grant.source, grant.pinned || held.pinned)),
+            })
+            .collect(),
+    });
+    rows
+}
+
+fn session(shell: &Shell, record: &SessionRecord) -> Session {
+    let both = |at: jiff::Timestamp| (at.to_string(), format::time(at));
+    Session {
+        id: record.id.to_string(),
+        since: both(record.created_at),
+        seen: both(record.last_seen_at),
+        how: record
+            .connection
+            .as_ref()
+            .map_or_else(|| shell.t("users.via_password").to_owned(), ToString::to_string),
+    }
+}
+
+/// `POST …/users/{account}/{action}`.
+pub async fn act(
+    State(app): State<App>,
+    manager: Manager,
+    Path((_, account, action)): Path<(String, String, String)>,
+    sent: Sent,
+) -> Outcome {
+    let organization = &manager.organization.organization.id;
+    let person = people::find(&app, &manager.caller, organization, &account).await?;
+    let id = person.facts.account.id.clone();
+    let here = format!("{}/users/{}", manager.base(), segment(&account));
+    let wish = match action.as_str() {
+        "end-session" => {
+            may_end_sessions(&manager, &person)?;
+            let session = sent.some("session").map(SessionId::new);
+            people::end_sessions(&app, &id, session).await?;
+            return page::lead_to(&format!("{here}?done=session"));
+        }
+        "delete" => Action::Delete {
+            account: id,
+            allow_return: sent.has("allow_return"),
+        },
+        "reset" => Action::ResetSubject { account: id },
+        word => {
+            users::action_of(word).ok_or_else(AppError::not_found)?;
+            users::wish(word, organization, id)
+        }
+    };
+    if matches!(action.as_str(), "delete" | "reset" | "deactivate" | "remove") {
+        manager.visitor.must_be_fresh(&app)?;
+    }
+    do_it(&app, &manager, &here, &action, wish).await
+}
+
+async fn do_it(app: &App, manager: &Manager, here: &str, action: &str, wish: Action) -> Outcome {
+    match acting::attempt(app, Wish::new(manager.caller.actor(), wish)).await? {
+        Ok(_) if matches!(action, "delete" | "remove") => {
+            page::lead_to(&format!("{}/users?done={action}", manager.base()))
+        }
+        Ok(_) => page::lead_to(&format!("{here}?done={action}")),
+        Err(refusal) => {
+            let shell = manager.shell(Place::Users);
+            let reason = shell.of("verdict", refusal.denial.code()).to_owned();
+            page::show_with(
+                axum::http::StatusCode::CONFLICT,
+                &NotDone {
+                    reason,
+                    trace: refusal.trace.to_string(),
+                    back: here.to_owned(),
+                    shell,
+                },
+            )
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "console/not_done.html")]
+struct NotDone {
+    shell: Shell,
+    reason: String,
+    trace: String,
+    back: String,
+}
+
+/// A session is one of the whole person: somebody who belongs elsewhere too is not this organization's alone.
+fn may_end_sessions(manager: &Manager, person: &Person) -> Result<(), Stop> {
+    if person.belongs_elsewhere && manager.standing != Standing::Operator {
+        return Err(AppError::forbidden(
+            "not_permitted",
+            "This person also belongs to another organization.",
+        )
+        .into());
+    }
+    Ok(())
+}
+
+/// Names an account in a link.
+pub(super) fn link(base: &str, account: &AccountId) -> String {
+    format!("{base}/users/{}", segment(account.as_str()))
+}

@@ -1,0 +1,108 @@
+//! Forms of the console as they were sent: proved to come from this session's own page before anything reads them.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use percent_encoding::percent_decode_str;
+
+use super::visit::Stop;
+use crate::app::App;
+use crate::error::AppError;
+use crate::http::browser;
+
+/// Most fields of a form.
+const MOST_FIELDS: usize = 2_000;
+
+/// The fields of a form that came from this session's own page.
+#[derive(Clone, Debug, Default)]
+pub struct Sent(Vec<(String, String)>);
+
+impl Sent {
+    /// Returns the first value of a field, trimmed; empty if there is none.
+    pub fn get(&self, name: &str) -> &str {
+        self.0
+            .iter()
+            .find(|(known, _)| known == name)
+            .map_or("", |(_, value)| value.trim())
+    }
+
+    /// Returns the first value of a field if it says anything.
+    pub fn some(&self, name: &str) -> Option<String> {
+        Some(self.get(name))
+            .filter(|value| !value.is_empty())
+            .map(str::to_owned)
+    }
+
+    /// Returns every value of a field.
+    pub fn all(&self, name: &str) -> Vec<String> {
+        self.0
+            .iter()
+            .filter(|(known, _)| known == name)
+            .map(|(_, value)| value.clone())
+            .collect()
+    }
+
+    /// Tells whether a box was ticked.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(known, _)| known == name)
+    }
+}
+
+impl FromRequest<App> for Sent {
+    type Rejection = Stop;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Self::Rejection> {
+        let headers = request.headers().clone();
+        let body = Bytes::from_request(request, app)
+            .await
+            .map_err(|_| AppError::bad_request("invalid_form", "The form could not be read."))?;
+        let fields = read(&body)
+            .ok_or_else(|| AppError::bad_request("invalid_form", "The form could not be read."))?;
+        let sent = Self(fields);
+        browser::check_session_form(app, &headers, sent.get("form_token"))?;
+        Ok(sent)
+    }
+}
+
+/// Reads `application/x-www-form-urlencoded`.
+pub(super) fn read(body: &[u8]) -> Option<Vec<(String, String)>> {
+    let text = std::str::from_utf8(body).ok()?;
+    let parts: Vec<&str> = text.split('&').filter(|part| !part.is_empty()).collect();
+    if parts.len() > MOST_FIELDS {
+        return None;
+    }
+    let decode = |part: &str| {
+        percent_decode_str(&part.replace('+', " "))
+            .decode_utf8()
+            .ok()
+            .map(|text| text.replace("\r\n", "\n"))
+    };
+    parts
+        .into_iter()
+        .map(|part| {
+            let (name, value) = part.split_once('=').unwrap_or((part, ""));
+            Some((decode(name)?, decode(value)?))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read;
+
+    #[test]
+    fn a_form_is_read_with_all_values_of_a_field() {
+        let fields = read(b"a=1&b=x+y%20%26z&a=2&c").unwrap();
+        let expected = [("a", "1"), ("b", "x y &z"), ("a", "2"), ("c", "")];
+        assert_eq!(
+            fields,
+            expected.map(|(name, value)| (name.to_owned(), value.to_owned()))
+        );
+    }
+
+    #[test]
+    fn what_is_no_text_or_too_much_is_no_form() {
+        assert!(read(b"a=%ff").is_none());
+        assert!(read(&[0xff, b'=', b'1']).is_none());
+        assert!(read("a=1&".repeat(2001).as_bytes()).is_none());
+    }
+}

@@ -1,0 +1,313 @@
+//! How an organization's sign-in and directory do, and what waits for an admin.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use provost_kernel::connection::Provisioning;
+use provost_kernel::id::{ConnectionId, GroupId, OrganizationId};
+use provost_kernel::trace::SIGN_IN;
+use provost_saml::key::Certificate;
+use provost_store::{
+    ConnectionRecord, DomainRecord, GroupRow, JobBacklog, JobRecord, PeopleFilter, Reader, ScimTraffic,
+    StoreError, TokenRecord, TraceFilter,
+};
+
+use crate::app::App;
+use crate::connection_config::ProtocolConfig;
+use crate::error::Result;
+use crate::flow::policy::change;
+use crate::flow::scim::{tokens, watch};
+
+/// Attempts that are looked at for the last of each kind.
+const RECENT: u32 = 50;
+/// Connections of one page.
+pub const CONNECTIONS: u32 = 100;
+/// Groups of one page.
+pub const GROUPS: u32 = 100;
+/// Days of a chart.
+pub const DAYS: i64 = 14;
+
+/// How a connection does.
+#[derive(Clone, Debug)]
+pub struct Health {
+    /// The connection.
+    pub record: ConnectionRecord,
+    /// People who sign in through it.
+    pub people: u64,
+    /// The last attempt that was admitted, of those lately.
+    pub last_admitted: Option<Timestamp>,
+    /// How many of the attempts lately were refused.
+    pub refused: usize,
+    /// How many attempts lately were looked at.
+    pub looked_at: usize,
+    /// Requests of the directory in the last day.
+    pub traffic: ScimTraffic,
+    /// What somebody should look at, as code.
+    pub concerns: Vec<&'static str>,
+    /// When the provider's last certificate ends.
+    pub certificate_ends: Option<Timestamp>,
+}
+
+/// Looks at the connections that an organization owns.
+///
+/// # Errors
+/// Those of the store.
+pub async fn own_connections(app: &App, organization: &OrganizationId) -> Result<Vec<Health>> {
+    let (organization, now) = (organization.clone(), app.world.now());
+    let found = app
+        .store
+        .read(|reader| {
+            Box::pin(async move {
+                let mut found = Vec::new();
+                for record in reader
+                    .connections_owned_by(&organization, None, CONNECTIONS)
+                    .await?
+                {
+                    found.push(health(reader, record, now).await?);
+                }
+                Ok::<_, StoreError>(found)
+            })
+        })
+        .await?;
+    Ok(found)
+}
+
+/// Looks at connections of the whole instance, after one.
+///
+/// # Errors
+/// Those of the store.
+pub async fn all_connections(app: &App, after: Option<String>) -> Result<Vec<ConnectionRecord>> {
+    let after = after.map(ConnectionId::new);
+    let found = app
+        .store
+        .read(|reader| Box::pin(async move { reader.connections(after.as_ref(), CONNECTIONS).await }))
+        .await?;
+    Ok(found)
+}
+
+/// Looks at one connection.
+///
+/// # Errors
+/// Those of the store.
+pub async fn one(app: &App, record: &ConnectionRecord) -> Result<Health> {
+    let (record, now) = (record.clone(), app.world.now());
+    let found = app
+        .store
+        .read(|reader| Box::pin(async move { health(reader, record, now).await }))
+        .await?;
+    Ok(found)
+}
+
+async fn health(reader: &mut Reader, record: ConnectionRecord, now: Timestamp) -> Result<Health, StoreError> {
+    let id = record.connection.id.clone();
+    let filter = TraceFilter {
+        connection: Some(id.clone()),
+        ..TraceFilter::default()
+    };
+    let traces = reader.traces(&filter, RECENT).await?;
+    let admitted = |verdict: &str| matches!(verdict, "admitted" | "accepted");
+    let day_ago = now
+        .saturating_sub(SignedDuration::from_hours(24))
+        .unwrap_or(Timestamp::MIN);
+    Ok(Health {
+        people: reader.count_bound(&id).await?,
+        last_admitted: traces
+            .iter()
+            .find(|trace| trace.trace.kind == SIGN_IN && admitted(&trace.verdict))
+            .map(|trace| trace.trace.at),
+        refused: traces.iter().filter(|trace| !admitted(&trace.verdict)).count(),
+        looked_at: traces.len(),
+        traffic: reader.scim_traffic(&id, day_ago).await?,
+        concerns: watch::look(reader, &record, now)
+            .await?
+            .into_iter()
+            .map(|concern| concern.code)
+            .collect(),
+        certificate_ends: certificate_ends(&record),
+        record,
+    })
+}
+
+/// Returns when the last of a provider's certificates ends.
+fn certificate_ends(record: &ConnectionRecord) -> Option<Timestamp> {
+    certificates(record).into_iter().map(|(_, end)| end).max()
+}
+
+/// Returns the certificates of a SAML provider (base64) with their ends.
+pub fn certificates(record: &ConnectionRecord) -> Vec<(String, Timestamp)> {
+    use base64::Engine as _;
+
+    let Ok(ProtocolConfig::Saml(saml)) =
+        ProtocolConfig::of(record.connection.id.as_str(), &record.protocol_config)
+    else {
+        return Vec::new();
+    };
+    saml.signing_certificates
+        .into_iter()
+        .filter_map(|text| {
+            let der = base64::engine::general_purpose::STANDARD.decode(&text).ok()?;
+            let end = Certificate::from_der(&der).ok()?.not_after();
+            Some((text, end))
+        })
+        .collect()
+}
+
+/// What waits for somebody.
+#[derive(Clone, Debug, Default)]
+pub struct Waiting {
+    /// Members.
+    pub members: u64,
+    /// Attempts that were refused in the last day, up to the number that is looked at.
+    pub refused: usize,
+    /// People who wait for a seat, up to a page.
+    pub seatless: usize,
+    /// Changes of policies that are held, with their connections.
+    pub held: Vec<String>,
+}
+
+/// Collects what waits for an admin of an organization.
+///
+/// # Errors
+/// Those of the store.
+pub async fn waiting(app: &App, organization: &OrganizationId, own: &[Health]) -> Result<Waiting> {
+    let (organization, now) = (organization.clone(), app.world.now());
+    let held = change::waiting(app)
+        .await?
+        .into_iter()
+        .filter(|change| {
+            own.iter()
+                .any(|health| health.record.connection.id == change.connection)
+        })
+        .map(|change| change.connection.to_string())
+        .collect();
+    let found = app
+        .store
+        .read(|reader| {
+            Box::pin(async move {
+                let filter = TraceFilter {
+                    organization: Some(organization.clone()),
+                    refused: true,
+                    ..TraceFilter::default()
+                };
+                let day_ago = now
+                    .saturating_sub(SignedDuration::from_hours(24))
+                    .unwrap_or(Timestamp::MIN);
+                let refused = reader.traces(&filter, RECENT).await?;
+                let seatless = PeopleFilter {
+                    waiting: true,
+                    ..PeopleFilter::of(organization.clone())
+                };
+                Ok::<_, StoreError>(Waiting {
+                    members: reader.count_people(&organization).await?,
+                    refused: refused.iter().filter(|trace| trace.trace.at > day_ago).count(),
+                    seatless: reader.people(&seatless, RECENT).await?.len(),
+                    held,
+                })
+            })
+        })
+        .await?;
+    Ok(found)
+}
+
+/// What a directory's page shows.
+#[derive(Clone, Debug)]
+pub struct Directory {
+    /// Live and ended tokens, oldest first.
+    pub tokens: Vec<TokenRecord>,
+    /// Requests by day, the oldest first: day since 1970, all, and those that did not succeed.
+    pub days: Vec<(i64, u64, u64)>,
+    /// The last request ever counted.
+    pub last: Option<Timestamp>,
+}
+
+/// Looks at a connection's directory.
+///
+/// # Errors
+/// Those of the store.
+pub async fn directory(app: &App, connection: &ConnectionId) -> Result<Directory> {
+    let tokens = tokens::list(app, Some(connection.to_string())).await?;
+    let today = app.world.now().as_second().div_euclid(86_400);
+    let wanted = connection.clone();
+    let (counted, last) = app
+        .store
+        .read(|reader| {
+            Box::pin(async move {
+                let counted = reader.scim_days(&wanted, today - DAYS + 1).await?;
+                let last = reader.scim_traffic(&wanted, Timestamp::UNIX_EPOCH).await?.last_at;
+                Ok::<_, StoreError>((counted, last))
+            })
+        })
+        .await?;
+    let counted: BTreeMap<i64, (u64, u64)> = counted
+        .into_iter()
+        .map(|(day, all, wrong)| (day, (all, wrong)))
+        .collect();
+    Ok(Directory {
+        tokens,
+        days: (today - DAYS + 1..=today)
+            .map(|day| {
+                let (all, wrong) = counted.get(&day).copied().unwrap_or_default();
+                (day, all, wrong)
+            })
+            .collect(),
+        last,
+    })
+}
+
+/// Lists groups that the connections of an organization push, after one.
+///
+/// # Errors
+/// Those of the store.
+pub async fn groups(
+    app: &App,
+    organization: &OrganizationId,
+    after: Option<(String, String)>,
+) -> Result<Vec<GroupRow>> {
+    let organization = organization.clone();
+    let found = app
+        .store
+        .read(|reader| {
+            Box::pin(async move {
+                let after = after.map(|(name, id)| (name, GroupId::new(id)));
+                let after = after.as_ref().map(|(name, id)| (name.as_str(), id));
+                reader.groups_in(&organization, after, GROUPS).await
+            })
+        })
+        .await?;
+    Ok(found)
+}
+
+/// Lists the domains of an organization.
+///
+/// # Errors
+/// Those of the store.
+pub async fn domains(app: &App, organization: &OrganizationId) -> Result<Vec<DomainRecord>> {
+    let organization = organization.clone();
+    let found = app
+        .store
+        .read(|reader| Box::pin(async move { reader.domains(&organization).await }))
+        .await?;
+    Ok(found)
+}
+
+/// Looks at the work in the background.
+///
+/// # Errors
+/// Those of the store.
+pub async fn jobs(app: &App) -> Result<(JobBacklog, Vec<JobRecord>)> {
+    let now = app.world.now();
+    let found = app
+        .store
+        .read(|reader| {
+            Box::pin(async move {
+                Ok::<_, StoreError>((reader.job_backlog(now).await?, reader.dead_jobs(RECENT).await?))
+            })
+        })
+        .await?;
+    Ok(found)
+}
+
+/// Tells whether a directory pushes through a connection.
+pub fn is_pushed(record: &ConnectionRecord) -> bool {
+    record.connection.provisioning == Provisioning::Scim
+}

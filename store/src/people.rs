@@ -1,0 +1,341 @@
+//! What the console's lists of people and of what happened look for. Reads only, page by page; each page costs the same
+//! however many people an organization has.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use provost_kernel::directory::{AccountKind, Status};
+use provost_kernel::facts::AccountFacts;
+use provost_kernel::id::{AccountId, ConnectionId, GroupId, OrganizationId, RoleId};
+
+use crate::error::Result;
+use crate::feed::{AuditRow, audited};
+use crate::search::successor;
+use crate::tx::Reader;
+use crate::value::{Bind, Row, binds, list, to_word};
+
+/// Which members of an organization are wanted; all conditions hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeopleFilter {
+    /// The organization.
+    pub organization: OrganizationId,
+    /// Begin of an address, a given name or a family name, without regard to case.
+    pub text: Option<String>,
+    /// State of the account.
+    pub status: Option<Status>,
+    /// User or reader.
+    pub kind: Option<AccountKind>,
+    /// How they sign in.
+    pub signs_in: Option<SignsIn>,
+    /// A role that they hold.
+    pub role: Option<RoleId>,
+    /// Only pinned memberships.
+    pub pinned: bool,
+    /// Only people who wait for a seat.
+    pub waiting: bool,
+    /// Older accounts than this one: the last of the page before.
+    pub before: Option<AccountId>,
+}
+
+/// How people sign in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SignsIn {
+    /// With a password.
+    Password,
+    /// Through whatever connection.
+    Sso,
+    /// Through this connection.
+    Connection(ConnectionId),
+}
+
+/// Which rows of an organization's audit log are wanted; all conditions hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// The organization; none is the instance.
+    pub organization: Option<OrganizationId>,
+    /// Begin of the kind, for example `user.`.
+    pub kind: Option<String>,
+    /// About this account.
+    pub account: Option<AccountId>,
+    /// Through this connection.
+    pub connection: Option<ConnectionId>,
+    /// Before this position.
+    pub before: Option<i64>,
+}
+
+/// A group in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupRow {
+    /// Identifier.
+    pub id: GroupId,
+    /// The connection that pushes it.
+    pub connection: ConnectionId,
+    /// Name.
+    pub name: String,
+    /// Identifier given by the directory.
+    pub external_id: Option<String>,
+    /// How many members it has.
+    pub members: u64,
+    /// When the group itself was last pushed.
+    pub updated_at: Timestamp,
+}
+
+impl Reader {
+    /// Lists members of an organization, newest account first.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn people(&mut self, filter: &PeopleFilter, limit: u32) -> Result<Vec<AccountFacts>> {
+        let (sql, values) = filter.select(limit)?;
+        let ids = self.account_ids(&sql, values).await?;
+        let found = self.account_facts(&ids).await?;
+        let mut found: BTreeMap<AccountId, AccountFacts> = found
+            .into_iter()
+            .map(|facts| (facts.account.id.clone(), facts))
+            .collect();
+        Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
+    }
+
+    /// Counts the members of an organization.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn count_people(&mut self, organization: &OrganizationId) -> Result<u64> {
+        let sql = "SELECT COUNT(*) FROM memberships WHERE organization = $1";
+        self.count_one(sql, binds![organization]).await
+    }
+
+    /// Counts the people who sign in through a connection.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn count_bound(&mut self, connection: &ConnectionId) -> Result<u64> {
+        let sql =
+            "SELECT CAST(COALESCE(SUM(entries), 0) AS BIGINT) FROM directory_ranks WHERE connection = $1";
+        self.count_one(sql, binds![connection]).await
+    }
+
+    async fn count_one(&mut self, sql: &str, values: Vec<Bind>) -> Result<u64> {
+        let row = self.row(sql, values).await?;
+        let count = row.map(|mut row| row.int("count")).transpose()?.unwrap_or(0);
+        Ok(count.unsigned_abs())
+    }
+
+    /// Tells when each of some accounts last signed in: through an identity provider as long as the last claims are kept,
+    /// else by the sessions that are still known.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn last_sign_ins(&mut self, accounts: &[AccountId]) -> Result<BTreeMap<AccountId, Timestamp>> {
+        let sql = "SELECT account, MAX(at) FROM (SELECT account, at FROM last_claims WHERE account IN ({list:$1}) \
+                   UNION ALL SELECT account, authenticated_at FROM sessions WHERE account IN ({list:$1})) seen \
+                   GROUP BY account";
+        let ids = list(accounts.iter().map(AccountId::as_str))?;
+        let read = |mut row: Row| {
+            let account = AccountId::new(row.text("last_claims.account")?);
+            Ok((account, row.time("last_claims.at")?))
+        };
+        self.rows(sql, binds![ids]).await?.into_iter().map(read).collect()
+    }
+
+    /// Counts a directory's requests by day, from one on: day since 1970, all, and those that did not succeed.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn scim_days(&mut self, connection: &ConnectionId, since: i64) -> Result<Vec<(i64, u64, u64)>> {
+        let sql = "SELECT hour / 24, CAST(SUM(requests) AS BIGINT), CAST(SUM(failures + refusals) AS BIGINT) \
+                   FROM scim_traffic WHERE connection = $1 AND hour >= $2 GROUP BY hour / 24 ORDER BY hour / 24";
+        let read = |mut row: Row| {
+            let day = row.int("scim_traffic.hour")?;
+            let all = row.int("scim_traffic.requests")?.unsigned_abs();
+            Ok((day, all, row.int("scim_traffic.failures")?.unsigned_abs()))
+        };
+        let rows = self.rows(sql, binds![connection, since * 24]).await?;
+        rows.into_iter().map(read).collect()
+    }
+
+    /// Lists the groups that the connections of an organization push, by name, after one.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn groups_in(
+        &mut self,
+        organization: &OrganizationId,
+        after: Option<(&str, &GroupId)>,
+        limit: u32,
+    ) -> Result<Vec<GroupRow>> {
+        let sql = "SELECT g.id, g.connection, g.name, g.external_id, (SELECT CAST(COALESCE(SUM(s.members), 0) AS BIGINT) \
+                   FROM group_stamps s WHERE s.group_id = g.id), g.updated_at FROM groups g \
+                   JOIN connections c ON c.id = g.connection WHERE c.organization = $1 \
+                   AND (g.name > $2 OR (g.name = $2 AND g.id > $3)) ORDER BY g.name, g.id LIMIT $4";
+        let (name, id) = after.map_or(("", ""), |(name, id)| (name, id.as_str()));
+        let read = |mut row: Row| {
+            Ok(GroupRow {
+                id: GroupId::new(row.text("groups.id")?),
+                connection: ConnectionId::new(row.text("groups.connection")?),
+                name: row.text("groups.name")?,
+                external_id: row.opt_text("groups.external_id")?,
+                members: row.int("groups.members")?.unsigned_abs(),
+                updated_at: row.time("groups.updated_at")?,
+            })
+        };
+        let rows = self.rows(sql, binds![organization, name, id, limit]).await?;
+        rows.into_iter().map(read).collect()
+    }
+
+    /// Returns rows of an audit log, newest first.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn audit_page(&mut self, filter: &AuditFilter, limit: u32) -> Result<Vec<AuditRow>> {
+        let organization = filter.organization.as_ref().map_or("", OrganizationId::as_str);
+        let mut wanted = Conditions::new(binds![organization, filter.before.unwrap_or(i64::MAX), limit]);
+        if let Some(account) = &filter.account {
+            wanted.hold("account = {}", account);
+        }
+        if let Some(connection) = &filter.connection {
+            wanted.hold("connection = {}", connection);
+        }
+        if let Some(kind) = &filter.kind {
+            wanted.hold("{position}(kind, {}) = 1", kind);
+        }
+        let sql = format!(
+            "SELECT organization, sequence, at, kind, actor, account, connection, trace, data, previous_hash, hash \
+             FROM audit WHERE organization = $1 AND sequence < $2{} ORDER BY sequence DESC LIMIT $3",
+            wanted.text
+        );
+        let rows = self.rows(&sql, wanted.values).await?;
+        rows.into_iter()
+            .map(|row| audited(row).map(|(row, _)| row))
+            .collect()
+    }
+
+    /// Returns what the audit log of an organization, and of the instance if wanted, says about an account, newest first.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn audit_about(
+        &mut self,
+        organization: &OrganizationId,
+        account: &AccountId,
+        instance: bool,
+        limit: u32,
+    ) -> Result<Vec<AuditRow>> {
+        let sql = "SELECT organization, sequence, at, kind, actor, account, connection, trace, data, previous_hash, hash \
+                   FROM audit WHERE account = $1 AND organization IN ($2, $3) ORDER BY at DESC, sequence DESC LIMIT $4";
+        let second = if instance { "" } else { organization.as_str() };
+        let rows = self
+            .rows(sql, binds![account, organization, second, limit])
+            .await?;
+        rows.into_iter()
+            .map(|row| audited(row).map(|(row, _)| row))
+            .collect()
+    }
+}
+
+/// Conditions of a statement that is being built, with its arguments.
+struct Conditions {
+    text: String,
+    values: Vec<Bind>,
+}
+
+impl Conditions {
+    fn new(values: Vec<Bind>) -> Self {
+        Self {
+            text: String::new(),
+            values,
+        }
+    }
+
+    /// Adds a condition; `{}` in it is the value.
+    fn hold(&mut self, condition: &str, value: impl Into<Bind>) {
+        let place = self.add(value);
+        self.always(&condition.replace("{}", &place));
+    }
+
+    fn always(&mut self, condition: &str) {
+        self.text.push_str(" AND ");
+        self.text.push_str(condition);
+    }
+
+    fn add(&mut self, value: impl Into<Bind>) -> String {
+        self.values.push(value.into());
+        format!("${}", self.values.len())
+    }
+}
+
+impl PeopleFilter {
+    /// All members of an organization.
+    pub const fn of(organization: OrganizationId) -> Self {
+        Self {
+            organization,
+            text: None,
+            status: None,
+            kind: None,
+            signs_in: None,
+            role: None,
+            pinned: false,
+            waiting: false,
+            before: None,
+        }
+    }
+
+    /// Writes the select of the ids.
+    fn select(&self, limit: u32) -> Result<(String, Vec<Bind>)> {
+        let mut wanted = Conditions::new(binds![&self.organization, limit]);
+        if let Some(before) = &self.before {
+            wanted.hold("m.account < {}", before);
+        }
+        match &self.status {
+            Some(status) => wanted.hold("a.status = {}", &to_word(status)?),
+            None => wanted.always("a.status <> 'deleted'"),
+        }
+        if let Some(kind) = &self.kind {
+            wanted.hold("a.kind = {}", &to_word(kind)?);
+        }
+        match &self.signs_in {
+            Some(SignsIn::Password) => wanted.always("a.connection IS NULL"),
+            Some(SignsIn::Sso) => wanted.always("a.connection IS NOT NULL"),
+            Some(SignsIn::Connection(connection)) => wanted.hold("{aside}a.connection = {}", connection),
+            None => {}
+        }
+        if let Some(role) = &self.role {
+            let holds = "EXISTS (SELECT 1 FROM membership_roles r WHERE r.account = m.account \
+                         AND r.organization = m.organization AND r.role = {})";
+            wanted.hold(holds, role);
+        }
+        if self.pinned {
+            wanted.always("m.pinned = 1");
+        }
+        if self.waiting {
+            wanted.always("m.license_seated = 0");
+        }
+        if let Some(text) = &self.text {
+            begin_with(text, &mut wanted);
+        }
+        let sql = format!(
+            "SELECT m.account FROM memberships m JOIN accounts a ON a.id = m.account \
+             WHERE m.organization = $1{} ORDER BY m.account DESC LIMIT $2",
+            wanted.text
+        );
+        Ok((sql, wanted.values))
+    }
+}
+
+/// Adds that an address or a name begins with a text. Each alternative is a range of an index.
+fn begin_with(text: &str, wanted: &mut Conditions) {
+    let text = text.trim().to_lowercase();
+    let behind = successor(&text).unwrap_or_else(|| char::MAX.to_string());
+    let (from, to) = (wanted.add(&text), wanted.add(&behind));
+    let ranges: Vec<String> = ["email_key", "lower(given_name)", "lower(family_name)"]
+        .iter()
+        .map(|key| {
+            let known = key.trim_start_matches("lower(").trim_end_matches(')');
+            format!(
+                "SELECT id FROM accounts WHERE {known} IS NOT NULL AND {key}{{binary}} >= {from} \
+                 AND {key}{{binary}} < {to}"
+            )
+        })
+        .collect();
+    wanted.always(&format!("m.account IN ({{of}}{}{{end}})", ranges.join(" UNION ")));
+}
