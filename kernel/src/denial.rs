@@ -71,6 +71,12 @@ pub enum Denial {
     HeldByGuard,
     /// The account that the join key names is linked to another identity (R-130; security.md 3).
     LinkedToOtherIdentity,
+    /// A password where an organization demands single sign-on.
+    SsoRequired,
+    /// An owner or admin without the second factor that an organization demands.
+    SecondFactorRequired,
+    /// An account with an address in a domain whose organization prevents sign-ups outside of it.
+    DomainReserved,
 }
 
 impl Denial {
@@ -109,6 +115,9 @@ impl Denial {
             Self::DirectoryManaged => "directory_managed",
             Self::HeldByGuard => "held_by_guard",
             Self::LinkedToOtherIdentity => "linked_to_other_identity",
+            Self::SsoRequired => "sso_required",
+            Self::SecondFactorRequired => "second_factor_required",
+            Self::DomainReserved => "domain_reserved",
         }
     }
 }

@@ -15,6 +15,10 @@ pub enum Cookie {
     /// Binds pending sign-ins and anonymous forms to this browser. Identity providers post answers across sites,
     /// so it must be `SameSite=None`; it is worth nothing without the single-use request that it is bound to.
     Browser,
+    /// A sign-in that waits for its second factor. Ten minutes, `SameSite=Lax`.
+    Half,
+    /// A browser that accounts have signed in from with a password: limits are kinder to it. Opens nothing by itself.
+    Device,
 }
 
 impl Cookie {
@@ -22,6 +26,8 @@ impl Cookie {
         match self {
             Self::Session => "provost_session",
             Self::Browser => "provost_browser",
+            Self::Half => "provost_half",
+            Self::Device => "provost_device",
         }
     }
 
@@ -79,13 +85,16 @@ impl Cookie {
             Self::Session => "",
             // A day: longer than any pending sign-in, so several tabs share one.
             Self::Browser => "; Max-Age=86400",
+            Self::Half => "; Max-Age=600",
+            // Half a year.
+            Self::Device => "; Max-Age=15552000",
         }
     }
 
     fn attributes(self, config: &Config) -> &'static str {
         match (self, config.is_https()) {
-            (Self::Session, true) => "; Path=/; HttpOnly; Secure; SameSite=Lax",
-            (Self::Session, false) => "; Path=/; HttpOnly; SameSite=Lax",
+            (Self::Session | Self::Half | Self::Device, true) => "; Path=/; HttpOnly; Secure; SameSite=Lax",
+            (Self::Session | Self::Half | Self::Device, false) => "; Path=/; HttpOnly; SameSite=Lax",
             (Self::Browser, true) => "; Path=/; HttpOnly; Secure; SameSite=None",
             // Without Secure, None is refused by browsers. Ports of one host are one site, so this still works there.
             (Self::Browser, false) => "; Path=/; HttpOnly",

@@ -16,6 +16,7 @@ pub mod connection_config;
 pub mod cookie;
 pub mod declarative;
 pub mod demo;
+pub mod dns;
 pub mod error;
 pub mod flow;
 pub mod http;

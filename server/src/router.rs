@@ -6,7 +6,7 @@ use axum::routing::{any, get, post};
 use crate::api;
 use crate::app::App;
 use crate::error;
-use crate::http::{account, forgot, layers, login, openid, ops, scim, sso};
+use crate::http::{account, forgot, layers, login, openid, ops, scim, second_factor, sso};
 
 /// Builds the routes with all layers around them.
 pub fn router(app: App) -> Router {
@@ -24,10 +24,27 @@ pub fn router(app: App) -> Router {
             get(login::show_password).post(login::submit_password),
         )
         .route("/login/forgot", get(forgot::show).post(forgot::submit))
+        .route(
+            "/login/second",
+            get(second_factor::show).post(second_factor::submit),
+        )
         .route("/login/{organization}", get(login::organization))
         .route("/logout", get(account::ask_logout).post(account::logout))
         .route("/account", get(account::show))
         .route("/account/sessions/{session}/revoke", post(account::end_session))
+        .route("/account/security", get(second_factor::security))
+        .route(
+            "/account/security/totp",
+            get(second_factor::show_totp).post(second_factor::add_totp),
+        )
+        .route(
+            "/account/security/factors/{factor}/remove",
+            post(second_factor::remove),
+        )
+        .route(
+            "/account/security/recovery-codes",
+            post(second_factor::make_recovery_codes),
+        )
         .route(
             "/password/{token}",
             get(account::show_new_password).post(account::set_new_password),

@@ -70,6 +70,11 @@ const TABLES: &[&str] = &[
     "strips",
     "strip_approvals",
     "mails",
+    "domain_claims",
+    "second_factors",
+    "recovery_codes",
+    "half_sign_ins",
+    "known_devices",
 ];
 
 /// Tables that triggers fill from others, also while restoring.

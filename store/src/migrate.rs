@@ -53,6 +53,16 @@ const MIGRATIONS: &[Migration] = &[
         name: "mail",
         sql: include_str!("../migrations/0060_mail.sql"),
     },
+    Migration {
+        version: 65,
+        name: "domains",
+        sql: include_str!("../migrations/0065_domains.sql"),
+    },
+    Migration {
+        version: 66,
+        name: "local_accounts",
+        sql: include_str!("../migrations/0066_local_accounts.sql"),
+    },
 ];
 
 /// The schema version that this program works with.

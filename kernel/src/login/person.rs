@@ -316,6 +316,18 @@ impl<'a> Attempt<'a> {
             );
             return Err(Denial::EmailTaken);
         }
+        if let Some(owned) = email
+            .as_ref()
+            .and_then(|email| self.facts.sign_in.domains.get(email.domain()))
+            && owned.settings.prevent_outside_sign_ups
+            && !connection.reaches(&owned.organization)
+        {
+            let text =
+                "another organization has the domain of the address and prevents sign-ups outside of it";
+            let denial = Denial::DomainReserved;
+            steps.add(Stage::Lifecycle, StepOutcome::Refused, denial.code(), text);
+            return Err(denial);
+        }
         let account = Account {
             id: self.fresh.account.clone(),
             kind: AccountKind::User,

@@ -9,7 +9,9 @@ mod authorize;
 mod changes;
 mod directory;
 mod docs;
+mod domains;
 mod endpoint;
+mod enforcement;
 mod events;
 mod mails;
 mod openapi;
@@ -39,6 +41,8 @@ pub fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
         traces::ENDPOINTS,
         events::ENDPOINTS,
         mails::ENDPOINTS,
+        domains::ENDPOINTS,
+        enforcement::ENDPOINTS,
     ]
     .into_iter()
     .flatten()

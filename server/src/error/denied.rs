@@ -50,7 +50,13 @@ impl AppError {
             Denial::AmbiguousMatch | Denial::ExistingAccountRefused | Denial::NotADirectory => {
                 (409, "What is there does not allow this.")
             }
+            Denial::DomainReserved => (
+                409,
+                "Another organization has the domain of this address and prevents accounts outside of it.",
+            ),
             Denial::ConnectionDisabled
+            | Denial::SsoRequired
+            | Denial::SecondFactorRequired
             | Denial::NotProvisionedByHand
             | Denial::NotPushedByDirectory
             | Denial::NoOrganization => (403, "This is not allowed here."),

@@ -18,7 +18,13 @@ mod declarative;
 #[cfg(test)]
 mod directory;
 #[cfg(test)]
+mod dns;
+#[cfg(test)]
 mod documents;
+#[cfg(test)]
+mod domains;
+#[cfg(test)]
+mod enforcement;
 #[cfg(test)]
 mod jobs;
 #[cfg(test)]
@@ -45,5 +51,7 @@ mod saml_idp;
 mod scim;
 #[cfg(test)]
 mod seats;
+#[cfg(test)]
+mod second_factors;
 #[cfg(test)]
 mod sessions;
