@@ -168,3 +168,6 @@ fn policy(facts: &Facts, organization: &OrganizationId) -> SignInPolicy {
         .cloned()
         .unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;
