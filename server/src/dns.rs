@@ -76,12 +76,12 @@ impl Dns {
 fn no_records(error: &hickory_resolver::net::NetError) -> Texts {
     use hickory_resolver::net::{DnsError, NetError};
     use hickory_resolver::proto::op::ResponseCode;
-    match error {
-        NetError::Dns(DnsError::NoRecordsFound(none)) if none.response_code != ResponseCode::NoError => {
-            Texts::NoAnswer(format!("the DNS server answers {}", none.response_code))
-        }
-        _ => Texts::None("the name has no TXT record"),
+    if let NetError::Dns(DnsError::NoRecordsFound(none)) = error
+        && none.response_code != ResponseCode::NoError
+    {
+        return Texts::NoAnswer(format!("the DNS server answers {}", none.response_code));
     }
+    Texts::None("the name has no TXT record")
 }
 
 /// Joins the pieces of a TXT record; other records, and texts too long to be ours, are none.

@@ -126,11 +126,10 @@ pub async fn put(
                 if wanted.sso == SignInRule::Required && before.sso == SignInRule::Optional {
                     refuse_unless_ready(missing(tx, &id, None, now).await?)?;
                 }
-                match &mut record.settings {
-                    Value::Object(settings) => {
-                        settings.insert(SignInPolicy::KEY.to_owned(), json!(wanted));
-                    }
-                    other => *other = json!({ SignInPolicy::KEY: wanted }),
+                if let Value::Object(settings) = &mut record.settings {
+                    settings.insert(SignInPolicy::KEY.to_owned(), json!(wanted));
+                } else {
+                    record.settings = json!({ SignInPolicy::KEY: wanted });
                 }
                 tx.put_organization(&record.organization, &record.settings, now)
                     .await?;

@@ -201,7 +201,7 @@ pub async fn complete(app: &App, token: &str, browser: &SignInBrowser, code: &st
                 return Ok(Tried::Wrong);
             }
             Ok(Outcome::Decided(decision)) => {
-                let decided = password::conclude(&found.account, *decision, session.secret, device);
+                let decided = password::conclude(&found.account, &decision, session.secret, device);
                 return Ok(match decided {
                     Decided::In { token, device } => Tried::In(Entered {
                         admitted: Admitted {

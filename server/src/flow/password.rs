@@ -287,7 +287,7 @@ pub async fn decide(app: &App, account: &Account, proof: &Proof, browser: &SignI
             .write(move |tx| Box::pin(async move { opening.decide_in_tx(tx).await }))
             .await;
         match outcome {
-            Ok(decision) => return Ok(conclude(account, decision, token.secret, device)),
+            Ok(decision) => return Ok(conclude(account, &decision, token.secret, device)),
             Err(error) if error.is_retryable() => {}
             Err(error) => return Err(error.into()),
         }
@@ -352,8 +352,13 @@ impl Opening {
 }
 
 /// Tells of a decision.
-pub fn conclude(account: &Account, decision: Decision, token: SecretString, device: SecretString) -> Decided {
-    match decision.verdict {
+pub fn conclude(
+    account: &Account,
+    decision: &Decision,
+    token: SecretString,
+    device: SecretString,
+) -> Decided {
+    match &decision.verdict {
         Verdict::Admitted(_) | Verdict::Accepted => {
             count("admitted");
             Decided::In { token, device }
@@ -361,7 +366,7 @@ pub fn conclude(account: &Account, decision: Decision, token: SecretString, devi
         Verdict::Refused(denial) => {
             count(denial.code());
             tracing::info!(account = %account.id, code = denial.code(), reference = %decision.trace.id, "sign-in refused");
-            Decided::No(denial)
+            Decided::No(*denial)
         }
     }
 }

@@ -86,16 +86,9 @@ impl Run<'_> {
                 self.in_use(&path, outcome)?;
             }
         }
-        let domains = self
-            .domains(
-                &path,
-                &id,
-                entry,
-                old.map_or(&[][..], |old| old.domains.as_slice()),
-            )
-            .await?;
+        let domains = old.map_or(&[][..], |old| old.domains.as_slice());
         let mut fields = fields;
-        fields.extend(domains);
+        fields.extend(self.domains(&path, &id, entry, domains).await?);
         let what = format!("organization {id}");
         if old.is_none() {
             self.audit("organization.created", Some(&id), None, after);
