@@ -75,6 +75,12 @@ pub enum Denial {
     EntitlementMissing,
     /// The account that the join key names is linked to another identity (R-130; security.md 3).
     LinkedToOtherIdentity,
+    /// A password where an organization demands single sign-on.
+    SsoRequired,
+    /// An owner or admin without the second factor that an organization demands.
+    SecondFactorRequired,
+    /// An account with an address in a domain whose organization prevents sign-ups outside of it.
+    DomainReserved,
 }
 
 impl Denial {
@@ -115,6 +121,9 @@ impl Denial {
             Self::WrongLicenseKind => "wrong_license_kind",
             Self::EntitlementMissing => "entitlement_missing",
             Self::LinkedToOtherIdentity => "linked_to_other_identity",
+            Self::SsoRequired => "sso_required",
+            Self::SecondFactorRequired => "second_factor_required",
+            Self::DomainReserved => "domain_reserved",
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::directory::{
     Workspace,
 };
 use crate::id::{AccountId, ConnectionId, GroupId, LicenseId, OrganizationId};
+use crate::login::rules::{SignInFacts, SignInNeed};
 
 /// What must be loaded before deciding. Everything not asked for may stay unread.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +29,9 @@ pub struct Need {
     /// What a directory pushed. A sign-in asks for none of it.
     #[serde(default)]
     pub directory: DirectoryNeed,
+    /// What organizations demand of passwords, and who has domains.
+    #[serde(default)]
+    pub sign_in: SignInNeed,
 }
 
 /// Needed facts about what a directory pushed.
@@ -101,6 +105,9 @@ pub struct Facts {
     /// when a first look shows that somebody would lose something.
     #[serde(default)]
     pub strips: BTreeMap<OrganizationId, Strips>,
+    /// What organizations demand of passwords, and who has domains, as far as asked for.
+    #[serde(default)]
+    pub sign_in: SignInFacts,
 }
 
 /// How many people of one organization sign-ins took access from lately. The window is

@@ -12,6 +12,7 @@ pub mod audit;
 pub mod connection;
 pub mod denial;
 pub mod directory;
+pub mod domain;
 pub mod email;
 pub mod entitlement;
 pub mod explain;

@@ -24,6 +24,7 @@ mod memberships;
 pub mod password;
 mod person;
 mod profile;
+pub mod rules;
 
 use person::Person;
 
@@ -80,6 +81,17 @@ pub fn need(incoming: &Incoming, in_force: &InForce) -> Need {
             .into_iter()
             .collect(),
             ..DirectoryNeed::default()
+        },
+        sign_in: rules::SignInNeed {
+            policies: false,
+            // Inside the connection's own domains nobody else has a say.
+            domains: asserted
+                .email
+                .as_ref()
+                .filter(|email| !connection.settings.require_domain && !connection.serves(email))
+                .map(|email| email.domain().to_owned())
+                .into_iter()
+                .collect(),
         },
     }
 }

@@ -65,6 +65,9 @@ pub fn need(request: &Request) -> Need {
         Action::CreateAccount(new) => {
             wanted = &new.memberships;
             need.email_key = new.email.as_ref().map(Email::key);
+            need.sign_in
+                .domains
+                .extend(new.email.as_ref().map(|email| email.domain().to_owned()));
             if let Authentication::Sso { connection } = &new.authentication {
                 need.directory.profiles = true;
                 let keyed = |key: &Option<String>| key.clone().map(|key| (connection.clone(), key));

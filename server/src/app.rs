@@ -6,6 +6,7 @@ use provost_store::Store;
 use tokio::sync::Notify;
 
 use crate::config::Config;
+use crate::dns::Dns;
 use crate::flow;
 use crate::flow::connection::{self, Connections};
 use crate::flow::heavy::Heavy;
@@ -29,6 +30,8 @@ pub struct App {
     pub world: World,
     /// The only way to call other hosts.
     pub outbound: Outbound,
+    /// TXT records of claimed domains.
+    pub dns: Dns,
     /// Registered apps by client id.
     pub applications: Applications,
     /// Keys that sign our tokens.
@@ -66,6 +69,7 @@ impl App {
         let mailer = Mailer::new(&config.mail.transport).map_err(|error| OutboundError::Setup(error.text))?;
         Ok(Self {
             mailer,
+            dns: Dns::new(&config.dns_resolver),
             config: Arc::new(config),
             store,
             world,

@@ -48,6 +48,8 @@ pub struct Config {
     pub allow_private_addresses: bool,
     /// Certificate authorities (PEM) trusted for outbound calls beside the system's.
     pub outbound_authorities: Option<Vec<u8>>,
+    /// DNS servers to ask about claimed domains; none means those of the system.
+    pub dns_resolver: Vec<SocketAddr>,
     /// Absolute life of a session in seconds.
     pub session_seconds: i64,
     /// Idle life of a session in seconds (R-118: two hours).

@@ -17,6 +17,10 @@ pub enum Cookie {
     Browser,
     /// How the console looks: language and appearance. Not a secret.
     Look,
+    /// A sign-in that waits for its second factor. Ten minutes, `SameSite=Lax`.
+    Half,
+    /// A browser that accounts have signed in from with a password: limits are kinder to it. Opens nothing by itself.
+    Device,
 }
 
 impl Cookie {
@@ -25,6 +29,8 @@ impl Cookie {
             Self::Session => "provost_session",
             Self::Browser => "provost_browser",
             Self::Look => "provost_look",
+            Self::Half => "provost_half",
+            Self::Device => "provost_device",
         }
     }
 
@@ -83,13 +89,18 @@ impl Cookie {
             // A day: longer than any pending sign-in, so several tabs share one.
             Self::Browser => "; Max-Age=86400",
             Self::Look => "; Max-Age=31536000",
+            Self::Half => "; Max-Age=600",
+            // Half a year.
+            Self::Device => "; Max-Age=15552000",
         }
     }
 
     fn attributes(self, config: &Config) -> &'static str {
         match (self, config.is_https()) {
-            (Self::Session | Self::Look, true) => "; Path=/; HttpOnly; Secure; SameSite=Lax",
-            (Self::Session | Self::Look, false) => "; Path=/; HttpOnly; SameSite=Lax",
+            (Self::Session | Self::Look | Self::Half | Self::Device, true) => {
+                "; Path=/; HttpOnly; Secure; SameSite=Lax"
+            }
+            (Self::Session | Self::Look | Self::Half | Self::Device, false) => "; Path=/; HttpOnly; SameSite=Lax",
             (Self::Browser, true) => "; Path=/; HttpOnly; Secure; SameSite=None",
             // Without Secure, None is refused by browsers. Ports of one host are one site, so this still works there.
             (Self::Browser, false) => "; Path=/; HttpOnly",

@@ -17,6 +17,7 @@ pub mod console;
 pub mod cookie;
 pub mod declarative;
 pub mod demo;
+pub mod dns;
 pub mod error;
 pub mod flow;
 pub mod http;

@@ -7,7 +7,7 @@ use crate::api;
 use crate::app::App;
 use crate::console;
 use crate::error;
-use crate::http::{account, forgot, layers, login, openid, ops, scim, sso};
+use crate::http::{account, forgot, layers, login, openid, ops, scim, second_factor, sso};
 
 /// Builds the routes with all layers around them.
 pub fn router(app: App) -> Router {
@@ -17,22 +17,7 @@ pub fn router(app: App) -> Router {
         .route("/readyz", get(ops::readyz))
         .route("/metrics", get(ops::metrics))
         .route("/assets/{*name}", get(ops::asset))
-        // Person
-        .route("/", get(login::front))
-        .route("/login", get(login::show).post(login::submit))
-        .route(
-            "/login/password",
-            get(login::show_password).post(login::submit_password),
-        )
-        .route("/login/forgot", get(forgot::show).post(forgot::submit))
-        .route("/login/{organization}", get(login::organization))
-        .route("/logout", get(account::ask_logout).post(account::logout))
-        .route("/account", get(account::show))
-        .route("/account/sessions/{session}/revoke", post(account::end_session))
-        .route(
-            "/password/{token}",
-            get(account::show_new_password).post(account::set_new_password),
-        )
+        .merge(person())
         // Identity providers
         .route("/sso/{connection}/login", get(sso::start))
         .route("/sso/{connection}/saml/metadata", get(sso::saml_metadata))
@@ -90,4 +75,41 @@ pub fn router(app: App) -> Router {
         .fallback(error::not_found)
         .method_not_allowed_fallback(error::method_not_allowed);
     layers::wrap(routes, &app).with_state(app)
+}
+
+/// What people open themselves.
+fn person() -> Router<App> {
+    Router::new()
+        .route("/", get(login::front))
+        .route("/login", get(login::show).post(login::submit))
+        .route(
+            "/login/password",
+            get(login::show_password).post(login::submit_password),
+        )
+        .route("/login/forgot", get(forgot::show).post(forgot::submit))
+        .route(
+            "/login/second",
+            get(second_factor::show).post(second_factor::submit),
+        )
+        .route("/login/{organization}", get(login::organization))
+        .route("/logout", get(account::ask_logout).post(account::logout))
+        .route("/account", get(account::show))
+        .route("/account/sessions/{session}/revoke", post(account::end_session))
+        .route("/account/security", get(second_factor::security))
+        .route(
+            "/account/security/totp",
+            get(second_factor::show_totp).post(second_factor::add_totp),
+        )
+        .route(
+            "/account/security/factors/{factor}/remove",
+            post(second_factor::remove),
+        )
+        .route(
+            "/account/security/recovery-codes",
+            post(second_factor::make_recovery_codes),
+        )
+        .route(
+            "/password/{token}",
+            get(account::show_new_password).post(account::set_new_password),
+        )
 }

@@ -232,7 +232,7 @@ impl Tx {
         }
         let sql = "INSERT INTO credentials (account, password_hash, updated_at) VALUES ($1, $2, $3) \
                    ON CONFLICT (account) DO UPDATE SET password_hash = excluded.password_hash, \
-                   updated_at = excluded.updated_at";
+                   updated_at = excluded.updated_at, proved_at = NULL";
         self.run(sql, binds![account, hash, now]).await.map(drop)
     }
 }

@@ -71,6 +71,11 @@ const TABLES: &[&str] = &[
     "strip_approvals",
     "mails",
     "seat_events",
+    "domain_claims",
+    "second_factors",
+    "recovery_codes",
+    "half_sign_ins",
+    "known_devices",
 ];
 
 /// Tables that triggers fill from others, also while restoring.

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use provost_kernel::directory::{Organization, Subject};
+use provost_kernel::domain::DomainSettings;
 use provost_kernel::facts::{
     AccountFacts, CANDIDATES, Facts, LicensePool, Need, OrganizationFacts, OrganizationsNeeded,
 };
 use provost_kernel::id::{AccountId, OrganizationId, SessionId};
+use provost_kernel::login::rules::{OwnedDomain, SignInFacts, SignInPolicy};
 
 use crate::accounts::{COLUMNS, assemble};
 use crate::digest;
@@ -242,8 +244,62 @@ impl Reader {
             organizations,
             directory,
             strips: BTreeMap::new(),
+            sign_in: SignInFacts::default(),
         };
-        Ok((facts, revision))
+        let sign_in = self.sign_in_facts(need, &facts).await?;
+        Ok((Facts { sign_in, ..facts }, revision))
+    }
+
+    /// Reads what organizations demand of passwords; who demands nothing is absent.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn sign_in_policies(
+        &mut self,
+        organizations: &[OrganizationId],
+    ) -> Result<BTreeMap<OrganizationId, SignInPolicy>> {
+        let mut policies = BTreeMap::new();
+        let ids = list(organizations.iter().map(OrganizationId::as_str))?;
+        let sql = "SELECT id, settings FROM organizations WHERE id IN ({list:$1})";
+        for mut row in self.rows(sql, binds![ids]).await? {
+            let id = OrganizationId::new(row.text("organizations.id")?);
+            let policy = SignInPolicy::read(&row.json("organizations.settings")?);
+            if policy != SignInPolicy::default() {
+                policies.insert(id, policy);
+            }
+        }
+        Ok(policies)
+    }
+
+    /// Loads what organizations demand of passwords and who has domains. Costs nothing where it is not asked for, as in
+    /// sign-ins through identity providers.
+    async fn sign_in_facts(&mut self, need: &Need, found: &Facts) -> Result<SignInFacts> {
+        let mut facts = SignInFacts::default();
+        if need.sign_in.policies && !found.organizations.is_empty() {
+            let ids: Vec<OrganizationId> = found
+                .organizations
+                .iter()
+                .map(|known| known.organization.id.clone())
+                .collect();
+            facts.policies = self.sign_in_policies(&ids).await?;
+        }
+        if !need.sign_in.domains.is_empty() {
+            let names = list(&need.sign_in.domains)?;
+            let sql = "SELECT name, organization, settings FROM domains WHERE name IN ({list:$1}) AND verified_at IS NOT NULL";
+            for mut row in self.rows(sql, binds![names]).await? {
+                let name = row.text("domains.name")?;
+                let organization = OrganizationId::new(row.text("domains.organization")?);
+                let settings = DomainSettings::read(&row.json("domains.settings")?);
+                facts.domains.insert(
+                    name,
+                    OwnedDomain {
+                        organization,
+                        settings,
+                    },
+                );
+            }
+        }
+        Ok(facts)
     }
 
     /// Loads accounts with links and memberships by id, in order of id.

@@ -31,6 +31,8 @@ impl Tx {
             ("authorize_requests", "id", "expires_at < $1", now),
             ("spent_proofs", "proof_key", "until < $1", now),
             ("rate_limits", "key", "expires_at < $1", now),
+            ("half_sign_ins", "digest", "expires_at < $1", now),
+            ("known_devices", "digest", "expires_at < $1", now),
             (
                 "authorization_codes",
                 "digest",

@@ -64,6 +64,16 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/0060_mail.sql"),
     },
     Migration {
+        version: 65,
+        name: "domains",
+        sql: include_str!("../migrations/0065_domains.sql"),
+    },
+    Migration {
+        version: 66,
+        name: "local_accounts",
+        sql: include_str!("../migrations/0066_local_accounts.sql"),
+    },
+    Migration {
         version: 70,
         name: "console",
         sql: include_str!("../migrations/0070_console.sql"),

@@ -316,6 +316,7 @@ impl<'a> Attempt<'a> {
             );
             return Err(Denial::EmailTaken);
         }
+        self.check_reserved(email.as_ref(), steps)?;
         let account = Account {
             id: self.fresh.account.clone(),
             kind: AccountKind::User,
@@ -361,6 +362,24 @@ impl<'a> Attempt<'a> {
             known: None,
             changes,
         })
+    }
+
+    /// Where an organization prevents sign-ups outside, no connection that does not reach it makes accounts with its addresses
+    ///
+    fn check_reserved(&self, email: Option<&Email>, steps: &mut Steps) -> Result<(), Denial> {
+        let connection = self.in_force.connection();
+        let is_reserved = email
+            .and_then(|email| self.facts.sign_in.domains.get(email.domain()))
+            .is_some_and(|owned| {
+                owned.settings.prevent_outside_sign_ups && !connection.reaches(&owned.organization)
+            });
+        if !is_reserved {
+            return Ok(());
+        }
+        let text = "another organization has the domain of the address and prevents sign-ups outside of it";
+        let denial = Denial::DomainReserved;
+        steps.add(Stage::Lifecycle, StepOutcome::Refused, denial.code(), text);
+        Err(denial)
     }
 
     fn is_address_held(&self, email: &Email, released: Option<&AccountId>) -> bool {

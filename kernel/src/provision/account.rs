@@ -14,6 +14,7 @@ impl<'a> Work<'a> {
     pub(super) fn create(&mut self, new: &NewAccount, authority: &Authority) -> Result<AccountId, Denial> {
         self.may_create(new, authority)?;
         self.check_new_email(new.email.as_ref(), &new.authentication, authority)?;
+        self.check_reserved(new, authority)?;
         if let Some(existing) = self.existing(new) {
             if *self.actor == Actor::File && existing.account.authentication == new.authentication {
                 return self.converge(existing, new, authority);
@@ -106,6 +107,30 @@ impl<'a> Work<'a> {
                 "a directory makes accounts of its own connection only",
             )),
         }
+    }
+
+    /// Where an organization prevents sign-ups outside, nobody else makes accounts with its addresses.
+    fn check_reserved(&mut self, new: &NewAccount, authority: &Authority) -> Result<(), Denial> {
+        let is_free = matches!(authority, Authority::Operator | Authority::Everything);
+        let owned = new
+            .email
+            .as_ref()
+            .and_then(|email| self.facts.sign_in.domains.get(email.domain()))
+            .filter(|owned| owned.settings.prevent_outside_sign_ups && !is_free);
+        let Some(owned) = owned else { return Ok(()) };
+        let becomes_member = new
+            .memberships
+            .iter()
+            .any(|wanted| wanted.organization == owned.organization);
+        let is_own_connection = new.authentication != Authentication::Standard
+            && self
+                .connection
+                .is_some_and(|connection| connection.reaches(&owned.organization));
+        if becomes_member || is_own_connection {
+            return Ok(());
+        }
+        let text = "another organization has the domain of this address and prevents sign-ups outside of it";
+        Err(self.refuse(Denial::DomainReserved, text))
     }
 
     /// The connection handed in, if it is the one meant.

@@ -9,8 +9,10 @@ mod authorize;
 mod changes;
 mod directory;
 mod docs;
+mod domains;
 mod endpoint;
 mod entitlements;
+mod enforcement;
 mod events;
 mod mails;
 mod openapi;
@@ -43,6 +45,8 @@ pub fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
         traces::ENDPOINTS,
         events::ENDPOINTS,
         mails::ENDPOINTS,
+        domains::ENDPOINTS,
+        enforcement::ENDPOINTS,
     ]
     .into_iter()
     .flatten()

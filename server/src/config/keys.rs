@@ -130,6 +130,12 @@ pub const KEYS: &[Key] = &[
         "PEM file with certificate authorities to trust in outbound calls beside the system's.",
     ),
     key(
+        "dns_resolver",
+        "list of addresses",
+        "",
+        "DNS servers to ask for the TXT records of claimed domains, such as `9.9.9.9` or `127.0.0.1:5353`. Without it, the servers of the system are asked.",
+    ),
+    key(
         "session_hours",
         "hours",
         "12",

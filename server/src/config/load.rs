@@ -151,6 +151,7 @@ impl Config {
             allow_private_addresses: values
                 .choice("allow_private_addresses", &[("true", true), ("false", false)])?,
             outbound_authorities: values.file("outbound_ca_file")?,
+            dns_resolver: values.addresses("dns_resolver")?,
             session_seconds: i64::from(values.number::<u32>("session_hours", 1, 24 * 90)?) * 3600,
             session_idle_seconds: i64::from(values.number::<u32>("session_idle_minutes", 1, 60 * 24 * 30)?)
                 * 60,
@@ -267,6 +268,32 @@ impl Values {
             .filter(|entry| !entry.is_empty());
         entries
             .map(|entry| entry.parse().map_err(|error| self.wrong(key, format!("{error}"))))
+            .collect()
+    }
+
+    /// Reads addresses of DNS servers; the port is 53 where none is given.
+    fn addresses(&self, key: &'static str) -> Result<Vec<SocketAddr>, ConfigError> {
+        let entries = self
+            .text(key)
+            .split(',')
+            .map(str::trim)
+            .filter(|entry| !entry.is_empty());
+        entries
+            .map(|entry| {
+                entry
+                    .parse::<SocketAddr>()
+                    .or_else(|_| {
+                        entry
+                            .parse()
+                            .map(|address: std::net::IpAddr| (address, 53).into())
+                    })
+                    .map_err(|_| {
+                        self.wrong(
+                            key,
+                            format!("`{entry}` is not an address such as 9.9.9.9 or 127.0.0.1:5353"),
+                        )
+                    })
+            })
             .collect()
     }
 

@@ -5,10 +5,10 @@ mod scim;
 use std::collections::BTreeSet;
 
 use provost_kernel::connection::Protocol;
-use provost_kernel::email::{Email, is_host_name};
+use provost_kernel::domain;
+use provost_kernel::email::Email;
 
 use super::document::{ConnectionEntry, Document, OrganizationEntry, ScopeWord, UserEntry};
-use super::public_domains::is_public_mail_domain;
 use super::report::{Problem, Report};
 
 /// Lists everything that is wrong with the document by itself.
@@ -116,7 +116,7 @@ impl Found<'_> {
                 organization
                     .domains
                     .iter()
-                    .map(|entry| entry.name.to_ascii_lowercase())
+                    .map(|entry| domain::normalize(&entry.name).unwrap_or_else(|_| entry.name.clone()))
                     .collect::<Vec<_>>(),
             ),
             (
@@ -256,14 +256,8 @@ impl Found<'_> {
     }
 
     fn domain(&mut self, path: &str, domain: &str) {
-        let domain = domain.to_ascii_lowercase();
-        if !is_host_name(&domain) {
-            self.add(path, "is not a host name with a dot, such as example.com");
-        } else if is_public_mail_domain(&domain) {
-            self.add(
-                path,
-                "belongs to a public mail provider; no organization may have it",
-            );
+        if let Err(error) = domain::claimable(domain) {
+            self.add(path, &error.to_string());
         }
     }
 }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use provost_kernel::connection::{Connection, Scope};
 use provost_kernel::directory::{Authentication, Status};
+use provost_kernel::domain::DomainSettings;
 use provost_kernel::facts::AccountFacts;
 use provost_kernel::id::{AccountId, ConnectionId, OrganizationId};
 use provost_store::{ApplicationRecord, ConnectionRecord, Reader, StoreError};
@@ -107,9 +108,16 @@ async fn organization(
         name: unless(&record.organization.name, id.as_str()),
         domains: domains
             .into_iter()
-            .map(|domain| DomainEntry {
-                name: domain.name,
-                verified: domain.verified_at.is_some(),
+            .map(|domain| {
+                let settings = DomainSettings::read(&domain.settings);
+                DomainEntry {
+                    name: domain.name,
+                    verified: domain.verified_at.is_some(),
+                    sign_in: settings.sign_in,
+                    exceptions: settings.exceptions.into_iter().map(String::from).collect(),
+                    prevent_outside_sign_ups: settings.prevent_outside_sign_ups,
+                    auto_activate: settings.auto_activate,
+                }
             })
             .collect(),
         roles: roles

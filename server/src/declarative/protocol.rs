@@ -8,6 +8,7 @@ mod saml;
 use std::path::Path;
 
 use provost_kernel::connection::{Connection, Scope};
+use provost_kernel::domain;
 use provost_kernel::id::{ConnectionId, OrganizationId};
 use provost_store::{ConnectionRecord, SecretMap};
 
@@ -115,7 +116,7 @@ fn connection(entry: &ConnectionEntry) -> Connection {
         domains: entry
             .domains
             .iter()
-            .map(|domain| domain.to_ascii_lowercase())
+            .map(|name| domain::normalize(name).unwrap_or_else(|_| name.to_ascii_lowercase()))
             .collect(),
         provisioning: entry.provisioning,
         settings: entry.settings(),

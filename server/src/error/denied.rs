@@ -52,7 +52,13 @@ impl AppError {
                 (409, "What is there does not allow this.")
             }
             Denial::EntitlementMissing => (403, "The plan of the organization does not include this."),
+            Denial::DomainReserved => (
+                409,
+                "Another organization has the domain of this address and prevents accounts outside of it.",
+            ),
             Denial::ConnectionDisabled
+            | Denial::SsoRequired
+            | Denial::SecondFactorRequired
             | Denial::NotProvisionedByHand
             | Denial::NotPushedByDirectory
             | Denial::NoOrganization => (403, "This is not allowed here."),

@@ -54,6 +54,15 @@ pub enum Scope {
     /// Follow the event feed.
     #[serde(rename = "events:read")]
     EventsRead,
+    /// Read claims of domains and accounts outside.
+    #[serde(rename = "domains:read")]
+    DomainsRead,
+    /// Claim, check, settle and give up domains.
+    #[serde(rename = "domains:write")]
+    DomainsWrite,
+    /// Change what an organization demands of sign-ins with a password.
+    #[serde(rename = "sign_in:write")]
+    SignInWrite,
 }
 
 impl Scope {
@@ -68,6 +77,9 @@ impl Scope {
         Self::PoliciesWrite,
         Self::TracesRead,
         Self::EventsRead,
+        Self::DomainsRead,
+        Self::DomainsWrite,
+        Self::SignInWrite,
     ];
 
     /// Returns the stable word.
@@ -82,6 +94,9 @@ impl Scope {
             Self::PoliciesWrite => "policies:write",
             Self::TracesRead => "traces:read",
             Self::EventsRead => "events:read",
+            Self::DomainsRead => "domains:read",
+            Self::DomainsWrite => "domains:write",
+            Self::SignInWrite => "sign_in:write",
         }
     }
 
@@ -97,6 +112,11 @@ impl Scope {
             Self::PoliciesWrite => "change policies, approve and reject held changes",
             Self::TracesRead => "read traces; shows claims of people",
             Self::EventsRead => "follow the event feed",
+            Self::DomainsRead => {
+                "read claims of domains, and accounts with their addresses outside the organization"
+            }
+            Self::DomainsWrite => "claim domains, check, settle and give them up",
+            Self::SignInWrite => "change what an organization demands of sign-ins with a password",
         }
     }
 

@@ -2,8 +2,10 @@
 //!
 //! Looks at verified domains only and never at accounts: the answer is the same whether or not an account exists.
 
+use provost_kernel::domain::{DomainSettings, SignInRule};
 use provost_kernel::email::{Email, is_host_name};
 use provost_kernel::id::OrganizationId;
+use provost_kernel::login::rules::SignInPolicy;
 pub use provost_store::ConnectionSummary;
 
 use crate::app::App;
@@ -31,6 +33,30 @@ pub async fn by_domain(app: &App, domain: &str) -> Result<Vec<ConnectionSummary>
         .read(|reader| Box::pin(async move { reader.connections_for_domain(&domain).await }))
         .await?;
     Ok(found.into_iter().filter(|one| one.enabled).collect())
+}
+
+/// Finds the organization that demands single sign-on of the addresses in a domain, and returns its name.
+///
+/// # Errors
+/// Those of the store.
+pub async fn demand(app: &App, domain: &str) -> Result<Option<String>> {
+    let domain = domain.to_owned();
+    let found = app
+        .store
+        .read(|reader| {
+            Box::pin(async move {
+                let Some(record) = reader.verified_domain(&domain).await? else {
+                    return Ok(None);
+                };
+                if DomainSettings::read(&record.settings).sign_in == SignInRule::Optional {
+                    return Ok(None);
+                }
+                let owner = reader.organization(&record.organization).await?;
+                Ok::<_, provost_store::StoreError>(owner.map(|owner| owner.organization.name))
+            })
+        })
+        .await?;
+    Ok(found)
 }
 
 /// What an organization's own sign-in page shows.
@@ -66,7 +92,8 @@ pub async fn by_organization(app: &App, slug: &str) -> Result<Entrance> {
         .settings
         .pointer("/login/password")
         .and_then(serde_json::Value::as_bool)
-        .unwrap_or(true);
+        .unwrap_or(true)
+        && SignInPolicy::read(&record.settings).sso == SignInRule::Optional;
     Ok(Entrance {
         name: record.organization.name,
         connections: connections.into_iter().filter(|one| one.enabled).collect(),

@@ -29,6 +29,13 @@ pub enum Limited {
     ResetByAddress,
     /// Looking at invitations, by client address.
     Invitation,
+    /// Password attempts on one account from browsers that it is not known from, wherever they are. Above it, only one each
+    /// [`Limited::PasswordSlow`] window goes on: guessing is slow, and nobody is shut out of a browser that she used before.
+    PasswordByAccount,
+    /// What is left above [`Limited::PasswordByAccount`].
+    PasswordSlow,
+    /// Codes of second factors, by account: whoever tries them knows the password.
+    SecondFactor,
     /// Requests to the token endpoint that were refused, by client address. What is granted costs an app nothing.
     Token,
 }
@@ -47,6 +54,9 @@ impl Limited {
             Self::ResetByClient => ("reset", 3600, 20),
             Self::ResetByAddress => ("reset_address", 3600, 3),
             Self::Invitation => ("invitation", 60, 60),
+            Self::PasswordByAccount => ("password_account", 900, 30),
+            Self::PasswordSlow => ("password_slow", 10, 1),
+            Self::SecondFactor => ("second_factor", 900, 10),
             Self::Token => ("token", 60, 300),
         }
     }

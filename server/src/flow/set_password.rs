@@ -185,6 +185,8 @@ pub async fn set(app: &App, token: &str, account: &AccountId, password: SecretSt
                 written?;
                 tx.revoke_sessions_of_account(&account, "password_changed", now)
                     .await?;
+                // A browser that somebody else used to get in gets no kinder limits any more.
+                tx.forget_devices(&account).await?;
                 Ok(())
             })
         })

@@ -8,11 +8,12 @@ use serde::Deserialize;
 
 use crate::app::App;
 use crate::error::{AppError, Result};
+use crate::flow::password::Entry;
 use crate::flow::return_to::ReturnTo;
 use crate::flow::session::{ActiveSession, current_session};
 use crate::flow::{account, password, passwords, set_password, sign_out};
 use crate::http::browser::{self, Browser};
-use crate::http::{page, sso};
+use crate::http::{page, second_factor, sso};
 use crate::pages::sign_in::{LogoutPage, SetPasswordPage};
 
 /// Parameters of "my account".
@@ -149,9 +150,12 @@ pub async fn set_new_password(
         return page::show_with(StatusCode::UNPROCESSABLE_ENTITY, &form);
     }
     set_password::set(&app, &token, &account.id, password).await?;
-    match password::proven(&app, &account, ReturnTo::Account).await? {
-        Some(admitted) => sso::arrive(&app, &headers, admitted).await,
-        None => page::see_other("/login/password"),
+    let browser = Browser::of(&app, &headers)?;
+    let who = second_factor::sign_in_browser(&app, &headers, &browser);
+    match password::proven(&app, &account, ReturnTo::Account, &who).await? {
+        Entry::In(entered) => second_factor::enter(&app, &headers, entered).await,
+        Entry::Half(token) => second_factor::ask(&app, &browser, &token),
+        Entry::No => page::see_other("/login/password"),
     }
 }
 

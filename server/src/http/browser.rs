@@ -116,6 +116,21 @@ pub fn signed_in(config: &Config, response: Response, token: &SecretString) -> R
     with_cookie(response, Cookie::Session.set(config, token.expose_secret()))
 }
 
+/// Gives the browser its token as one that accounts are known from.
+pub fn known(config: &Config, response: Response, token: &SecretString) -> Response {
+    with_cookie(response, Cookie::Device.set(config, token.expose_secret()))
+}
+
+/// Gives the browser the cookie of a sign-in that waits for its second factor.
+pub fn half_signed_in(config: &Config, response: Response, token: &SecretString) -> Response {
+    with_cookie(response, Cookie::Half.set(config, token.expose_secret()))
+}
+
+/// Has the browser forget the sign-in that waited.
+pub fn half_signed_out(config: &Config, response: Response) -> Response {
+    with_cookie(response, Cookie::Half.clear(config))
+}
+
 /// Has the browser forget its session.
 pub fn signed_out(config: &Config, response: Response) -> Response {
     with_cookie(response, Cookie::Session.clear(config))

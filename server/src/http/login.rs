@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::flow::discovery::{self, ConnectionSummary};
 use crate::flow::hints;
 use crate::flow::limits::{self, Limited, Toll};
-use crate::flow::password::{self, Attempt};
+use crate::flow::password::{self, Attempt, Entry};
 use crate::flow::pending::SignInHints;
 use crate::flow::return_to::ReturnTo;
 use crate::flow::session::current_session;
@@ -22,6 +22,7 @@ use crate::flow::sign_in::{self, Start};
 use crate::http::browser::{self, Browser};
 use crate::http::page;
 use crate::http::request::ClientAddress;
+use crate::http::second_factor;
 use crate::http::sso;
 use crate::pages::sign_in::{Choice, ChoosePage, LoginPage, PasswordPage};
 
@@ -136,7 +137,15 @@ pub async fn submit(
         return Ok(with_status(response, StatusCode::UNPROCESSABLE_ENTITY));
     };
     let served = discovery::by_email(&app, &email).await?;
+    let demand = discovery::demand(&app, email.domain()).await?;
     match served.as_slice() {
+        // Whoever may use a password nevertheless knows where the form is; the page is the same for all of the domain.
+        [] if demand.is_some() => page::show(&ChoosePage {
+            organization: demand,
+            connections: Vec::new(),
+            email: String::new(),
+            password_path: None,
+        }),
         [] => page::show_leading_away(
             &app.config,
             &password_page(&app, &browser, &return_to, email.to_string(), None),
@@ -158,7 +167,7 @@ pub async fn submit(
                 .map(|one| choice(one, &return_to, Some(email.as_str())))
                 .collect(),
             email: email.to_string(),
-            password_path: Some(return_to.carry("/login/password")),
+            password_path: demand.is_none().then(|| return_to.carry("/login/password")),
         }),
     }
 }
@@ -211,9 +220,12 @@ pub async fn submit_password(
         password: SecretString::from(form.password),
         return_to: return_to.clone(),
         client: client.limit_key(),
+        browser: second_factor::sign_in_browser(&app, &headers, &browser),
     };
-    if let Some(admitted) = password::sign_in(&app, attempt).await? {
-        return sso::arrive(&app, &headers, admitted).await;
+    match password::sign_in(&app, attempt).await? {
+        Entry::In(entered) => return second_factor::enter(&app, &headers, entered).await,
+        Entry::Half(token) => return second_factor::ask(&app, &browser, &token),
+        Entry::No => {}
     }
     // One text for every cause, so that nothing is learned about the account.
     let problem = "E-mail or password is not right, or this account signs in through its company.".to_owned();

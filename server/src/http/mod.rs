@@ -11,5 +11,6 @@ pub mod ops;
 pub mod page;
 pub mod request;
 pub mod scim;
+pub mod second_factor;
 pub mod sso;
 pub mod time_limit;

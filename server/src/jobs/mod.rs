@@ -19,6 +19,7 @@ use serde_json::Value;
 use crate::app::App;
 use crate::flow::openid::{keys, notify};
 use crate::flow::scim::{upkeep, watch};
+use crate::flow::{domains, enforcement};
 use crate::world::{NoRandomness, World};
 
 pub use runner::Runner;
@@ -59,6 +60,11 @@ pub const DIRECTORY_EXPIRY: &str = "directory_expiry";
 pub const DIRECTORY_WATCH: &str = "directory_watch";
 
 const MINUTE: u64 = 60;
+
+/// Ending password sessions of people who have to use single sign-on from now on.
+pub const EVICTION: &str = "eviction";
+/// Looking up claimed domains again.
+pub const DOMAIN_CHECK: &str = "domain_check";
 
 /// Every kind, in one table.
 pub const KINDS: &[Kind] = &[
@@ -112,6 +118,18 @@ pub const KINDS: &[Kind] = &[
         work: |app, _| Box::pin(async move { Ok(watch::run(app).await?) }),
         retries: &[],
         every: Some(Duration::from_secs(60 * MINUTE)),
+    },
+    Kind {
+        name: EVICTION,
+        work: |app, payload| Box::pin(enforcement::evict(app, payload)),
+        retries: &[1, 5, 30, 120, 600, 3600],
+        every: None,
+    },
+    Kind {
+        name: DOMAIN_CHECK,
+        work: |app, _| Box::pin(async move { Ok(domains::check_due(app).await?) }),
+        retries: &[],
+        every: Some(Duration::from_secs(5 * MINUTE)),
     },
 ];
 

@@ -8,4 +8,5 @@ pub mod account;
 pub mod api_docs;
 pub mod error;
 pub mod refusal;
+pub mod second_factor;
 pub mod sign_in;

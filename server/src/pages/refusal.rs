@@ -120,6 +120,11 @@ const fn denied(denial: Denial) -> Words {
             reason: "Your company confirmed who you are, but its directory has not sent your account here. That can take a while after access was given.",
             advice: "Ask {who} to assign this app to you, and give them the reference number below.",
         },
+        Denial::DomainReserved => Words {
+            title: "Your address belongs to another organization",
+            reason: "The organization that owns the domain of your e-mail address lets nobody else make accounts with it.",
+            advice: ASK,
+        },
         Denial::DomainNotVerified | Denial::EmailMissing => Words {
             title: "Your e-mail address does not fit",
             reason: "Your company’s sign-in gave no confirmed e-mail address in a domain that is set up here.",
@@ -171,6 +176,8 @@ const fn denied(denial: Denial) -> Words {
             advice: ASK,
         },
         Denial::PasswordRefusedForSso
+        | Denial::SsoRequired
+        | Denial::SecondFactorRequired
         | Denial::IllegalTransition
         | Denial::LastOwner
         | Denial::NotPermitted

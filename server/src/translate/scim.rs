@@ -214,6 +214,9 @@ pub fn refusal(denial: Denial, kind: ResourceKind, said: Option<&str>) -> ScimEr
         | Denial::IncompleteAssertionIds
         | Denial::UnknownAssertionId
         | Denial::NoOrganization
+        | Denial::SsoRequired
+        | Denial::SecondFactorRequired
+        | Denial::DomainReserved
         | Denial::PasswordRefusedForSso => ScimError::forbidden(format!("refused ({})", denial.code())),
     }
 }

@@ -378,12 +378,12 @@ async fn guessing_is_limited_by_client_and_locks_nobody_else_out() {
             password: PASSWORD.to_owned().into(),
             return_to: provost::flow::return_to::ReturnTo::Account,
             client: "203.0.113.9".to_owned(),
+            browser: provost::flow::password::SignInBrowser::default(),
         };
+        let entry = provost::flow::password::sign_in(&app.app, attempt).await.unwrap();
         assert!(
-            provost::flow::password::sign_in(&app.app, attempt)
-                .await
-                .unwrap()
-                .is_some()
+            matches!(entry, provost::flow::password::Entry::In(_)),
+            "{entry:?}"
         );
     })
     .await;

@@ -22,9 +22,15 @@ mod declarative;
 #[cfg(test)]
 mod directory;
 #[cfg(test)]
+mod dns;
+#[cfg(test)]
 mod documents;
 #[cfg(test)]
 mod entitlements;
+#[cfg(test)]
+mod domains;
+#[cfg(test)]
+mod enforcement;
 #[cfg(test)]
 mod jobs;
 #[cfg(test)]
@@ -55,6 +61,8 @@ mod saml_idp;
 mod scim;
 #[cfg(test)]
 mod seats;
+#[cfg(test)]
+mod second_factors;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]

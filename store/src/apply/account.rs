@@ -196,6 +196,7 @@ impl Tx {
         if matches!(to, Authentication::Sso { .. }) {
             self.run("DELETE FROM credentials WHERE account = $1", binds![account])
                 .await?;
+            self.forget_second_factors(account).await?;
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use provost_kernel::directory::{AccountKind, RolesPerMember};
 use provost_kernel::entitlement::{Entitlements, Setup};
+use provost_kernel::domain::SignInRule;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -49,11 +50,24 @@ pub struct OrganizationEntry {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DomainEntry {
-    /// Host name such as `example.com`; subdomains are separate. Public mail providers are refused.
+    /// Host name such as `example.com`; subdomains are separate. Public mail providers and public suffixes are refused.
     pub name: String,
     /// Whether the operator vouches that the domain belongs to the organization. False takes nothing back.
     #[serde(default, skip_serializing_if = "is_false")]
     pub verified: bool,
+    /// Whether people with an address in this domain must sign in through the organization's identity provider.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub sign_in: SignInRule,
+    /// Addresses that may use a password nevertheless.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exceptions: Vec<String>,
+    /// Whether no other organization may make accounts with an address in this domain.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub prevent_outside_sign_ups: bool,
+    /// Whether accounts that the organization adds with an address in this domain are active at once, without an invitation
+    ///
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub auto_activate: bool,
 }
 
 /// A role.

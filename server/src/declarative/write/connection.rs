@@ -98,7 +98,7 @@ impl Run<'_> {
         }
         for domain in &connection.domains {
             let place = format!("{path}.domains[{domain}]");
-            match self.tx.verified_domain(domain).await? {
+            match self.tx.hold_verified_domain(domain).await? {
                 Some(record) if connection.reaches(&record.organization) => {}
                 Some(_) => self.add(
                     place,

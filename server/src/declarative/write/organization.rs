@@ -3,18 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use provost_kernel::directory::{License, Organization, Role, Workspace};
+use provost_kernel::domain::{self, Claim, DomainSettings, SignInRule};
+use provost_kernel::email::Email;
 use provost_kernel::id::{LicenseId, OrganizationId, RoleId, WorkspaceId};
 use provost_kernel::provision::Actor;
-use provost_store::{DomainRecord, StoreError};
+use provost_store::{DomainClaim, DomainRecord, StoreError};
 use serde_json::{Value, json};
 
 use super::super::diff;
-use super::super::document::OrganizationEntry;
+use super::super::document::{DomainEntry, OrganizationEntry};
 use super::super::report::ApplyError;
 use super::Run;
 use crate::branding::Branding;
 use crate::flow::entitlements::Plan;
-use crate::flow::roles;
+use crate::flow::{domains, enforcement, roles};
 
 /// What is stored of an organization, in the order of the store.
 struct Stored {
@@ -23,7 +25,7 @@ struct Stored {
     roles: Vec<Role>,
     workspaces: Vec<Workspace>,
     licenses: Vec<License>,
-    domains: Vec<DomainRecord>,
+    domains: Vec<DomainClaim>,
 }
 
 impl Run<'_> {
@@ -101,11 +103,9 @@ impl Run<'_> {
                 self.in_use(&path, outcome)?;
             }
         }
-        let domains = self
-            .domains(&path, &id, entry, old.map_or(&[], |old| old.domains.as_slice()))
-            .await?;
+        let domains = old.map_or(&[][..], |old| old.domains.as_slice());
         let mut fields = fields;
-        fields.extend(domains);
+        fields.extend(self.domains(&path, &id, entry, domains).await?);
         let what = format!("organization {id}");
         if old.is_none() {
             self.audit("organization.created", Some(&id), None, after);
@@ -187,63 +187,122 @@ impl Run<'_> {
                 .into_iter()
                 .map(|(license, _)| license)
                 .collect(),
-            domains: self.tx.domains(id).await?,
+            domains: self.tx.domain_claims(id).await?,
         }))
     }
 
-    /// Adds and verifies domains; returns the lines of the diff.
+    /// Adds, verifies and settles domains; returns the lines of the diff.
     async fn domains(
         &mut self,
         path: &str,
         id: &OrganizationId,
         entry: &OrganizationEntry,
-        old: &[DomainRecord],
+        old: &[DomainClaim],
     ) -> Result<Vec<String>, ApplyError> {
         let mut lines = Vec::new();
-        let now = self.prepared.now;
         for wanted in &entry.domains {
-            let name = wanted.name.to_ascii_lowercase();
-            let stored = old.iter().find(|domain| domain.name == name);
-            let is_verified = stored.is_some_and(|domain| domain.verified_at.is_some());
-            if stored.is_some() && (is_verified || !wanted.verified) {
-                continue;
-            }
-            let owner = self
-                .tx
-                .verified_domain(&name)
-                .await?
-                .map(|domain| domain.organization);
-            if let Some(owner) = owner.filter(|owner| wanted.verified && owner != id) {
-                self.add(
-                    format!("{path}.domains[{name}]"),
-                    format!("is verified by organization {owner}; it must be given up there first"),
-                );
-                continue;
-            }
-            let record = DomainRecord {
-                organization: id.clone(),
-                name: name.clone(),
-                token: stored.and_then(|domain| domain.token.clone()),
-                verified_at: wanted.verified.then_some(now),
-                settings: stored.map_or_else(|| json!({}), |domain| domain.settings.clone()),
-            };
-            self.tx.put_domain(&record, now).await?;
-            lines.push(match (stored.is_some(), wanted.verified) {
-                (false, true) => format!("domains.{name}: added, verified by the operator"),
-                (false, false) => format!("domains.{name}: added, not verified"),
-                (true, _) => format!("domains.{name}: verified by the operator"),
-            });
+            let name = domain::normalize(&wanted.name).unwrap_or_else(|_| wanted.name.to_ascii_lowercase());
+            let stored = old.iter().find(|known| known.domain.name == name);
+            let place = format!("{path}.domains[{name}]");
+            lines.extend(self.domain(&place, id, &name, wanted, stored).await?);
         }
         if self.prepared.document.prune {
             let kept: BTreeSet<String> = entry
                 .domains
                 .iter()
-                .map(|domain| domain.name.to_ascii_lowercase())
+                .filter_map(|domain| domain::normalize(&domain.name).ok())
                 .collect();
-            for domain in old.iter().filter(|domain| !kept.contains(&domain.name)) {
-                self.tx.delete_domain(id, &domain.name).await?;
-                lines.push(format!("domains.{}: removed", domain.name));
+            for known in old.iter().filter(|known| !kept.contains(&known.domain.name)) {
+                let name = &known.domain.name;
+                self.tx.delete_domain(id, name).await?;
+                if known.claim.state.is_in_force() {
+                    self.tx.lapse_domain(name, self.prepared.now).await?;
+                }
+                lines.push(format!("domains.{name}: removed"));
             }
+        }
+        Ok(lines)
+    }
+
+    async fn domain(
+        &mut self,
+        place: &str,
+        id: &OrganizationId,
+        name: &str,
+        wanted: &DomainEntry,
+        stored: Option<&DomainClaim>,
+    ) -> Result<Vec<String>, ApplyError> {
+        let now = self.prepared.now;
+        let mut exceptions = Vec::new();
+        for text in &wanted.exceptions {
+            match Email::parse(text) {
+                Ok(email) => exceptions.push(email),
+                Err(error) => self.add(format!("{place}.exceptions[{text}]"), error.to_string()),
+            }
+        }
+        let settings = json!(DomainSettings {
+            sign_in: wanted.sign_in,
+            exceptions,
+            prevent_outside_sign_ups: wanted.prevent_outside_sign_ups,
+            auto_activate: wanted.auto_activate,
+        });
+        let is_in_force = stored.is_some_and(|known| known.claim.state.is_in_force());
+        let verifies = wanted.verified && !is_in_force;
+        let old_settings = stored.map_or_else(|| json!({}), |known| known.domain.settings.clone());
+        let changed = DomainSettings::read(&old_settings) != DomainSettings::read(&settings);
+        if stored.is_some() && !verifies && !changed {
+            return Ok(Vec::new());
+        }
+        let owner = self
+            .tx
+            .verified_domain(name)
+            .await?
+            .map(|domain| domain.organization);
+        if let Some(owner) = owner.filter(|owner| verifies && owner != id) {
+            let text = format!("is verified by organization {owner}; it must be given up there first");
+            self.add(place.to_owned(), text);
+            return Ok(Vec::new());
+        }
+        let demanded = DomainSettings::read(&old_settings).sign_in;
+        if wanted.sign_in == SignInRule::Required && demanded == SignInRule::Optional {
+            for missing in enforcement::missing(self.tx, id, Some(name), now).await? {
+                self.add(
+                    format!("{place}.sign_in"),
+                    format!("cannot be required yet: {}", missing.advice()),
+                );
+            }
+        }
+        let claim = stored.map_or_else(|| Claim::new(now), |known| known.claim.clone());
+        let written = DomainClaim {
+            domain: DomainRecord {
+                organization: id.clone(),
+                name: name.to_owned(),
+                token: match stored.and_then(|known| known.domain.token.clone()) {
+                    Some(token) => Some(token),
+                    None => Some(domains::new_token(&self.prepared.world)?),
+                },
+                verified_at: stored.and_then(|known| known.domain.verified_at),
+                settings,
+            },
+            claim: if verifies { claim.vouched() } else { claim },
+            lapsed: stored
+                .filter(|_| !verifies)
+                .map_or_else(Vec::new, |known| known.lapsed.clone()),
+        };
+        self.tx.put_domain_claim(&written, now).await?;
+        let lapsed = stored.map_or(&[][..], |known| known.lapsed.as_slice());
+        if verifies {
+            self.tx.return_domain(id, name, lapsed, now).await?;
+        }
+        let mut lines = Vec::new();
+        match (stored.is_some(), verifies) {
+            (false, true) => lines.push(format!("domains.{name}: added, verified by the operator")),
+            (false, false) => lines.push(format!("domains.{name}: added, not verified")),
+            (true, true) => lines.push(format!("domains.{name}: verified by the operator")),
+            (true, false) => {}
+        }
+        if stored.is_some() && changed {
+            lines.push(format!("domains.{name}: settings changed"));
         }
         Ok(lines)
     }

@@ -5,7 +5,9 @@
 
 use jiff::Timestamp;
 use provost_kernel::directory::Status;
+use provost_kernel::facts::AccountFacts;
 use provost_kernel::id::{OrganizationId, SessionId};
+use provost_kernel::login::rules::is_usable_by_password;
 use provost_oidc::op::Subject;
 use provost_store::{Reader, SessionRecord, Sight, StoreError};
 
@@ -44,13 +46,35 @@ pub async fn load(
     ask: &Ask,
     now: Timestamp,
 ) -> Result<Result<Subject, Unseen>, StoreError> {
-    let Some(sight) = reader.sight(&ask.session).await? else {
+    let Some(mut sight) = reader.sight(&ask.session).await? else {
         return Ok(Err(Unseen::Over));
     };
     if !is_good(&sight.session, ask.offline, now) {
         return Ok(Err(Unseen::Over));
     }
+    if sight.session.connection.is_none()
+        && let Some(person) = &mut sight.person
+    {
+        keep_usable(reader, person).await?;
+    }
     Ok(see(&sight, &ask.allowed, ask.organization.as_ref()))
+}
+
+/// Takes out what a session that began with a password does not give: organizations that demand single sign-on.
+async fn keep_usable(reader: &mut Reader, person: &mut AccountFacts) -> Result<(), StoreError> {
+    let ids: Vec<OrganizationId> = person
+        .memberships
+        .iter()
+        .map(|held| held.organization.clone())
+        .collect();
+    let policies = reader.sign_in_policies(&ids).await?;
+    let account = &person.account;
+    person.memberships.retain(|held| {
+        policies
+            .get(&held.organization)
+            .is_none_or(|policy| is_usable_by_password(account, policy))
+    });
+    Ok(())
 }
 
 fn is_good(session: &SessionRecord, offline: bool, now: Timestamp) -> bool {

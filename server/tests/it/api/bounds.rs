@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{ANN, CONNECTION, Client, OTHER, ann, code, furnish, key};
 use crate::app::{Page, TestApp, on_each_engine};
-use crate::directory::ORGANIZATION;
+use crate::directory::{DOMAIN, ORGANIZATION};
 
 /// Every path with identifiers of what belongs to the first organization.
 async fn filled(app: &TestApp, endpoint: &Endpoint) -> String {
@@ -24,6 +24,7 @@ async fn filled(app: &TestApp, endpoint: &Endpoint) -> String {
         .replace("{connection}", CONNECTION)
         .replace("{account}", &account)
         .replace("{reference}", &reference)
+        .replace("{domain}", DOMAIN)
         .replace("{change}", &super::saving::a_held_change(app).await);
     assert!(
         !path.contains('{'),

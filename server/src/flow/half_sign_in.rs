@@ -1,0 +1,291 @@
+//! Sign-ins that wait for the second factor: the password was right, and nobody is in yet.
+//!
+//! One waits under a token in a cookie of its own, bound to the browser that began it, for ten minutes and five tries. It is
+//! completed once, in the same transaction as the session; a code is spent there too, so that neither works twice.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::{SignedDuration, Timestamp};
+use provost_kernel::directory::Account;
+use provost_kernel::id::AccountId;
+use provost_kernel::login::password::SecondFactor as Second;
+use provost_kernel::plan::Decision;
+use provost_store::{FactorKind, HalfSignIn, SecondFactor, StoreError, Tx};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::app::App;
+use crate::error::{AppError, Result};
+use crate::flow::limits::{self, Limited};
+use crate::flow::outcome::Admitted;
+use crate::flow::password::{self, Decided, Entered, Opening, Proof, SignInBrowser};
+use crate::flow::return_to::ReturnTo;
+use crate::flow::second_factor::{recovery_digest, totp_factor};
+use crate::flow::totp;
+use crate::world::digest_of;
+
+/// How long one waits.
+const LIFE: SignedDuration = SignedDuration::from_mins(10);
+/// How many codes may be tried.
+const TRIES: u32 = 5;
+/// How often a decision is made anew when others wrote in between.
+const DECISIONS: u32 = 5;
+
+/// A sign-in that is to wait.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    /// Whose.
+    pub account: AccountId,
+    /// Where the person goes afterwards.
+    pub return_to: ReturnTo,
+    /// Whether the password was typed.
+    pub typed: bool,
+    /// Secret of an authenticator app that has to be set up on the way in.
+    pub enroll: Option<[u8; 20]>,
+}
+
+/// What is kept with it, sealed.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    return_to: ReturnTo,
+    typed: bool,
+    enroll: Option<String>,
+}
+
+/// A sign-in that waits.
+pub struct Found {
+    /// Whose.
+    pub account: Account,
+    /// Her second factors.
+    pub factors: Vec<SecondFactor>,
+    /// Whether she has recovery codes.
+    pub recovery_codes: u32,
+    /// Secret to set up, if she has to.
+    pub enroll: Option<[u8; 20]>,
+    /// Where she was going.
+    pub return_to: ReturnTo,
+    typed: bool,
+}
+
+/// How a try ended.
+#[derive(Debug)]
+pub enum Tried {
+    /// In.
+    In(Entered),
+    /// The code was wrong, or was used before.
+    Wrong,
+    /// The rules say no, code or not.
+    Refused,
+    /// It waits no longer.
+    Gone,
+}
+
+/// Keeps a sign-in that waits and returns its token.
+///
+/// # Errors
+/// Those of the store.
+pub async fn begin(app: &App, browser: &SignInBrowser, waiting: &Waiting) -> Result<SecretString> {
+    let now = app.world.now();
+    let token = app.world.token("pvh_")?;
+    let kept = Kept {
+        return_to: waiting.return_to.clone(),
+        typed: waiting.typed,
+        enroll: waiting.enroll.map(|secret| STANDARD.encode(secret)),
+    };
+    let half = HalfSignIn {
+        account: Some(waiting.account.clone()),
+        browser: digest_of(&browser.secret),
+        data: serde_json::to_string(&kept).map_err(AppError::internal)?,
+        attempts: 0,
+        expires_at: now.checked_add(LIFE).map_err(AppError::internal)?,
+    };
+    let digest = token.digest;
+    app.store
+        .write(move |tx| Box::pin(async move { tx.put_half_sign_in(&digest, &half, now).await }))
+        .await?;
+    Ok(token.secret)
+}
+
+/// Finds a sign-in that waits in this browser.
+///
+/// # Errors
+/// Those of the store.
+pub async fn find(app: &App, token: &str, browser: &str) -> Result<Option<Found>> {
+    let (digest, browser, now) = (digest_of(token), digest_of(browser), app.world.now());
+    let found = app
+        .store
+        .read(|reader| {
+            Box::pin(async move {
+                let half = reader.half_sign_in(&digest, now).await?;
+                let Some(half) = half.filter(|half| half.browser == browser) else {
+                    return Ok(None);
+                };
+                let Some(id) = &half.account else { return Ok(None) };
+                let Some(account) = reader.account(id).await? else {
+                    return Ok(None);
+                };
+                let factors = reader.second_factors(id).await?;
+                let codes = reader.recovery_codes_left(id).await?;
+                Ok::<_, StoreError>(Some((half, account, factors, codes)))
+            })
+        })
+        .await?;
+    let Some((half, account, factors, recovery_codes)) = found else {
+        return Ok(None);
+    };
+    let kept: Kept = serde_json::from_str(&half.data).map_err(AppError::internal)?;
+    let enroll = kept
+        .enroll
+        .and_then(|text| STANDARD.decode(text).ok())
+        .and_then(|bytes| bytes.try_into().ok());
+    Ok(Some(Found {
+        account,
+        factors,
+        recovery_codes,
+        enroll,
+        return_to: kept.return_to,
+        typed: kept.typed,
+    }))
+}
+
+/// Completes a sign-in that waits, with a code of an authenticator app or a recovery code.
+///
+/// # Errors
+/// 429 above the limit; those of the store.
+pub async fn complete(app: &App, token: &str, browser: &SignInBrowser, code: &str) -> Result<Tried> {
+    let Some(found) = find(app, token, &browser.secret).await? else {
+        return Ok(Tried::Gone);
+    };
+    limits::count(app, Limited::SecondFactor, found.account.id.as_str()).await?;
+    if found.factors.is_empty() && found.enroll.is_none() {
+        // The last factor was removed meanwhile; begin anew.
+        return Ok(Tried::Gone);
+    }
+    let enrolled = match &found.enroll {
+        Some(secret) if found.factors.is_empty() => Some(totp_factor(app, &found.account.id, secret)?),
+        Some(_) | None => None,
+    };
+    for _ in 0..DECISIONS {
+        let (fresh, session) = app.world.fresh()?;
+        let device = match &browser.device {
+            Some(device) => SecretString::from(device.clone()),
+            None => app.world.token("pvd_")?.secret,
+        };
+        let attempt = Attempt {
+            digest: digest_of(token),
+            code: Zeroizing::new(code.chars().take(64).collect()),
+            enrolled: enrolled.clone(),
+            opening: Opening {
+                account: found.account.id.clone(),
+                domain: found
+                    .account
+                    .email
+                    .as_ref()
+                    .map(|email| email.domain().to_owned()),
+                proof: Proof::password(found.typed),
+                device: digest_of(device.expose_secret()),
+                seconds: app.config.session_seconds,
+                fresh,
+                now: app.world.now(),
+            },
+        };
+        let outcome: Result<Outcome, StoreError> = app
+            .store
+            .write(move |tx| Box::pin(async move { attempt.run_in_tx(tx).await }))
+            .await;
+        match outcome {
+            Ok(Outcome::Gone) => return Ok(Tried::Gone),
+            Ok(Outcome::Wrong) => {
+                tracing::info!(account = %found.account.id, "second factor refused");
+                return Ok(Tried::Wrong);
+            }
+            Ok(Outcome::Decided(decision)) => {
+                let decided = password::conclude(&found.account, &decision, session.secret, device);
+                return Ok(match decided {
+                    Decided::In { token, device } => Tried::In(Entered {
+                        admitted: Admitted {
+                            token,
+                            return_to: found.return_to,
+                        },
+                        device,
+                    }),
+                    Decided::No(_) => Tried::Refused,
+                });
+            }
+            Err(error) if error.is_retryable() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(AppError::unavailable(
+        "the account changed under every try to decide a sign-in",
+    ))
+}
+
+/// One try, to be written.
+struct Attempt {
+    digest: String,
+    code: Zeroizing<String>,
+    enrolled: Option<SecondFactor>,
+    opening: Opening,
+}
+
+enum Outcome {
+    Gone,
+    Wrong,
+    Decided(Box<Decision>),
+}
+
+impl Attempt {
+    async fn run_in_tx(mut self, tx: &mut Tx) -> Result<Outcome, StoreError> {
+        let now = self.opening.now;
+        if !tx.try_half_sign_in(&self.digest, TRIES, now).await? {
+            return Ok(Outcome::Gone);
+        }
+        let Some((method, second)) = self.check_in_tx(tx, now).await? else {
+            return Ok(Outcome::Wrong);
+        };
+        if !tx.take_half_sign_in(&self.digest).await? {
+            return Ok(Outcome::Gone);
+        }
+        self.opening.proof.methods.extend([method, "mfa"]);
+        self.opening.proof.second = second;
+        let decision = self.opening.decide_in_tx(tx).await?;
+        Ok(Outcome::Decided(Box::new(decision)))
+    }
+
+    /// Checks the code and spends it.
+    async fn check_in_tx(
+        &self,
+        tx: &mut Tx,
+        now: Timestamp,
+    ) -> Result<Option<(&'static str, Second)>, StoreError> {
+        let account = &self.opening.account;
+        if let Some(factor) = &self.enrolled {
+            let step = factor
+                .secret
+                .as_ref()
+                .and_then(|secret| totp::step_of(secret, &self.code, now));
+            let Some(step) = step else { return Ok(None) };
+            let mut factor = factor.clone();
+            factor.last_step = Some(step);
+            factor.last_used_at = Some(now);
+            tx.insert_second_factor(&factor).await?;
+            return Ok(Some(("otp", Second::Given)));
+        }
+        let factors = tx.second_factors(account).await?;
+        let apps: Vec<SecondFactor> = factors
+            .into_iter()
+            .filter(|factor| factor.kind == FactorKind::Totp)
+            .collect();
+        if let Some((factor, step)) = totp::find(&apps, &self.code, now) {
+            let is_new = tx.spend_step(&factor.id, step, now).await?;
+            return Ok(is_new.then_some(("otp", Second::Given)));
+        }
+        let Some(digest) = recovery_digest(account, &self.code) else {
+            return Ok(None);
+        };
+        let is_good = tx.use_recovery_code(account, &digest, now).await?;
+        Ok(is_good.then_some(("otp", Second::Recovery)))
+    }
+}

@@ -1,0 +1,275 @@
+//! Demanding single sign-on: `/api/v1/organizations/{organization}/sign-in`, and what it does at `/login`.
+
+use axum::http::{Method, StatusCode};
+use provost::flow::enforcement;
+use provost_kernel::id::AccountId;
+use provost_kernel::plan::{Change, Plan, ProfilePatch};
+use serde_json::{Value, json};
+
+use crate::api::{Client, ann_signs_in, code, furnish};
+use crate::app::{Page, TestApp, on_each_engine};
+use crate::directory::{self, DOMAIN, ORGANIZATION};
+use crate::openid::lab::apply;
+use crate::second_factors::{CARA, PASSWORD, member, recovery_codes, signed_in, type_password};
+
+const ADMIN: &str = "emergency@home-lab.example";
+const PATH: &str = "/api/v1/organizations/home-lab/sign-in";
+
+async fn demand(client: &mut Client) -> Page {
+    client
+        .send_json(
+            Method::PUT,
+            PATH,
+            &json!({ "sso": "required", "exceptions": ["boss@home-lab.example"] }),
+        )
+        .await
+}
+
+async fn missing(client: &mut Client) -> Vec<String> {
+    let seen = client.get(PATH).await.json();
+    seen["missing"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["code"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+async fn mark_emergency(app: &TestApp, account: &AccountId) {
+    let set = |mark| ProfilePatch {
+        emergency_admin: Some(mark),
+        ..ProfilePatch::default()
+    };
+    let change = Change::UpdateProfile {
+        account: account.clone(),
+        version: 1,
+        set: set(true),
+        before: set(false),
+    };
+    apply(
+        &app.app,
+        account,
+        Plan {
+            changes: vec![change],
+            ..Plan::default()
+        },
+    )
+    .await;
+}
+
+/// An emergency admin with everything that is asked of one.
+async fn emergency_admin(app: &TestApp) {
+    let admin = directory::standard_account(&app.app, ADMIN, Some(PASSWORD)).await;
+    member(app, &admin, "owner").await;
+    mark_emergency(app, &admin).await;
+    recovery_codes(&mut signed_in(app, ADMIN).await).await;
+}
+
+async fn end_sessions(app: &TestApp) {
+    enforcement::evict(&app.app, &json!({ "organization": ORGANIZATION }))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn r183_r184_single_sign_on_is_demanded_only_once_nobody_can_be_locked_out() {
+    on_each_engine(|app| async move {
+        furnish(&app).await;
+        let mut client = Client::new(&app, Some(ORGANIZATION)).await;
+        // Ann has signed in through the connection.
+        assert_eq!(missing(&mut client).await, ["emergency_admin"]);
+        let page = demand(&mut client).await;
+        assert_eq!(page.status, StatusCode::CONFLICT, "{}", page.body);
+        assert_eq!(code(&page), "enforcement_not_ready");
+        assert_eq!(
+            page.json()["errors"][0]["path"],
+            "emergency_admin",
+            "{}",
+            page.body
+        );
+        assert_eq!(client.get(PATH).await.json()["sso"], "optional");
+
+        let admin = directory::standard_account(&app.app, ADMIN, Some(PASSWORD)).await;
+        mark_emergency(&app, &admin).await;
+        assert_eq!(
+            missing(&mut client).await,
+            ["emergency_admin"],
+            "without a role she could do nothing"
+        );
+        member(&app, &admin, "owner").await;
+        assert_eq!(missing(&mut client).await, ["password_proof"]);
+        let mut browser = signed_in(&app, ADMIN).await;
+        assert_eq!(missing(&mut client).await, ["recovery_codes"]);
+        recovery_codes(&mut browser).await;
+        assert_eq!(missing(&mut client).await, Vec::<String>::new());
+
+        // A changed connection has to be proved anew.
+        app.app.world.advance(jiff::SignedDuration::from_secs(5));
+        directory::change_connection(&app.app, "okta", |connection, _| {
+            connection.name = "New".to_owned()
+        })
+        .await;
+        assert_eq!(missing(&mut client).await, ["test_sign_in"]);
+        assert_eq!(code(&demand(&mut client).await), "enforcement_not_ready");
+        directory::change_connection(&app.app, "okta", |connection, _| connection.enabled = false).await;
+        assert_eq!(missing(&mut client).await, ["connection"]);
+        directory::change_connection(&app.app, "okta", |connection, _| connection.enabled = true).await;
+        app.app.world.advance(jiff::SignedDuration::from_secs(5));
+        ann_signs_in(&app, &["admin"]).await;
+        let page = demand(&mut client).await;
+        assert_eq!(page.status, StatusCode::OK, "{}", page.body);
+        assert_eq!(page.json()["sso"], "required");
+        // A password that was set anew is not proved any more.
+        let events = Client::new(&app, None)
+            .await
+            .get("/api/v1/events?limit=200")
+            .await
+            .body;
+        assert!(events.contains("organization.sign_in_changed"), "{events}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn r184_members_lose_their_passwords_and_sessions_but_not_the_emergency_admin() {
+    on_each_engine(|app| async move {
+        furnish(&app).await;
+        emergency_admin(&app).await;
+        let cara = directory::standard_account(&app.app, CARA, Some(PASSWORD)).await;
+        member(&app, &cara, "member").await;
+        let boss = directory::standard_account(&app.app, "boss@home-lab.example", Some(PASSWORD)).await;
+        member(&app, &boss, "member").await;
+        directory::standard_account(&app.app, "dan@freelance.example", Some(PASSWORD)).await;
+        let mut caras = signed_in(&app, CARA).await;
+        let mut bosses = signed_in(&app, "boss@home-lab.example").await;
+        let mut dans = signed_in(&app, "dan@freelance.example").await;
+        let mut client = Client::new(&app, Some(ORGANIZATION)).await;
+        assert_eq!(demand(&mut client).await.status, StatusCode::OK);
+        end_sessions(&app).await;
+        assert_eq!(caras.get("/account").await.status, StatusCode::SEE_OTHER, "ended");
+        assert_eq!(
+            bosses.get("/account").await.status,
+            StatusCode::OK,
+            "an exception"
+        );
+        assert_eq!(
+            dans.get("/account").await.status,
+            StatusCode::OK,
+            "not of this organization"
+        );
+        let wrong = type_password(&mut app.browser(), CARA, "wrong password here").await;
+        let right = type_password(&mut app.browser(), CARA, PASSWORD).await;
+        assert_eq!(right.status, StatusCode::UNPROCESSABLE_ENTITY);
+        let plain = |page: &Page| {
+            let mut page = page.body.clone();
+            let start = page.find("name=\"form_token\"").unwrap();
+            page.replace_range(start..start + 110, "");
+            page
+        };
+        assert_eq!(plain(&right), plain(&wrong), "nothing is learned from it");
+        signed_in(&app, "boss@home-lab.example").await;
+        signed_in(&app, ADMIN).await;
+        let events = Client::new(&app, None)
+            .await
+            .get("/api/v1/events?limit=200")
+            .await
+            .body;
+        assert!(events.contains("emergency_sign_in"), "{events}");
+        // The organization's own page offers no password.
+        let page = app.browser().get("/login/home-lab").await;
+        assert!(!page.body.contains("/login/password"), "{}", page.body);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn r113_a_domain_that_demands_single_sign_on_shows_no_password_form() {
+    on_each_engine(|app| async move {
+        furnish(&app).await;
+        let mut client = Client::new(&app, Some(ORGANIZATION)).await;
+        let settings = format!("/api/v1/organizations/{ORGANIZATION}/domains/{DOMAIN}/settings");
+        let wanted = json!({ "sign_in": "required", "exceptions": ["boss@home-lab.example"] });
+        let page = client.send_json(Method::PUT, &settings, &wanted).await;
+        assert_eq!(code(&page), "enforcement_not_ready");
+        emergency_admin(&app).await;
+        directory::standard_account(&app.app, "eve@home-lab.example", Some(PASSWORD)).await;
+        directory::standard_account(&app.app, "boss@home-lab.example", Some(PASSWORD)).await;
+        let mut eves = signed_in(&app, "eve@home-lab.example").await;
+        let page = client.send_json(Method::PUT, &settings, &wanted).await;
+        assert_eq!(page.status, StatusCode::OK, "{}", page.body);
+        end_sessions(&app).await;
+        assert_eq!(
+            eves.get("/account").await.status,
+            StatusCode::SEE_OTHER,
+            "no member, but her address is theirs"
+        );
+        let refused = type_password(&mut app.browser(), "eve@home-lab.example", PASSWORD).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+        signed_in(&app, "boss@home-lab.example").await;
+        signed_in(&app, ADMIN).await;
+        // With the connection off there is still no password form, for anybody with such an address.
+        directory::change_connection(&app.app, "okta", |connection, _| connection.enabled = false).await;
+        let mut bodies = Vec::new();
+        for email in [
+            "eve@home-lab.example",
+            "boss@home-lab.example",
+            "nobody@home-lab.example",
+        ] {
+            let mut browser = app.browser();
+            let form = browser.get("/login").await.form("/login");
+            let page = browser.submit(&form, &[("email", email)]).await;
+            assert!(!page.body.contains("type=\"password\""), "{email}: {}", page.body);
+            bodies.push(page.body.replace(email, "ADDRESS"));
+        }
+        assert_eq!(bodies[0], bodies[1]);
+        assert_eq!(bodies[0], bodies[2]);
+        // Turning it off needs nothing.
+        let page = client.send_json(Method::PUT, &settings, &json!({})).await;
+        assert_eq!(page.status, StatusCode::OK, "{}", page.body);
+        signed_in(&app, "eve@home-lab.example").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn r112_nobody_else_signs_people_up_with_a_domain_that_prevents_it() {
+    on_each_engine(|app| async move {
+        furnish(&app).await;
+        let mut client = Client::new(&app, Some(ORGANIZATION)).await;
+        let settings = format!("/api/v1/organizations/{ORGANIZATION}/domains/{DOMAIN}/settings");
+        let page = client
+            .send_json(
+                Method::PUT,
+                &settings,
+                &json!({ "prevent_outside_sign_ups": true }),
+            )
+            .await;
+        assert_eq!(page.status, StatusCode::OK, "{}", page.body);
+        // Another customer's provider that may assert any address.
+        crate::saml_idp::connect(&app.app, "other-okta", |_| {}).await;
+        directory::change_connection(&app.app, "other-okta", |connection, _| {
+            connection.scope = provost_kernel::connection::Scope::Organization {
+                organization: crate::api::OTHER.into(),
+                shared_with: Vec::new(),
+            };
+            connection.domains.clear();
+            connection.settings.require_domain = false;
+        })
+        .await;
+        let eve = crate::saml_idp::Person::new("eve-1", "eve@home-lab.example");
+        let page = crate::saml_idp::sign_in(&app.app, &mut app.browser(), "other-okta", &eve).await;
+        // SAML vouches for no address outside the connection's domains, so whatever account it makes has none.
+        assert!(page.status != StatusCode::OK, "{}", page.body);
+        assert!(
+            directory::accounts(&app.app, "eve@home-lab.example")
+                .await
+                .is_empty()
+        );
+        // Its own is not held up.
+        let page = crate::saml_idp::sign_in(&app.app, &mut app.browser(), "okta", &eve).await;
+        assert_eq!(page.location().as_deref(), Some("/account"), "{}", page.body);
+        let seen: Value = client.get(PATH).await.json();
+        assert_eq!(seen["sso"], "optional");
+    })
+    .await;
+}

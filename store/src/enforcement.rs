@@ -1,0 +1,109 @@
+//! What has to be there before single sign-on may be demanded: proofs that it works, and a way in for when it does not.
+
+use jiff::Timestamp;
+use provost_kernel::directory::Account;
+use provost_kernel::id::{AccountId, ConnectionId, OrganizationId, TraceId};
+
+use crate::error::Result;
+use crate::tx::Reader;
+use crate::value::binds;
+
+/// An emergency admin, as far as enforcement asks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EmergencyAdmin {
+    /// Who.
+    pub account: Account,
+    /// When the password was last typed and right.
+    pub proved_at: Option<Timestamp>,
+    /// Recovery codes that are still good.
+    pub recovery_codes: u32,
+}
+
+impl Reader {
+    /// Finds the last sign-in through a connection that was let in since a time: its trace and when.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn last_admitted(
+        &mut self,
+        connection: &ConnectionId,
+        since: Timestamp,
+    ) -> Result<Option<(TraceId, Timestamp)>> {
+        let sql = "SELECT id, at FROM traces WHERE connection = $1 AND at >= $2 AND kind = 'sign_in' \
+                   AND verdict = 'admitted' ORDER BY at DESC LIMIT 1";
+        let row = self.row(sql, binds![connection, since]).await?;
+        row.map(|mut row| Ok((TraceId::new(row.text("traces.id")?), row.time("traces.at")?)))
+            .transpose()
+    }
+
+    /// Lists the emergency admins of an organization who could manage it now: active standard accounts, active members, with a
+    /// role that manages people.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn emergency_admins(&mut self, organization: &OrganizationId) -> Result<Vec<EmergencyAdmin>> {
+        let managing: Vec<_> = self
+            .roles(organization)
+            .await?
+            .into_iter()
+            .filter(|role| role.owner || role.admin)
+            .map(|role| role.id)
+            .collect();
+        let sql = "SELECT a.id FROM accounts a JOIN memberships m ON m.account = a.id \
+                   WHERE m.organization = $1 AND m.active = 1 AND a.emergency_admin = 1 AND a.connection IS NULL \
+                   AND a.status = 'active' ORDER BY a.id";
+        let rows = self.rows(sql, binds![organization]).await?;
+        let ids: Vec<AccountId> = rows
+            .into_iter()
+            .map(|mut row| Ok(AccountId::new(row.text("accounts.id")?)))
+            .collect::<Result<_>>()?;
+        let mut found = Vec::new();
+        for facts in self.account_facts(&ids).await? {
+            let manages = facts
+                .memberships
+                .iter()
+                .filter(|held| held.organization == *organization)
+                .any(|held| held.roles.iter().any(|grant| managing.contains(&grant.id)));
+            if !manages {
+                continue;
+            }
+            found.push(EmergencyAdmin {
+                proved_at: self.password_proved_at(&facts.account.id).await?,
+                recovery_codes: self.recovery_codes_left(&facts.account.id).await?,
+                account: facts.account,
+            });
+        }
+        Ok(found)
+    }
+
+    /// Lists standard accounts that could be signed in with a password and that a demand for single sign-on may concern:
+    /// members of an organization, or accounts with an address in one of its domains. By account, after one.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn accounts_concerned(
+        &mut self,
+        organization: &OrganizationId,
+        after: Option<&AccountId>,
+        limit: u32,
+    ) -> Result<Vec<Account>> {
+        let sql = "SELECT a.id FROM accounts a WHERE a.connection IS NULL AND a.status = 'active' AND a.id > $2 AND \
+                   (EXISTS (SELECT 1 FROM memberships m WHERE m.account = a.id AND m.organization = $1) OR \
+                   EXISTS (SELECT 1 FROM domains d WHERE d.organization = $1 AND d.verified_at IS NOT NULL \
+                   AND a.email_key LIKE '%@' || d.name)) ORDER BY a.id LIMIT $3";
+        let after = after.map_or("", AccountId::as_str);
+        let rows = self.rows_long(sql, binds![organization, after, limit]).await?;
+        let ids: Vec<AccountId> = rows
+            .into_iter()
+            .map(|mut row| Ok(AccountId::new(row.text("accounts.id")?)))
+            .collect::<Result<_>>()?;
+        let mut accounts: Vec<Account> = self
+            .account_facts(&ids)
+            .await?
+            .into_iter()
+            .map(|facts| facts.account)
+            .collect();
+        accounts.sort_by(|one, other| one.id.cmp(&other.id));
+        Ok(accounts)
+    }
+}
