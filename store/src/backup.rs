@@ -70,6 +70,8 @@ const TABLES: &[&str] = &[
     "strips",
     "strip_approvals",
     "mails",
+    "idempotency_keys",
+    "imports",
 ];
 
 /// Tables that triggers fill from others, also while restoring.

@@ -380,7 +380,7 @@ fn event(mut row: Row) -> Result<Event> {
 }
 
 /// Reads an audit row, and its data as the very text that was hashed.
-fn audited(mut row: Row) -> Result<(AuditRow, String)> {
+pub(crate) fn audited(mut row: Row) -> Result<(AuditRow, String)> {
     let organization = row.text("audit.organization")?;
     let sequence = row.int("audit.sequence")?;
     let mut event = NewEvent {

@@ -31,6 +31,7 @@ impl Tx {
             ("authorize_requests", "id", "expires_at < $1", now),
             ("spent_proofs", "proof_key", "until < $1", now),
             ("rate_limits", "key", "expires_at < $1", now),
+            ("idempotency_keys", "id", "expires_at < $1", now),
             (
                 "authorization_codes",
                 "digest",

@@ -49,6 +49,11 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/0031_strips.sql"),
     },
     Migration {
+        version: 55,
+        name: "management",
+        sql: include_str!("../migrations/0055_management.sql"),
+    },
+    Migration {
         version: 60,
         name: "mail",
         sql: include_str!("../migrations/0060_mail.sql"),

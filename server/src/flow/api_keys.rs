@@ -33,7 +33,7 @@ pub enum Scope {
     /// Read accounts and memberships.
     #[serde(rename = "accounts:read")]
     AccountsRead,
-    /// Pin and unpin memberships.
+    /// Make, edit, pin and end memberships.
     #[serde(rename = "memberships:write")]
     MembershipsWrite,
     /// Read connections.
@@ -54,6 +54,39 @@ pub enum Scope {
     /// Follow the event feed.
     #[serde(rename = "events:read")]
     EventsRead,
+    /// Add, change and end accounts, and import them.
+    #[serde(rename = "accounts:write")]
+    AccountsWrite,
+    /// Change organizations and what they hand out.
+    #[serde(rename = "organizations:write")]
+    OrganizationsWrite,
+    /// Change connections and the tokens of directories.
+    #[serde(rename = "connections:write")]
+    ConnectionsWrite,
+    /// Read applications.
+    #[serde(rename = "applications:read")]
+    ApplicationsRead,
+    /// Change applications.
+    #[serde(rename = "applications:write")]
+    ApplicationsWrite,
+    /// List keys of the API.
+    #[serde(rename = "keys:read")]
+    KeysRead,
+    /// Make and revoke keys of the API; a key gives no more than it has.
+    #[serde(rename = "keys:write")]
+    KeysWrite,
+    /// Export the configuration.
+    #[serde(rename = "configuration:read")]
+    ConfigurationRead,
+    /// Apply a configuration.
+    #[serde(rename = "configuration:write")]
+    ConfigurationWrite,
+    /// Read and export the audit log.
+    #[serde(rename = "audit:read")]
+    AuditRead,
+    /// Read the list of jobs.
+    #[serde(rename = "jobs:read")]
+    JobsRead,
 }
 
 impl Scope {
@@ -68,6 +101,17 @@ impl Scope {
         Self::PoliciesWrite,
         Self::TracesRead,
         Self::EventsRead,
+        Self::AccountsWrite,
+        Self::OrganizationsWrite,
+        Self::ConnectionsWrite,
+        Self::ApplicationsRead,
+        Self::ApplicationsWrite,
+        Self::KeysRead,
+        Self::KeysWrite,
+        Self::ConfigurationRead,
+        Self::ConfigurationWrite,
+        Self::AuditRead,
+        Self::JobsRead,
     ];
 
     /// Returns the stable word.
@@ -82,6 +126,17 @@ impl Scope {
             Self::PoliciesWrite => "policies:write",
             Self::TracesRead => "traces:read",
             Self::EventsRead => "events:read",
+            Self::AccountsWrite => "accounts:write",
+            Self::OrganizationsWrite => "organizations:write",
+            Self::ConnectionsWrite => "connections:write",
+            Self::ApplicationsRead => "applications:read",
+            Self::ApplicationsWrite => "applications:write",
+            Self::KeysRead => "keys:read",
+            Self::KeysWrite => "keys:write",
+            Self::ConfigurationRead => "configuration:read",
+            Self::ConfigurationWrite => "configuration:write",
+            Self::AuditRead => "audit:read",
+            Self::JobsRead => "jobs:read",
         }
     }
 
@@ -90,13 +145,24 @@ impl Scope {
         match self {
             Self::OrganizationsRead => "read organizations and what they hand out",
             Self::AccountsRead => "read accounts and memberships",
-            Self::MembershipsWrite => "pin and unpin memberships",
+            Self::MembershipsWrite => "make, edit, pin and end memberships",
             Self::ConnectionsRead => "read connections",
             Self::PoliciesRead => "read policies and their held changes",
             Self::PoliciesTest => "try policies on people: tester, preview, drift; shows claims of people",
             Self::PoliciesWrite => "change policies, approve and reject held changes",
             Self::TracesRead => "read traces; shows claims of people",
             Self::EventsRead => "follow the event feed",
+            Self::AccountsWrite => "add, change and end accounts, and import them",
+            Self::OrganizationsWrite => "change organizations and what they hand out",
+            Self::ConnectionsWrite => "change connections and the tokens of directories",
+            Self::ApplicationsRead => "read applications",
+            Self::ApplicationsWrite => "change applications",
+            Self::KeysRead => "list keys of the API",
+            Self::KeysWrite => "make and revoke keys of the API; a key gives no more than it has",
+            Self::ConfigurationRead => "export the configuration",
+            Self::ConfigurationWrite => "apply a configuration",
+            Self::AuditRead => "read and export the audit log",
+            Self::JobsRead => "read the list of jobs",
         }
     }
 
@@ -130,6 +196,20 @@ impl Caller {
     /// Tells whether this caller may know anything about an organization.
     pub fn sees(&self, organization: &OrganizationId) -> bool {
         self.organization.as_ref().is_none_or(|own| own == organization)
+    }
+
+    /// Refuses a key of one organization where something concerns the whole instance.
+    ///
+    /// # Errors
+    /// 403 (`instance_key_needed`).
+    pub fn must_be_of_instance(&self) -> Result<()> {
+        if self.organization.is_none() {
+            return Ok(());
+        }
+        Err(AppError::forbidden(
+            "instance_key_needed",
+            "This needs a key of the whole instance.",
+        ))
     }
 
     /// Tells whether what belongs to `owner` (none: the instance) is this caller's to see.
