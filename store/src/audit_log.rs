@@ -61,7 +61,10 @@ impl Reader {
         };
         if let Some(kind) = &filter.kind {
             // Kinds are words with dots, so nothing in them is special to LIKE but the underscore.
-            hold(r"(kind = $n OR kind LIKE REPLACE($n, '_', '\_') || '.%' ESCAPE '\')", kind.into());
+            hold(
+                r"(kind = $n OR kind LIKE REPLACE($n, '_', '\_') || '.%' ESCAPE '\')",
+                kind.into(),
+            );
         }
         if let Some(actor) = &filter.actor {
             hold("actor = $n", actor.into());

@@ -64,7 +64,9 @@ impl Tx {
                 return Ok(Claim::Different);
             }
             if let Some(sealed) = answer {
-                let text = self.sealer.open_text(("idempotency_keys", "answer", id), &sealed)?;
+                let text = self
+                    .sealer
+                    .open_text(("idempotency_keys", "answer", id), &sealed)?;
                 let answer = serde_json::from_str(&text)
                     .map_err(|_| StoreError::Corrupt("idempotency_keys.answer"))?;
                 return Ok(Claim::Answered(answer));

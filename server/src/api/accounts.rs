@@ -649,13 +649,7 @@ async fn update(
     Ok(answer(StatusCode::OK, facts, &caller))
 }
 
-async fn take(
-    app: &App,
-    caller: &Caller,
-    id: &str,
-    step: Step,
-    version: Option<i64>,
-) -> Result<Response> {
+async fn take(app: &App, caller: &Caller, id: &str, step: Step, version: Option<i64>) -> Result<Response> {
     let facts = people::take_step(app, caller, id, step, version).await?;
     Ok(answer(StatusCode::OK, facts, caller))
 }

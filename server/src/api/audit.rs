@@ -306,7 +306,10 @@ async fn list(
     let filter = wanted.filter(&caller)?;
     let rows = audit::page(&app, filter, AuditOrder::Before(before), limit).await?;
     let items: Vec<AuditView> = rows.into_iter().map(AuditView::from).collect();
-    Ok(Json(Page::new(items, limit, |row: &AuditView| row.sequence.to_string())).into_response())
+    Ok(Json(Page::new(items, limit, |row: &AuditView| {
+        row.sequence.to_string()
+    }))
+    .into_response())
 }
 
 async fn export(
@@ -391,7 +394,9 @@ fn table(rows: Vec<AuditRow>, with_header: bool) -> Result<String> {
             ])
             .map_err(AppError::internal)?;
     }
-    let bytes = writer.into_inner().map_err(|error| AppError::internal(error.into_error()))?;
+    let bytes = writer
+        .into_inner()
+        .map_err(|error| AppError::internal(error.into_error()))?;
     String::from_utf8(bytes).map_err(AppError::internal)
 }
 

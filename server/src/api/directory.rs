@@ -318,7 +318,9 @@ async fn accounts(
     let limit = page.limit()?;
     let filter = AccountFilter {
         organization: query.organization.map(OrganizationId::new),
-        email_key: query.email.map(|email| Email::parse(&email).map_or(email, |email| email.key())),
+        email_key: query
+            .email
+            .map(|email| Email::parse(&email).map_or(email, |email| email.key())),
         text: query.search,
         status: query.status,
         kind: query.kind,

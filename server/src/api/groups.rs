@@ -166,5 +166,8 @@ async fn members(
             display: member.display,
         })
         .collect();
-    Ok(Json(Page::new(items, limit, |member: &GroupMember| member.account.clone())).into_response())
+    Ok(Json(Page::new(items, limit, |member: &GroupMember| {
+        member.account.clone()
+    }))
+    .into_response())
 }

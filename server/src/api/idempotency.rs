@@ -66,7 +66,12 @@ async fn keyed(app: &App, largest: usize, key: &str, request: Request, next: Nex
             "The request is too large.",
         )
     })?;
-    let what = format!("{} {}\n{}", parts.method, parts.uri, String::from_utf8_lossy(&body));
+    let what = format!(
+        "{} {}\n{}",
+        parts.method,
+        parts.uri,
+        String::from_utf8_lossy(&body)
+    );
     let id = match idempotency::begin(app, &caller, key, &what).await? {
         Turn::Again(answer) => return Ok(again(answer)),
         Turn::Go(id) => id,

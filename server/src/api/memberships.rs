@@ -17,8 +17,8 @@ use super::rows::{self, Rows};
 use crate::app::App;
 use crate::error::{AppError, Result};
 use crate::flow::api_keys::{Caller, Scope};
-use crate::flow::memberships::{self, Step, Wanted};
 use crate::flow::directory;
+use crate::flow::memberships::{self, Step, Wanted};
 
 const MEMBERSHIP: &[Answer] = &[Answer {
     status: 200,

@@ -10,6 +10,7 @@ mod audit;
 mod authorize;
 mod changes;
 mod conditional;
+mod configuration;
 mod directory;
 mod docs;
 mod endpoint;
@@ -24,6 +25,7 @@ mod page;
 mod policies;
 mod preview;
 mod rows;
+mod tokens;
 mod traces;
 
 use axum::Router;
@@ -49,6 +51,8 @@ pub fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
         policies::ENDPOINTS,
         changes::ENDPOINTS,
         traces::ENDPOINTS,
+        configuration::ENDPOINTS,
+        tokens::ENDPOINTS,
         events::ENDPOINTS,
         mails::ENDPOINTS,
         audit::ENDPOINTS,

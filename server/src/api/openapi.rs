@@ -116,7 +116,11 @@ fn path_parameters(path: &str) -> Vec<Value> {
 }
 
 fn media(endpoint: &Endpoint) -> &'static str {
-    if endpoint.takes_csv() { "text/csv" } else { "application/json" }
+    if endpoint.takes_csv() {
+        "text/csv"
+    } else {
+        "application/json"
+    }
 }
 
 /// Tells whether the endpoint changes something whose version `If-Match` may name.

@@ -131,10 +131,7 @@ pub(super) fn limit(wanted: Option<u32>) -> Result<u32> {
 pub(super) fn time(text: Option<&str>) -> Result<Option<Timestamp>> {
     text.map(|text| {
         text.parse::<Timestamp>().map_err(|_| {
-            AppError::bad_request(
-                "invalid_query",
-                "Times are written as in 2026-11-26T21:00:00Z.",
-            )
+            AppError::bad_request("invalid_query", "Times are written as in 2026-11-26T21:00:00Z.")
         })
     })
     .transpose()

@@ -260,6 +260,54 @@ pub struct MadeKey {
 /// # Errors
 /// `invalid_key` for a label or scopes that cannot be; 404 for an unknown organization; those of the store.
 pub async fn create(app: &App, new: NewKey) -> Result<MadeKey> {
+    make(app, &Caller::operator().actor(), new).await
+}
+
+/// Makes a key for a caller: with no more scopes and no wider bounds than its own.
+///
+/// # Errors
+/// 403 (`not_permitted`) for more than the caller has; as [`create`].
+pub async fn create_by(app: &App, caller: &Caller, mut new: NewKey) -> Result<MadeKey> {
+    if let Some(own) = &caller.organization {
+        if new.organization.as_ref().is_some_and(|wanted| wanted != own) {
+            return Err(AppError::not_found());
+        }
+        new.organization = Some(own.clone());
+    }
+    if new.scopes.iter().any(|scope| !caller.scopes.contains(scope)) {
+        return Err(AppError::forbidden(
+            "not_permitted",
+            "A key gives no scope that it does not have.",
+        ));
+    }
+    make(app, &caller.actor(), new).await
+}
+
+/// Lists the keys that a caller may see, revoked ones too, oldest first.
+///
+/// # Errors
+/// Those of the store.
+pub async fn list_of(app: &App, caller: &Caller) -> Result<Vec<TokenRecord>> {
+    let mut keys = list(app).await?;
+    keys.retain(|key| caller.owns(key.organization.as_ref()));
+    Ok(keys)
+}
+
+/// Revokes a key that a caller may see.
+///
+/// # Errors
+/// 404 for another's and for one that is not good any more; those of the store.
+pub async fn revoke_by(app: &App, caller: &Caller, id: &str) -> Result<()> {
+    let known = list_of(app, caller).await?.into_iter().any(|key| key.id == id);
+    if known && end(app, &caller.actor(), id).await? {
+        Ok(())
+    } else {
+        Err(AppError::not_found())
+    }
+}
+
+async fn make(app: &App, actor: &Actor, new: NewKey) -> Result<MadeKey> {
+    let actor = actor.label();
     let label = new.label.trim().to_owned();
     if label.is_empty() || label.chars().count() > LONGEST_LABEL || label.chars().any(char::is_control) {
         return Err(AppError::bad_request(
@@ -305,7 +353,7 @@ pub async fn create(app: &App, new: NewKey) -> Result<MadeKey> {
                     return Ok::<_, StoreError>(false);
                 }
                 tx.insert_token(&kept, &digest).await?;
-                tx.record(event("api_key.created", &kept, now));
+                tx.record(event("api_key.created", &actor, &kept, now));
                 Ok(true)
             })
         })
@@ -336,6 +384,11 @@ pub async fn list(app: &App) -> Result<Vec<TokenRecord>> {
 /// # Errors
 /// Those of the store.
 pub async fn revoke(app: &App, id: &str) -> Result<bool> {
+    end(app, &Caller::operator().actor(), id).await
+}
+
+async fn end(app: &App, actor: &Actor, id: &str) -> Result<bool> {
+    let actor = actor.label();
     let Some(record) = list(app).await?.into_iter().find(|key| key.id == id) else {
         return Ok(false);
     };
@@ -346,7 +399,7 @@ pub async fn revoke(app: &App, id: &str) -> Result<bool> {
             Box::pin(async move {
                 let revoked = tx.revoke_token(&record.id, now).await?;
                 if revoked {
-                    tx.record(event("api_key.revoked", &record, now));
+                    tx.record(event("api_key.revoked", &actor, &record, now));
                 }
                 Ok::<_, StoreError>(revoked)
             })
@@ -405,11 +458,11 @@ fn unauthorized() -> AppError {
     )
 }
 
-fn event(kind: &str, key: &TokenRecord, now: Timestamp) -> NewEvent {
+fn event(kind: &str, actor: &str, key: &TokenRecord, now: Timestamp) -> NewEvent {
     NewEvent {
         at: now,
         kind: kind.to_owned(),
-        actor: Actor::Operator { account: None }.label(),
+        actor: actor.to_owned(),
         account: None,
         organization: key.organization.clone(),
         connection: None,

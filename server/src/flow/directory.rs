@@ -106,7 +106,11 @@ pub async fn search(
     after: Option<String>,
     limit: u32,
 ) -> Result<(Vec<AccountFacts>, BTreeMap<AccountId, Timestamp>)> {
-    if filter.organization.as_ref().is_some_and(|wanted| !caller.sees(wanted)) {
+    if filter
+        .organization
+        .as_ref()
+        .is_some_and(|wanted| !caller.sees(wanted))
+    {
         return Err(AppError::not_found());
     }
     if caller.organization.is_some() {

@@ -25,8 +25,8 @@ use crate::app::App;
 use crate::error::{AppError, Result};
 use crate::flow::acting::{self, Wish};
 use crate::flow::api_keys::Caller;
-use crate::flow::people::{self, NewPerson};
 use crate::flow::memberships::{self, Wanted};
+use crate::flow::people::{self, NewPerson};
 use crate::jobs;
 
 pub use row::{COLUMNS, ImportRow};
@@ -172,9 +172,7 @@ pub async fn list(
     let own = caller.organization.clone();
     let found = app
         .store
-        .read(|reader| {
-            Box::pin(async move { reader.imports(own.as_ref(), before.as_deref(), limit).await })
-        })
+        .read(|reader| Box::pin(async move { reader.imports(own.as_ref(), before.as_deref(), limit).await }))
         .await?;
     Ok(found)
 }
@@ -189,7 +187,10 @@ pub async fn run(app: &App, id: &str) -> Result<()> {
         .store
         .read(|reader| {
             Box::pin(async move {
-                Ok((reader.import(&wanted).await?, reader.import_source(&wanted).await?))
+                Ok((
+                    reader.import(&wanted).await?,
+                    reader.import_source(&wanted).await?,
+                ))
             })
         })
         .await;
@@ -409,7 +410,11 @@ impl Worker {
         for wanted in &person.memberships {
             changed |= self.membership(existing, wanted).await?;
         }
-        Ok(if changed { Outcome::Updated } else { Outcome::Unchanged })
+        Ok(if changed {
+            Outcome::Updated
+        } else {
+            Outcome::Unchanged
+        })
     }
 
     async fn membership(&self, existing: &AccountFacts, wanted: &people::WantedMembership) -> Result<bool> {
@@ -429,7 +434,15 @@ impl Worker {
             active: None,
         };
         let id = existing.account.id.as_str();
-        memberships::converge(&self.app, &self.caller, organization, id, &wanted, self.options.dry_run).await
+        memberships::converge(
+            &self.app,
+            &self.caller,
+            organization,
+            id,
+            &wanted,
+            self.options.dry_run,
+        )
+        .await
     }
 }
 

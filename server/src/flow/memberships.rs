@@ -222,7 +222,11 @@ fn edits(facts: &OrganizationFacts, held: Option<&Membership>, wanted: &Wanted) 
     };
     if let Some(roles) = roles_wanted {
         // Granting first, so that nobody stands without a role in between.
-        edits.extend(roles.iter().map(|role| GrantEdit::GrantRole { role: role.clone() }));
+        edits.extend(
+            roles
+                .iter()
+                .map(|role| GrantEdit::GrantRole { role: role.clone() }),
+        );
         let others = held.into_iter().flat_map(|held| &held.roles);
         edits.extend(
             others
@@ -324,11 +328,7 @@ pub(super) fn check_workspaces(
 
 /// Notes a license pool that does not exist.
 pub(super) fn check_license(facts: &OrganizationFacts, id: &str, path: &str, faults: &mut Vec<Fault>) {
-    if facts
-        .licenses
-        .iter()
-        .all(|pool| pool.license.id.as_str() != id)
-    {
+    if facts.licenses.iter().all(|pool| pool.license.id.as_str() != id) {
         faults.push(fault(
             &place(path, "license"),
             format!("There is no license pool `{id}`."),

@@ -317,7 +317,8 @@ pub async fn end_sessions(app: &App, caller: &Caller, id: &str, session: Option<
         .write(move |tx| {
             Box::pin(async move {
                 let Some(session) = session else {
-                    tx.revoke_sessions_of_account(&account, "ended_by_admin", now).await?;
+                    tx.revoke_sessions_of_account(&account, "ended_by_admin", now)
+                        .await?;
                     return Ok(());
                 };
                 let found = tx.session(&session).await?;
@@ -358,7 +359,10 @@ async fn desired(
 ) -> Result<Option<DesiredMembership>> {
     let named = wanted.organization.map(OrganizationId::new);
     let Some(organization) = named.or_else(|| caller.organization.clone()) else {
-        faults.push(fault(&format!("{path}.organization"), "The organization is missing."));
+        faults.push(fault(
+            &format!("{path}.organization"),
+            "The organization is missing.",
+        ));
         return Ok(None);
     };
     let facts = match directory::organization(app, caller, organization.as_str()).await {

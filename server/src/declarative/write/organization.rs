@@ -30,7 +30,7 @@ impl Run<'_> {
         let path = format!("organizations[{id}]");
         let now = self.prepared.now;
         let stored = self.stored_organization(&id).await?;
-        let prune = self.prepared.document.prune;
+        let prune = self.prepared.document.prune || self.prepared.by.exact;
         let organization = Organization {
             id: id.clone(),
             name: entry.name.clone().unwrap_or_else(|| entry.id.clone()),
@@ -52,6 +52,7 @@ impl Run<'_> {
             prune,
             |license| license.id.as_str().to_owned(),
         );
+        self.keep_default_workspace(&path, old.map(|old| old.workspaces.as_slice()), &workspaces);
         let mut settings = old.map_or_else(|| json!({}), |old| old.settings.clone());
         match &entry.mail {
             Some(branding) => branding.clone().put(&mut settings),
@@ -102,6 +103,19 @@ impl Run<'_> {
             self.report.changed(what, fields);
         }
         Ok(())
+    }
+
+    /// The default workspace cannot go while it is the default one: name another one first.
+    fn keep_default_workspace(&mut self, path: &str, old: Option<&[Workspace]>, new: &[Workspace]) {
+        for workspace in old.unwrap_or_default().iter().filter(|one| one.default) {
+            let stays = new.iter().any(|kept| kept.id == workspace.id);
+            if !stays && !new.iter().any(|kept| kept.default) {
+                self.add(
+                    format!("{path}.workspaces[{}]", workspace.id),
+                    "is the default workspace: make another one the default before it goes",
+                );
+            }
+        }
     }
 
     /// Turns a refusal to delete something that is in use into a problem of the file.
@@ -190,7 +204,7 @@ impl Run<'_> {
                 (true, _) => format!("domains.{name}: verified by the operator"),
             });
         }
-        if self.prepared.document.prune {
+        if self.prepared.document.prune || self.prepared.by.exact {
             let kept: BTreeSet<String> = entry
                 .domains
                 .iter()

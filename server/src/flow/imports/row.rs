@@ -9,15 +9,24 @@ use crate::flow::people::{NewPerson, WantedMembership};
 pub const COLUMNS: &[(&str, &str)] = &[
     ("email", "address; the only column that must be there"),
     ("kind", "`user` or `reader`"),
-    ("connection", "the connection that the person signs in through; empty for a password"),
+    (
+        "connection",
+        "the connection that the person signs in through; empty for a password",
+    ),
     ("given_name", "given name"),
     ("family_name", "family name"),
     ("display_name", "name to display"),
     ("user_name", "user name"),
     ("external_id", "identifier given by a directory"),
     ("organization", "the organization that the person joins"),
-    ("roles", "roles by id or exact name, separated by semicolons; empty gives the default role"),
-    ("workspaces", "workspaces by id, separated by semicolons, or `all`; empty gives the default ones"),
+    (
+        "roles",
+        "roles by id or exact name, separated by semicolons; empty gives the default role",
+    ),
+    (
+        "workspaces",
+        "workspaces by id, separated by semicolons, or `all`; empty gives the default ones",
+    ),
     ("license", "license pool"),
 ];
 
@@ -34,11 +43,7 @@ pub struct ImportRow {
 ///
 /// # Errors
 /// A sentence.
-pub(super) fn read(
-    record: &StringRecord,
-    places: &[Option<usize>],
-    line: u64,
-) -> Result<ImportRow, String> {
+pub(super) fn read(record: &StringRecord, places: &[Option<usize>], line: u64) -> Result<ImportRow, String> {
     let cell = |name: &str| {
         let at = COLUMNS.iter().position(|(column, _)| *column == name)?;
         let text = record.get((*places.get(at)?)?)?.trim();

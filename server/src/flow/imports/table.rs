@@ -71,7 +71,10 @@ impl<R: Read> Table<R> {
     /// # Errors
     /// [`TableError`].
     pub fn open(source: R) -> Result<Self, TableError> {
-        let mut reader = ReaderBuilder::new().trim(Trim::All).flexible(false).from_reader(source);
+        let mut reader = ReaderBuilder::new()
+            .trim(Trim::All)
+            .flexible(false)
+            .from_reader(source);
         let header = reader.headers().map_err(|error| unreadable(&error))?.clone();
         if header.iter().all(str::is_empty) {
             return Err(TableError::Empty);
@@ -164,9 +167,10 @@ mod tests {
 
     #[test]
     fn r173_a_table_names_its_columns_in_any_order() {
-        let rows: Vec<_> = open("\u{feff}given_name, Email,roles,workspaces\nAnn,ann@x.example,Admin; member,all\n")
-            .unwrap()
-            .collect();
+        let rows: Vec<_> =
+            open("\u{feff}given_name, Email,roles,workspaces\nAnn,ann@x.example,Admin; member,all\n")
+                .unwrap()
+                .collect();
         let row = rows[0].as_ref().unwrap();
         assert_eq!(row.line, 2);
         assert_eq!(row.person.email, "ann@x.example");
@@ -186,10 +190,18 @@ mod tests {
 
     #[test]
     fn r173_wrong_rows_are_told_with_their_lines_and_the_others_are_read() {
-        let text = b"email,kind\nann@x.example,guest\nbob@x.example\n\xff\xfe,user\n,user\neve@x.example,reader\n";
+        let text =
+            b"email,kind\nann@x.example,guest\nbob@x.example\n\xff\xfe,user\n,user\neve@x.example,reader\n";
         let rows: Vec<_> = Table::open(&text[..]).unwrap().collect();
-        let lines: Vec<u64> = rows.iter().filter_map(|row| row.as_ref().err()).map(TableError::line).collect();
+        let lines: Vec<u64> = rows
+            .iter()
+            .filter_map(|row| row.as_ref().err())
+            .map(TableError::line)
+            .collect();
         assert_eq!(lines, [2, 3, 4, 5]);
-        assert_eq!(rows.last().unwrap().as_ref().unwrap().person.email, "eve@x.example");
+        assert_eq!(
+            rows.last().unwrap().as_ref().unwrap().person.email,
+            "eve@x.example"
+        );
     }
 }
