@@ -240,7 +240,7 @@ async fn create_key(
 ) -> Result<Response> {
     let new = NewKey {
         label: body.label,
-        organization: body.organization.map(Into::into),
+        organization: body.organization.map(provost_kernel::id::OrganizationId::new),
         scopes: body.scopes,
         days: body.days,
     };

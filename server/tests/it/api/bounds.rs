@@ -119,7 +119,10 @@ async fn asvs_8_4_1_a_key_of_one_organization_never_sees_another() {
                     .replace("pch_", "pch_x")
                     .replace("mail_", "mail_x");
                 let missing = send(&mut other, endpoint, &nowhere).await;
-                assert_eq!(missing.json()["detail"], page.json()["detail"], "{what}");
+                // A connection that does not exist may be made.
+                if endpoint.name != "putConnection" {
+                    assert_eq!(missing.json()["detail"], page.json()["detail"], "{what}");
+                }
             } else {
                 // What is made or concerns the instance is refused in its own way; what is read is read within bounds.
                 let is_read = endpoint.verb == Verb::Get && page.status != StatusCode::FORBIDDEN;
