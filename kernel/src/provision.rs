@@ -33,6 +33,7 @@ use jiff::Timestamp;
 mod account;
 mod authority;
 mod declared;
+mod identity;
 mod managed;
 mod membership;
 pub mod push;
@@ -88,6 +89,12 @@ pub fn need(request: &Request) -> Need {
         Action::SetMemberships { memberships, .. } => wanted = memberships,
         Action::EditMembership { organization, .. } | Action::RemoveMembership { organization, .. } => {
             organizations.push(organization.clone());
+        }
+        Action::TakeIdentity { from, .. } => {
+            if !need.accounts.contains(from) {
+                need.accounts.push(from.clone());
+            }
+            need.directory.profiles = true;
         }
         Action::SetStatus { .. }
         | Action::Delete { .. }
@@ -185,6 +192,7 @@ impl<'a> Work<'a> {
                 | Action::RemoveMembership { .. }
                 | Action::SetMemberships { .. }
                 | Action::ResetSubject { .. }
+                | Action::TakeIdentity { .. }
                 | Action::MakeOperator { .. } => Err(Denial::NotFound),
             };
         };
@@ -204,6 +212,7 @@ impl<'a> Work<'a> {
                 self.set_memberships(target, memberships, &authority)
             }
             Action::ResetSubject { .. } => self.reset_subject(target, &authority),
+            Action::TakeIdentity { from, .. } => self.take_identity(target, from, &authority),
             Action::MakeOperator { operator, .. } => self.make_operator(target, *operator, &authority),
         }?;
         Ok(account.clone())

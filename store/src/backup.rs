@@ -76,6 +76,8 @@ const TABLES: &[&str] = &[
     "recovery_codes",
     "half_sign_ins",
     "known_devices",
+    "idempotency_keys",
+    "imports",
 ];
 
 /// Tables that triggers fill from others, also while restoring.

@@ -178,7 +178,54 @@ impl Reader {
     }
 }
 
+/// A job as a list shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JobSight {
+    /// The job.
+    pub record: JobRecord,
+    /// When it was queued.
+    pub created_at: Timestamp,
+    /// When it was done.
+    pub done_at: Option<Timestamp>,
+    /// Until when a worker holds it.
+    pub locked_until: Option<Timestamp>,
+}
+
+impl Reader {
+    /// Lists jobs of a kind, or of all, newest first by time of queueing, before one.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn jobs(
+        &mut self,
+        kind: Option<&str>,
+        before: Option<(Timestamp, &str)>,
+        limit: u32,
+    ) -> Result<Vec<JobSight>> {
+        let (at, id) = before.map_or((i64::MAX, ""), |(at, id)| (at.as_millisecond(), id));
+        let sql = format!(
+            "SELECT {COLUMNS}, created_at, done_at, locked_until FROM jobs WHERE ($1 IS NULL OR kind = $1) \
+             AND (created_at < $2 OR (created_at = $2 AND id < $3)) ORDER BY created_at DESC, id DESC LIMIT $4"
+        );
+        let rows = self.rows(&sql, binds![kind, at, id, limit]).await?;
+        rows.into_iter().map(sight).collect()
+    }
+}
+
+fn sight(mut row: Row) -> Result<JobSight> {
+    Ok(JobSight {
+        record: take(&mut row)?,
+        created_at: row.time("jobs.created_at")?,
+        done_at: row.opt_time("jobs.done_at")?,
+        locked_until: row.opt_time("jobs.locked_until")?,
+    })
+}
+
 fn record(mut row: Row) -> Result<JobRecord> {
+    take(&mut row)
+}
+
+fn take(row: &mut Row) -> Result<JobRecord> {
     let job = NewJob {
         id: row.text("jobs.id")?,
         kind: row.text("jobs.kind")?,

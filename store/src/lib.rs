@@ -4,9 +4,11 @@
 //! audit rows, events and trace, and keeps everything else the server needs. Never speaks a protocol, never opens a
 //! socket to anything but its database, never reads a clock: `now` is an argument.
 
+mod account_lists;
 mod accounts;
 mod applications;
 mod apply;
+mod audit_log;
 mod backup;
 mod claims;
 mod codes;
@@ -20,6 +22,8 @@ mod engine;
 mod error;
 mod facts;
 mod feed;
+mod idempotency;
+mod imports;
 mod invitations;
 mod jobs;
 mod login_requests;
@@ -53,6 +57,7 @@ mod writer;
 
 pub use applications::ApplicationRecord;
 pub use apply::{Applied, Beside};
+pub use audit_log::{AuditFilter, AuditOrder};
 pub use backup::BackupSummary;
 pub use claims::LastClaims;
 pub use codes::{AuthorizationCode, CodeUse};
@@ -65,13 +70,16 @@ pub use engine::Synchronous;
 pub use engine::batch::Durability;
 pub use error::{Result, StoreError};
 pub use feed::{AuditRow, Event, NewEvent};
+pub use idempotency::{Claim, KeptAnswer};
+pub use imports::{ImportProgress, ImportRecord};
 pub use invitations::{Invitation, InvitationFilter, InvitationState};
-pub use jobs::{JobBacklog, JobRecord, NewJob};
+pub use jobs::{JobBacklog, JobRecord, JobSight, NewJob};
 pub use login_requests::LoginRequest;
 pub use mails::{MailFilter, MailOutcome, MailRecord, MailState, NewMail, OutgoingMail};
 pub use maintenance::Retention;
 pub use organizations::{DomainRecord, OrganizationRecord};
 pub use people::{AuditFilter, GroupRow, PeopleFilter, SignsIn};
+pub use account_lists::{AccountFilter, Likeness};
 pub use policy_changes::{ChangeState, PolicyChange};
 pub use rate_limits::{Hits, RateLimit};
 pub use refresh_tokens::{RefreshToken, Rotation};

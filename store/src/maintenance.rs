@@ -33,6 +33,7 @@ impl Tx {
             ("rate_limits", "key", "expires_at < $1", now),
             ("half_sign_ins", "digest", "expires_at < $1", now),
             ("known_devices", "digest", "expires_at < $1", now),
+            ("idempotency_keys", "id", "expires_at < $1", now),
             (
                 "authorization_codes",
                 "digest",

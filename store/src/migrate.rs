@@ -59,6 +59,11 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/0046_seat_events.sql"),
     },
     Migration {
+        version: 55,
+        name: "management",
+        sql: include_str!("../migrations/0055_management.sql"),
+    },
+    Migration {
         version: 60,
         name: "mail",
         sql: include_str!("../migrations/0060_mail.sql"),

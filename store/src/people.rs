@@ -121,23 +121,6 @@ impl Reader {
         Ok(count.unsigned_abs())
     }
 
-    /// Tells when each of some accounts last signed in: through an identity provider as long as the last claims are kept,
-    /// else by the sessions that are still known.
-    ///
-    /// # Errors
-    /// `engine` and `corrupt`.
-    pub async fn last_sign_ins(&mut self, accounts: &[AccountId]) -> Result<BTreeMap<AccountId, Timestamp>> {
-        let sql = "SELECT account, MAX(at) FROM (SELECT account, at FROM last_claims WHERE account IN ({list:$1}) \
-                   UNION ALL SELECT account, authenticated_at FROM sessions WHERE account IN ({list:$1})) seen \
-                   GROUP BY account";
-        let ids = list(accounts.iter().map(AccountId::as_str))?;
-        let read = |mut row: Row| {
-            let account = AccountId::new(row.text("last_claims.account")?);
-            Ok((account, row.time("last_claims.at")?))
-        };
-        self.rows(sql, binds![ids]).await?.into_iter().map(read).collect()
-    }
-
     /// Counts a directory's requests by day, from one on: day since 1970, all, and those that did not succeed.
     ///
     /// # Errors

@@ -162,6 +162,14 @@ pub enum Action {
         /// Whose.
         account: AccountId,
     },
+    /// Gives an account the federated identity and the address of another one, which is deleted: an admin has seen that both are
+    /// the same person.
+    TakeIdentity {
+        /// Who stays.
+        account: AccountId,
+        /// Whose identity it gets.
+        from: AccountId,
+    },
     /// Makes the account an operator of the instance, or ends that.
     MakeOperator {
         /// Whose.
@@ -296,6 +304,7 @@ impl Action {
             | Self::RemoveMembership { account, .. }
             | Self::SetMemberships { account, .. }
             | Self::ResetSubject { account }
+            | Self::TakeIdentity { account, .. }
             | Self::MakeOperator { account, .. } => Some(account),
         }
     }

@@ -129,6 +129,8 @@ pub(super) struct AccountView {
     /// The connection whose people it belongs to; absent for an account with a password.
     #[serde(skip_serializing_if = "Option::is_none")]
     connection: Option<String>,
+    /// Whether it signs in through an identity provider: the label beside the address.
+    sso: bool,
     /// Address.
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<String>,
@@ -153,6 +155,10 @@ pub(super) struct AccountView {
     attributes: Value,
     /// Memberships; a key of one organization sees its own only.
     memberships: Vec<MembershipView>,
+    /// When the person last signed in, as far as that is known; in lists and single answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    last_sign_in_at: Option<Timestamp>,
     /// Grows with each change.
     version: i64,
     /// When it came into being.
@@ -250,6 +256,7 @@ impl AccountView {
             id: account.id.as_str().to_owned(),
             kind: account.kind,
             status: word(&account.status),
+            sso: connection.is_some(),
             connection,
             email: account.email.map(|email| email.to_string()),
             user_name: account.user_name,
@@ -265,8 +272,50 @@ impl AccountView {
                 .filter(|held| caller.sees(&held.organization))
                 .map(MembershipView::from)
                 .collect(),
+            last_sign_in_at: None,
             version: account.version,
             created_at: account.created_at,
+        }
+    }
+
+    /// Adds when the person last signed in.
+    pub(super) const fn signed_in(mut self, at: Option<Timestamp>) -> Self {
+        self.last_sign_in_at = at;
+        self
+    }
+}
+
+/// A live session.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Session")]
+pub(super) struct SessionView {
+    /// Identifier: `sid` towards apps.
+    id: String,
+    /// The connection that proved the person; absent for a password.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connection: Option<String>,
+    /// How the person was proved.
+    methods: Vec<String>,
+    /// When the person signed in.
+    #[schemars(with = "String")]
+    authenticated_at: Timestamp,
+    /// When it was last used, exact to a minute.
+    #[schemars(with = "String")]
+    last_seen_at: Timestamp,
+    /// When it ends at the latest.
+    #[schemars(with = "String")]
+    ends_at: Timestamp,
+}
+
+impl From<&provost_store::SessionRecord> for SessionView {
+    fn from(session: &provost_store::SessionRecord) -> Self {
+        Self {
+            id: session.id.as_str().to_owned(),
+            connection: session.connection.as_ref().map(|id| id.as_str().to_owned()),
+            methods: session.methods.clone(),
+            authenticated_at: session.authenticated_at,
+            last_seen_at: session.last_seen_at,
+            ends_at: session.ends_at,
         }
     }
 }

@@ -1,15 +1,20 @@
-//! Organizations, members, accounts and connections: read only, but for pins.
+//! Reading organizations, members, accounts and connections; and pins.
 
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{delete, get, put};
 use axum::{Extension, Json};
+use provost_kernel::directory::{AccountKind, Status};
+use provost_kernel::email::Email;
+use provost_kernel::id::{ConnectionId, OrganizationId};
+use provost_store::AccountFilter;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::answer::{AccountView, ConnectionView, MembershipView, OrganizationView};
+use super::conditional::tagged;
 use super::endpoint::{Answer, Endpoint, JSON, Verb, query_of, schema_of};
-use super::page::{Asked, Page, PageQuery};
+use super::page::{Asked, Page, PageQuery, time};
 use crate::app::App;
 use crate::error::{AppError, Result};
 use crate::flow::api_keys::{Caller, Scope};
@@ -115,9 +120,9 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         name: "listAccounts",
         area: "Directory",
         summary: "List accounts by id, with their memberships",
-        description: "A key of one organization sees its members.",
+        description: "A key of one organization sees its members. All filters hold at once.",
         scope: Scope::AccountsRead,
-        query: Some(query_of::<PageQuery>),
+        query: Some(query_of::<AccountsQuery>),
         body: None,
         answers: &[Answer {
             status: 200,
@@ -272,16 +277,65 @@ async fn set_pin(
     Ok(Json(MembershipView::from(held)).into_response())
 }
 
+/// Which accounts are wanted.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct AccountsQuery {
+    /// With exactly this address.
+    email: Option<String>,
+    /// With this text in address, user name or name.
+    search: Option<String>,
+    /// `invited`, `active`, `suspended`, `deactivated` or `deleted`.
+    status: Option<Status>,
+    /// `user` or `reader`.
+    kind: Option<AccountKind>,
+    /// Bound to this connection.
+    connection: Option<String>,
+    /// Members of this organization.
+    organization: Option<String>,
+    /// Signing in through an identity provider, or with a password.
+    sso: Option<bool>,
+    /// Signed in at this time or later (RFC 3339).
+    signed_in_since: Option<String>,
+    /// Not signed in at this time or later (RFC 3339).
+    not_signed_in_since: Option<String>,
+    /// Where the page before ended: its `next`. Absent: from the beginning.
+    cursor: Option<String>,
+    /// Entries of a page, 50 if absent.
+    #[schemars(range(min = 1, max = 200))]
+    limit: Option<u32>,
+}
+
 async fn accounts(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
-    Asked(page): Asked<PageQuery>,
+    Asked(query): Asked<AccountsQuery>,
 ) -> Result<Response> {
+    let page = PageQuery {
+        cursor: query.cursor,
+        limit: query.limit,
+    };
     let limit = page.limit()?;
-    let found = directory::accounts(&app, &caller, page.after()?, limit).await?;
+    let filter = AccountFilter {
+        organization: query.organization.map(OrganizationId::new),
+        email_key: query
+            .email
+            .map(|email| Email::parse(&email).map_or(email, |email| email.key())),
+        text: query.search,
+        status: query.status,
+        kind: query.kind,
+        connection: query.connection.map(ConnectionId::new),
+        sso: query.sso,
+        signed_in_since: time(query.signed_in_since.as_deref())?,
+        not_signed_in_since: time(query.not_signed_in_since.as_deref())?,
+    };
+    let (found, seen) = directory::search(&app, &caller, filter, page.after()?, limit).await?;
     let items = found
         .into_iter()
-        .map(|facts| AccountView::of(facts, &caller))
+        .map(|facts| {
+            let at = seen.get(&facts.account.id).copied();
+            AccountView::of(facts, &caller).signed_in(at)
+        })
         .collect();
     Ok(Json(Page::new(items, limit, |item: &AccountView| item.id.clone())).into_response())
 }
@@ -292,7 +346,10 @@ async fn account(
     Path(id): Path<String>,
 ) -> Result<Response> {
     let facts = directory::account(&app, &caller, &id).await?;
-    Ok(Json(AccountView::of(facts, &caller)).into_response())
+    let at = directory::last_sign_in(&app, &facts.account.id).await?;
+    let version = facts.account.version;
+    let view = AccountView::of(facts, &caller).signed_in(at);
+    Ok(tagged(version, Json(view).into_response()))
 }
 
 async fn connections(

@@ -5,6 +5,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use crate::app::App;
 use crate::flow::api_keys::Scope;
+use crate::http::layers::BODY_LIMIT;
 
 /// One endpoint.
 #[derive(Clone, Copy)]
@@ -35,6 +36,21 @@ pub struct Endpoint {
     pub handler: fn() -> MethodRouter<App>,
 }
 
+impl Endpoint {
+    /// Tells whether the body is a file of comma-separated values.
+    pub fn takes_csv(&self) -> bool {
+        self.path == "/api/v1/imports" && self.verb == Verb::Post
+    }
+
+    /// Returns the size of the largest body in bytes.
+    pub(super) fn largest_body(&self) -> usize {
+        if self.takes_csv() { LARGEST_CSV } else { BODY_LIMIT }
+    }
+}
+
+/// Largest file of comma-separated values: a hundred thousand people with room to spare.
+pub(super) const LARGEST_CSV: usize = 32 * 1024 * 1024;
+
 /// Methods in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
@@ -44,6 +60,8 @@ pub enum Verb {
     Post,
     /// Puts something in a place.
     Put,
+    /// Changes parts of something.
+    Patch,
     /// Takes something away.
     Delete,
 }
@@ -55,6 +73,7 @@ impl Verb {
             Self::Get => "get",
             Self::Post => "post",
             Self::Put => "put",
+            Self::Patch => "patch",
             Self::Delete => "delete",
         }
     }

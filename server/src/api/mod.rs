@@ -4,9 +4,13 @@
 //! document and the tests of tenant bounds are all made from it, so none can say something else than another.
 //! Handlers read a request, call `flow/` and write an answer; they never decide and never reach the store.
 
+mod accounts;
 mod answer;
+mod audit;
 mod authorize;
 mod changes;
+mod conditional;
+mod configuration;
 mod directory;
 mod docs;
 mod domains;
@@ -14,12 +18,18 @@ mod endpoint;
 mod entitlements;
 mod enforcement;
 mod events;
+mod groups;
+mod idempotency;
+mod imports;
 mod mails;
+mod memberships;
 mod openapi;
 mod page;
 mod policies;
 mod preview;
 mod seats;
+mod rows;
+mod tokens;
 mod traces;
 
 use axum::Router;
@@ -38,15 +48,22 @@ pub use traces::TraceView;
 pub fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
     [
         directory::ENDPOINTS,
+        accounts::ENDPOINTS,
+        memberships::ENDPOINTS,
+        groups::ENDPOINTS,
+        imports::ENDPOINTS,
         policies::ENDPOINTS,
         changes::ENDPOINTS,
         seats::ENDPOINTS,
         entitlements::ENDPOINTS,
         traces::ENDPOINTS,
+        configuration::ENDPOINTS,
+        tokens::ENDPOINTS,
         events::ENDPOINTS,
         mails::ENDPOINTS,
         domains::ENDPOINTS,
         enforcement::ENDPOINTS,
+        audit::ENDPOINTS,
     ]
     .into_iter()
     .flatten()
@@ -59,6 +76,15 @@ pub fn routes(app: &App) -> Router<App> {
         .route("/api/docs", get(docs::show));
     endpoints().fold(described, |routes, endpoint| {
         let guard = from_fn_with_state((app.clone(), endpoint.scope), authorize::authorize);
-        routes.route(endpoint.path, (endpoint.handler)().route_layer(guard))
+        let handler = (endpoint.handler)();
+        let handler = match endpoint.verb {
+            Verb::Post => {
+                let state = (app.clone(), endpoint.largest_body());
+                handler.route_layer(from_fn_with_state(state, idempotency::once))
+            }
+            Verb::Get | Verb::Put | Verb::Patch | Verb::Delete => handler,
+        };
+        // The layer that is added last is the first to see a request.
+        routes.route(endpoint.path, handler.route_layer(guard))
     })
 }

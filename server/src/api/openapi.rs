@@ -9,7 +9,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use super::endpoint::{Endpoint, SchemaOf};
+use super::endpoint::{Endpoint, SchemaOf, Verb};
 use crate::flow::api_keys::Scope;
 
 /// Media type of problems (RFC 9457).
@@ -84,6 +84,7 @@ fn operation(endpoint: &Endpoint, generator: &mut SchemaGenerator) -> Value {
         "responses": responses(endpoint, generator),
     });
     let mut parameters = path_parameters(endpoint.path);
+    parameters.extend(header_parameters(endpoint));
     if let Some(query) = endpoint.query {
         parameters.extend(query_parameters(&query(generator)));
     }
@@ -94,7 +95,7 @@ fn operation(endpoint: &Endpoint, generator: &mut SchemaGenerator) -> Value {
         if let Some(body) = endpoint.body {
             members.insert(
                 "requestBody".to_owned(),
-                json!({ "required": true, "content": { "application/json": { "schema": body(generator) } } }),
+                json!({ "required": true, "content": { media(endpoint): { "schema": body(generator) } } }),
             );
         }
     }
@@ -112,6 +113,42 @@ fn path_parameters(path: &str) -> Vec<Value> {
             json!({ "name": name, "in": "path", "required": true, "description": about, "schema": { "type": "string" } })
         })
         .collect()
+}
+
+fn media(endpoint: &Endpoint) -> &'static str {
+    if endpoint.takes_csv() {
+        "text/csv"
+    } else {
+        "application/json"
+    }
+}
+
+/// Tells whether the endpoint changes something whose version `If-Match` may name.
+fn is_conditional(endpoint: &Endpoint) -> bool {
+    endpoint.verb != Verb::Get
+        && endpoint.path.contains("{account}")
+        && !endpoint.path.contains("/sessions")
+        && !endpoint.path.ends_with("/pin")
+}
+
+/// Headers that requests may have: for versions, and for sending a request again.
+fn header_parameters(endpoint: &Endpoint) -> Vec<Value> {
+    let mut parameters = Vec::new();
+    if is_conditional(endpoint) {
+        parameters.push(json!({
+            "name": "If-Match", "in": "header", "required": false,
+            "description": "The `ETag` of what was read: another version is refused with 412.",
+            "schema": { "type": "string", "pattern": "^(\\*|(W/)?\"[0-9]{1,18}\")$" },
+        }));
+    }
+    if endpoint.verb == Verb::Post {
+        parameters.push(json!({
+            "name": "Idempotency-Key", "in": "header", "required": false,
+            "description": "Sent again within a day with the same key, the request is answered with the first answer.",
+            "schema": { "type": "string", "pattern": "^[A-Za-z0-9._-]{1,200}$" },
+        }));
+    }
+    parameters
 }
 
 /// Makes a parameter of each property of a query.
@@ -195,6 +232,16 @@ fn problems(endpoint: &Endpoint) -> std::collections::BTreeMap<u16, Vec<String>>
             (400, "invalid_body"),
             (413, "too_large"),
             (415, "unsupported_media_type"),
+        ]);
+    }
+    if is_conditional(endpoint) {
+        all.extend([(400, "invalid_if_match"), (412, "stale_version")]);
+    }
+    if endpoint.verb == Verb::Post {
+        all.extend([
+            (400, "invalid_idempotency_key"),
+            (409, "idempotency_key_reused"),
+            (409, "idempotency_key_busy"),
         ]);
     }
     if endpoint.path.contains('{') {

@@ -5,6 +5,7 @@ use axum::extract::{FromRequest, FromRequestParts, Json, Query, Request};
 use axum::http::request::Parts;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -121,6 +122,19 @@ pub(super) fn limit(wanted: Option<u32>) -> Result<u32> {
             "The limit must be between 1 and 200.",
         )),
     }
+}
+
+/// Reads a time of the query.
+///
+/// # Errors
+/// `invalid_query`.
+pub(super) fn time(text: Option<&str>) -> Result<Option<Timestamp>> {
+    text.map(|text| {
+        text.parse::<Timestamp>().map_err(|_| {
+            AppError::bad_request("invalid_query", "Times are written as in 2026-11-26T21:00:00Z.")
+        })
+    })
+    .transpose()
 }
 
 /// Opens a cursor into the parts of its key.

@@ -2,9 +2,11 @@
 
 pub mod api_key;
 pub mod apply;
+pub mod audit;
 pub mod backup;
 pub mod doctor;
 pub mod explain;
+pub mod import;
 mod open;
 pub mod operator;
 pub mod policy;
@@ -47,6 +49,8 @@ enum Command {
     Operator(operator::Operator),
     ApiKey(api_key::ApiKey),
     Explain(explain::Explain),
+    Import(import::Import),
+    Audit(audit::Audit),
     ScimToken(scim_token::ScimToken),
     ScimLog(scim_log::ScimLog),
     ScimJoinReport(scim_join_report::ScimJoinReport),
@@ -74,6 +78,8 @@ impl Cli {
             Command::Operator(operator) => operator.run().await,
             Command::ApiKey(key) => key.run().await,
             Command::Explain(explain) => explain.run().await,
+            Command::Import(import) => import.run().await,
+            Command::Audit(audit) => audit.run().await,
             Command::ScimToken(token) => token.run().await,
             Command::ScimLog(log) => log.run().await,
             Command::ScimJoinReport(report) => report.run().await,

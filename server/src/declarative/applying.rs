@@ -7,6 +7,7 @@ use provost_kernel::connection::Connection;
 use provost_kernel::email::Email;
 use provost_kernel::id::ConnectionId;
 use provost_kernel::mapping::InForce;
+use provost_kernel::provision::Actor;
 use provost_store::{ConnectionRecord, StoreError};
 use secrecy::SecretString;
 
@@ -30,11 +31,38 @@ pub enum Mode {
     DryRun,
 }
 
+/// For whom a document is applied, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct As {
+    /// In whose name configuration changes. What it says about people is always decided as the file's wish.
+    pub actor: Actor,
+    /// Whether the lists inside of entries are exact: what they do not name goes.
+    pub exact: bool,
+}
+
 /// Applies a document. `folder` is where file names in it begin.
 ///
 /// # Errors
 /// [`ApplyError`]; nothing is kept then.
 pub async fn apply(app: &App, document: Document, folder: &Path, mode: Mode) -> Result<Report, ApplyError> {
+    let by = As {
+        actor: Actor::File,
+        exact: false,
+    };
+    apply_as(app, document, folder, mode, by).await
+}
+
+/// As [`apply`], for whoever asks.
+///
+/// # Errors
+/// As [`apply`].
+pub async fn apply_as(
+    app: &App,
+    document: Document,
+    folder: &Path,
+    mode: Mode,
+    by: As,
+) -> Result<Report, ApplyError> {
     let mut report = Report::default();
     let mut problems = check::document(&document, &mut report);
     if !problems.is_empty() {
@@ -68,6 +96,7 @@ pub async fn apply(app: &App, document: Document, folder: &Path, mode: Mode) -> 
         world: app.world.clone(),
         now: app.world.now(),
         report,
+        by,
     });
     let written = app
         .store

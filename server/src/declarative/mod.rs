@@ -14,7 +14,7 @@ mod read;
 mod report;
 mod write;
 
-pub use applying::{Mode, apply};
+pub use applying::{As, Mode, apply, apply_as};
 pub use document::{ConnectionEntry, Document, schema};
 pub use export::{ExportError, export, render};
 pub use protocol::refreshed;

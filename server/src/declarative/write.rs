@@ -10,7 +10,6 @@ pub(super) use connection::TOKEN_KIND;
 use jiff::Timestamp;
 use provost_kernel::id::{ConnectionId, OrganizationId};
 use provost_kernel::incoming::Fresh;
-use provost_kernel::provision::Actor;
 use provost_store::{NewEvent, Tx};
 use serde_json::Value;
 
@@ -33,6 +32,8 @@ pub(super) struct Prepared {
     pub(super) now: Timestamp,
     /// Warnings found so far.
     pub(super) report: Report,
+    /// For whom, and how.
+    pub(super) by: super::As,
 }
 
 /// The state of one run.
@@ -99,7 +100,7 @@ impl Run<'_> {
         self.tx.record(NewEvent {
             at: self.prepared.now,
             kind: kind.to_owned(),
-            actor: Actor::File.label(),
+            actor: self.prepared.by.actor.label(),
             account: None,
             organization: organization.cloned(),
             connection: connection.cloned(),

@@ -67,6 +67,16 @@ impl AppError {
         Self::new(status, denial.code(), public)
     }
 
+    /// What was asked contradicts what is there (409).
+    pub fn conflict(code: &'static str, public: impl Into<std::borrow::Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::CONFLICT, code, public)
+    }
+
+    /// What was sent can be read and not be carried out (422).
+    pub fn unprocessable(code: &'static str, public: impl Into<std::borrow::Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, public)
+    }
+
     /// An account of this kind has the address already, or the user name or external id.
     pub fn account_exists() -> Self {
         Self::new(

@@ -223,6 +223,7 @@ fn shown_version(wish: &Wish, facts: &Facts) -> Option<i64> {
         | Action::Delete { .. }
         | Action::SetMemberships { .. }
         | Action::ResetSubject { .. }
+        | Action::TakeIdentity { .. }
         | Action::MakeOperator { .. } => Some(known.account.version),
     }
 }

@@ -33,7 +33,7 @@ pub enum Scope {
     /// Read accounts and memberships.
     #[serde(rename = "accounts:read")]
     AccountsRead,
-    /// Pin and unpin memberships.
+    /// Make, edit, pin and end memberships.
     #[serde(rename = "memberships:write")]
     MembershipsWrite,
     /// Read connections.
@@ -63,6 +63,39 @@ pub enum Scope {
     /// Change what an organization demands of sign-ins with a password.
     #[serde(rename = "sign_in:write")]
     SignInWrite,
+    /// Add, change and end accounts, and import them.
+    #[serde(rename = "accounts:write")]
+    AccountsWrite,
+    /// Change organizations and what they hand out.
+    #[serde(rename = "organizations:write")]
+    OrganizationsWrite,
+    /// Change connections and the tokens of directories.
+    #[serde(rename = "connections:write")]
+    ConnectionsWrite,
+    /// Read applications.
+    #[serde(rename = "applications:read")]
+    ApplicationsRead,
+    /// Change applications.
+    #[serde(rename = "applications:write")]
+    ApplicationsWrite,
+    /// List keys of the API.
+    #[serde(rename = "keys:read")]
+    KeysRead,
+    /// Make and revoke keys of the API; a key gives no more than it has.
+    #[serde(rename = "keys:write")]
+    KeysWrite,
+    /// Export the configuration.
+    #[serde(rename = "configuration:read")]
+    ConfigurationRead,
+    /// Apply a configuration.
+    #[serde(rename = "configuration:write")]
+    ConfigurationWrite,
+    /// Read and export the audit log.
+    #[serde(rename = "audit:read")]
+    AuditRead,
+    /// Read the list of jobs.
+    #[serde(rename = "jobs:read")]
+    JobsRead,
 }
 
 impl Scope {
@@ -80,6 +113,17 @@ impl Scope {
         Self::DomainsRead,
         Self::DomainsWrite,
         Self::SignInWrite,
+        Self::AccountsWrite,
+        Self::OrganizationsWrite,
+        Self::ConnectionsWrite,
+        Self::ApplicationsRead,
+        Self::ApplicationsWrite,
+        Self::KeysRead,
+        Self::KeysWrite,
+        Self::ConfigurationRead,
+        Self::ConfigurationWrite,
+        Self::AuditRead,
+        Self::JobsRead,
     ];
 
     /// Returns the stable word.
@@ -97,6 +141,17 @@ impl Scope {
             Self::DomainsRead => "domains:read",
             Self::DomainsWrite => "domains:write",
             Self::SignInWrite => "sign_in:write",
+            Self::AccountsWrite => "accounts:write",
+            Self::OrganizationsWrite => "organizations:write",
+            Self::ConnectionsWrite => "connections:write",
+            Self::ApplicationsRead => "applications:read",
+            Self::ApplicationsWrite => "applications:write",
+            Self::KeysRead => "keys:read",
+            Self::KeysWrite => "keys:write",
+            Self::ConfigurationRead => "configuration:read",
+            Self::ConfigurationWrite => "configuration:write",
+            Self::AuditRead => "audit:read",
+            Self::JobsRead => "jobs:read",
         }
     }
 
@@ -105,7 +160,7 @@ impl Scope {
         match self {
             Self::OrganizationsRead => "read organizations and what they hand out",
             Self::AccountsRead => "read accounts and memberships",
-            Self::MembershipsWrite => "pin and unpin memberships",
+            Self::MembershipsWrite => "make, edit, pin and end memberships",
             Self::ConnectionsRead => "read connections",
             Self::PoliciesRead => "read policies and their held changes",
             Self::PoliciesTest => "try policies on people: tester, preview, drift; shows claims of people",
@@ -117,6 +172,17 @@ impl Scope {
             }
             Self::DomainsWrite => "claim domains, check, settle and give them up",
             Self::SignInWrite => "change what an organization demands of sign-ins with a password",
+            Self::AccountsWrite => "add, change and end accounts, and import them",
+            Self::OrganizationsWrite => "change organizations and what they hand out",
+            Self::ConnectionsWrite => "change connections and the tokens of directories",
+            Self::ApplicationsRead => "read applications",
+            Self::ApplicationsWrite => "change applications",
+            Self::KeysRead => "list keys of the API",
+            Self::KeysWrite => "make and revoke keys of the API; a key gives no more than it has",
+            Self::ConfigurationRead => "export the configuration",
+            Self::ConfigurationWrite => "apply a configuration",
+            Self::AuditRead => "read and export the audit log",
+            Self::JobsRead => "read the list of jobs",
         }
     }
 
@@ -153,6 +219,20 @@ impl Caller {
     /// Tells whether this caller may know anything about an organization.
     pub fn sees(&self, organization: &OrganizationId) -> bool {
         self.organization.as_ref().is_none_or(|own| own == organization)
+    }
+
+    /// Refuses a key of one organization where something concerns the whole instance.
+    ///
+    /// # Errors
+    /// 403 (`instance_key_needed`).
+    pub fn must_be_of_instance(&self) -> Result<()> {
+        if self.organization.is_none() {
+            return Ok(());
+        }
+        Err(AppError::forbidden(
+            "instance_key_needed",
+            "This needs a key of the whole instance.",
+        ))
     }
 
     /// Tells whether what belongs to `owner` (none: the instance) is this caller's to see.
@@ -206,6 +286,54 @@ pub struct MadeKey {
 /// # Errors
 /// `invalid_key` for a label or scopes that cannot be; 404 for an unknown organization; those of the store.
 pub async fn create(app: &App, new: NewKey) -> Result<MadeKey> {
+    make(app, &Caller::operator().actor(), new).await
+}
+
+/// Makes a key for a caller: with no more scopes and no wider bounds than its own.
+///
+/// # Errors
+/// 403 (`not_permitted`) for more than the caller has; as [`create`].
+pub async fn create_by(app: &App, caller: &Caller, mut new: NewKey) -> Result<MadeKey> {
+    if let Some(own) = &caller.organization {
+        if new.organization.as_ref().is_some_and(|wanted| wanted != own) {
+            return Err(AppError::not_found());
+        }
+        new.organization = Some(own.clone());
+    }
+    if new.scopes.iter().any(|scope| !caller.scopes.contains(scope)) {
+        return Err(AppError::forbidden(
+            "not_permitted",
+            "A key gives no scope that it does not have.",
+        ));
+    }
+    make(app, &caller.actor(), new).await
+}
+
+/// Lists the keys that a caller may see, revoked ones too, oldest first.
+///
+/// # Errors
+/// Those of the store.
+pub async fn list_of(app: &App, caller: &Caller) -> Result<Vec<TokenRecord>> {
+    let mut keys = list(app).await?;
+    keys.retain(|key| caller.owns(key.organization.as_ref()));
+    Ok(keys)
+}
+
+/// Revokes a key that a caller may see.
+///
+/// # Errors
+/// 404 for another's and for one that is not good any more; those of the store.
+pub async fn revoke_by(app: &App, caller: &Caller, id: &str) -> Result<()> {
+    let known = list_of(app, caller).await?.into_iter().any(|key| key.id == id);
+    if known && end(app, &caller.actor(), id).await? {
+        Ok(())
+    } else {
+        Err(AppError::not_found())
+    }
+}
+
+async fn make(app: &App, actor: &Actor, new: NewKey) -> Result<MadeKey> {
+    let actor = actor.label();
     let label = new.label.trim().to_owned();
     if label.is_empty() || label.chars().count() > LONGEST_LABEL || label.chars().any(char::is_control) {
         return Err(AppError::bad_request(
@@ -251,7 +379,7 @@ pub async fn create(app: &App, new: NewKey) -> Result<MadeKey> {
                     return Ok::<_, StoreError>(false);
                 }
                 tx.insert_token(&kept, &digest).await?;
-                tx.record(event("api_key.created", &kept, now));
+                tx.record(event("api_key.created", &actor, &kept, now));
                 Ok(true)
             })
         })
@@ -282,6 +410,11 @@ pub async fn list(app: &App) -> Result<Vec<TokenRecord>> {
 /// # Errors
 /// Those of the store.
 pub async fn revoke(app: &App, id: &str) -> Result<bool> {
+    end(app, &Caller::operator().actor(), id).await
+}
+
+async fn end(app: &App, actor: &Actor, id: &str) -> Result<bool> {
+    let actor = actor.label();
     let Some(record) = list(app).await?.into_iter().find(|key| key.id == id) else {
         return Ok(false);
     };
@@ -292,7 +425,7 @@ pub async fn revoke(app: &App, id: &str) -> Result<bool> {
             Box::pin(async move {
                 let revoked = tx.revoke_token(&record.id, now).await?;
                 if revoked {
-                    tx.record(event("api_key.revoked", &record, now));
+                    tx.record(event("api_key.revoked", &actor, &record, now));
                 }
                 Ok::<_, StoreError>(revoked)
             })
@@ -352,11 +485,11 @@ fn unauthorized() -> AppError {
     )
 }
 
-fn event(kind: &str, key: &TokenRecord, now: Timestamp) -> NewEvent {
+fn event(kind: &str, actor: &str, key: &TokenRecord, now: Timestamp) -> NewEvent {
     NewEvent {
         at: now,
         kind: kind.to_owned(),
-        actor: Actor::Operator { account: None }.label(),
+        actor: actor.to_owned(),
         account: None,
         organization: key.organization.clone(),
         connection: None,

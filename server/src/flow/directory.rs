@@ -2,9 +2,12 @@
 //!
 //! What a caller may not see is answered like what does not exist.
 
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
 use provost_kernel::facts::{AccountFacts, Need, OrganizationFacts, OrganizationsNeeded};
 use provost_kernel::id::{AccountId, ConnectionId, OrganizationId};
-use provost_store::{ConnectionRecord, OrganizationRecord};
+use provost_store::{AccountFilter, ConnectionRecord, OrganizationRecord, StoreError};
 
 use crate::app::App;
 use crate::error::{AppError, Result};
@@ -91,30 +94,54 @@ pub async fn members(
     found.ok_or_else(AppError::not_found)
 }
 
-/// Lists accounts by id, after one: all, or the members of the key's own organization.
+/// Lists accounts by id, after one, that a filter wants: of all, or of the members of the key's own organization. With
+/// when they last signed in.
 ///
 /// # Errors
-/// Those of the store.
-pub async fn accounts(
+/// 404 for an organization out of sight; those of the store.
+pub async fn search(
     app: &App,
     caller: &Caller,
+    mut filter: AccountFilter,
     after: Option<String>,
     limit: u32,
-) -> Result<Vec<AccountFacts>> {
+) -> Result<(Vec<AccountFacts>, BTreeMap<AccountId, Timestamp>)> {
+    if filter
+        .organization
+        .as_ref()
+        .is_some_and(|wanted| !caller.sees(wanted))
+    {
+        return Err(AppError::not_found());
+    }
+    if caller.organization.is_some() {
+        filter.organization.clone_from(&caller.organization);
+    }
     let after = after.map(AccountId::new);
-    let own = caller.organization.clone();
-    let found = app
+    let found: Result<_, StoreError> = app
         .store
         .read(|reader| {
             Box::pin(async move {
-                match own {
-                    Some(own) => reader.members(&own, after.as_ref(), limit).await,
-                    None => reader.accounts(after.as_ref(), limit).await,
-                }
+                let found = reader.accounts_where(&filter, after.as_ref(), limit).await?;
+                let ids: Vec<AccountId> = found.iter().map(|facts| facts.account.id.clone()).collect();
+                let seen = reader.last_sign_ins(&ids).await?;
+                Ok((found, seen))
             })
         })
+        .await;
+    Ok(found?)
+}
+
+/// Returns when an account last signed in, as far as that is known.
+///
+/// # Errors
+/// Those of the store.
+pub async fn last_sign_in(app: &App, account: &AccountId) -> Result<Option<Timestamp>> {
+    let id = account.clone();
+    let seen = app
+        .store
+        .read(|reader| Box::pin(async move { reader.last_sign_ins(&[id]).await }))
         .await?;
-    Ok(found)
+    Ok(seen.into_values().next())
 }
 
 /// Finds an account that the caller may see: any, or a member of the key's own organization.

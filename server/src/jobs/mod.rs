@@ -17,6 +17,7 @@ use provost_store::{NewJob, StoreError, Tx};
 use serde_json::Value;
 
 use crate::app::App;
+use crate::flow::imports;
 use crate::flow::openid::{keys, notify};
 use crate::flow::scim::{upkeep, watch};
 use crate::flow::{domains, enforcement};
@@ -49,6 +50,8 @@ pub const METADATA_REFRESH: &str = "metadata_refresh";
 pub const BACKCHANNEL_LOGOUT: &str = "backchannel_logout";
 /// Giving free license seats to those who wait.
 pub const SEATS: &str = "seats";
+/// Importing many people.
+pub const IMPORT: &str = "import";
 /// Rotating the keys that sign our tokens.
 pub const KEY_ROTATION: &str = "key_rotation";
 
@@ -94,6 +97,12 @@ pub const KINDS: &[Kind] = &[
         work: |app, _| Box::pin(seats::run(app)),
         retries: &[5],
         every: Some(Duration::from_secs(MINUTE)),
+    },
+    Kind {
+        name: IMPORT,
+        work: |app, payload| Box::pin(imports::work(app, payload)),
+        retries: &[1, 5, 30, 120, 600],
+        every: None,
     },
     Kind {
         name: KEY_ROTATION,

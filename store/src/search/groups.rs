@@ -49,6 +49,27 @@ impl Reader {
         row.map(|row| group(row).map(|(_, group)| group)).transpose()
     }
 
+    /// Lists the groups of a connection by id, after one.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn groups_page(
+        &mut self,
+        connection: &ConnectionId,
+        after: Option<&GroupId>,
+        limit: u32,
+    ) -> Result<Vec<DirectoryGroup>> {
+        let sql = format!(
+            "SELECT {} FROM groups a WHERE a.connection = $1 AND a.id > $2 ORDER BY a.id LIMIT $3",
+            columns()
+        );
+        let after = after.map_or("", GroupId::as_str);
+        let rows = self.rows(&sql, binds![connection, after, limit]).await?;
+        rows.into_iter()
+            .map(|row| group(row).map(|(_, group)| group))
+            .collect()
+    }
+
     /// Searches the groups of a connection.
     ///
     /// # Errors

@@ -35,7 +35,7 @@ impl Run<'_> {
         let path = format!("organizations[{id}]");
         let now = self.prepared.now;
         let stored = self.stored_organization(&id).await?;
-        let prune = self.prepared.document.prune;
+        let prune = self.prepared.document.prune || self.prepared.by.exact;
         let organization = Organization {
             id: id.clone(),
             name: entry.name.clone().unwrap_or_else(|| entry.id.clone()),
@@ -62,6 +62,7 @@ impl Run<'_> {
             prune,
             |license| license.id.as_str().to_owned(),
         );
+        self.keep_default_workspace(&path, old.map(|old| old.workspaces.as_slice()), &workspaces);
         let stored_settings = old.map_or_else(|| json!({}), |old| old.settings.clone());
         let plan = Plan {
             entitlements: entry.entitlements,
@@ -151,6 +152,19 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// The default workspace cannot go while it is the default one: name another one first.
+    fn keep_default_workspace(&mut self, path: &str, old: Option<&[Workspace]>, new: &[Workspace]) {
+        for workspace in old.unwrap_or_default().iter().filter(|one| one.default) {
+            let stays = new.iter().any(|kept| kept.id == workspace.id);
+            if !stays && !new.iter().any(|kept| kept.default) {
+                self.add(
+                    format!("{path}.workspaces[{}]", workspace.id),
+                    "is the default workspace: make another one the default before it goes",
+                );
+            }
+        }
+    }
+
     /// Turns a refusal to delete something that is in use into a problem of the file.
     fn in_use(&mut self, path: &str, outcome: Result<(), StoreError>) -> Result<(), ApplyError> {
         match outcome {
@@ -206,7 +220,7 @@ impl Run<'_> {
             let place = format!("{path}.domains[{name}]");
             lines.extend(self.domain(&place, id, &name, wanted, stored).await?);
         }
-        if self.prepared.document.prune {
+        if self.prepared.document.prune || self.prepared.by.exact {
             let kept: BTreeSet<String> = entry
                 .domains
                 .iter()

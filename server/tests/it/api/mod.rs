@@ -1,9 +1,12 @@
 //! `/api/v1`: the management API, with keys as programs hold them.
 
 mod bounds;
+mod configuration;
 mod documents;
 mod events;
+mod people;
 mod policies;
+mod protocol;
 mod saving;
 mod traces;
 
@@ -118,6 +121,13 @@ impl Client {
     pub async fn send_json(&mut self, method: Method, path: &str, body: &Value) -> Page {
         self.browser
             .send(method, path, Some("application/json"), body.to_string().into())
+            .await
+    }
+
+    /// Sends a request with a body of another kind.
+    pub async fn send_text(&mut self, method: Method, path: &str, kind: &str, body: &str) -> Page {
+        self.browser
+            .send(method, path, Some(kind), body.to_owned().into())
             .await
     }
 

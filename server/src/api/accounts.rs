@@ -1,0 +1,769 @@
+//! Accounts: adding, changing, ending, bringing back; one or many; who is probably the same person; their sessions.
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{delete, get, patch, post};
+use axum::{Extension, Json};
+use provost_kernel::directory::AccountKind;
+use provost_kernel::email::Email;
+use provost_kernel::facts::AccountFacts;
+use provost_kernel::plan::ProfilePatch;
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+
+use super::answer::{AccountView, SessionView};
+use super::conditional::{IfMatch, tagged};
+use super::endpoint::{Answer, Endpoint, JSON, Verb, query_of, schema_of};
+use super::page::{Asked, Sent};
+use super::rows::{self, RowResult, Rows};
+use crate::app::App;
+use crate::error::{AppError, Fault, Result};
+use crate::flow::api_keys::{Caller, Scope};
+use crate::flow::people::{self, NewPerson, Step, WantedMembership};
+use crate::flow::{acting, directory};
+
+const ACCOUNT: &[Answer] = &[Answer {
+    status: 200,
+    what: "The account as it is now.",
+    content: &[(JSON, Some(schema_of::<AccountView>))],
+}];
+const ROWS: &[Answer] = &[Answer {
+    status: 200,
+    what: "What became of each row.",
+    content: &[(JSON, Some(schema_of::<Rows>))],
+}];
+const DONE: &[Answer] = &[Answer {
+    status: 204,
+    what: "It is done.",
+    content: &[],
+}];
+const STEP_PROBLEMS: &[(u16, &str)] = &[
+    (403, "not_permitted"),
+    (409, "illegal_transition"),
+    (409, "last_owner"),
+];
+
+/// A step without a body.
+const fn step(
+    path: &'static str,
+    name: &'static str,
+    summary: &'static str,
+    description: &'static str,
+    handler: fn() -> axum::routing::MethodRouter<App>,
+) -> Endpoint {
+    Endpoint {
+        verb: Verb::Post,
+        path,
+        name,
+        area: "Accounts",
+        summary,
+        description,
+        scope: Scope::AccountsWrite,
+        query: None,
+        body: None,
+        answers: ACCOUNT,
+        problems: STEP_PROBLEMS,
+        handler,
+    }
+}
+
+/// The endpoints of this area.
+pub(super) const ENDPOINTS: &[Endpoint] = &[
+    Endpoint {
+        verb: Verb::Post,
+        path: "/api/v1/accounts",
+        name: "createAccount",
+        area: "Accounts",
+        summary: "Add a person",
+        description: "With `connection` the account signs in through that identity provider and its address must lie in one of \
+                      the connection's domains; without, it has a password. One address may have one of each. A key of one \
+                      organization adds members of that organization.",
+        scope: Scope::AccountsWrite,
+        query: None,
+        body: Some(schema_of::<NewAccountBody>),
+        answers: &[Answer {
+            status: 201,
+            what: "The new account.",
+            content: &[(JSON, Some(schema_of::<AccountView>))],
+        }],
+        problems: &[
+            (403, "not_permitted"),
+            (404, "not_found"),
+            (409, "account_exists"),
+            (409, "no_seat"),
+            (422, "invalid_account"),
+            (422, "domain_not_verified"),
+            (422, "invitations_unavailable"),
+        ],
+        handler: || post(create),
+    },
+    Endpoint {
+        verb: Verb::Post,
+        path: "/api/v1/accounts:batch",
+        name: "createAccounts",
+        area: "Accounts",
+        summary: "Add several people at once",
+        description: "Each row is judged for itself; the answer has a result for each.",
+        scope: Scope::AccountsWrite,
+        query: None,
+        body: Some(schema_of::<BatchBody>),
+        answers: ROWS,
+        problems: &[(422, "too_many_rows")],
+        handler: || post(batch),
+    },
+    Endpoint {
+        verb: Verb::Post,
+        path: "/api/v1/accounts:bulk",
+        name: "changeAccounts",
+        area: "Accounts",
+        summary: "Take the same step with several accounts",
+        description: "Each account is judged for itself; the answer has a result for each.",
+        scope: Scope::AccountsWrite,
+        query: None,
+        body: Some(schema_of::<BulkBody>),
+        answers: ROWS,
+        problems: &[(422, "too_many_rows")],
+        handler: || post(bulk),
+    },
+    Endpoint {
+        verb: Verb::Patch,
+        path: "/api/v1/accounts/{account}",
+        name: "updateAccount",
+        area: "Accounts",
+        summary: "Change fields of an account",
+        description: "What is absent stays, `null` empties. Fields that a directory keeps are refused: change them there.",
+        scope: Scope::AccountsWrite,
+        query: None,
+        body: Some(schema_of::<PatchBody>),
+        answers: ACCOUNT,
+        problems: &[
+            (403, "not_permitted"),
+            (409, "conflict"),
+            (409, "directory_managed"),
+            (422, "invalid_account"),
+            (422, "domain_not_verified"),
+            (422, "email_missing"),
+        ],
+        handler: || patch(update),
+    },
+    Endpoint {
+        verb: Verb::Delete,
+        path: "/api/v1/accounts/{account}",
+        name: "deleteAccount",
+        area: "Accounts",
+        summary: "Delete an account",
+        description: "Restorable for a while. Sessions and refresh tokens end at once. Another account of the same person \
+                      stays as it is.",
+        scope: Scope::AccountsWrite,
+        query: Some(query_of::<DeleteQuery>),
+        body: None,
+        answers: ACCOUNT,
+        problems: STEP_PROBLEMS,
+        handler: || delete(remove),
+    },
+    step(
+        "/api/v1/accounts/{account}/suspend",
+        "suspendAccount",
+        "Suspend an account",
+        "Sessions and refresh tokens end at once.",
+        || post(suspend),
+    ),
+    step(
+        "/api/v1/accounts/{account}/deactivate",
+        "deactivateAccount",
+        "Deactivate an account",
+        "Sessions and refresh tokens end at once. Nothing is lost.",
+        || post(deactivate),
+    ),
+    step(
+        "/api/v1/accounts/{account}/reactivate",
+        "reactivateAccount",
+        "Let a suspended or deactivated account in again",
+        "",
+        || post(reactivate),
+    ),
+    step(
+        "/api/v1/accounts/{account}/restore",
+        "restoreAccount",
+        "Bring a deleted account back",
+        "With its memberships, if nobody else has taken its address or name.",
+        || post(restore),
+    ),
+    step(
+        "/api/v1/accounts/{account}/reset-identity",
+        "resetIdentity",
+        "Forget the federated identity of an account",
+        "The next sign-in is matched anew. Sessions end at once.",
+        || post(reset_identity),
+    ),
+    Endpoint {
+        verb: Verb::Get,
+        path: "/api/v1/accounts/{account}/probable-matches",
+        name: "listProbableMatches",
+        area: "Accounts",
+        summary: "List accounts that are probably the same person",
+        description: "Nothing is assumed and nothing is linked: `take-identity` is the explicit step.",
+        scope: Scope::AccountsRead,
+        query: None,
+        body: None,
+        answers: &[Answer {
+            status: 200,
+            what: "The accounts, with reasons.",
+            content: &[(JSON, Some(schema_of::<ProbableMatches>))],
+        }],
+        problems: &[],
+        handler: || get(probable_matches),
+    },
+    Endpoint {
+        verb: Verb::Post,
+        path: "/api/v1/accounts/{account}/take-identity",
+        name: "takeIdentity",
+        area: "Accounts",
+        summary: "Say that another account of the connection is the same person",
+        description: "The account keeps its roles and data and gets identity and address of the other one, which is deleted. \
+                      For people whose identity provider names them differently since their address changed.",
+        scope: Scope::AccountsWrite,
+        query: None,
+        body: Some(schema_of::<TakeBody>),
+        answers: ACCOUNT,
+        problems: &[
+            (403, "not_permitted"),
+            (409, "conflict"),
+            (409, "deleted"),
+            (409, "directory_managed"),
+            (409, "last_owner"),
+            (409, "illegal_transition"),
+        ],
+        handler: || post(take_identity),
+    },
+    Endpoint {
+        verb: Verb::Get,
+        path: "/api/v1/accounts/{account}/sessions",
+        name: "listSessions",
+        area: "Accounts",
+        summary: "List the live sessions of an account, newest first",
+        description: "",
+        scope: Scope::AccountsRead,
+        query: None,
+        body: None,
+        answers: &[Answer {
+            status: 200,
+            what: "The sessions.",
+            content: &[(JSON, Some(schema_of::<Sessions>))],
+        }],
+        problems: &[],
+        handler: || get(sessions),
+    },
+    Endpoint {
+        verb: Verb::Delete,
+        path: "/api/v1/accounts/{account}/sessions",
+        name: "endSessions",
+        area: "Accounts",
+        summary: "End all sessions of an account",
+        description: "With their refresh tokens.",
+        scope: Scope::AccountsWrite,
+        query: None,
+        body: None,
+        answers: DONE,
+        problems: &[(403, "not_permitted")],
+        handler: || delete(end_sessions),
+    },
+    Endpoint {
+        verb: Verb::Delete,
+        path: "/api/v1/accounts/{account}/sessions/{session}",
+        name: "endSession",
+        area: "Accounts",
+        summary: "End one session of an account",
+        description: "With its refresh tokens.",
+        scope: Scope::AccountsWrite,
+        query: None,
+        body: None,
+        answers: DONE,
+        problems: &[(403, "not_permitted")],
+        handler: || delete(end_session),
+    },
+];
+
+/// A person to be added.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "NewAccount")]
+struct NewAccountBody {
+    /// Address.
+    email: String,
+    /// `user` or `reader`.
+    #[serde(default)]
+    kind: AccountKind,
+    /// The connection that the person signs in through; absent for an account with a password.
+    #[serde(default)]
+    connection: Option<String>,
+    /// User name.
+    #[serde(default)]
+    user_name: Option<String>,
+    /// Identifier given by a directory.
+    #[serde(default)]
+    external_id: Option<String>,
+    /// Given name.
+    #[serde(default)]
+    given_name: Option<String>,
+    /// Family name.
+    #[serde(default)]
+    family_name: Option<String>,
+    /// Name to display.
+    #[serde(default)]
+    display_name: Option<String>,
+    /// Whether the account opens the organization when its identity provider is down.
+    #[serde(default)]
+    emergency_admin: bool,
+    /// Custom attributes.
+    #[serde(default)]
+    attributes: Map<String, Value>,
+    /// Memberships from the start.
+    #[serde(default)]
+    memberships: Vec<MembershipBody>,
+    /// Whether an invitation is sent.
+    #[serde(default)]
+    invite: bool,
+}
+
+/// A membership from the start.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "NewMembership")]
+struct MembershipBody {
+    /// The organization; a key of one organization need not name it.
+    #[serde(default)]
+    organization: Option<String>,
+    /// Roles by id or exact name; none gives the default role.
+    #[serde(default)]
+    roles: Vec<String>,
+    /// Workspaces by id; absent gives the default ones.
+    #[serde(default)]
+    workspaces: Option<Vec<String>>,
+    /// Every workspace, later ones too.
+    #[serde(default)]
+    all_workspaces: bool,
+    /// License pool.
+    #[serde(default)]
+    license: Option<String>,
+}
+
+/// People to be added.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "NewAccounts")]
+struct BatchBody {
+    /// At most 200.
+    accounts: Vec<NewAccountBody>,
+}
+
+/// A step to be taken with several accounts.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "AccountsStep")]
+struct BulkBody {
+    /// Accounts by id, at most 200.
+    accounts: Vec<String>,
+    /// What is to be done.
+    action: BulkAction,
+}
+
+/// A step.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum BulkAction {
+    /// Out for a while.
+    Suspend,
+    /// Out until an admin says otherwise.
+    Deactivate,
+    /// In again.
+    Reactivate,
+    /// Back from deletion.
+    Restore,
+    /// Gone, and kept from coming back through the identity provider.
+    Delete,
+    /// Gone, and free to come back as somebody new.
+    DeleteAllowReturn,
+    /// The federated identity is forgotten.
+    ResetIdentity,
+}
+
+/// Fields to change: absent stays, null empties.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(rename = "AccountChange")]
+#[expect(
+    clippy::option_option,
+    reason = "absent, null and value are three different things in a change"
+)]
+struct PatchBody {
+    /// `user` or `reader`.
+    kind: Option<AccountKind>,
+    /// Address.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "Option<String>")]
+    email: Option<Option<String>>,
+    /// User name.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "Option<String>")]
+    user_name: Option<Option<String>>,
+    /// Identifier given by a directory.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "Option<String>")]
+    external_id: Option<Option<String>>,
+    /// Given name.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "Option<String>")]
+    given_name: Option<Option<String>>,
+    /// Family name.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "Option<String>")]
+    family_name: Option<Option<String>>,
+    /// Name to display.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "Option<String>")]
+    display_name: Option<Option<String>>,
+    /// Whether the account opens the organization when its identity provider is down.
+    emergency_admin: Option<bool>,
+    /// Custom attributes, replaced as a whole.
+    attributes: Option<Map<String, Value>>,
+}
+
+/// Keeps "set to nothing" apart from "not set".
+#[expect(
+    clippy::option_option,
+    reason = "absent, null and value are three different things in a change"
+)]
+pub(super) fn given<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::<String>::deserialize(from).map(Some)
+}
+
+/// How an account is deleted.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct DeleteQuery {
+    /// Whether the person may come back through the identity provider as somebody new: `block` (default) or `allow`.
+    #[serde(rename = "return")]
+    comes_back: Option<Return>,
+}
+
+/// Coming back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+enum Return {
+    /// Kept out.
+    Block,
+    /// Free to come back.
+    Allow,
+}
+
+/// Who is the same person.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "TakeIdentity")]
+struct TakeBody {
+    /// The other account by id; it is deleted.
+    from: String,
+}
+
+/// Accounts that are probably the same person.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+struct ProbableMatches {
+    /// At most 20.
+    items: Vec<ProbableMatch>,
+}
+
+/// An account that is probably the same person.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+struct ProbableMatch {
+    /// The account.
+    account: AccountView,
+    /// Why: `same_email`, `same_name`.
+    reasons: Vec<&'static str>,
+    /// Whether `take-identity` is possible with it.
+    can_take_identity: bool,
+}
+
+/// Sessions.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+struct Sessions {
+    /// Newest first.
+    items: Vec<SessionView>,
+}
+
+impl NewAccountBody {
+    fn person(self) -> Result<NewPerson> {
+        if self.invite {
+            return Err(AppError::unprocessable(
+                "invitations_unavailable",
+                "Invitations cannot be sent here yet; send `invite` false.",
+            ));
+        }
+        Ok(NewPerson {
+            email: self.email,
+            kind: self.kind,
+            connection: self.connection,
+            user_name: self.user_name,
+            external_id: self.external_id,
+            given_name: self.given_name,
+            family_name: self.family_name,
+            display_name: self.display_name,
+            emergency_admin: self.emergency_admin,
+            attributes: self.attributes,
+            memberships: self
+                .memberships
+                .into_iter()
+                .map(|one| WantedMembership {
+                    organization: one.organization,
+                    roles: one.roles,
+                    workspaces: one.workspaces,
+                    all_workspaces: one.all_workspaces,
+                    license: one.license,
+                })
+                .collect(),
+        })
+    }
+}
+
+impl PatchBody {
+    fn patch(self) -> Result<ProfilePatch> {
+        let email = match self.email {
+            None => None,
+            Some(None) => Some(None),
+            Some(Some(text)) => Some(Some(Email::parse(&text).map_err(|_| {
+                AppError::unprocessable("invalid_account", "The address cannot be used.").with_faults(vec![
+                    Fault {
+                        path: "email".to_owned(),
+                        position: None,
+                        message: "This is no e-mail address.".to_owned(),
+                        suggestion: None,
+                    },
+                ])
+            })?)),
+        };
+        Ok(ProfilePatch {
+            kind: self.kind,
+            email,
+            user_name: self.user_name,
+            external_id: self.external_id,
+            given_name: self.given_name,
+            family_name: self.family_name,
+            display_name: self.display_name,
+            emergency_admin: self.emergency_admin,
+            attributes: self.attributes,
+            ..ProfilePatch::default()
+        })
+    }
+}
+
+impl BulkAction {
+    const fn step(self) -> Step {
+        match self {
+            Self::Suspend => Step::Suspend,
+            Self::Deactivate => Step::Deactivate,
+            Self::Reactivate => Step::Reactivate,
+            Self::Restore => Step::Restore,
+            Self::Delete => Step::Delete { allow_return: false },
+            Self::DeleteAllowReturn => Step::Delete { allow_return: true },
+            Self::ResetIdentity => Step::ResetIdentity,
+        }
+    }
+}
+
+fn answer(status: StatusCode, facts: AccountFacts, caller: &Caller) -> Response {
+    let version = facts.account.version;
+    tagged(
+        version,
+        (status, Json(AccountView::of(facts, caller))).into_response(),
+    )
+}
+
+async fn create(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Sent(body): Sent<NewAccountBody>,
+) -> Result<Response> {
+    let facts = people::create(&app, &caller, body.person()?).await?;
+    Ok(answer(StatusCode::CREATED, facts, &caller))
+}
+
+async fn batch(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Sent(body): Sent<BatchBody>,
+) -> Result<Response> {
+    rows::check(body.accounts.len())?;
+    let mut results = Vec::with_capacity(body.accounts.len());
+    for one in body.accounts {
+        let wish = match one.person() {
+            Ok(person) => people::wish(&app, &caller, person).await,
+            Err(error) => Err(error),
+        };
+        results.push(carry_out(&app, None, wish).await?);
+    }
+    Ok(Json(Rows::new(results)).into_response())
+}
+
+/// Carries one row out. What is wrong with the row is its result; what is wrong with us ends the whole request.
+pub(super) async fn carry_out(
+    app: &App,
+    account: Option<String>,
+    wish: Result<acting::Wish>,
+) -> Result<RowResult> {
+    match wish {
+        Ok(wish) => Ok(RowResult::decided(account, acting::attempt(app, wish).await?)),
+        Err(error) if error.status().is_client_error() => Ok(RowResult::refused(account, &error)),
+        Err(error) => Err(error),
+    }
+}
+
+async fn bulk(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Sent(body): Sent<BulkBody>,
+) -> Result<Response> {
+    rows::check(body.accounts.len())?;
+    let step = body.action.step();
+    let mut results = Vec::with_capacity(body.accounts.len());
+    for id in body.accounts {
+        let wish = people::step_wish(&app, &caller, &id, step).await;
+        results.push(carry_out(&app, Some(id), wish).await?);
+    }
+    app.ring_jobs();
+    Ok(Json(Rows::new(results)).into_response())
+}
+
+async fn update(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    IfMatch(version): IfMatch,
+    Sent(body): Sent<PatchBody>,
+) -> Result<Response> {
+    // What is out of sight is so whatever is sent.
+    directory::account(&app, &caller, &id).await?;
+    let facts = people::update(&app, &caller, &id, body.patch()?, version).await?;
+    Ok(answer(StatusCode::OK, facts, &caller))
+}
+
+async fn take(app: &App, caller: &Caller, id: &str, step: Step, version: Option<i64>) -> Result<Response> {
+    let facts = people::take_step(app, caller, id, step, version).await?;
+    Ok(answer(StatusCode::OK, facts, caller))
+}
+
+async fn remove(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    IfMatch(version): IfMatch,
+    Asked(query): Asked<DeleteQuery>,
+) -> Result<Response> {
+    let step = Step::Delete {
+        allow_return: query.comes_back == Some(Return::Allow),
+    };
+    take(&app, &caller, &id, step, version).await
+}
+
+async fn suspend(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    IfMatch(version): IfMatch,
+) -> Result<Response> {
+    take(&app, &caller, &id, Step::Suspend, version).await
+}
+
+async fn deactivate(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    IfMatch(version): IfMatch,
+) -> Result<Response> {
+    take(&app, &caller, &id, Step::Deactivate, version).await
+}
+
+async fn reactivate(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    IfMatch(version): IfMatch,
+) -> Result<Response> {
+    take(&app, &caller, &id, Step::Reactivate, version).await
+}
+
+async fn restore(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    IfMatch(version): IfMatch,
+) -> Result<Response> {
+    take(&app, &caller, &id, Step::Restore, version).await
+}
+
+async fn reset_identity(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    IfMatch(version): IfMatch,
+) -> Result<Response> {
+    take(&app, &caller, &id, Step::ResetIdentity, version).await
+}
+
+async fn probable_matches(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<Response> {
+    let found = people::probable_matches(&app, &caller, &id).await?;
+    let items = found
+        .into_iter()
+        .map(|one| ProbableMatch {
+            account: AccountView::of(one.facts, &caller),
+            reasons: one.reasons,
+            can_take_identity: one.can_take_identity,
+        })
+        .collect();
+    Ok(Json(ProbableMatches { items }).into_response())
+}
+
+async fn take_identity(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    IfMatch(version): IfMatch,
+    Sent(body): Sent<TakeBody>,
+) -> Result<Response> {
+    let facts = people::take_identity(&app, &caller, &id, &body.from, version).await?;
+    Ok(answer(StatusCode::OK, facts, &caller))
+}
+
+async fn sessions(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<Response> {
+    let found = people::sessions(&app, &caller, &id).await?;
+    let items = found.iter().map(SessionView::from).collect();
+    Ok(Json(Sessions { items }).into_response())
+}
+
+async fn end_sessions(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<Response> {
+    people::end_sessions(&app, &caller, &id, None).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+async fn end_session(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path((id, session)): Path<(String, String)>,
+) -> Result<Response> {
+    people::end_sessions(&app, &caller, &id, Some(&session)).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}

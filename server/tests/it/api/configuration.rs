@@ -1,0 +1,247 @@
+//! Configuration, keys and tokens through the API.
+
+use axum::http::{Method, StatusCode};
+use provost::flow::api_keys::Scope;
+use serde_json::json;
+
+use super::{ANN, CONNECTION, Client, OTHER, ann, code, furnish};
+use crate::app::on_each_engine;
+use crate::directory::{self, ORGANIZATION};
+
+#[tokio::test]
+async fn r190_the_configuration_is_exported_and_applied_with_a_dry_run() {
+    on_each_engine(|app| async move {
+        furnish(&app).await;
+        let mut client = Client::new(&app, None).await;
+        let exported = client.get("/api/v1/configuration").await;
+        assert_eq!(exported.status, StatusCode::OK, "{}", exported.body);
+        let mut document = exported.json();
+        // The connection of these tests was stored without keys of its own; applying makes them, once.
+        client
+            .send_json(Method::PUT, "/api/v1/configuration", &document)
+            .await;
+        let page = client
+            .send_json(Method::PUT, "/api/v1/configuration", &document)
+            .await;
+        assert_eq!(page.json()["changes"], json!([]), "{}", page.body);
+        document["organizations"][0]["name"] = json!("Another Lab");
+        let page = client
+            .send_json(Method::PUT, "/api/v1/configuration?dry_run=true", &document)
+            .await;
+        assert_eq!(
+            page.json()["changes"][0]["what"],
+            format!("organization {ORGANIZATION}"),
+            "{}",
+            page.body
+        );
+        let organization = format!("/api/v1/organizations/{ORGANIZATION}");
+        assert_eq!(client.get(&organization).await.json()["name"], "Home Lab");
+        let page = client
+            .send_json(Method::PUT, "/api/v1/configuration", &document)
+            .await;
+        assert_eq!(page.status, StatusCode::OK, "{}", page.body);
+        assert_eq!(client.get(&organization).await.json()["name"], "Another Lab");
+        let audit = client
+            .get(&format!(
+                "/api/v1/audit?organization={ORGANIZATION}&kind=organization"
+            ))
+            .await
+            .json();
+        assert!(
+            audit["items"][0]["actor"]
+                .as_str()
+                .unwrap()
+                .starts_with("api_key:"),
+            "{audit}"
+        );
+        let page = client
+            .send_json(
+                Method::PUT,
+                "/api/v1/configuration",
+                &json!({ "organisations": [] }),
+            )
+            .await;
+        assert_eq!(code(&page), "invalid_body");
+        let mut own = Client::new(&app, Some(ORGANIZATION)).await;
+        assert_eq!(
+            code(&own.get("/api/v1/configuration").await),
+            "instance_key_needed"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn r127_the_default_workspace_and_what_people_hold_cannot_be_removed() {
+    on_each_engine(|app| async move {
+        furnish(&app).await;
+        let mut client = Client::new(&app, None).await;
+        let path = format!("/api/v1/organizations/{ORGANIZATION}");
+        let roles = json!([{ "id": "owner", "name": "Owner" }, { "id": "admin", "name": "Admin" }, { "id": "member", "name": "Member", "default": true }]);
+        let body = json!({ "name": "Home Lab", "roles": roles, "workspaces": [{ "id": "lab", "name": "Lab" }], "domains": [{ "name": directory::DOMAIN, "verified": true }] });
+        let page = client.send_json(Method::PUT, &path, &body).await;
+        assert_eq!((page.status, code(&page).as_str()), (StatusCode::UNPROCESSABLE_ENTITY, "invalid_configuration"));
+        assert!(page.body.contains("default workspace"), "{}", page.body);
+        // Ann holds the role Admin.
+        let body = json!({ "name": "Home Lab", "roles": [{ "id": "member", "name": "Member", "default": true }],
+            "workspaces": [{ "id": "main", "name": "Main", "default": true }, { "id": "lab", "name": "Lab" }], "domains": [{ "name": directory::DOMAIN, "verified": true }] });
+        let page = client.send_json(Method::PUT, &path, &body).await;
+        assert!(page.body.contains("held by members"), "{}", page.body);
+        let body = json!({ "name": "Home Lab", "roles": roles, "licenses": [{ "id": "standard", "seats": 3 }],
+            "workspaces": [{ "id": "main", "name": "Main", "default": true }], "domains": [{ "name": directory::DOMAIN, "verified": true }] });
+        let page = client.send_json(Method::PUT, &path, &body).await;
+        assert_eq!(page.status, StatusCode::OK, "{}", page.body);
+        let organization = client.get(&path).await.json();
+        assert_eq!(organization["workspaces"].as_array().unwrap().len(), 1);
+        assert_eq!(organization["licenses"][0]["seats"], 3);
+        let page = client.send(Method::DELETE, &path).await;
+        assert_eq!((page.status, code(&page).as_str()), (StatusCode::CONFLICT, "organization_in_use"));
+        let page = client.send(Method::DELETE, &format!("/api/v1/organizations/{OTHER}")).await;
+        assert_eq!(page.status, StatusCode::NO_CONTENT, "{}", page.body);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn r176_the_end_of_a_connection_shows_the_people_first_and_asks_what_becomes_of_them() {
+    on_each_engine(|app| async move {
+        furnish(&app).await;
+        let mut own = Client::new(&app, Some(ORGANIZATION)).await;
+        let path = format!("/api/v1/connections/{CONNECTION}");
+        let affected = own.get(&format!("{path}/affected")).await.json();
+        assert_eq!(
+            (
+                affected["count"].as_u64(),
+                affected["accounts"][0]["email"].as_str()
+            ),
+            (Some(1), Some(ANN))
+        );
+        let page = own.send(Method::DELETE, &path).await;
+        assert_eq!(
+            (page.status, code(&page).as_str()),
+            (StatusCode::CONFLICT, "connection_in_use")
+        );
+        let id = ann(&app).await;
+        let page = own.send(Method::DELETE, &format!("{path}?people=keep")).await;
+        assert_eq!(page.json()["outcome"], "retired", "{}", page.body);
+        assert_eq!(own.get(&path).await.json()["enabled"], false);
+        let account = format!("/api/v1/accounts/{id}");
+        assert_eq!(own.get(&account).await.json()["status"], "active");
+        let page = own.send(Method::DELETE, &format!("{path}?people=delete")).await;
+        assert_eq!(page.status, StatusCode::OK, "{}", page.body);
+        assert_eq!(own.get(&account).await.json()["status"], "deleted");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn connections_and_applications_are_made_by_the_rules_of_the_file_and_secrets_are_never_read() {
+    on_each_engine(|app| async move {
+        furnish(&app).await;
+        let mut own = Client::new(&app, Some(ORGANIZATION)).await;
+        let entry = json!({
+            "protocol": "oidc", "domains": [directory::DOMAIN],
+            "oidc": { "issuer": "https://idp.example", "client_id": "us", "client_secret": "swordfish-swordfish" },
+        });
+        let page = own.send_json(Method::PUT, "/api/v1/connections/mine", &entry).await;
+        assert_eq!(page.status, StatusCode::OK, "{}", page.body);
+        assert!(!page.body.contains("swordfish"));
+        let shown = own.get("/api/v1/connections/mine").await;
+        assert_eq!(shown.json()["organization"], ORGANIZATION, "{}", shown.body);
+        assert!(!shown.body.contains("swordfish"));
+        for (field, value) in [("shared_with", json!([OTHER])), ("scope", json!("instance")), ("organization", json!(OTHER))] {
+            let mut wider = entry.clone();
+            wider[field] = value;
+            let page = own.send_json(Method::PUT, "/api/v1/connections/wider", &wider).await;
+            assert_eq!(code(&page), "invalid_configuration", "{field}: {}", page.body);
+        }
+        // No file of the machine is ever read for a program.
+        let reading = json!({ "protocol": "saml", "saml": { "metadata_file": "/etc/passwd" } });
+        let page = own.send_json(Method::PUT, "/api/v1/connections/files", &reading).await;
+        assert!(page.body.contains("Files cannot be named here"), "{}", page.body);
+        let mut other = Client::new(&app, Some(OTHER)).await;
+        assert_eq!(other.send_json(Method::PUT, "/api/v1/connections/mine", &entry).await.status, StatusCode::NOT_FOUND);
+        let mut client = Client::new(&app, None).await;
+        let application = json!({ "client_secret": "0123456789abcdefghijklmnop", "redirect_uris": ["https://app.example/callback"] });
+        let page = client.send_json(Method::PUT, "/api/v1/applications/shop", &application).await;
+        assert_eq!(page.status, StatusCode::OK, "{}", page.body);
+        let listed = client.get("/api/v1/applications").await;
+        assert_eq!(listed.json()["items"][0]["has_secret"], true);
+        assert!(!listed.body.contains("0123456789abcdef"), "{}", listed.body);
+        assert_eq!(client.send(Method::DELETE, "/api/v1/applications/shop").await.status, StatusCode::NO_CONTENT);
+        assert_eq!(client.send(Method::DELETE, "/api/v1/applications/shop").await.status, StatusCode::NOT_FOUND);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn keys_and_tokens_are_shown_once_and_give_no_more_than_their_maker_has() {
+    on_each_engine(|app| async move {
+        furnish(&app).await;
+        let narrow = super::key(
+            &app,
+            Some(ORGANIZATION),
+            &[Scope::KeysWrite, Scope::KeysRead, Scope::AccountsRead],
+        )
+        .await;
+        let mut client = Client::with(&app, &narrow);
+        let page = client
+            .post(
+                "/api/v1/api-keys",
+                &json!({ "label": "reader", "scopes": ["accounts:read"], "days": 3 }),
+            )
+            .await;
+        assert_eq!(page.status, StatusCode::CREATED, "{}", page.body);
+        let made = page.json();
+        assert_eq!(made["token"]["organization"], ORGANIZATION);
+        let secret = made["secret"].as_str().unwrap().to_owned();
+        let mut reader = Client::with(&app, &secret);
+        assert_eq!(reader.get("/api/v1/accounts").await.status, StatusCode::OK);
+        let wider = json!({ "label": "wider", "scopes": ["accounts:write"] });
+        assert_eq!(
+            code(&client.post("/api/v1/api-keys", &wider).await),
+            "not_permitted"
+        );
+        let elsewhere = json!({ "label": "elsewhere", "scopes": ["accounts:read"], "organization": OTHER });
+        assert_eq!(
+            client.post("/api/v1/api-keys", &elsewhere).await.status,
+            StatusCode::NOT_FOUND
+        );
+        let listed = client.get("/api/v1/api-keys").await;
+        assert!(!listed.body.contains(&secret), "{}", listed.body);
+        let id = made["token"]["id"].as_str().unwrap();
+        let mut other = Client::new(&app, Some(OTHER)).await;
+        let path = format!("/api/v1/api-keys/{id}");
+        assert_eq!(
+            other.send(Method::DELETE, &path).await.status,
+            StatusCode::NOT_FOUND
+        );
+        assert_eq!(
+            client.send(Method::DELETE, &path).await.status,
+            StatusCode::NO_CONTENT
+        );
+        assert_eq!(code(&reader.get("/api/v1/accounts").await), "invalid_api_key");
+        let mut own = Client::new(&app, Some(ORGANIZATION)).await;
+        let tokens = format!("/api/v1/connections/{CONNECTION}/scim-tokens");
+        let page = own.post(&tokens, &json!({ "label": "okta" })).await;
+        assert_eq!(page.status, StatusCode::CREATED, "{}", page.body);
+        let token = page.json()["token"]["id"].as_str().unwrap().to_owned();
+        assert_eq!(
+            code(&own.post(&tokens, &json!({ "label": "okta" })).await),
+            "label_taken"
+        );
+        assert_eq!(
+            own.send(Method::DELETE, &format!("{tokens}/{token}"))
+                .await
+                .status,
+            StatusCode::NO_CONTENT
+        );
+        assert_eq!(
+            own.send(Method::DELETE, &format!("{tokens}/{token}"))
+                .await
+                .status,
+            StatusCode::NOT_FOUND
+        );
+    })
+    .await;
+}

@@ -1,0 +1,172 @@
+//! Finding people by what is known of them: for lists with filters, and for "probably the same person". Looks up only.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use provost_kernel::directory::{Account, AccountKind, Status};
+use provost_kernel::facts::AccountFacts;
+use provost_kernel::id::{AccountId, ConnectionId, OrganizationId};
+
+use crate::error::Result;
+use crate::tx::Reader;
+use crate::value::{Bind, binds, fold, list, to_word};
+
+/// Which accounts are wanted; all conditions hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccountFilter {
+    /// Members of this organization.
+    pub organization: Option<OrganizationId>,
+    /// With exactly this address, as [`provost_kernel::email::Email::key`] writes it.
+    pub email_key: Option<String>,
+    /// With this text in the address, the user name or the name.
+    pub text: Option<String>,
+    /// In this state.
+    pub status: Option<Status>,
+    /// Of this kind.
+    pub kind: Option<AccountKind>,
+    /// Bound to this connection.
+    pub connection: Option<ConnectionId>,
+    /// Bound to any connection, or to none.
+    pub sso: Option<bool>,
+    /// Signed in at this time or later.
+    pub signed_in_since: Option<Timestamp>,
+    /// Not signed in at this time or later.
+    pub not_signed_in_since: Option<Timestamp>,
+}
+
+/// Accounts that may be the same person as another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Likeness {
+    /// The account.
+    pub account: AccountId,
+    /// It has the same address.
+    pub same_email: bool,
+    /// It has the same given and family name.
+    pub same_name: bool,
+}
+
+/// Most accounts that are offered as probably the same person.
+const MOST_ALIKE: u32 = 20;
+
+/// Sign-ins at `$n` or later, through a provider or with a password.
+fn signed_in(at: usize) -> String {
+    format!(
+        "(EXISTS (SELECT 1 FROM sessions s WHERE s.account = a.id AND s.authenticated_at >= ${at}) \
+         OR EXISTS (SELECT 1 FROM last_claims c WHERE c.account = a.id AND c.at >= ${at}))"
+    )
+}
+
+impl Reader {
+    /// Lists accounts by id, after one, with links and memberships.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn accounts_where(
+        &mut self,
+        filter: &AccountFilter,
+        after: Option<&AccountId>,
+        limit: u32,
+    ) -> Result<Vec<AccountFacts>> {
+        let mut values: Vec<Bind> = binds![after.map_or("", AccountId::as_str), limit];
+        let mut conditions = Vec::new();
+        let mut hold = |condition: &str, value: Bind| {
+            values.push(value);
+            conditions.push(condition.replace("$n", &format!("${}", values.len())));
+        };
+        if let Some(organization) = &filter.organization {
+            let sql = "EXISTS (SELECT 1 FROM memberships m WHERE m.account = a.id AND m.organization = $n)";
+            hold(sql, organization.into());
+        }
+        if let Some(key) = &filter.email_key {
+            hold("a.email_key = $n", key.into());
+        }
+        if let Some(text) = &filter.text {
+            let sql = r"(a.email_key LIKE $n ESCAPE '\' OR a.user_name_key LIKE $n ESCAPE '\' OR a.display_name_key LIKE $n ESCAPE '\' OR a.given_name_key LIKE $n ESCAPE '\' OR a.family_name_key LIKE $n ESCAPE '\')";
+            hold(sql, contains(text).into());
+        }
+        if let Some(status) = &filter.status {
+            hold("a.status = $n", to_word(status)?.into());
+        }
+        if let Some(kind) = &filter.kind {
+            hold("a.kind = $n", to_word(kind)?.into());
+        }
+        if let Some(connection) = &filter.connection {
+            hold("a.connection = $n", connection.into());
+        }
+        if let Some(since) = filter.signed_in_since {
+            hold(&signed_in(0).replace("$0", "$n"), since.into());
+        }
+        if let Some(since) = filter.not_signed_in_since {
+            hold(&format!("NOT {}", signed_in(0).replace("$0", "$n")), since.into());
+        }
+        match filter.sso {
+            Some(true) => conditions.push("a.connection IS NOT NULL".to_owned()),
+            Some(false) => conditions.push("a.connection IS NULL".to_owned()),
+            None => {}
+        }
+        let conditions: String = conditions.iter().map(|one| format!(" AND {one}")).collect();
+        let sql = format!("SELECT a.id FROM accounts a WHERE a.id > $1{conditions} ORDER BY a.id LIMIT $2");
+        let ids = self.account_ids(&sql, values).await?;
+        self.account_facts(&ids).await
+    }
+
+    /// Returns when accounts last signed in, as far as that is still known. Who never did is left out.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn last_sign_ins(&mut self, accounts: &[AccountId]) -> Result<BTreeMap<AccountId, Timestamp>> {
+        if accounts.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let sql = "SELECT account, MAX(at) FROM (SELECT account, authenticated_at AS at FROM sessions \
+                   WHERE account IN ({list:$1}) UNION ALL SELECT account, at FROM last_claims \
+                   WHERE account IN ({list:$1})) seen GROUP BY account";
+        let ids = list(accounts.iter().map(AccountId::as_str))?;
+        let rows = self.rows(sql, binds![ids]).await?;
+        rows.into_iter()
+            .map(|mut row| {
+                let account = AccountId::new(row.text("seen.account")?);
+                Ok((account, row.time("seen.at")?))
+            })
+            .collect()
+    }
+
+    /// Finds accounts with the address or the whole name of another one, by id. Deleted ones are not found.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn alike(&mut self, account: &Account) -> Result<Vec<Likeness>> {
+        let email = account.email.as_ref().map(provost_kernel::email::Email::key);
+        let given = account.given_name.as_deref().map(fold);
+        let family = account.family_name.as_deref().map(fold);
+        let sql = "SELECT id, MAX(email), MAX(name) FROM (\
+                   SELECT id, CAST(1 AS BIGINT) AS email, CAST(0 AS BIGINT) AS name FROM accounts WHERE email_key = $2 AND status <> 'deleted' UNION ALL \
+                   SELECT id, CAST(0 AS BIGINT) AS email, CAST(1 AS BIGINT) AS name FROM accounts WHERE family_name_key = $3 AND given_name_key = $4 \
+                   AND status <> 'deleted') alike WHERE id <> $1 GROUP BY id ORDER BY id LIMIT $5";
+        let rows = self
+            .rows(sql, binds![&account.id, email, family, given, MOST_ALIKE])
+            .await?;
+        rows.into_iter()
+            .map(|mut row| {
+                Ok(Likeness {
+                    account: AccountId::new(row.text("alike.id")?),
+                    same_email: row.flag("alike.email")?,
+                    same_name: row.flag("alike.name")?,
+                })
+            })
+            .collect()
+    }
+}
+
+/// A pattern for texts that contain another one.
+fn contains(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for letter in fold(text).chars() {
+        if matches!(letter, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(letter);
+    }
+    pattern.push('%');
+    pattern
+}
