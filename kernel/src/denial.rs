@@ -71,6 +71,14 @@ pub enum Denial {
     HeldByGuard,
     /// The account that the join key names is linked to another identity (R-130; security.md 3).
     LinkedToOtherIdentity,
+    /// Somebody else than the invited person came with an invitation.
+    NotInvitedPerson,
+    /// A conversion would move the one who asks for it (C-24).
+    Oneself,
+    /// A conversion never moves emergency admins and operators (C-24).
+    Protected,
+    /// The person signs in through a provider already (C-24).
+    AlreadySso,
 }
 
 impl Denial {
@@ -109,6 +117,10 @@ impl Denial {
             Self::DirectoryManaged => "directory_managed",
             Self::HeldByGuard => "held_by_guard",
             Self::LinkedToOtherIdentity => "linked_to_other_identity",
+            Self::NotInvitedPerson => "not_invited_person",
+            Self::Oneself => "oneself",
+            Self::Protected => "protected",
+            Self::AlreadySso => "already_sso",
         }
     }
 }

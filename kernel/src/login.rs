@@ -20,11 +20,13 @@ use crate::mapping::{Claims, InForce};
 use crate::plan::{Change, Decision, OpenSession, Plan, Verdict};
 use crate::trace::{SIGN_IN, Stage, StepOutcome, Steps, Trace};
 
+mod invited;
 mod memberships;
 pub mod password;
 mod person;
 mod profile;
 
+pub use invited::hold_to;
 use person::Person;
 
 /// Limits of a session.

@@ -32,6 +32,7 @@ use jiff::Timestamp;
 
 mod account;
 mod authority;
+mod conversion;
 mod declared;
 mod managed;
 mod membership;
@@ -40,7 +41,9 @@ mod request;
 pub mod seats;
 mod status;
 
-pub use request::{Action, Actor, DesiredMembership, GrantEdit, NewAccount, Request, WorkspacesWanted};
+pub use request::{
+    Action, Actor, ConversionMode, DesiredMembership, GrantEdit, NewAccount, Request, WorkspacesWanted,
+};
 
 /// Says what must be loaded to decide a request.
 pub fn need(request: &Request) -> Need {
@@ -82,9 +85,18 @@ pub fn need(request: &Request) -> Need {
             }
         }
         Action::SetMemberships { memberships, .. } => wanted = memberships,
-        Action::EditMembership { organization, .. } | Action::RemoveMembership { organization, .. } => {
+        Action::EditMembership { organization, .. }
+        | Action::RemoveMembership { organization, .. }
+        | Action::Invite { organization, .. } => {
             organizations.push(organization.clone());
         }
+        Action::Convert {
+            email, organization, ..
+        } => {
+            need.email_key = email.as_ref().map(Email::key);
+            organizations.push(organization.clone());
+        }
+        Action::Unconvert { email, .. } => need.email_key = email.as_ref().map(Email::key),
         Action::SetStatus { .. }
         | Action::Delete { .. }
         | Action::ResetSubject { .. }
@@ -181,6 +193,9 @@ impl<'a> Work<'a> {
                 | Action::RemoveMembership { .. }
                 | Action::SetMemberships { .. }
                 | Action::ResetSubject { .. }
+                | Action::Invite { .. }
+                | Action::Convert { .. }
+                | Action::Unconvert { .. }
                 | Action::MakeOperator { .. } => Err(Denial::NotFound),
             };
         };
@@ -200,6 +215,11 @@ impl<'a> Work<'a> {
                 self.set_memberships(target, memberships, &authority)
             }
             Action::ResetSubject { .. } => self.reset_subject(target, &authority),
+            Action::Invite { organization, .. } => self.invite(target, organization, &authority),
+            Action::Convert {
+                organization, mode, ..
+            } => return self.convert(target, organization, *mode, &authority),
+            Action::Unconvert { .. } => self.unconvert(target, &authority),
             Action::MakeOperator { operator, .. } => self.make_operator(target, *operator, &authority),
         }?;
         Ok(account.clone())

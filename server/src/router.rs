@@ -6,7 +6,7 @@ use axum::routing::{any, get, post};
 use crate::api;
 use crate::app::App;
 use crate::error;
-use crate::http::{account, forgot, layers, login, openid, ops, scim, sso};
+use crate::http::{account, forgot, invite, layers, login, openid, ops, scim, sso};
 
 /// Builds the routes with all layers around them.
 pub fn router(app: App) -> Router {
@@ -32,6 +32,7 @@ pub fn router(app: App) -> Router {
             "/password/{token}",
             get(account::show_new_password).post(account::set_new_password),
         )
+        .route("/invite/{token}", get(invite::show).post(invite::accept))
         // Identity providers
         .route("/sso/{connection}/login", get(sso::start))
         .route("/sso/{connection}/saml/metadata", get(sso::saml_metadata))

@@ -70,6 +70,8 @@ const TABLES: &[&str] = &[
     "strips",
     "strip_approvals",
     "mails",
+    "conversions",
+    "conversion_rows",
 ];
 
 /// Tables that triggers fill from others, also while restoring.

@@ -53,6 +53,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "mail",
         sql: include_str!("../migrations/0060_mail.sql"),
     },
+    Migration {
+        version: 61,
+        name: "conversions",
+        sql: include_str!("../migrations/0061_conversions.sql"),
+    },
 ];
 
 /// The schema version that this program works with.

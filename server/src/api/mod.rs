@@ -7,10 +7,12 @@
 mod answer;
 mod authorize;
 mod changes;
+mod conversions;
 mod directory;
 mod docs;
 mod endpoint;
 mod events;
+mod invitations;
 mod mails;
 mod openapi;
 mod page;
@@ -39,6 +41,8 @@ pub fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
         traces::ENDPOINTS,
         events::ENDPOINTS,
         mails::ENDPOINTS,
+        invitations::ENDPOINTS,
+        conversions::ENDPOINTS,
     ]
     .into_iter()
     .flatten()

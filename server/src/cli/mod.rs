@@ -3,6 +3,7 @@
 pub mod api_key;
 pub mod apply;
 pub mod backup;
+pub mod convert;
 pub mod doctor;
 pub mod explain;
 mod open;
@@ -46,6 +47,7 @@ enum Command {
     Schema(apply::Schema),
     Operator(operator::Operator),
     ApiKey(api_key::ApiKey),
+    Convert(convert::Convert),
     Explain(explain::Explain),
     ScimToken(scim_token::ScimToken),
     ScimLog(scim_log::ScimLog),
@@ -73,6 +75,7 @@ impl Cli {
             Command::Schema(schema) => schema.run(),
             Command::Operator(operator) => operator.run().await,
             Command::ApiKey(key) => key.run().await,
+            Command::Convert(convert) => convert.run().await,
             Command::Explain(explain) => explain.run().await,
             Command::ScimToken(token) => token.run().await,
             Command::ScimLog(log) => log.run().await,

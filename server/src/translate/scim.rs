@@ -192,9 +192,12 @@ pub fn refusal(denial: Denial, kind: ResourceKind, said: Option<&str>) -> ScimEr
             "accounts of this connection are not made by a directory: an administrator has to set its provisioning \
              to 'scim'",
         ),
-        Denial::NotPermitted | Denial::LinkedToOtherIdentity => {
-            ScimError::forbidden("this account is not the directory's to change")
-        }
+        Denial::NotPermitted
+        | Denial::LinkedToOtherIdentity
+        | Denial::NotInvitedPerson
+        | Denial::Oneself
+        | Denial::Protected
+        | Denial::AlreadySso => ScimError::forbidden("this account is not the directory's to change"),
         Denial::DirectoryManaged
         | Denial::ConnectionDisabled
         | Denial::NotProvisionedByHand
