@@ -81,6 +81,14 @@ pub enum Denial {
     SecondFactorRequired,
     /// An account with an address in a domain whose organization prevents sign-ups outside of it.
     DomainReserved,
+    /// Somebody else than the invited person came with an invitation.
+    NotInvitedPerson,
+    /// A conversion would move the one who asks for it (C-24).
+    Oneself,
+    /// A conversion never moves emergency admins and operators (C-24).
+    Protected,
+    /// The person signs in through a provider already (C-24).
+    AlreadySso,
 }
 
 impl Denial {
@@ -124,6 +132,10 @@ impl Denial {
             Self::SsoRequired => "sso_required",
             Self::SecondFactorRequired => "second_factor_required",
             Self::DomainReserved => "domain_reserved",
+            Self::NotInvitedPerson => "not_invited_person",
+            Self::Oneself => "oneself",
+            Self::Protected => "protected",
+            Self::AlreadySso => "already_sso",
         }
     }
 }

@@ -20,12 +20,14 @@ use crate::mapping::{Claims, InForce};
 use crate::plan::{Change, Decision, OpenSession, Plan, Verdict};
 use crate::trace::{SIGN_IN, Stage, StepOutcome, Steps, Trace};
 
+mod invited;
 mod memberships;
 pub mod password;
 mod person;
 mod profile;
 pub mod rules;
 
+pub use invited::hold_to;
 use person::Person;
 
 /// Limits of a session.

@@ -32,6 +32,7 @@ use jiff::Timestamp;
 
 mod account;
 mod authority;
+mod conversion;
 mod declared;
 mod identity;
 mod managed;
@@ -42,7 +43,9 @@ pub mod roles;
 pub mod seats;
 mod status;
 
-pub use request::{Action, Actor, DesiredMembership, GrantEdit, NewAccount, Request, WorkspacesWanted};
+pub use request::{
+    Action, Actor, ConversionMode, DesiredMembership, GrantEdit, NewAccount, Request, WorkspacesWanted,
+};
 
 /// Says what must be loaded to decide a request.
 pub fn need(request: &Request) -> Need {
@@ -87,7 +90,9 @@ pub fn need(request: &Request) -> Need {
             }
         }
         Action::SetMemberships { memberships, .. } => wanted = memberships,
-        Action::EditMembership { organization, .. } | Action::RemoveMembership { organization, .. } => {
+        Action::EditMembership { organization, .. }
+        | Action::RemoveMembership { organization, .. }
+        | Action::Invite { organization, .. } => {
             organizations.push(organization.clone());
         }
         Action::TakeIdentity { from, .. } => {
@@ -96,6 +101,13 @@ pub fn need(request: &Request) -> Need {
             }
             need.directory.profiles = true;
         }
+        Action::Convert {
+            email, organization, ..
+        } => {
+            need.email_key = email.as_ref().map(Email::key);
+            organizations.push(organization.clone());
+        }
+        Action::Unconvert { email, .. } => need.email_key = email.as_ref().map(Email::key),
         Action::SetStatus { .. }
         | Action::Delete { .. }
         | Action::ResetSubject { .. }
@@ -193,6 +205,9 @@ impl<'a> Work<'a> {
                 | Action::SetMemberships { .. }
                 | Action::ResetSubject { .. }
                 | Action::TakeIdentity { .. }
+                | Action::Invite { .. }
+                | Action::Convert { .. }
+                | Action::Unconvert { .. }
                 | Action::MakeOperator { .. } => Err(Denial::NotFound),
             };
         };
@@ -213,6 +228,11 @@ impl<'a> Work<'a> {
             }
             Action::ResetSubject { .. } => self.reset_subject(target, &authority),
             Action::TakeIdentity { from, .. } => self.take_identity(target, from, &authority),
+            Action::Invite { organization, .. } => self.invite(target, organization, &authority),
+            Action::Convert {
+                organization, mode, ..
+            } => return self.convert(target, organization, *mode, &authority),
+            Action::Unconvert { .. } => self.unconvert(target, &authority),
             Action::MakeOperator { operator, .. } => self.make_operator(target, *operator, &authority),
         }?;
         Ok(account.clone())

@@ -7,7 +7,7 @@ use crate::api;
 use crate::app::App;
 use crate::console;
 use crate::error;
-use crate::http::{account, forgot, layers, login, openid, ops, scim, second_factor, sso};
+use crate::http::{account, forgot, invite, layers, login, openid, ops, scim, second_factor, sso};
 
 /// Builds the routes with all layers around them.
 pub fn router(app: App) -> Router {
@@ -91,6 +91,7 @@ fn person() -> Router<App> {
             "/login/second",
             get(second_factor::show).post(second_factor::submit),
         )
+        .route("/invite/{token}", get(invite::show).post(invite::accept))
         .route("/login/{organization}", get(login::organization))
         .route("/logout", get(account::ask_logout).post(account::logout))
         .route("/account", get(account::show))

@@ -78,6 +78,8 @@ const TABLES: &[&str] = &[
     "known_devices",
     "idempotency_keys",
     "imports",
+    "conversions",
+    "conversion_rows",
 ];
 
 /// Tables that triggers fill from others, also while restoring.

@@ -164,6 +164,15 @@ impl Tx {
             .transpose()
     }
 
+    /// Notes that an invitation was accepted by the person whom it is for, through the provider.
+    ///
+    /// # Errors
+    /// `engine`.
+    pub async fn note_acceptance(&mut self, id: &str, now: Timestamp) -> Result<()> {
+        let sql = "UPDATE invitations SET accepted_at = $2 WHERE id = $1 AND accepted_at IS NULL AND revoked_at IS NULL";
+        self.run(sql, binds![id, now]).await.map(drop)
+    }
+
     /// Takes an invitation back. Tells whether it was still open.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ mod backup;
 mod claims;
 mod codes;
 mod connections;
+mod conversions;
 mod departures;
 mod digest;
 mod directory;
@@ -62,6 +63,10 @@ pub use backup::BackupSummary;
 pub use claims::LastClaims;
 pub use codes::{AuthorizationCode, CodeUse};
 pub use connections::{ConnectionRecord, ConnectionSummary};
+pub use conversions::{
+    Conversion, ConversionCounts, ConversionRow, ConversionRowFilter, ConversionRowState,
+    ConversionSelection, ConversionState,
+};
 pub use digest::sha256_hex;
 pub use directory::{GroupRef, Managed, ManagedPlace, Member, REEVALUATE};
 pub use domains::DomainClaim;

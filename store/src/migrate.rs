@@ -69,6 +69,11 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/0060_mail.sql"),
     },
     Migration {
+        version: 61,
+        name: "conversions",
+        sql: include_str!("../migrations/0061_conversions.sql"),
+    },
+    Migration {
         version: 65,
         name: "domains",
         sql: include_str!("../migrations/0065_domains.sql"),

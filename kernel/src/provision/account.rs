@@ -140,7 +140,7 @@ impl<'a> Work<'a> {
     }
 
     /// Judges an address for an account: an SSO account's lies in a verified domain of its connection.
-    fn check_new_email(
+    pub(super) fn check_new_email(
         &mut self,
         email: Option<&Email>,
         authentication: &Authentication,

@@ -169,6 +169,34 @@ pub enum Action {
         account: AccountId,
         /// Whose identity it gets.
         from: AccountId,
+        },
+    /// Invites whom an account was made for: judges only whether the actor may, and whether the person is still to come
+    /// . Changes nothing by itself.
+    Invite {
+        /// Whom.
+        account: AccountId,
+        /// To which organization.
+        organization: OrganizationId,
+    },
+    /// Moves a person with a password to single sign-on (R-93 to, C-24).
+    Convert {
+        /// The standard account.
+        account: AccountId,
+        /// Its address, by which other accounts of the person are looked for.
+        email: Option<Email>,
+        /// In which organization this is wanted.
+        organization: OrganizationId,
+        /// The connection that the person signs in through from now on.
+        connection: ConnectionId,
+        /// How.
+        mode: ConversionMode,
+    },
+    /// Takes a conversion in place back: the account has no identity there any more, and needs a new password.
+    Unconvert {
+        /// The account.
+        account: AccountId,
+        /// Its address, by which other accounts of the person are looked for.
+        email: Option<Email>,
     },
     /// Makes the account an operator of the instance, or ends that.
     MakeOperator {
@@ -177,6 +205,18 @@ pub enum Action {
         /// Operator or not.
         operator: bool,
     },
+}
+
+/// How a person is moved to single sign-on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ConversionMode {
+    /// An SSO account is made beside the standard one, which goes on working.
+    #[default]
+    Additional,
+    /// The account itself becomes an SSO account: its history stays, its password ends.
+    InPlace,
 }
 
 /// An account to create. A password is never part of it.
@@ -305,6 +345,9 @@ impl Action {
             | Self::SetMemberships { account, .. }
             | Self::ResetSubject { account }
             | Self::TakeIdentity { account, .. }
+            | Self::Invite { account, .. }
+            | Self::Convert { account, .. }
+            | Self::Unconvert { account, .. }
             | Self::MakeOperator { account, .. } => Some(account),
         }
     }

@@ -3,6 +3,7 @@ use crate::directory::{Account, Origin, Source, Status};
 use crate::fixtures::*;
 use crate::plan::ProfilePatch;
 
+mod conversion;
 mod keys;
 mod sources;
 

@@ -11,6 +11,7 @@ mod authorize;
 mod changes;
 mod conditional;
 mod configuration;
+mod conversions;
 mod directory;
 mod docs;
 mod domains;
@@ -21,6 +22,7 @@ mod events;
 mod groups;
 mod idempotency;
 mod imports;
+mod invitations;
 mod mails;
 mod memberships;
 mod openapi;
@@ -64,6 +66,8 @@ pub fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
         domains::ENDPOINTS,
         enforcement::ENDPOINTS,
         audit::ENDPOINTS,
+        invitations::ENDPOINTS,
+        conversions::ENDPOINTS,
     ]
     .into_iter()
     .flatten()

@@ -4,6 +4,7 @@ pub mod api_key;
 pub mod apply;
 pub mod audit;
 pub mod backup;
+pub mod convert;
 pub mod doctor;
 pub mod explain;
 pub mod import;
@@ -48,6 +49,7 @@ enum Command {
     Schema(apply::Schema),
     Operator(operator::Operator),
     ApiKey(api_key::ApiKey),
+    Convert(convert::Convert),
     Explain(explain::Explain),
     Import(import::Import),
     Audit(audit::Audit),
@@ -77,6 +79,7 @@ impl Cli {
             Command::Schema(schema) => schema.run(),
             Command::Operator(operator) => operator.run().await,
             Command::ApiKey(key) => key.run().await,
+            Command::Convert(convert) => convert.run().await,
             Command::Explain(explain) => explain.run().await,
             Command::Import(import) => import.run().await,
             Command::Audit(audit) => audit.run().await,

@@ -190,6 +190,9 @@ async fn decide(
 /// The connection that the account is or shall be bound to.
 fn connection<'a>(wish: &'a Wish, facts: &'a Facts) -> Option<&'a ConnectionId> {
     let action = &wish.request.action;
+    if let Action::Convert { connection, .. } = action {
+        return Some(connection);
+    }
     let authentication = if let Action::CreateAccount(new) = action {
         &new.authentication
     } else {
@@ -224,6 +227,9 @@ fn shown_version(wish: &Wish, facts: &Facts) -> Option<i64> {
         | Action::SetMemberships { .. }
         | Action::ResetSubject { .. }
         | Action::TakeIdentity { .. }
+        | Action::Invite { .. }
+        | Action::Convert { .. }
+        | Action::Unconvert { .. }
         | Action::MakeOperator { .. } => Some(known.account.version),
     }
 }

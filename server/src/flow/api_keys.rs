@@ -48,6 +48,12 @@ pub enum Scope {
     /// Change policies, approve and reject held changes.
     #[serde(rename = "policies:write")]
     PoliciesWrite,
+    /// Invite people, send invitations again, take them back.
+    #[serde(rename = "invitations:write")]
+    InvitationsWrite,
+    /// Move people to single sign-on.
+    #[serde(rename = "conversions:write")]
+    ConversionsWrite,
     /// Read traces. Shows claims of people.
     #[serde(rename = "traces:read")]
     TracesRead,
@@ -108,6 +114,8 @@ impl Scope {
         Self::PoliciesRead,
         Self::PoliciesTest,
         Self::PoliciesWrite,
+        Self::InvitationsWrite,
+        Self::ConversionsWrite,
         Self::TracesRead,
         Self::EventsRead,
         Self::DomainsRead,
@@ -136,6 +144,8 @@ impl Scope {
             Self::PoliciesRead => "policies:read",
             Self::PoliciesTest => "policies:test",
             Self::PoliciesWrite => "policies:write",
+            Self::InvitationsWrite => "invitations:write",
+            Self::ConversionsWrite => "conversions:write",
             Self::TracesRead => "traces:read",
             Self::EventsRead => "events:read",
             Self::DomainsRead => "domains:read",
@@ -165,6 +175,8 @@ impl Scope {
             Self::PoliciesRead => "read policies and their held changes",
             Self::PoliciesTest => "try policies on people: tester, preview, drift; shows claims of people",
             Self::PoliciesWrite => "change policies, approve and reject held changes",
+            Self::InvitationsWrite => "invite people, send invitations again, take them back",
+            Self::ConversionsWrite => "move people to single sign-on",
             Self::TracesRead => "read traces; shows claims of people",
             Self::EventsRead => "follow the event feed",
             Self::DomainsRead => {

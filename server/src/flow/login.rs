@@ -17,6 +17,7 @@ use crate::app::App;
 use crate::error::{AppError, Result};
 use crate::flow::claims;
 use crate::flow::connection::{self, LiveConnection};
+use crate::flow::invitations;
 use crate::flow::organizations;
 use crate::flow::outcome::{Admitted, Refused, SignIn, whom_to_ask};
 use crate::flow::policy::waves;
@@ -36,6 +37,8 @@ pub struct Proven {
     pub return_to: ReturnTo,
     /// The ID token as received, kept sealed for the sign-out at the provider.
     pub id_token: Option<Secret>,
+    /// The invitation with which the sign-in began.
+    pub invitation: Option<String>,
 }
 
 /// Why one try did not come to an end.
@@ -105,9 +108,15 @@ async fn attempt(
                 if revision != live.revision {
                     return Err(Interrupted::ConnectionChanged);
                 }
+                let invited = invitations::expected_in_tx(tx, proven.invitation.as_deref()).await?;
                 let decision =
                     waves::decide_in_tx(tx, live.in_force.connection(), &mut facts, now, |facts| {
-                        login::decide(&proven.incoming, facts, &live.in_force, &limits, &fresh, now)
+                        let decision =
+                            login::decide(&proven.incoming, facts, &live.in_force, &limits, &fresh, now);
+                        match &invited {
+                            Some((_, account)) => login::hold_to(decision, account),
+                            None => decision,
+                        }
                     })
                     .await?;
                 // On PostgreSQL the account may have been looked for just before, and the seats counted just after, the
@@ -125,6 +134,9 @@ async fn attempt(
                         .map(|token| token.expose().to_owned().into()),
                 };
                 tx.apply_beside(&decision, &Actor::Person, &beside, now).await?;
+                if let Some((id, _)) = invited.filter(|_| decision.plan.session.is_some()) {
+                    tx.note_acceptance(&id, now).await?;
+                }
                 Ok(decision)
             })
         })

@@ -127,6 +127,7 @@ pub async fn finish(
     }
     match prove(app, &live, side, &params, &state, &pending).await {
         Ok((incoming, id_token)) => {
+            let invitation = pending.invitation;
             login::finish(
                 app,
                 Arc::clone(&live),
@@ -134,6 +135,7 @@ pub async fn finish(
                     incoming,
                     return_to,
                     id_token: Some(id_token),
+                    invitation,
                 },
             )
             .await

@@ -45,6 +45,8 @@ pub struct PendingLogin {
     pub fresh_since: Option<Timestamp>,
     /// OIDC: greatest age of the authentication that was demanded, in seconds.
     pub max_age: Option<i64>,
+    /// The invitation with which it began: only the invited person may come back.
+    pub invitation: Option<String>,
     /// A sign-out: where the person goes afterwards, already checked against the app's registration.
     pub after_logout: Option<String>,
 }

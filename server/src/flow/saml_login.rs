@@ -104,6 +104,7 @@ pub async fn finish(app: &App, connection: &str, posted: Posted) -> Result<SignI
                 return refuse(app, &live, fault, request.return_to).await;
             }
         };
+    let invitation = request.pending.invitation.clone();
     let return_to = match (&request.id, &side.config.idp_initiated) {
         (None, Some(settings)) => landing::choose(app, settings, &posted.relay_state).await?,
         (Some(_), _) | (None, None) => request.return_to,
@@ -115,6 +116,7 @@ pub async fn finish(app: &App, connection: &str, posted: Posted) -> Result<SignI
             incoming,
             return_to,
             id_token: None,
+            invitation,
         },
     )
     .await

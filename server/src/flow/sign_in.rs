@@ -36,6 +36,8 @@ pub struct Start {
     pub browser: String,
     /// Who is expected.
     pub login_hint: Option<String>,
+    /// The invitation with which it begins.
+    pub invitation: Option<String>,
     /// What the try costs.
     pub toll: Toll,
 }
@@ -120,6 +122,7 @@ async fn start_saml(
     };
     let pending = PendingLogin {
         fresh_since: force_authn.then_some(now),
+        invitation: start.invitation.clone(),
         ..PendingLogin::default()
     };
     let party = Party {
@@ -210,6 +213,7 @@ async fn start_oidc(
         verifier: verifier.expose().to_owned(),
         fresh_since: hints.force.then_some(now),
         max_age: hints.max_age,
+        invitation: start.invitation.clone(),
         ..PendingLogin::default()
     };
     let party = Party {

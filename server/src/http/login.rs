@@ -156,6 +156,7 @@ pub async fn submit(
                 return_to,
                 browser: browser.secret,
                 login_hint: Some(email.to_string()),
+                invitation: None,
                 toll: Toll::new(Limited::Start, &client.limit_key()),
             };
             sso::leave(&app, sign_in::start(&app, start).await?)

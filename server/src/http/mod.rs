@@ -4,6 +4,7 @@
 pub mod account;
 pub mod browser;
 pub mod forgot;
+pub mod invite;
 pub mod layers;
 pub mod login;
 pub mod openid;

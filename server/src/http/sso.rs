@@ -45,6 +45,7 @@ pub async fn start(
         return_to: ReturnTo::parse(&query.return_to),
         browser: browser.secret.clone(),
         login_hint: query.login_hint.filter(|hint| hint.len() <= 254),
+        invitation: None,
         toll: Toll::new(Limited::Start, &client.limit_key()),
     };
     let started = sign_in::start(&app, start).await?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::app::App;
+use crate::flow::conversions::run;
 use crate::flow::mail;
 
 /// How often the store is asked when nothing rings.
@@ -13,6 +14,9 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Runs until told to stop.
 pub(super) async fn pump(app: App, mut stop: watch::Receiver<bool>) {
     while !*stop.borrow() {
+        if let Err(error) = run::advance(&app).await {
+            tracing::warn!(error = crate::error::chain(&error), "a conversion run broke off");
+        }
         if let Err(error) = mail::deliver(&app).await {
             tracing::warn!(error = crate::error::chain(&error), "mail could not be sent");
         }

@@ -175,7 +175,15 @@ const fn denied(denial: Denial) -> Words {
             reason: "The account that your company’s directory sent for you is already used with another identity.",
             advice: ASK,
         },
-        Denial::PasswordRefusedForSso
+        Denial::NotInvitedPerson => Words {
+            title: "This invitation is for somebody else",
+            reason: "You are signed in at your company as somebody else than the person who was invited, so nobody was signed in here.",
+            advice: "Sign in there as the invited person and open the link again. If that is you, ask {who} and give them the reference number below.",
+        },
+        Denial::Oneself
+        | Denial::Protected
+        | Denial::AlreadySso
+        | Denial::PasswordRefusedForSso
         | Denial::SsoRequired
         | Denial::SecondFactorRequired
         | Denial::IllegalTransition

@@ -102,6 +102,24 @@ pub struct SetPasswordPage {
     pub problem: Option<String>,
 }
 
+/// Where an invitation leads.
+#[derive(Template)]
+#[template(path = "invite.html")]
+pub struct InvitePage {
+    /// Proof that the form came from this browser.
+    pub form_token: String,
+    /// Who invites.
+    pub organization: String,
+    /// Whom.
+    pub email: String,
+    /// Words of the connection's button, where the person signs in through it.
+    pub connection: Option<String>,
+    /// Fewest characters of a password.
+    pub minimum: usize,
+    /// What was wrong with the last attempt.
+    pub problem: Option<String>,
+}
+
 /// Asks before signing out.
 #[derive(Template)]
 #[template(path = "logout.html")]

@@ -200,9 +200,12 @@ pub fn refusal(denial: Denial, kind: ResourceKind, said: Option<&str>) -> ScimEr
              to 'scim'",
         ),
         Denial::EntitlementMissing => not_entitled(),
-        Denial::NotPermitted | Denial::LinkedToOtherIdentity => {
-            ScimError::forbidden("this account is not the directory's to change")
-        }
+        Denial::NotPermitted
+        | Denial::LinkedToOtherIdentity
+        | Denial::NotInvitedPerson
+        | Denial::Oneself
+        | Denial::Protected
+        | Denial::AlreadySso => ScimError::forbidden("this account is not the directory's to change"),
         Denial::WrongLicenseKind
         | Denial::DirectoryManaged
         | Denial::ConnectionDisabled

@@ -262,6 +262,25 @@ pub async fn sign_in(app: &App, browser: &mut Browser, connection: &str, person:
     post(browser, connection, &response, &request.relay_state).await
 }
 
+/// Opens an invitation, presses its button, signs in at the provider, and returns the answer to the posted response.
+pub async fn accept_invitation(
+    app: &App,
+    browser: &mut Browser,
+    connection: &str,
+    link: &str,
+    person: &Person,
+) -> Page {
+    let page = browser.get(link).await;
+    let form = crate::app::Form {
+        action: link.to_owned(),
+        ..page.form("")
+    };
+    let leaving = browser.submit(&form, &[]).await;
+    let request = read_request(&leaving);
+    let response = Answer::new(app, connection, Some(&request.request.id)).issue(person);
+    post(browser, connection, &response, &request.relay_state).await
+}
+
 /// Posts a response.
 pub async fn post(browser: &mut Browser, connection: &str, response: &str, relay_state: &str) -> Page {
     let fields = [("SAMLResponse", response), ("RelayState", relay_state)];

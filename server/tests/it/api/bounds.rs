@@ -20,6 +20,8 @@ async fn filled(app: &TestApp, endpoint: &Endpoint) -> String {
     let path = endpoint
         .path
         .replace("{mail}", &crate::mail::a_mail(app).await)
+        .replace("{invitation}", &crate::mail::an_invitation(app).await)
+        .replace("{conversion}", &crate::mail::a_conversion(app).await)
         .replace("{organization}", ORGANIZATION)
         .replace("{connection}", CONNECTION)
         .replace("{account}", &account)
@@ -55,6 +57,12 @@ async fn send(client: &mut Client, endpoint: &Endpoint, path: &str) -> Page {
             "takeIdentity" => json!({ "from": "acc_any" }),
             "changeMemberships" => json!({ "accounts": ["acc_any"], "action": "pin" }),
             _ if path.ends_with("/test") => json!({ "claims": {} }),
+            _ if path.ends_with("/invitations") => {
+                json!({ "people": [{ "email": "new@home-lab.example" }], "send": false })
+            }
+            _ if path.contains("/conversions") => {
+                json!({ "connection": CONNECTION, "kinds": ["user"], "notify": false })
+            }
             _ => json!({}),
         };
         client.send_json(method, path, &body).await
@@ -118,7 +126,9 @@ async fn asvs_8_4_1_a_key_of_one_organization_never_sees_another() {
                     .replace(CONNECTION, "nowhere")
                     .replace(&account, "acc_nobody")
                     .replace("pch_", "pch_x")
-                    .replace("mail_", "mail_x");
+                    .replace("mail_", "mail_x")
+                    .replace("inv_", "inv_x")
+                    .replace("cnv_", "cnv_x");
                 let missing = send(&mut other, endpoint, &nowhere).await;
                 // A connection that does not exist may be made.
                 if endpoint.name != "putConnection" {

@@ -33,6 +33,13 @@ pub const ANN: &str = "ann@home-lab.example";
 /// Makes two organizations, a connection of the first, and one person who has signed in.
 pub async fn furnish(app: &TestApp) {
     directory::organization(&app.app).await;
+    other_organization(app).await;
+    saml_idp::connect(&app.app, CONNECTION, |_| {}).await;
+    ann_signs_in(app, &["admin"]).await;
+}
+
+/// Makes the other organization.
+pub async fn other_organization(app: &TestApp) {
     let now = app.app.world.now();
     app.app
         .store
@@ -50,8 +57,6 @@ pub async fn furnish(app: &TestApp) {
         })
         .await
         .unwrap();
-    saml_idp::connect(&app.app, CONNECTION, |_| {}).await;
-    ann_signs_in(app, &["admin"]).await;
 }
 
 /// Signs Ann in with these groups.

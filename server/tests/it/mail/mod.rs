@@ -1,6 +1,8 @@
 //! Mail, and what needs it: new passwords, invitations, conversions.
 
+mod conversions;
 mod delivery;
+mod invitations;
 mod reset;
 
 use std::path::PathBuf;
@@ -8,7 +10,9 @@ use std::path::PathBuf;
 use provost::flow::mail;
 use secrecy::SecretString;
 
+use crate::api::Client;
 use crate::app::{Browser, Folder, Form, Page, PostgresDatabase, TestApp};
+use crate::directory::ORGANIZATION;
 
 /// Runs a test on each engine, with mail going into a folder.
 pub async fn with_mail<F>(test: impl Fn(TestApp, Mailbox) -> F)
@@ -162,4 +166,29 @@ pub async fn give_password(app: &TestApp, account: &provost_kernel::id::AccountI
 /// A mail of the organization that waits.
 pub async fn a_mail(app: &TestApp) -> String {
     delivery::queue(app, "ann@home-lab.example", "Ann").await
+}
+
+/// An invitation of the organization.
+pub async fn an_invitation(app: &TestApp) -> String {
+    let mut client = Client::new(app, None).await;
+    let path = format!("/api/v1/organizations/{ORGANIZATION}/invitations");
+    let known = client.get(&path).await.json();
+    if let Some(id) = known["items"][0]["id"].as_str() {
+        return id.to_owned();
+    }
+    let body = serde_json::json!({"people": [{"email": "waiting@home-lab.example"}], "send": false});
+    let made = client.post(&path, &body).await.json();
+    made["results"][0]["invitation"]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+/// A run of the organization.
+pub async fn a_conversion(app: &TestApp) -> String {
+    let mut client = Client::new(app, None).await;
+    let path = format!("/api/v1/organizations/{ORGANIZATION}/conversions");
+    let body = serde_json::json!({"connection": "okta", "kinds": ["user"], "notify": false});
+    let made = client.post(&path, &body).await.json();
+    made["id"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned()
 }

@@ -1,0 +1,639 @@
+//! Invitations: who is invited gets a link that works once, for some days, and for the invited person only.
+//!
+//! The account is made first, by a decision of the kernel, and waits in the state `invited`; the invitation leads its person
+//! there. A standard account gets a password; an SSO account leads through its provider, and whoever comes back from there
+//! as somebody else is refused ([`hold_to`](provost_kernel::login::hold_to)). Tokens are kept as digests.
+
+use jiff::{SignedDuration, Timestamp};
+use provost_kernel::directory::{Account, Authentication, Status};
+use provost_kernel::id::{AccountId, OrganizationId};
+use provost_kernel::incoming::Fresh;
+use provost_kernel::provision::{Action, Actor, NewAccount};
+use provost_store::{Invitation, InvitationFilter, InvitationState, NewEvent, StoreError, Tx};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::json;
+
+use crate::app::App;
+use crate::error::{AppError, Result};
+use crate::flow::acting::{self, Refusal, Wish};
+use crate::flow::api_keys::Caller;
+use crate::flow::mail::{self, Addressed, Kind};
+use crate::world::Token;
+
+/// How often a change is tried when others write in between.
+const TRIES: u32 = 12;
+/// Invitations renewed in one go.
+const PORTION: u32 = 50;
+
+/// Whether the invited person gets a mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Letter {
+    /// Yes.
+    Send(Kind),
+    /// No: the person is told in another way.
+    Skip,
+}
+
+impl Letter {
+    /// The usual letter, or none.
+    pub const fn invitation(send: bool) -> Self {
+        if send {
+            Self::Send(Kind::Invitation)
+        } else {
+            Self::Skip
+        }
+    }
+}
+
+/// An invitation that is still to be written: everything that needs the clock or randomness.
+pub struct Prepared {
+    id: String,
+    mail: String,
+    token: Token,
+    url: SecretString,
+    expires_at: Timestamp,
+    days: u32,
+}
+
+/// Prepares an invitation.
+///
+/// # Errors
+/// When the operating system has no random bytes.
+pub fn prepare(app: &App) -> Result<Prepared> {
+    let token = app.world.token("pvi_")?;
+    let days = app.config.invitation_days;
+    let lifetime = SignedDuration::from_hours(24 * i64::from(days));
+    let path = format!("/invite/{}", token.secret.expose_secret());
+    Ok(Prepared {
+        id: app.world.id("inv_")?,
+        mail: app.world.id("mail_")?,
+        url: app.config.url(&path).into(),
+        expires_at: app
+            .world
+            .now()
+            .checked_add(lifetime)
+            .map_err(AppError::internal)?,
+        token,
+        days,
+    })
+}
+
+impl Prepared {
+    /// Writes the invitation of an account and, if there is one, its mail, in the transaction that made the account.
+    /// Who may do so was decided before.
+    ///
+    /// # Errors
+    /// `conflict` (`invitations_open`) if the account has an open invitation.
+    pub async fn keep(
+        &self,
+        tx: &mut Tx,
+        account: &Account,
+        organization: &OrganizationId,
+        letter: Letter,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<Invitation, StoreError> {
+        let Some(email) = account.email.clone() else {
+            return Err(StoreError::Refused("an invitation needs an address"));
+        };
+        let created_by = match actor {
+            Actor::Admin { account, .. } => Some(account.clone()),
+            Actor::Operator { account } => account.clone(),
+            Actor::File | Actor::System | Actor::Key { .. } | Actor::Scim { .. } | Actor::Person => None,
+        };
+        let is_sent = letter != Letter::Skip;
+        let invitation = Invitation {
+            id: self.id.clone(),
+            organization: organization.clone(),
+            email,
+            account: Some(account.id.clone()),
+            data: json!({}),
+            created_by,
+            created_at: now,
+            expires_at: self.expires_at,
+            sent_at: is_sent.then_some(now),
+            skipped_at: (!is_sent).then_some(now),
+            opened_at: None,
+            accepted_at: None,
+            revoked_at: None,
+            account_status: Some(account.status),
+        };
+        tx.insert_invitation(&invitation, &self.token.digest).await?;
+        self.write(tx, &invitation, account, letter, "invitation.created", actor, now)
+            .await?;
+        Ok(invitation)
+    }
+
+    /// Queues the mail, if there is one, and notes what happened.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "all parts of one row, of which none belongs to another"
+    )]
+    async fn write(
+        &self,
+        tx: &mut Tx,
+        invitation: &Invitation,
+        account: &Account,
+        letter: Letter,
+        event: &str,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let connection = match &account.authentication {
+            Authentication::Sso { connection } => Some(connection.clone()),
+            Authentication::Standard => None,
+        };
+        if let Letter::Send(kind) = letter {
+            let name = match &connection {
+                Some(id) => tx.connection(id).await?.map(|record| record.connection.name),
+                None => None,
+            };
+            let kind = match (kind, &connection) {
+                (Kind::Invitation, Some(_)) => Kind::InvitationSso,
+                (other, _) => other,
+            };
+            let to = Addressed {
+                email: invitation.email.clone(),
+                name: account
+                    .given_name
+                    .clone()
+                    .or_else(|| account.display_name.clone()),
+                organization: Some(invitation.organization.clone()),
+                account: Some(account.id.clone()),
+            };
+            let values = [
+                ("days", self.days.to_string()),
+                ("connection", name.unwrap_or_default()),
+            ];
+            let link = Some(self.url.expose_secret().to_owned());
+            let mail = mail::written(self.mail.clone(), kind, to, &values, link);
+            tx.queue_mail(&mail, now).await?;
+        }
+        tx.record(NewEvent {
+            at: now,
+            kind: event.to_owned(),
+            actor: actor.label(),
+            account: Some(account.id.clone()),
+            organization: Some(invitation.organization.clone()),
+            connection,
+            trace: None,
+            data: json!({
+                "invitation": invitation.id,
+                "email": invitation.email,
+                "mail": (letter != Letter::Skip).then_some(&self.mail),
+                "expires_at": self.expires_at,
+            }),
+        });
+        Ok(())
+    }
+}
+
+/// Somebody who was invited.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Invited {
+    /// The account that waits.
+    pub account: AccountId,
+    /// The invitation.
+    pub invitation: Invitation,
+}
+
+/// Makes an account and invites its person, in one transaction. The account's first membership says to which organization.
+///
+/// # Errors
+/// 409 (`mail_off`) if a mail is wanted and none can leave; those of the store. A refusal of the kernel is a value.
+pub async fn invite(
+    app: &App,
+    actor: &Actor,
+    new: NewAccount,
+    letter: Letter,
+) -> Result<Result<Invited, Refusal>> {
+    if letter != Letter::Skip {
+        mail::must_be_on(app)?;
+    }
+    let organization = new
+        .memberships
+        .first()
+        .map(|membership| membership.organization.clone())
+        .ok_or_else(|| AppError::bad_request("invalid_body", "An invitation is to an organization."))?;
+    let new = NewAccount { active: false, ..new };
+    let wish = Wish::new(actor.clone(), Action::CreateAccount(Box::new(new)));
+    for _ in 0..TRIES {
+        let (prepared, wish, organization) = (prepare(app)?, wish.clone(), organization.clone());
+        let (fresh, now) = (app.world.fresh()?.0, app.world.now());
+        let written = app
+            .store
+            .write(move |tx| {
+                Box::pin(async move {
+                    invite_in_tx(tx, &wish, &organization, &prepared, letter, &fresh, now).await
+                })
+            })
+            .await;
+        match written {
+            Err(error) if error.is_retryable() => {}
+            Err(error) => return Err(error.into()),
+            Ok(outcome) => {
+                app.ring_mail();
+                return Ok(outcome);
+            }
+        }
+    }
+    Err(AppError::unavailable("the directory changed under every try"))
+}
+
+/// Makes an account and invites its person, as a part of a transaction.
+///
+/// # Errors
+/// Those of the store; return a conflict from the job and try again.
+pub async fn invite_in_tx(
+    tx: &mut Tx,
+    wish: &Wish,
+    organization: &OrganizationId,
+    prepared: &Prepared,
+    letter: Letter,
+    fresh: &Fresh,
+    now: Timestamp,
+) -> Result<Result<Invited, Refusal>, StoreError> {
+    let acted = match acting::act_in_tx(tx, wish, fresh, now).await? {
+        Ok(acted) => acted,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let Some(account) = tx.account(&acted.account).await? else {
+        return Err(StoreError::Corrupt("accounts"));
+    };
+    let actor = &wish.request.actor;
+    let invitation = prepared
+        .keep(tx, &account, organization, letter, actor, now)
+        .await?;
+    Ok(Ok(Invited {
+        account: account.id,
+        invitation,
+    }))
+}
+
+/// Invites the person of an account that waits already: anew if there is an open invitation (the link before is worth
+/// nothing then), else for the first time.
+///
+/// # Errors
+/// 409 (`mail_off`); a refusal of the kernel; those of the store.
+pub async fn invite_account(
+    app: &App,
+    actor: &Actor,
+    account: &AccountId,
+    organization: &OrganizationId,
+    letter: Letter,
+) -> Result<Invitation> {
+    if letter != Letter::Skip {
+        mail::must_be_on(app)?;
+    }
+    let action = Action::Invite {
+        account: account.clone(),
+        organization: organization.clone(),
+    };
+    let wish = Wish::new(actor.clone(), action);
+    for _ in 0..TRIES {
+        let (prepared, wish, organization) = (prepare(app)?, wish.clone(), organization.clone());
+        let (fresh, now) = (app.world.fresh()?.0, app.world.now());
+        let written = app
+            .store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let acted = match acting::act_in_tx(tx, &wish, &fresh, now).await? {
+                        Ok(acted) => acted,
+                        Err(refusal) => return Ok(Err(refusal)),
+                    };
+                    let Some(account) = tx.account(&acted.account).await? else {
+                        return Err(StoreError::Corrupt("accounts"));
+                    };
+                    let actor = &wish.request.actor;
+                    renew_in_tx(tx, &account, &organization, &prepared, letter, actor, now)
+                        .await
+                        .map(Ok)
+                })
+            })
+            .await;
+        match written {
+            Err(error) if error.is_retryable() => {}
+            Err(error) => return Err(error.into()),
+            Ok(outcome) => {
+                app.ring_mail();
+                return Ok(outcome?);
+            }
+        }
+    }
+    Err(AppError::unavailable("the directory changed under every try"))
+}
+
+/// Gives the open invitation of an account a new token, or makes one. Who may do so was decided before.
+///
+/// # Errors
+/// Those of the store.
+pub async fn renew_in_tx(
+    tx: &mut Tx,
+    account: &Account,
+    organization: &OrganizationId,
+    prepared: &Prepared,
+    letter: Letter,
+    actor: &Actor,
+    now: Timestamp,
+) -> Result<Invitation, StoreError> {
+    let filter = InvitationFilter {
+        organization: Some(organization.clone()),
+        account: Some(account.id.clone()),
+        is_pending: true,
+    };
+    let Some(open) = tx.invitations(&filter, None, 1).await?.into_iter().next() else {
+        return prepared.keep(tx, account, organization, letter, actor, now).await;
+    };
+    if letter == Letter::Skip {
+        return Ok(open);
+    }
+    let digest = &prepared.token.digest;
+    if !tx
+        .renew_invitation(&open.id, digest, prepared.expires_at, now)
+        .await?
+    {
+        return Err(StoreError::Conflict("invitations_open".to_owned()));
+    }
+    let renewed = Invitation {
+        expires_at: prepared.expires_at,
+        sent_at: Some(now),
+        skipped_at: None,
+        opened_at: None,
+        ..open
+    };
+    prepared
+        .write(tx, &renewed, account, letter, "invitation.resent", actor, now)
+        .await?;
+    Ok(renewed)
+}
+
+/// Lists invitations, newest first.
+///
+/// # Errors
+/// 404 for an organization out of sight; those of the store.
+pub async fn list(
+    app: &App,
+    caller: &Caller,
+    filter: InvitationFilter,
+    before: Option<String>,
+    limit: u32,
+) -> Result<Vec<Invitation>> {
+    if let Some(organization) = &filter.organization
+        && !caller.sees(organization)
+    {
+        return Err(AppError::not_found());
+    }
+    let filter = InvitationFilter {
+        organization: filter.organization.or_else(|| caller.organization.clone()),
+        ..filter
+    };
+    let found = app
+        .store
+        .read(|reader| Box::pin(async move { reader.invitations(&filter, before.as_deref(), limit).await }))
+        .await;
+    found.map_err(|error: StoreError| error.into())
+}
+
+/// Finds an invitation.
+///
+/// # Errors
+/// 404 for one that does not exist or is out of sight; those of the store.
+pub async fn find(app: &App, caller: &Caller, id: &str) -> Result<Invitation> {
+    let id = id.to_owned();
+    let found = app
+        .store
+        .read(|reader| Box::pin(async move { reader.invitation(&id).await }))
+        .await
+        .map_err(|error: StoreError| AppError::from(error))?;
+    found
+        .filter(|invitation| caller.sees(&invitation.organization))
+        .ok_or_else(AppError::not_found)
+}
+
+/// Sends an invitation again, with a new link; the one before is worth nothing from now on.
+///
+/// # Errors
+/// 404; 409 (`illegal_transition`) if the person is in already; those of the store.
+pub async fn resend(app: &App, caller: &Caller, id: &str) -> Result<Invitation> {
+    let invitation = find(app, caller, id).await?;
+    let account = invitation.account.ok_or_else(AppError::not_found)?;
+    let letter = Letter::invitation(true);
+    invite_account(app, &caller.actor(), &account, &invitation.organization, letter).await
+}
+
+/// How many invitations were sent anew, and how many were not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Resent {
+    /// Sent.
+    pub sent: u32,
+    /// Not sent: the person came in meanwhile, or the caller may not.
+    pub skipped: u32,
+}
+
+/// Sends every pending invitation of an organization again.
+///
+/// # Errors
+/// 404 for an organization out of sight; 409 (`mail_off`); those of the store.
+pub async fn resend_pending(app: &App, caller: &Caller, organization: &OrganizationId) -> Result<Resent> {
+    mail::must_be_on(app)?;
+    let mut resent = Resent::default();
+    let mut before: Option<String> = None;
+    loop {
+        let filter = InvitationFilter {
+            organization: Some(organization.clone()),
+            account: None,
+            is_pending: true,
+        };
+        let portion = list(app, caller, filter, before, PORTION).await?;
+        let Some(last) = portion.last() else {
+            return Ok(resent);
+        };
+        before = Some(last.id.clone());
+        for invitation in portion {
+            let Some(account) = invitation.account else {
+                continue;
+            };
+            let letter = Letter::invitation(true);
+            match invite_account(app, &caller.actor(), &account, organization, letter).await {
+                Ok(_) => resent.sent += 1,
+                Err(error) if error.status().is_client_error() => resent.skipped += 1,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// Takes an invitation back, and the account with it if nobody else has it as a member.
+///
+/// # Errors
+/// 404; 409 (`illegal_transition`) if the person is in already; a refusal of the kernel; those of the store.
+pub async fn revoke(app: &App, caller: &Caller, id: &str) -> Result<Invitation> {
+    let invitation = find(app, caller, id).await?;
+    let account = invitation.account.clone().ok_or_else(AppError::not_found)?;
+    let wanted = account.clone();
+    let known = app
+        .store
+        .read(|reader| {
+            Box::pin(async move {
+                let need = provost_kernel::facts::Need {
+                    accounts: vec![wanted],
+                    ..provost_kernel::facts::Need::default()
+                };
+                reader.facts(&need).await
+            })
+        })
+        .await
+        .map_err(|error: StoreError| AppError::from(error))?;
+    let facts = known
+        .accounts
+        .into_iter()
+        .next()
+        .ok_or_else(AppError::not_found)?;
+    if facts.account.status != Status::Invited {
+        return Err(AppError::denied(
+            provost_kernel::denial::Denial::IllegalTransition,
+        ));
+    }
+    let is_only_here = facts
+        .memberships
+        .iter()
+        .all(|held| held.organization == invitation.organization);
+    let action = if is_only_here {
+        Action::Delete {
+            account,
+            allow_return: true,
+        }
+    } else {
+        Action::RemoveMembership {
+            account,
+            organization: invitation.organization.clone(),
+        }
+    };
+    let wish = Wish::new(caller.actor(), action).at_version(is_only_here.then_some(facts.account.version));
+    let (fresh, now, id) = (app.world.fresh()?.0, app.world.now(), invitation.id.clone());
+    let revoked = app
+        .store
+        .write(move |tx| {
+            Box::pin(async move {
+                if let Err(refusal) = acting::act_in_tx(tx, &wish, &fresh, now).await? {
+                    return Ok::<_, StoreError>(Err(refusal));
+                }
+                tx.revoke_invitation(&id, now).await.map(Ok)
+            })
+        })
+        .await?;
+    revoked?;
+    find(app, caller, &invitation.id).await
+}
+
+/// An invitation whose link was opened.
+pub struct Open {
+    /// The invitation.
+    pub invitation: Invitation,
+    /// The account that waits.
+    pub account: Account,
+    /// Name of the organization.
+    pub organization: String,
+    /// Words of the connection's button, for an SSO account.
+    pub connection: Option<String>,
+}
+
+/// Opens the link of an invitation. Opening uses nothing up.
+///
+/// # Errors
+/// 404 (`link_gone`), the same for a link that was used, taken back, renewed, expired or never made; those of the store.
+pub async fn open(app: &App, token: &str) -> Result<Open> {
+    let (digest, now) = (crate::world::digest_of(token), app.world.now());
+    let found = app
+        .store
+        .write(move |tx| {
+            Box::pin(async move {
+                let Some(invitation) = tx.invitation_by_digest(&digest).await? else {
+                    return Ok::<_, StoreError>(None);
+                };
+                let is_open = matches!(
+                    invitation.state(now),
+                    InvitationState::Sent | InvitationState::Opened
+                );
+                let Some(id) = invitation.account.clone().filter(|_| is_open) else {
+                    return Ok(None);
+                };
+                let Some(account) = tx
+                    .account(&id)
+                    .await?
+                    .filter(|known| known.status == Status::Invited)
+                else {
+                    return Ok(None);
+                };
+                tx.open_invitation(&invitation.id, now).await?;
+                let connection = match &account.authentication {
+                    Authentication::Standard => None,
+                    Authentication::Sso { connection } => tx
+                        .connection(connection)
+                        .await?
+                        .map(|record| record.connection.name),
+                };
+                let organization = tx.organization(&invitation.organization).await?;
+                Ok(Some(Open {
+                    organization: organization.map_or_else(String::new, |record| record.organization.name),
+                    invitation,
+                    account,
+                    connection,
+                }))
+            })
+        })
+        .await?;
+    found.ok_or_else(gone)
+}
+
+fn gone() -> AppError {
+    AppError::new(
+        axum::http::StatusCode::NOT_FOUND,
+        "link_gone",
+        "This link does not work any more: it was used, it expired, or it was never made. Ask for a new one.",
+    )
+}
+
+/// Accepts an invitation of a standard account with its first password.
+///
+/// # Errors
+/// 404 (`link_gone`) if it was used in between; those of the store.
+pub async fn accept(app: &App, token: &str, account: &AccountId, password: SecretString) -> Result<()> {
+    let hash = app.passwords.hash(password, app.world.bytes()?).await?;
+    let (digest, account, now) = (crate::world::digest_of(token), account.clone(), app.world.now());
+    app.store
+        .write(move |tx| {
+            Box::pin(async move {
+                let accepted = tx.accept_invitation(&digest, now).await?;
+                if accepted.is_none_or(|invitation| invitation.account.as_ref() != Some(&account)) {
+                    return Err(gone());
+                }
+                let written = tx.set_password_hash(&account, &hash, now).await;
+                if matches!(written, Err(StoreError::Refused(_))) {
+                    // It became an SSO account, or was deleted, a moment ago.
+                    return Err(gone());
+                }
+                written?;
+                tx.revoke_sessions_of_account(&account, "password_changed", now)
+                    .await?;
+                Ok(())
+            })
+        })
+        .await
+}
+
+/// Finds, inside a sign-in's transaction, whom the invitation is for with which it began. None if it is worth nothing any
+/// more: the sign-in is an ordinary one then.
+///
+/// # Errors
+/// Those of the store.
+pub async fn expected_in_tx(
+    tx: &mut Tx,
+    invitation: Option<&str>,
+) -> Result<Option<(String, AccountId)>, StoreError> {
+    let Some(id) = invitation else { return Ok(None) };
+    let found = tx.invitation(id).await?;
+    Ok(found
+        .filter(|invitation| invitation.accepted_at.is_none() && invitation.revoked_at.is_none())
+        .and_then(|invitation| Some((invitation.id, invitation.account?))))
+}
