@@ -71,7 +71,7 @@ pub use scim_requests::{ScimRequest, ScimRequestFilter, ScimTraffic};
 pub use seal::{DataKeys, SecretMap};
 pub use seats::{WaitedPool, Waiting};
 pub use sessions::SessionRecord;
-pub use sight::{Revisions, Sight, Ticket, Visit};
+pub use sight::{OrganizationView, Revisions, Sight, Ticket, View, Visit};
 pub use signing_keys::{KeyState, SigningKey};
 pub use store::{Store, StoreConfig};
 pub use tokens::TokenRecord;
