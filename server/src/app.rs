@@ -1,5 +1,6 @@
 //! The application: what every flow is given. Holds no state that a second node would miss.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use provost_store::Store;
@@ -21,7 +22,10 @@ use crate::world::World;
 
 /// What every flow is given. Cheap to clone.
 #[derive(Clone)]
-pub struct App {
+pub struct App(Arc<Parts>);
+
+/// The parts of an [`App`].
+pub struct Parts {
     /// Configuration.
     pub config: Arc<Config>,
     /// Persistence.
@@ -67,7 +71,7 @@ impl App {
             config.outbound_authorities.as_deref(),
         )?;
         let mailer = Mailer::new(&config.mail.transport).map_err(|error| OutboundError::Setup(error.text))?;
-        Ok(Self {
+        Ok(Self(Arc::new(Parts {
             mailer,
             dns: Dns::new(&config.dns_resolver),
             config: Arc::new(config),
@@ -84,7 +88,7 @@ impl App {
             heavy: Heavy::default(),
             job_bell: Arc::new(Notify::new()),
             mail_bell: Arc::new(Notify::new()),
-        })
+        })))
     }
 
     /// Tells this node's runner that a job was queued, so that it need not wait for its next look.
@@ -106,5 +110,12 @@ impl App {
     /// Waits until [`Self::ring_jobs`].
     pub(crate) async fn jobs_rung(&self) {
         self.job_bell.notified().await;
+    }
+}
+
+impl Deref for App {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
     }
 }

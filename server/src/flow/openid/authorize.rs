@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use axum::http::{HeaderMap, StatusCode};
 use jiff::{SignedDuration, Timestamp};
+use provost_kernel::directory::Account;
 use provost_kernel::id::{ConnectionId, OrganizationId, TraceId};
 use provost_kernel::trace::{SIGN_IN, Stage, Step as TraceStep, StepOutcome, Trace};
 use provost_oidc::op::response::ReturnTo;
 use provost_oidc::op::{AuthorizeRequest, Delivery, authorize, tokens};
 use provost_oidc::{OAuthError, Params};
-use provost_store::{Durability, Revisions, SessionRecord, WaitingRequest};
+use provost_store::{Durability, Revisions, SessionRecord, StoreError, View, WaitingRequest};
 use secrecy::ExposeSecret as _;
 
 use crate::app::App;
@@ -23,10 +24,10 @@ use crate::flow::limits::Toll;
 use crate::flow::openid::admission::Refusal;
 use crate::flow::openid::applications::{self, Application};
 use crate::flow::openid::step::{SessionFacts, Step, Wish, step};
-use crate::flow::openid::view::{self, Ask, Unseen};
+use crate::flow::openid::view::{self, Unseen};
 use crate::flow::openid::{code, keys};
 use crate::flow::pending::{self, SignInHints};
-use crate::flow::session::{Arrival, arrival};
+use crate::flow::session::{ActiveSession, Arrival, arrival};
 
 /// How long a request waits for its person.
 const LIFETIME: SignedDuration = SignedDuration::from_mins(30);
@@ -311,24 +312,13 @@ fn facts(session: &SessionRecord) -> SessionFacts {
 }
 
 async fn answer(app: &App, asked: &Asked, arrival: &Arrival, waiting: Option<&str>) -> Result<Departure> {
-    let Some(session) = arrival.session() else {
+    let (Some(ActiveSession { session, account, .. }), Some(view)) = (&arrival.active, &arrival.view) else {
         return refuse(app, &asked.request.return_to, OAuthError::LoginRequired);
     };
     let organization = asked.request.organization.clone().map(OrganizationId::new);
-    let (now, ask) = (
-        app.world.now(),
-        Ask {
-            session: session.id.clone(),
-            allowed: asked.application.allowed.clone(),
-            organization: organization.clone(),
-            offline: false,
-        },
-    );
-    let seen = app
-        .store
-        .read(|reader| Box::pin(async move { view::load(reader, &ask, now).await }))
-        .await?;
-    match seen {
+    let allowed = &asked.application.allowed;
+    let view = usable(app, session, account, view).await?;
+    match view::see((session, account, &view), allowed, organization.as_ref()) {
         Ok(_) => {
             let Some(code) = code::issue(app, &asked.request, session, waiting).await? else {
                 return refuse(app, &asked.request.return_to, OAuthError::LoginRequired);
@@ -341,6 +331,21 @@ async fn answer(app: &App, asked: &Asked, arrival: &Arrival, waiting: Option<&st
         Err(Unseen::Over) => refuse(app, &asked.request.return_to, OAuthError::LoginRequired),
         Err(Unseen::Refused(refusal)) => deny(app, asked, session, refusal, organization).await,
     }
+}
+
+/// Returns what this session gives of what its person has.
+async fn usable(app: &App, session: &SessionRecord, account: &Account, view: &View) -> Result<View> {
+    let (session, account, mut view) = (session.clone(), account.clone(), view.clone());
+    if session.connection.is_some() {
+        return Ok(view);
+    }
+    let kept = app.store.read(|reader| {
+        Box::pin(async move {
+            view::keep_usable(reader, &session, &account, &mut view).await?;
+            Ok::<_, StoreError>(view)
+        })
+    });
+    Ok(kept.await?)
 }
 
 /// Tells the app that it may not have this person, under a number by which an admin finds the reason.

@@ -4,12 +4,11 @@
 //! introspection, so that whatever ends access ends it everywhere at once. Never keeps anything.
 
 use jiff::Timestamp;
-use provost_kernel::directory::Status;
-use provost_kernel::facts::AccountFacts;
-use provost_kernel::id::{OrganizationId, SessionId};
+use provost_kernel::directory::{Account, Status};
+use provost_kernel::id::{AccountId, OrganizationId, SessionId};
 use provost_kernel::login::rules::is_usable_by_password;
 use provost_oidc::op::Subject;
-use provost_store::{Reader, SessionRecord, Sight, StoreError};
+use provost_store::{Reader, SessionRecord, Sight, StoreError, View};
 
 use crate::flow::openid::admission::{Allowed, Proof, Refusal, admit};
 use crate::translate::openid_subject::{SessionPart, subject};
@@ -19,6 +18,8 @@ use crate::translate::openid_subject::{SessionPart, subject};
 pub struct Ask {
     /// The session that the person opened for the app.
     pub session: SessionId,
+    /// Whose session it is.
+    pub account: AccountId,
     /// Organizations that the app serves.
     pub allowed: Allowed,
     /// The organization that was asked for when the app signed in.
@@ -46,30 +47,49 @@ pub async fn load(
     ask: &Ask,
     now: Timestamp,
 ) -> Result<Result<Subject, Unseen>, StoreError> {
-    let Some(mut sight) = reader.sight(&ask.session).await? else {
+    let sight = reader.sight(&ask.session, &ask.account).await?;
+    judge(reader, sight, ask, now).await
+}
+
+/// Says what the app sees of what was just read.
+///
+/// # Errors
+/// Those of the store. What the app may not see is a value: [`Unseen`].
+pub async fn judge(
+    reader: &mut Reader,
+    sight: Option<Sight>,
+    ask: &Ask,
+    now: Timestamp,
+) -> Result<Result<Subject, Unseen>, StoreError> {
+    let Some(mut sight) = sight.filter(|sight| is_good(&sight.session, ask.offline, now)) else {
         return Ok(Err(Unseen::Over));
     };
-    if !is_good(&sight.session, ask.offline, now) {
-        return Ok(Err(Unseen::Over));
-    }
-    if sight.session.connection.is_none()
-        && let Some(person) = &mut sight.person
-    {
-        keep_usable(reader, person).await?;
-    }
-    Ok(see(&sight, &ask.allowed, ask.organization.as_ref()))
+    keep_usable(reader, &sight.session, &sight.account, &mut sight.view).await?;
+    let person = (&sight.session, &sight.account, &sight.view);
+    Ok(see(person, &ask.allowed, ask.organization.as_ref()))
 }
 
 /// Takes out what a session that began with a password does not give: organizations that demand single sign-on.
-async fn keep_usable(reader: &mut Reader, person: &mut AccountFacts) -> Result<(), StoreError> {
-    let ids: Vec<OrganizationId> = person
+/// Other sessions cost nothing here.
+///
+/// # Errors
+/// Those of the store.
+pub async fn keep_usable(
+    reader: &mut Reader,
+    session: &SessionRecord,
+    account: &Account,
+    view: &mut View,
+) -> Result<(), StoreError> {
+    if session.connection.is_some() {
+        return Ok(());
+    }
+    let ids: Vec<OrganizationId> = view
         .memberships
         .iter()
         .map(|held| held.organization.clone())
         .collect();
     let policies = reader.sign_in_policies(&ids).await?;
-    let account = &person.account;
-    person.memberships.retain(|held| {
+    view.memberships.retain(|held| {
         policies
             .get(&held.organization)
             .is_none_or(|policy| is_usable_by_password(account, policy))
@@ -85,15 +105,22 @@ fn is_good(session: &SessionRecord, offline: bool, now: Timestamp) -> bool {
     }
 }
 
-fn see(sight: &Sight, allowed: &Allowed, organization: Option<&OrganizationId>) -> Result<Subject, Unseen> {
-    let (session, connection) = (&sight.session, sight.connection.as_ref());
-    let person = sight.person.as_ref().ok_or(Unseen::Over)?;
+/// Says what the app sees of the person of a live session.
+///
+/// # Errors
+/// [`Unseen::Refused`].
+pub fn see(
+    (session, account, view): (&SessionRecord, &Account, &View),
+    allowed: &Allowed,
+    organization: Option<&OrganizationId>,
+) -> Result<Subject, Unseen> {
+    let connection = view.connection.as_ref();
     let proof = match (&session.connection, connection) {
         (None, _) => Proof::Password,
         (Some(_), Some(connection)) if connection.enabled => Proof::Connection(connection),
         (Some(_), Some(_) | None) => Proof::Gone,
     };
-    let admission = admit(&person.memberships, proof, allowed, organization).map_err(Unseen::Refused)?;
+    let admission = admit(&view.memberships, proof, allowed, organization).map_err(Unseen::Refused)?;
     let part = SessionPart {
         id: session.id.as_str(),
         authenticated_at: session.authenticated_at,
@@ -102,9 +129,9 @@ fn see(sight: &Sight, allowed: &Allowed, organization: Option<&OrganizationId>) 
         ends_at: session.ends_at,
     };
     Ok(subject(
-        &person.account,
+        account,
         &admission,
-        &sight.organizations,
+        &view.organizations,
         connection,
         &part,
     ))
