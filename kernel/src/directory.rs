@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::email::Email;
 use crate::id::{AccountId, ConnectionId, GroupId, LicenseId, OrganizationId, RoleId, WorkspaceId};
+use crate::keeping::Keeping;
 
 /// A customer organization.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,6 +107,9 @@ pub struct Account {
     /// Attributes without a field of their own, by name.
     #[serde(default)]
     pub attributes: Map<String, Value>,
+    /// Where attributes came from, and which fields are overridden for a while.
+    #[serde(default, skip_serializing_if = "Keeping::is_empty")]
+    pub keeping: Keeping,
     /// Version for optimistic locking; grows by one with each change.
     pub version: i64,
     /// When the account came into being.
@@ -135,6 +139,16 @@ pub enum Authentication {
         /// The connection whose people this account belongs to.
         connection: ConnectionId,
     },
+}
+
+impl Authentication {
+    /// Returns the connection whose people the account belongs to.
+    pub const fn connection(&self) -> Option<&ConnectionId> {
+        match self {
+            Self::Standard => None,
+            Self::Sso { connection } => Some(connection),
+        }
+    }
 }
 
 /// Lifecycle states of an account.

@@ -188,6 +188,7 @@ pub(crate) fn account(id: &str, authentication: Authentication) -> Account {
         emergency_admin: false,
         operator: false,
         attributes: Map::new(),
+        keeping: crate::keeping::Keeping::default(),
         version: 7,
         created_at: now(),
     }

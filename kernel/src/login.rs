@@ -20,6 +20,7 @@ use crate::mapping::{Claims, InForce};
 use crate::plan::{Change, Decision, OpenSession, Plan, Verdict};
 use crate::trace::{SIGN_IN, Stage, StepOutcome, Steps, Trace};
 
+mod attributes;
 mod memberships;
 pub mod password;
 mod person;

@@ -14,6 +14,7 @@ use crate::id::{
     AccountId, ConnectionId, GroupId, LicenseId, OrganizationId, RoleId, SessionId, WorkspaceId,
 };
 use crate::incoming::OneTimeProof;
+use crate::keeping::Keeping;
 use crate::trace::Trace;
 
 /// The outcome of deciding: a verdict, what to write, and why.
@@ -353,6 +354,9 @@ pub struct ProfilePatch {
     /// All attributes without a field of their own, replaced as a whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attributes: Option<Map<String, Value>>,
+    /// Where attributes came from and what is overridden, replaced as a whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keeping: Option<Keeping>,
     /// What a directory says about the person, replaced as a whole.
     #[serde(skip_serializing_if = "Option::is_none", with = "present")]
     pub profile: Option<Option<Box<DirectoryProfile>>>,

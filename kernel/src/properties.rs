@@ -74,6 +74,7 @@ fn settings() -> impl Strategy<Value = Settings> {
         on_no_seat: second.4,
         strip_guard: Some(StripGuard::default()),
         directory: DirectorySettings::default(),
+        attributes: Vec::new(),
     })
 }
 

@@ -15,7 +15,7 @@ use crate::value::{Row, binds};
 
 pub(crate) const COLUMNS: &str = "SELECT a.id, a.kind, a.connection, a.status, a.status_origin, a.email, a.user_name, \
      a.external_id, a.given_name, a.family_name, a.display_name, a.emergency_admin, a.operator, a.attributes, \
-     a.version, a.created_at FROM accounts a";
+     a.keeping, a.version, a.created_at FROM accounts a";
 
 impl Reader {
     /// Finds an account, in whatever state.
@@ -231,6 +231,7 @@ pub(crate) fn account(mut row: Row) -> Result<Account> {
         emergency_admin: row.flag("accounts.emergency_admin")?,
         operator: row.flag("accounts.operator")?,
         attributes: row.json("accounts.attributes")?,
+        keeping: row.opt_json("accounts.keeping")?.unwrap_or_default(),
         version: row.int("accounts.version")?,
         created_at: row.time("accounts.created_at")?,
     })

@@ -25,6 +25,7 @@ mod mails;
 mod maintenance;
 mod migrate;
 mod organizations;
+mod overrides;
 mod policy_changes;
 mod pushes;
 mod rate_limits;

@@ -49,6 +49,16 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/0031_strips.sql"),
     },
     Migration {
+        version: 50,
+        name: "keeping",
+        sql: include_str!("../migrations/0050_keeping.sql"),
+    },
+    Migration {
+        version: 51,
+        name: "account_values",
+        sql: include_str!("../migrations/0051_account_values.sql"),
+    },
+    Migration {
         version: 60,
         name: "mail",
         sql: include_str!("../migrations/0060_mail.sql"),

@@ -316,7 +316,7 @@ impl<'a> Attempt<'a> {
             );
             return Err(Denial::EmailTaken);
         }
-        let account = Account {
+        let mut account = Account {
             id: self.fresh.account.clone(),
             kind: AccountKind::User,
             authentication: Authentication::Sso {
@@ -336,6 +336,7 @@ impl<'a> Attempt<'a> {
             emergency_admin: false,
             operator: false,
             attributes: serde_json::Map::new(),
+            keeping: crate::keeping::Keeping::default(),
             version: 1,
             created_at: self.now,
         };
@@ -345,6 +346,7 @@ impl<'a> Attempt<'a> {
             "created",
             "a new account is made",
         );
+        self.take_attributes(&mut account, steps);
         let changes = vec![
             Change::CreateAccount {
                 account: Box::new(account.clone()),

@@ -12,13 +12,22 @@ use crate::trace::{Stage, StepOutcome, Steps};
 impl Attempt<'_> {
     pub(super) fn refresh_profile(&self, person: &mut Person<'_>, steps: &mut Steps) -> Result<(), Denial> {
         let Some(known) = person.known else { return Ok(()) };
+        let (mut set, mut before) = (ProfilePatch::default(), ProfilePatch::default());
+        self.refresh_attributes(&mut person.account, (&mut set, &mut before), steps);
         if self.in_force.connection().provisioning == Provisioning::Scim {
             let text = "profile: the directory keeps it, claims change nothing";
             steps.add(Stage::Profile, StepOutcome::Skipped, "profile_of_directory", text);
+            if set != ProfilePatch::default() {
+                person.changes.push(Change::UpdateProfile {
+                    account: known.account.id.clone(),
+                    version: known.account.version,
+                    set,
+                    before,
+                });
+            }
             return Ok(());
         }
         let claims = &self.incoming.normalized;
-        let (mut set, mut before) = (ProfilePatch::default(), ProfilePatch::default());
         let account = &mut person.account;
         refresh(
             claims.given_name.as_ref(),
@@ -38,37 +47,7 @@ impl Attempt<'_> {
             &mut set.display_name,
             &mut before.display_name,
         );
-        let mut alert = None;
-        if let Some(asserted) = self.different_email(account.email.as_ref()) {
-            match self.judge_email(asserted, person) {
-                Ok(()) => {
-                    let text = format!("e-mail updated to {asserted}");
-                    steps.add(Stage::Profile, StepOutcome::Passed, "email_updated", text);
-                    set.email = Some(Some(asserted.clone()));
-                    before.email = Some(person.account.email.clone());
-                    person.account.email = Some(asserted.clone());
-                }
-                Err(Kept::Quietly) => {
-                    let text = format!("e-mail {asserted} is asserted; the connection keeps the old one");
-                    steps.add(Stage::Profile, StepOutcome::Skipped, "email_kept", text);
-                }
-                Err(Kept::WithAlert(reason)) => {
-                    let text = format!("e-mail {asserted} is asserted but {reason}; the old one is kept");
-                    steps.add(Stage::Profile, StepOutcome::Warned, "email_kept", text.clone());
-                    alert = Some(text);
-                }
-                Err(Kept::Refuse) => {
-                    let text = format!("e-mail {asserted} is asserted but belongs to another account");
-                    steps.add(
-                        Stage::Profile,
-                        StepOutcome::Refused,
-                        Denial::EmailTaken.code(),
-                        text,
-                    );
-                    return Err(Denial::EmailTaken);
-                }
-            }
-        }
+        let alert = self.refresh_email(person, (&mut set, &mut before), steps)?;
         if set != ProfilePatch::default() {
             person.changes.push(Change::UpdateProfile {
                 account: known.account.id.clone(),
@@ -85,6 +64,46 @@ impl Attempt<'_> {
             });
         }
         Ok(())
+    }
+
+    /// Takes over the asserted address, or says why not: what an admin is told, if anything.
+    fn refresh_email(
+        &self,
+        person: &mut Person<'_>,
+        (set, before): (&mut ProfilePatch, &mut ProfilePatch),
+        steps: &mut Steps,
+    ) -> Result<Option<String>, Denial> {
+        if let Some(asserted) = self.different_email(person.account.email.as_ref()) {
+            match self.judge_email(asserted, person) {
+                Ok(()) => {
+                    let text = format!("e-mail updated to {asserted}");
+                    steps.add(Stage::Profile, StepOutcome::Passed, "email_updated", text);
+                    set.email = Some(Some(asserted.clone()));
+                    before.email = Some(person.account.email.clone());
+                    person.account.email = Some(asserted.clone());
+                }
+                Err(Kept::Quietly) => {
+                    let text = format!("e-mail {asserted} is asserted; the connection keeps the old one");
+                    steps.add(Stage::Profile, StepOutcome::Skipped, "email_kept", text);
+                }
+                Err(Kept::WithAlert(reason)) => {
+                    let text = format!("e-mail {asserted} is asserted but {reason}; the old one is kept");
+                    steps.add(Stage::Profile, StepOutcome::Warned, "email_kept", text.clone());
+                    return Ok(Some(text));
+                }
+                Err(Kept::Refuse) => {
+                    let text = format!("e-mail {asserted} is asserted but belongs to another account");
+                    steps.add(
+                        Stage::Profile,
+                        StepOutcome::Refused,
+                        Denial::EmailTaken.code(),
+                        text,
+                    );
+                    return Err(Denial::EmailTaken);
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// The asserted address, if the provider vouches for it and it is another one.

@@ -7,6 +7,7 @@ use crate::directory::{Account, AccountKind, Authentication, Status};
 use crate::email::Email;
 use crate::facts::AccountFacts;
 use crate::id::{AccountId, ConnectionId};
+use crate::keeping::Keeping;
 use crate::plan::{Change, ProfilePatch};
 
 impl<'a> Work<'a> {
@@ -24,6 +25,7 @@ impl<'a> Work<'a> {
             );
             return Err(self.refuse(Denial::Conflict, text));
         }
+        let attributes = self.attributes_of_new(&new.attributes)?;
         let account = Account {
             id: self.fresh.account.clone(),
             kind: new.kind,
@@ -42,7 +44,8 @@ impl<'a> Work<'a> {
             display_name: new.display_name.clone(),
             emergency_admin: new.emergency_admin,
             operator: false,
-            attributes: new.attributes.clone(),
+            attributes,
+            keeping: Keeping::default(),
             version: 1,
             created_at: self.now,
         };
@@ -114,7 +117,7 @@ impl<'a> Work<'a> {
     }
 
     /// Judges an address for an account: an SSO account's lies in a verified domain of its connection.
-    fn check_new_email(
+    pub(super) fn check_new_email(
         &mut self,
         email: Option<&Email>,
         authentication: &Authentication,
@@ -192,7 +195,11 @@ impl<'a> Work<'a> {
         if set.operator.is_some() {
             return Err(self.refuse(Denial::NotPermitted, "the operator mark is not a profile field"));
         }
+        if set.keeping.is_some() {
+            return Err(self.refuse(Denial::NotPermitted, "who keeps a field is not a profile field"));
+        }
         let (set, _) = differences(&target.account, set);
+        let set = self.settle_attributes(target, set, authority)?;
         let set = self.leave_to_directory(target, set, authority)?;
         let (set, before) = differences(&target.account, &set);
         if set == ProfilePatch::default() {
@@ -222,7 +229,7 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    fn clashes(&self, target: &AccountFacts, set: &ProfilePatch) -> bool {
+    pub(super) fn clashes(&self, target: &AccountFacts, set: &ProfilePatch) -> bool {
         let key = set.email.iter().flatten().map(Email::key).next();
         let same = |held: &Option<String>, wanted: &Option<Option<String>>| {
             wanted
@@ -296,7 +303,7 @@ impl<'a> Work<'a> {
 }
 
 /// Keeps only the fields that differ, with their former values beside them.
-pub(super) fn differences(held: &Account, wanted: &ProfilePatch) -> (ProfilePatch, ProfilePatch) {
+pub(crate) fn differences(held: &Account, wanted: &ProfilePatch) -> (ProfilePatch, ProfilePatch) {
     fn differing<T: Clone + PartialEq>(wanted: Option<&T>, held: &T) -> (Option<T>, Option<T>) {
         match wanted {
             Some(wanted) if wanted != held => (Some(wanted.clone()), Some(held.clone())),
@@ -313,6 +320,7 @@ pub(super) fn differences(held: &Account, wanted: &ProfilePatch) -> (ProfilePatc
     let (emergency_admin, emergency_before) =
         differing(wanted.emergency_admin.as_ref(), &held.emergency_admin);
     let (attributes, attributes_before) = differing(wanted.attributes.as_ref(), &held.attributes);
+    let (keeping, keeping_before) = differing(wanted.keeping.as_ref(), &held.keeping);
     let set = ProfilePatch {
         kind,
         email,
@@ -324,6 +332,7 @@ pub(super) fn differences(held: &Account, wanted: &ProfilePatch) -> (ProfilePatc
         emergency_admin,
         operator: None,
         attributes,
+        keeping,
         profile: None,
     };
     let before = ProfilePatch {
@@ -337,6 +346,7 @@ pub(super) fn differences(held: &Account, wanted: &ProfilePatch) -> (ProfilePatc
         emergency_admin: emergency_before,
         operator: None,
         attributes: attributes_before,
+        keeping: keeping_before,
         profile: None,
     };
     (set, before)

@@ -4,6 +4,7 @@ use crate::fixtures::*;
 use crate::plan::ProfilePatch;
 
 mod keys;
+mod overriding;
 mod sources;
 
 fn owner_and_admin() -> World {

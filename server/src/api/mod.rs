@@ -13,6 +13,7 @@ mod endpoint;
 mod events;
 mod mails;
 mod openapi;
+mod overrides;
 mod page;
 mod policies;
 mod preview;
@@ -34,6 +35,7 @@ pub use traces::TraceView;
 pub fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
     [
         directory::ENDPOINTS,
+        overrides::ENDPOINTS,
         policies::ENDPOINTS,
         changes::ENDPOINTS,
         traces::ENDPOINTS,

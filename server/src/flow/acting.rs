@@ -223,6 +223,8 @@ fn shown_version(wish: &Wish, facts: &Facts) -> Option<i64> {
         | Action::Delete { .. }
         | Action::SetMemberships { .. }
         | Action::ResetSubject { .. }
+        | Action::OverrideField { .. }
+        | Action::EndOverride { .. }
         | Action::MakeOperator { .. } => Some(known.account.version),
     }
 }

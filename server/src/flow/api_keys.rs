@@ -33,6 +33,9 @@ pub enum Scope {
     /// Read accounts and memberships.
     #[serde(rename = "accounts:read")]
     AccountsRead,
+    /// Change accounts.
+    #[serde(rename = "accounts:write")]
+    AccountsWrite,
     /// Pin and unpin memberships.
     #[serde(rename = "memberships:write")]
     MembershipsWrite,
@@ -61,6 +64,7 @@ impl Scope {
     pub const ALL: &'static [Self] = &[
         Self::OrganizationsRead,
         Self::AccountsRead,
+        Self::AccountsWrite,
         Self::MembershipsWrite,
         Self::ConnectionsRead,
         Self::PoliciesRead,
@@ -75,6 +79,7 @@ impl Scope {
         match self {
             Self::OrganizationsRead => "organizations:read",
             Self::AccountsRead => "accounts:read",
+            Self::AccountsWrite => "accounts:write",
             Self::MembershipsWrite => "memberships:write",
             Self::ConnectionsRead => "connections:read",
             Self::PoliciesRead => "policies:read",
@@ -90,6 +95,7 @@ impl Scope {
         match self {
             Self::OrganizationsRead => "read organizations and what they hand out",
             Self::AccountsRead => "read accounts and memberships",
+            Self::AccountsWrite => "change accounts",
             Self::MembershipsWrite => "pin and unpin memberships",
             Self::ConnectionsRead => "read connections",
             Self::PoliciesRead => "read policies and their held changes",

@@ -179,6 +179,7 @@ const fn denied(denial: Denial) -> Words {
         | Denial::UnknownMember
         | Denial::StaleVersion
         | Denial::DirectoryManaged
+        | Denial::InvalidValue
         | Denial::HeldByGuard => Words {
             title: "You cannot sign in this way",
             reason: "This account may not be used like this.",

@@ -214,6 +214,7 @@ async fn put_account(
         emergency_admin: false,
         operator: false,
         attributes: serde_json::Map::new(),
+        keeping: provost_kernel::keeping::Keeping::default(),
         version: 1,
         created_at: now,
     };

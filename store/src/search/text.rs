@@ -26,7 +26,7 @@ pub(super) fn instant(instant: Timestamp) -> String {
 }
 
 /// The first text behind all that start with `prefix`; none if there is no such text.
-fn successor(prefix: &str) -> Option<String> {
+pub(super) fn successor(prefix: &str) -> Option<String> {
     let mut letters: Vec<char> = prefix.chars().collect();
     while let Some(last) = letters.pop() {
         let next = match last {

@@ -276,6 +276,7 @@ pub(crate) fn account(id: &str) -> Account {
         emergency_admin: false,
         operator: false,
         attributes: json!({"department": "R&D"}).as_object().cloned().unwrap(),
+        keeping: provost_kernel::keeping::Keeping::default(),
         version: 1,
         created_at: at(10),
     }

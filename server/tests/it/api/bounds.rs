@@ -23,6 +23,7 @@ async fn filled(app: &TestApp, endpoint: &Endpoint) -> String {
         .replace("{organization}", ORGANIZATION)
         .replace("{connection}", CONNECTION)
         .replace("{account}", &account)
+        .replace("{field}", "family_name")
         .replace("{reference}", &reference)
         .replace("{change}", &super::saving::a_held_change(app).await);
     assert!(

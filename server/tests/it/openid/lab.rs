@@ -171,6 +171,7 @@ impl Lab {
             emergency_admin: false,
             operator: false,
             attributes: serde_json::Map::new(),
+            keeping: provost_kernel::keeping::Keeping::default(),
             version: 1,
             created_at: now,
         };

@@ -3,10 +3,15 @@
 pub mod lab;
 
 mod access;
+mod attributes;
+mod bulk;
 mod evidence;
 mod groups;
 mod hostile;
+mod leaving;
 mod oauth;
 mod policies;
+mod recorded;
 mod sign_in;
+mod strict;
 mod users;
