@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::directory::ProfileField;
+use crate::attribute::AttributeDefinition;
 use crate::email::Email;
 use crate::id::{ConnectionId, OrganizationId};
 use crate::policy::{OrganizationPolicy, Policy};
@@ -42,6 +43,15 @@ impl Connection {
     /// Tells whether an address lies in a verified domain of this connection. Subdomains are separate.
     pub fn serves(&self, email: &Email) -> bool {
         self.domains.iter().any(|domain| domain == email.domain())
+    }
+
+    /// Tells whether a rule of any policy looks at groups.
+    pub fn reads_groups(&self) -> bool {
+        self.policy.as_ref().is_some_and(Policy::reads_groups)
+            || self
+                .organization_policies
+                .iter()
+                .any(OrganizationPolicy::reads_groups)
     }
 
     /// Returns the organization that owns the connection; none for one of the whole instance.
@@ -145,6 +155,9 @@ pub struct Settings {
     pub strip_guard: Option<StripGuard>,
     /// What directory pushes do; matters where `provisioning` is `scim`.
     pub directory: DirectorySettings,
+    /// Attributes of people that admins defined.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attributes: Vec<AttributeDefinition>,
 }
 
 impl Default for Settings {
@@ -167,6 +180,7 @@ impl Default for Settings {
             licence_at: LicenseAt::default(),
             strip_guard: Some(StripGuard::default()),
             directory: DirectorySettings::default(),
+            attributes: Vec::new(),
         }
     }
 }

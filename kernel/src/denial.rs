@@ -67,6 +67,8 @@ pub enum Denial {
     StaleVersion,
     /// The field is kept by the directory that pushes the person.
     DirectoryManaged,
+    /// A value is not of the type that its field holds.
+    InvalidValue,
     /// The directory takes out too many people at once; an admin has to approve first.
     HeldByGuard,
     /// The license pool is for another kind of account.
@@ -125,6 +127,7 @@ impl Denial {
             Self::UnknownMember => "unknown_member",
             Self::StaleVersion => "stale_version",
             Self::DirectoryManaged => "directory_managed",
+            Self::InvalidValue => "invalid_value",
             Self::HeldByGuard => "held_by_guard",
             Self::WrongLicenseKind => "wrong_license_kind",
             Self::EntitlementMissing => "entitlement_missing",

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::email::Email;
 use crate::id::{AccountId, ConnectionId, GroupId, LicenseId, OrganizationId, RoleId, WorkspaceId};
+use crate::keeping::Keeping;
 
 /// A customer organization.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,6 +122,9 @@ pub struct Account {
     /// Parts of the profile that somebody edited by hand since the account was made, so that sign-ins leave them alone.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub edited: BTreeSet<ProfileField>,
+    /// Where attributes came from, and which fields are overridden for a while.
+    #[serde(default, skip_serializing_if = "Keeping::is_empty")]
+    pub keeping: Keeping,
     /// Version for optimistic locking; grows by one with each change.
     pub version: i64,
     /// When the account came into being.
@@ -163,6 +167,16 @@ pub enum Authentication {
         /// The connection whose people this account belongs to.
         connection: ConnectionId,
     },
+}
+
+impl Authentication {
+    /// Returns the connection whose people the account belongs to.
+    pub const fn connection(&self) -> Option<&ConnectionId> {
+        match self {
+            Self::Standard => None,
+            Self::Sso { connection } => Some(connection),
+        }
+    }
 }
 
 /// Lifecycle states of an account.

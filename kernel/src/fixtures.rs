@@ -191,6 +191,7 @@ pub(crate) fn account(id: &str, authentication: Authentication) -> Account {
         operator: false,
         attributes: Map::new(),
         edited: std::collections::BTreeSet::new(),
+        keeping: crate::keeping::Keeping::default(),
         version: 7,
         created_at: now(),
     }

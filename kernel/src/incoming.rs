@@ -46,6 +46,9 @@ pub struct Normalized {
     pub user_name: Option<String>,
     /// Groups, as sent.
     pub groups: Vec<String>,
+    /// Whether the provider says that there are more groups than it sends, so that `groups` says nothing (Entra's overage).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub groups_withheld: bool,
     /// `accountid`: a workspace id.
     pub account_id: Option<String>,
     /// `permissionprofileid`: a role id.

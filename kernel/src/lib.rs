@@ -8,6 +8,7 @@
 //! come out of a `decide` of this crate as a [`plan::Plan`].
 
 pub mod access;
+pub mod attribute;
 pub mod audit;
 pub mod connection;
 pub mod denial;
@@ -21,6 +22,7 @@ pub mod facts;
 pub mod guard;
 pub mod id;
 pub mod incoming;
+pub mod keeping;
 pub mod lifecycle;
 pub mod login;
 pub mod mapping;

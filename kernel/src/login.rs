@@ -21,6 +21,7 @@ use crate::plan::{Change, Decision, OpenSession, Plan, Verdict};
 use crate::trace::{SIGN_IN, Stage, StepOutcome, Steps, Trace};
 
 mod invited;
+mod attributes;
 mod memberships;
 pub mod password;
 mod person;

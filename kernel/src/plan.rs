@@ -16,6 +16,7 @@ use crate::id::{
     AccountId, ConnectionId, GroupId, LicenseId, OrganizationId, RoleId, SessionId, WorkspaceId,
 };
 use crate::incoming::OneTimeProof;
+use crate::keeping::Keeping;
 use crate::trace::Trace;
 
 /// The outcome of deciding: a verdict, what to write, and why.
@@ -358,6 +359,9 @@ pub struct ProfilePatch {
     /// Parts of the profile that were edited by hand, replaced as a whole; an empty set returns them all to the provider.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub edited: Option<BTreeSet<ProfileField>>,
+    /// Where attributes came from and what is overridden, replaced as a whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keeping: Option<Keeping>,
     /// What a directory says about the person, replaced as a whole.
     #[serde(skip_serializing_if = "Option::is_none", with = "present")]
     pub profile: Option<Option<Box<DirectoryProfile>>>,

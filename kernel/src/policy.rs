@@ -24,6 +24,57 @@ pub struct Policy {
     pub license: Option<LicenseRule>,
 }
 
+impl Policy {
+    /// Tells whether a rule looks at groups.
+    pub fn reads_groups(&self) -> bool {
+        let Self {
+            organization,
+            role,
+            workspaces,
+            license,
+        } = self;
+        read_groups(
+            organization.as_deref(),
+            role.as_ref(),
+            workspaces.as_ref(),
+            license.as_ref(),
+        )
+    }
+}
+
+impl OrganizationPolicy {
+    /// Tells whether a rule looks at groups.
+    pub fn reads_groups(&self) -> bool {
+        let organization = self.organization_expression.as_deref();
+        read_groups(
+            organization,
+            self.role.as_ref(),
+            self.workspaces.as_ref(),
+            self.license.as_ref(),
+        )
+    }
+}
+
+/// Every claim that holds groups has the word in its name, whichever provider made it.
+fn read_groups(
+    organization: Option<&str>,
+    role: Option<&RoleRule>,
+    workspaces: Option<&WorkspaceRule>,
+    license: Option<&LicenseRule>,
+) -> bool {
+    let says = |text: &str| text.contains("groups");
+    let role = role.is_some_and(|rule| match rule {
+        RoleRule::Fixed(_) => false,
+        RoleRule::Expression(text) => says(text),
+        RoleRule::Groups(_) => true,
+        RoleRule::Mapping(rows) => rows.iter().any(|row| says(&row.claim)),
+    });
+    let workspaces = workspaces
+        .is_some_and(|rule| matches!(rule, WorkspaceRule::Dynamic { expression } if says(expression)));
+    let license = license.is_some_and(|rule| matches!(rule, LicenseRule::Expression(text) if says(text)));
+    organization.is_some_and(says) || role || workspaces || license
+}
+
 /// The own policy of one organization; used instead of the default.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -98,6 +98,7 @@ fn settings() -> impl Strategy<Value = Settings> {
         licence_at: third.4,
         strip_guard: Some(StripGuard::default()),
         directory: DirectorySettings::default(),
+        attributes: Vec::new(),
     })
 }
 

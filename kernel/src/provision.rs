@@ -13,7 +13,8 @@
 //! | directory (SCIM) | accounts bound to its own connection; memberships within its reach; no owner role |
 //! | person | nothing: signing in is decided by [`crate::login`] |
 //!
-//! What a directory keeps of the people whom it pushes, nobody else changes.
+//! What a directory keeps of the people whom it pushes, nobody else changes. For an emergency, owners, admins and operators
+//! override a field for a while ([`Action::OverrideField`]); pushes go on, and the directory's value returns by itself.
 //!
 //! Whoever acts: the last owner of an organization is never lost; name another one first.
 //! Doing the same thing twice gives an empty second plan.
@@ -25,6 +26,7 @@ use crate::email::Email;
 use crate::facts::{AccountFacts, Facts, Need, OrganizationFacts, OrganizationsNeeded};
 use crate::id::{AccountId, OrganizationId};
 use crate::incoming::Fresh;
+use crate::keeping::KeptField;
 use crate::mapping::InForce;
 use crate::plan::{Change, Decision, Plan, Verdict};
 use crate::trace::{PROVISION, Stage, StepOutcome, Steps, Trace};
@@ -37,12 +39,14 @@ mod declared;
 mod identity;
 mod managed;
 mod membership;
+pub mod overriding;
 pub mod push;
 mod request;
 pub mod roles;
 pub mod seats;
 mod status;
 
+pub(crate) use account::differences;
 pub use request::{
     Action, Actor, ConversionMode, DesiredMembership, GrantEdit, NewAccount, Request, WorkspacesWanted,
 };
@@ -88,6 +92,17 @@ pub fn need(request: &Request) -> Need {
                 need.external_id = keyed(&set.external_id);
                 need.user_name = keyed(&set.user_name);
             }
+        }
+        Action::OverrideField { field, value, .. } => {
+            need.directory.profiles = true;
+            if *field == KeptField::Email {
+                let email = value.as_str().and_then(|text| Email::parse(text).ok());
+                need.email_key = email.as_ref().map(Email::key);
+            }
+        }
+        Action::EndOverride { address, .. } => {
+            need.directory.profiles = true;
+            need.email_key = address.as_ref().map(Email::key);
         }
         Action::SetMemberships { memberships, .. } => wanted = memberships,
         Action::EditMembership { organization, .. }
@@ -208,6 +223,8 @@ impl<'a> Work<'a> {
                 | Action::Invite { .. }
                 | Action::Convert { .. }
                 | Action::Unconvert { .. }
+                | Action::OverrideField { .. }
+                | Action::EndOverride { .. }
                 | Action::MakeOperator { .. } => Err(Denial::NotFound),
             };
         };
@@ -233,6 +250,12 @@ impl<'a> Work<'a> {
                 organization, mode, ..
             } => return self.convert(target, organization, *mode, &authority),
             Action::Unconvert { .. } => self.unconvert(target, &authority),
+            Action::OverrideField {
+                field, value, until, ..
+            } => self.override_field(target, field, value, *until, &authority),
+            Action::EndOverride { field, address, .. } => {
+                self.end_override(target, field.as_ref(), address.as_ref(), &authority)
+            }
             Action::MakeOperator { operator, .. } => self.make_operator(target, *operator, &authority),
         }?;
         Ok(account.clone())

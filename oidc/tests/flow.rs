@@ -52,6 +52,7 @@ fn ada() -> Subject {
         auth_time: now(),
         sid: Some("idp-session".into()),
         session_expiry: None,
+        attributes: serde_json::Map::new(),
     }
 }
 

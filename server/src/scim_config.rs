@@ -1,6 +1,7 @@
 //! What a directory may do through a connection, as stored beside the protocol settings under [`ScimConfig::KEY`].
 //! Never holds tokens: those are rows of their own, kept as digests.
 
+use provost_oidc::jose::JwkSet;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -22,6 +23,9 @@ pub struct ScimConfig {
     pub header: Option<String>,
     /// Attributes beyond the standard ones (R-83).
     pub attributes: Vec<ScimAttribute>,
+    /// OAuth clients that prove themselves with a key (RFC 7523).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub clients: Vec<ScimClient>,
     /// Days without any request after which an alert is raised (R-169); none never raises one.
     pub silent_after_days: Option<u32>,
 }
@@ -36,6 +40,7 @@ impl Default for ScimConfig {
             etag: true,
             header: None,
             attributes: Vec::new(),
+            clients: Vec::new(),
             silent_after_days: Some(SILENT_AFTER_DAYS),
         }
     }
@@ -118,6 +123,25 @@ impl ScimOperation {
             Self::Delete => "delete",
             Self::Groups => "groups",
         }
+    }
+}
+
+/// An OAuth client of a directory that proves itself with a key, so that nobody has to keep a secret (RFC 7523).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ScimClient {
+    /// Name within the connection; the `client_id` is `CONNECTION:ID`.
+    #[schemars(regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"))]
+    pub id: String,
+    /// Public keys of the client: a JSON Web Key Set.
+    pub jwks: Value,
+}
+
+impl ScimClient {
+    /// Reads the keys; none if there is no usable public key among them.
+    pub fn keys(&self) -> Option<JwkSet> {
+        let set = JwkSet::parse(self.jwks.to_string().as_bytes()).ok()?;
+        (!set.keys().is_empty()).then_some(set)
     }
 }
 

@@ -15,7 +15,7 @@ use crate::value::{Row, binds};
 
 pub(crate) const COLUMNS: &str = "SELECT a.id, a.kind, a.connection, a.status, a.status_origin, a.email, a.user_name, \
      a.external_id, a.given_name, a.family_name, a.display_name, a.emergency_admin, a.operator, a.attributes, \
-     a.edited, a.version, a.created_at FROM accounts a";
+     a.edited, a.keeping, a.version, a.created_at FROM accounts a";
 
 pub(crate) const MEMBERSHIPS: &str = "SELECT account, organization, active, source, pinned, all_workspaces, license, \
      license_source, license_pinned, license_seated, version FROM memberships";
@@ -285,6 +285,7 @@ pub(crate) fn account(mut row: Row) -> Result<Account> {
         operator: row.flag("accounts.operator")?,
         attributes: row.json("accounts.attributes")?,
         edited: row.json("accounts.edited")?,
+        keeping: row.opt_json("accounts.keeping")?.unwrap_or_default(),
         version: row.int("accounts.version")?,
         created_at: row.time("accounts.created_at")?,
     })

@@ -49,6 +49,8 @@ pub struct Beside {
 /// The versions of rows as this plan sees them: checked against the facts once, then known.
 #[derive(Default)]
 struct Versions {
+    /// The connection that the decision was about.
+    connection: Option<ConnectionId>,
     /// State of the accounts that this plan creates.
     created: BTreeMap<AccountId, Status>,
     accounts: BTreeMap<AccountId, i64>,
@@ -123,7 +125,10 @@ impl Tx {
         if let Some(proof) = &decision.plan.spend {
             self.spend(decision.trace.connection.as_ref(), proof);
         }
-        let mut versions = Versions::default();
+        let mut versions = Versions {
+            connection: decision.trace.connection.clone(),
+            ..Versions::default()
+        };
         for change in &decision.plan.changes {
             applied
                 .revoked_sessions
@@ -187,7 +192,8 @@ impl Tx {
                 versions.created.insert(account.id.clone(), account.status);
                 self.create_account(account, now).await?;
                 if let Some(profile) = profile {
-                    self.put_document(&account.id, Some(&profile.document), true)
+                    let bound = account.authentication.connection();
+                    self.put_document(&account.id, bound, Some(&profile.document), true)
                         .await?;
                 }
             }
@@ -201,7 +207,8 @@ impl Tx {
                 self.update_profile(account, step, set, now).await?;
                 if let Some(profile) = &set.profile {
                     let document = profile.as_ref().map(|profile| &profile.document);
-                    self.put_document(account, document, false).await?;
+                    let pushing = versions.connection.as_ref();
+                    self.put_document(account, pushing, document, false).await?;
                 }
             }
             Change::SetStatus {

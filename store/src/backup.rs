@@ -59,7 +59,7 @@ const TABLES: &[&str] = &[
     "rate_limits",
     "authorize_requests",
     "account_documents",
-    "account_emails",
+    "account_values",
     "group_stamps",
     "scim_requests",
     "scim_traffic",

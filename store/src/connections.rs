@@ -119,24 +119,38 @@ impl Tx {
         self.set_reach(connection, shared).await?;
         self.bump_revision("connections").await?;
         if old.is_some_and(|old| push::decides_anew(&old.connection, connection)) {
-            self.queue_everybody(&connection.id, version, now).await?;
+            self.queue_everybody(&connection.id, &format!("{}-{version}", connection.id), now)
+                .await?;
         }
         Ok(version)
     }
 
+    /// Queues another decision about everybody whom a directory manages through a connection that reaches an organization. Whoever
+    /// changes what an organization hands out calls this: a rule may name a role or workspace that was not there before, and
+    /// nobody's sign-in would bring that up.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn decide_anew_about(&mut self, organization: &OrganizationId, now: Timestamp) -> Result<()> {
+        let sql = "SELECT c.id FROM connections c WHERE {json:c.document} ->> 'provisioning' = 'scim' \
+                   AND (c.organization = $1 OR c.organization IS NULL OR EXISTS (SELECT 1 \
+                   FROM connection_organizations o WHERE o.connection = c.id AND o.organization = $1)) ORDER BY c.id";
+        for mut row in self.rows(sql, binds![organization]).await? {
+            let connection = ConnectionId::new(row.text("connections.id")?);
+            let why = format!("{organization}-of-{connection}");
+            self.queue_everybody(&connection, &why, now).await?;
+        }
+        Ok(())
+    }
+
     /// Queues another decision about everybody whom the connection's directory manages and who may sign in.
-    async fn queue_everybody(
-        &mut self,
-        connection: &ConnectionId,
-        version: i64,
-        now: Timestamp,
-    ) -> Result<()> {
+    async fn queue_everybody(&mut self, connection: &ConnectionId, why: &str, now: Timestamp) -> Result<()> {
         let sql = "SELECT d.account FROM accounts a JOIN account_documents d ON d.account = a.id \
                    WHERE a.connection = $1 AND a.status IN ('active', 'invited') ORDER BY d.account";
         let people = self.account_ids(sql, binds![connection]).await?;
         for (number, some) in people.chunks(push::MOST_AT_ONCE).enumerate() {
-            // The time keeps apart the versions of connections that had the same name one after the other.
-            let job = format!("{connection}-{version}-{}-{number}", now.as_millisecond());
+            // The time keeps apart changes of connections that had the same name one after the other.
+            let job = format!("{why}-{}-{number}", now.as_millisecond());
             self.queue_reevaluation(&job, connection, some, now).await?;
         }
         Ok(())

@@ -33,6 +33,7 @@ mod maintenance;
 mod migrate;
 mod organizations;
 mod people;
+mod overrides;
 mod policy_changes;
 mod pushes;
 mod rate_limits;

@@ -59,6 +59,16 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/0046_seat_events.sql"),
     },
     Migration {
+        version: 50,
+        name: "keeping",
+        sql: include_str!("../migrations/0050_keeping.sql"),
+    },
+    Migration {
+        version: 51,
+        name: "account_values",
+        sql: include_str!("../migrations/0051_account_values.sql"),
+    },
+    Migration {
         version: 55,
         name: "management",
         sql: include_str!("../migrations/0055_management.sql"),

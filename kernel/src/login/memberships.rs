@@ -8,6 +8,7 @@ use crate::directory::{Membership, Source};
 use crate::guard;
 use crate::mapping::Claims;
 use crate::placing::{self, Member, Placing, has_signed_in};
+use crate::plan::Change;
 use crate::trace::{Stage, StepOutcome, Steps};
 
 impl Attempt<'_> {
@@ -121,9 +122,53 @@ impl Attempt<'_> {
         let active = placing.run(member, &mut changes, steps)?;
         let guard = self.in_force.connection().settings.strip_guard;
         let id = &person.account.id;
+        let withheld = self.keep_withheld(person, &mut changes, steps);
         let kept = guard::hold(guard.as_ref(), self.facts, id, member.held, &mut changes, steps);
         person.changes.append(&mut changes);
-        Ok(active + kept)
+        Ok(active + kept + withheld)
+    }
+
+    /// Keeps memberships as they are where the provider says that it left groups out: not knowing them is not the same as not
+    /// having any. Returns how many live memberships are kept. What else rules give, they give as to somebody without groups.
+    fn keep_withheld(&self, person: &Person<'_>, changes: &mut Vec<Change>, steps: &mut Steps) -> usize {
+        let connection = self.in_force.connection();
+        if !self.incoming.normalized.groups_withheld || !connection.reads_groups() {
+            return 0;
+        }
+        let before = changes.len();
+        changes.retain(|change| {
+            !matches!(
+                change,
+                Change::UpdateMembership { .. } | Change::RemoveMembership { .. }
+            )
+        });
+        let live = memberships(person)
+            .iter()
+            .filter(|held| held.active && connection.reaches(&held.organization))
+            .count();
+        let what = if live > 0 || before > changes.len() {
+            "memberships stay as they are"
+        } else {
+            "rules see none"
+        };
+        let text = format!(
+            "the identity provider left the groups out, because they are too many for its token: {what}. Let it send only groups \
+             assigned to the application"
+        );
+        steps.add(
+            Stage::Organization,
+            StepOutcome::Warned,
+            "groups_withheld",
+            text.clone(),
+        );
+        if before > changes.len() {
+            changes.push(Change::Alert {
+                account: person.account.id.clone(),
+                code: "groups_withheld".to_owned(),
+                text,
+            });
+        }
+        live
     }
 }
 

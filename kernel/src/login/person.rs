@@ -317,7 +317,7 @@ impl<'a> Attempt<'a> {
             return Err(Denial::EmailTaken);
         }
         self.check_reserved(email.as_ref(), steps)?;
-        let account = Account {
+        let mut account = Account {
             id: self.fresh.account.clone(),
             kind: AccountKind::User,
             authentication: Authentication::Sso {
@@ -338,6 +338,7 @@ impl<'a> Attempt<'a> {
             operator: false,
             attributes: serde_json::Map::new(),
             edited: std::collections::BTreeSet::new(),
+            keeping: crate::keeping::Keeping::default(),
             version: 1,
             created_at: self.now,
         };
@@ -347,6 +348,7 @@ impl<'a> Attempt<'a> {
             "created",
             "a new account is made",
         );
+        self.take_attributes(&mut account, steps);
         let changes = vec![
             Change::CreateAccount {
                 account: Box::new(account.clone()),

@@ -12,17 +12,52 @@ use crate::trace::{Stage, StepOutcome, Steps};
 impl Attempt<'_> {
     pub(super) fn refresh_profile(&self, person: &mut Person<'_>, steps: &mut Steps) -> Result<(), Denial> {
         let Some(known) = person.known else { return Ok(()) };
+        let (mut set, mut before) = (ProfilePatch::default(), ProfilePatch::default());
+        self.refresh_attributes(&mut person.account, (&mut set, &mut before), steps);
         if self.in_force.connection().provisioning == Provisioning::Scim {
             let text = "profile: the directory keeps it, claims change nothing";
             steps.add(Stage::Profile, StepOutcome::Skipped, "profile_of_directory", text);
+            if set != ProfilePatch::default() {
+                person.changes.push(Change::UpdateProfile {
+                    account: known.account.id.clone(),
+                    version: known.account.version,
+                    set,
+                    before,
+                });
+            }
             return Ok(());
         }
-        let (mut set, mut before) = (ProfilePatch::default(), ProfilePatch::default());
         let account = &mut person.account;
         self.refresh_names(&known.account, account, (&mut set, &mut before), steps);
-        let mut alert = None;
-        let asserted = self.different_email(account.email.as_ref());
-        if let (Some(asserted), Some(why)) = (asserted, self.kept(ProfileField::Email, &known.account)) {
+        let alert = self.refresh_email(person, (&mut set, &mut before), steps)?;
+        if set != ProfilePatch::default() {
+            person.changes.push(Change::UpdateProfile {
+                account: known.account.id.clone(),
+                version: known.account.version,
+                set,
+                before,
+            });
+        }
+        if let Some(text) = alert {
+            person.changes.push(Change::Alert {
+                account: known.account.id.clone(),
+                code: "email_not_updated".to_owned(),
+                text,
+            });
+        }
+        Ok(())
+    }
+
+    /// Takes over the asserted address, or says why not: what an admin is told, if anything.
+    fn refresh_email(
+        &self,
+        person: &mut Person<'_>,
+        (set, before): (&mut ProfilePatch, &mut ProfilePatch),
+        steps: &mut Steps,
+    ) -> Result<Option<String>, Denial> {
+        let asserted = self.different_email(person.account.email.as_ref());
+        let kept = person.known.and_then(|known| self.kept(ProfileField::Email, &known.account));
+        if let (Some(asserted), Some(why)) = (asserted, kept) {
             let text = format!("e-mail {asserted} is asserted; the old one is kept: {why}");
             steps.add(Stage::Profile, StepOutcome::Skipped, "email_kept", text);
         } else if let Some(asserted) = asserted {
@@ -41,7 +76,7 @@ impl Attempt<'_> {
                 Err(Kept::WithAlert(reason)) => {
                     let text = format!("e-mail {asserted} is asserted but {reason}; the old one is kept");
                     steps.add(Stage::Profile, StepOutcome::Warned, "email_kept", text.clone());
-                    alert = Some(text);
+                    return Ok(Some(text));
                 }
                 Err(Kept::Refuse) => {
                     let text = format!("e-mail {asserted} is asserted but belongs to another account");
@@ -55,22 +90,7 @@ impl Attempt<'_> {
                 }
             }
         }
-        if set != ProfilePatch::default() {
-            person.changes.push(Change::UpdateProfile {
-                account: known.account.id.clone(),
-                version: known.account.version,
-                set,
-                before,
-            });
-        }
-        if let Some(text) = alert {
-            person.changes.push(Change::Alert {
-                account: known.account.id.clone(),
-                code: "email_not_updated".to_owned(),
-                text,
-            });
-        }
-        Ok(())
+        Ok(None)
     }
 
     /// The asserted address, if the provider vouches for it and it is another one.

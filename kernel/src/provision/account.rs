@@ -7,6 +7,7 @@ use crate::directory::{Account, AccountKind, Authentication, ProfileField, Statu
 use crate::email::Email;
 use crate::facts::AccountFacts;
 use crate::id::{AccountId, ConnectionId};
+use crate::keeping::Keeping;
 use crate::plan::{Change, ProfilePatch};
 
 impl<'a> Work<'a> {
@@ -25,6 +26,7 @@ impl<'a> Work<'a> {
             );
             return Err(self.refuse(Denial::Conflict, text));
         }
+        let attributes = self.attributes_of_new(&new.attributes)?;
         let account = Account {
             id: self.fresh.account.clone(),
             kind: new.kind,
@@ -43,8 +45,9 @@ impl<'a> Work<'a> {
             display_name: new.display_name.clone(),
             emergency_admin: new.emergency_admin,
             operator: false,
-            attributes: new.attributes.clone(),
+            attributes,
             edited: std::collections::BTreeSet::new(),
+            keeping: Keeping::default(),
             version: 1,
             created_at: self.now,
         };
@@ -218,7 +221,11 @@ impl<'a> Work<'a> {
         if set.operator.is_some() {
             return Err(self.refuse(Denial::NotPermitted, "the operator mark is not a profile field"));
         }
+        if set.keeping.is_some() {
+            return Err(self.refuse(Denial::NotPermitted, "who keeps a field is not a profile field"));
+        }
         let (set, _) = differences(&target.account, set);
+        let set = self.settle_attributes(target, set, authority)?;
         let mut set = self.leave_to_directory(target, set, authority)?;
         if authority.is_hand() {
             mark_edited(&target.account, &mut set);
@@ -251,7 +258,7 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    fn clashes(&self, target: &AccountFacts, set: &ProfilePatch) -> bool {
+    pub(super) fn clashes(&self, target: &AccountFacts, set: &ProfilePatch) -> bool {
         let key = set.email.iter().flatten().map(Email::key).next();
         let same = |held: &Option<String>, wanted: &Option<Option<String>>| {
             wanted
@@ -342,7 +349,7 @@ fn mark_edited(held: &Account, set: &mut ProfilePatch) {
 }
 
 /// Keeps only the fields that differ, with their former values beside them.
-pub(super) fn differences(held: &Account, wanted: &ProfilePatch) -> (ProfilePatch, ProfilePatch) {
+pub(crate) fn differences(held: &Account, wanted: &ProfilePatch) -> (ProfilePatch, ProfilePatch) {
     fn differing<T: Clone + PartialEq>(wanted: Option<&T>, held: &T) -> (Option<T>, Option<T>) {
         match wanted {
             Some(wanted) if wanted != held => (Some(wanted.clone()), Some(held.clone())),
@@ -360,6 +367,7 @@ pub(super) fn differences(held: &Account, wanted: &ProfilePatch) -> (ProfilePatc
         differing(wanted.emergency_admin.as_ref(), &held.emergency_admin);
     let (attributes, attributes_before) = differing(wanted.attributes.as_ref(), &held.attributes);
     let (edited, edited_before) = differing(wanted.edited.as_ref(), &held.edited);
+    let (keeping, keeping_before) = differing(wanted.keeping.as_ref(), &held.keeping);
     let set = ProfilePatch {
         kind,
         email,
@@ -372,6 +380,7 @@ pub(super) fn differences(held: &Account, wanted: &ProfilePatch) -> (ProfilePatc
         operator: None,
         attributes,
         edited,
+        keeping,
         profile: None,
     };
     let before = ProfilePatch {
@@ -386,6 +395,7 @@ pub(super) fn differences(held: &Account, wanted: &ProfilePatch) -> (ProfilePatc
         operator: None,
         attributes: attributes_before,
         edited: edited_before,
+        keeping: keeping_before,
         profile: None,
     };
     (set, before)

@@ -2,10 +2,9 @@
 
 use super::Work;
 use super::authority::Authority;
-use super::push::CUSTOM_ATTRIBUTES;
 use crate::connection::Provisioning;
 use crate::denial::Denial;
-use crate::directory::{Account, DirectoryProfile};
+use crate::directory::DirectoryProfile;
 use crate::facts::AccountFacts;
 use crate::plan::ProfilePatch;
 use crate::trace::{Stage, StepOutcome};
@@ -19,17 +18,21 @@ impl Work<'_> {
         set: ProfilePatch,
         authority: &Authority,
     ) -> Result<ProfilePatch, Denial> {
-        let Some(profile) = self.managing_profile(target) else {
+        if self.managing_profile(target).is_none() {
             return Ok(set);
-        };
+        }
         let decides_kind = self
             .connection
             .is_some_and(|connection| connection.settings.directory.kind_attribute.is_some());
-        let (kept, rest) = split(set, &target.account, profile, decides_kind);
+        let (kept, rest) = split(set, decides_kind);
         if kept.is_empty() {
             return Ok(rest);
         }
-        let text = format!("the directory keeps {}: change it there", kept.join(", "));
+        let text = format!(
+            "the directory{} keeps {}: change it there, or override it for a while",
+            self.of_connection(),
+            kept.join(", ")
+        );
         match authority {
             Authority::Operator | Authority::Admin { .. } => Err(self.refuse(Denial::DirectoryManaged, text)),
             Authority::Everything => {
@@ -43,7 +46,7 @@ impl Work<'_> {
     }
 
     /// The document of a person whom a directory manages. Where the connection takes no pushes any more, nobody is managed.
-    fn managing_profile(&self, target: &AccountFacts) -> Option<&DirectoryProfile> {
+    pub(super) fn managing_profile(&self, target: &AccountFacts) -> Option<&DirectoryProfile> {
         let pushes = self
             .connection
             .is_none_or(|connection| connection.provisioning == Provisioning::Scim);
@@ -52,24 +55,8 @@ impl Work<'_> {
     }
 }
 
-/// Names the fields that the directory keeps, and returns the others.
-fn split(
-    mut set: ProfilePatch,
-    held: &Account,
-    profile: &DirectoryProfile,
-    decides_kind: bool,
-) -> (Vec<&'static str>, ProfilePatch) {
-    let given = profile
-        .document
-        .get(CUSTOM_ATTRIBUTES)
-        .and_then(serde_json::Value::as_object);
-    let changes_given = set.attributes.as_ref().is_some_and(|wanted| {
-        given.is_some_and(|given| {
-            given
-                .keys()
-                .any(|name| wanted.get(name) != held.attributes.get(name))
-        })
-    });
+/// Names the fields that the directory keeps, and returns the others. Attributes are judged one by one before this.
+fn split(mut set: ProfilePatch, decides_kind: bool) -> (Vec<&'static str>, ProfilePatch) {
     let kept = [
         ("the user name", set.user_name.take().is_some()),
         ("the external id", set.external_id.take().is_some()),
@@ -78,7 +65,6 @@ fn split(
         ("the family name", set.family_name.take().is_some()),
         ("the display name", set.display_name.take().is_some()),
         ("the kind", decides_kind && set.kind.take().is_some()),
-        ("its attributes", changes_given && set.attributes.take().is_some()),
     ];
     let names = kept
         .into_iter()

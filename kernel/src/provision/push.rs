@@ -45,6 +45,7 @@ mod wish;
 pub use candidates::{Candidates, candidates};
 pub use need::{need, need_more};
 pub use profile::CUSTOM_ATTRIBUTES;
+pub(crate) use profile::held_attributes;
 pub use wish::{MembersChange, Push, PushedGroup, PushedUser};
 
 /// Most accounts that one plan decides about. A change of a group that touches more queues the rest.
@@ -55,9 +56,14 @@ pub const MOST_AT_ONCE: usize = 200;
 pub fn decides_anew(before: &Connection, after: &Connection) -> bool {
     let rules = |connection: &Connection| {
         let settings = crate::connection::Settings {
-            // Settings of leaving and joining say nothing about who is placed where.
-            directory: crate::connection::DirectorySettings::default(),
+            // Settings of leaving and joining say nothing about who is placed where. The kind is read off what was pushed.
+            directory: crate::connection::DirectorySettings {
+                kind_attribute: connection.settings.directory.kind_attribute.clone(),
+                ..crate::connection::DirectorySettings::default()
+            },
             match_chain: Vec::new(),
+            // Values come with pushes and sign-ins; a definition gives nobody one.
+            attributes: Vec::new(),
             ..connection.settings.clone()
         };
         (connection.scope.clone(), settings, connection.provisioning)

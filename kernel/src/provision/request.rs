@@ -1,11 +1,13 @@
 //! Requests as values: who wants what. Decides nothing.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::directory::{AccountKind, Authentication, Origin, Source, Status};
 use crate::email::Email;
 use crate::id::{AccountId, ConnectionId, LicenseId, OrganizationId, RoleId, WorkspaceId};
+use crate::keeping::KeptField;
 use crate::plan::ProfilePatch;
 
 /// A wish about the directory and who has it.
@@ -198,6 +200,26 @@ pub enum Action {
         /// Its address, by which other accounts of the person are looked for.
         email: Option<Email>,
     },
+    /// Sets a field that a directory or identity provider keeps, for a while.
+    OverrideField {
+        /// Whose.
+        account: AccountId,
+        /// Which field.
+        field: KeptField,
+        /// What it shall hold.
+        value: Value,
+        /// When the directory's value returns.
+        until: Timestamp,
+    },
+    /// Ends an override before its time, or, without a field, all whose time has come.
+    EndOverride {
+        /// Whose.
+        account: AccountId,
+        /// Which field; none means all that are over.
+        field: Option<KeptField>,
+        /// The address that returns, as the caller read it, so that it is known whether it is free.
+        address: Option<Email>,
+    },
     /// Makes the account an operator of the instance, or ends that.
     MakeOperator {
         /// Whose.
@@ -348,6 +370,8 @@ impl Action {
             | Self::Invite { account, .. }
             | Self::Convert { account, .. }
             | Self::Unconvert { account, .. }
+            | Self::OverrideField { account, .. }
+            | Self::EndOverride { account, .. }
             | Self::MakeOperator { account, .. } => Some(account),
         }
     }

@@ -5,6 +5,7 @@ use crate::plan::ProfilePatch;
 
 mod conversion;
 mod keys;
+mod overriding;
 mod sources;
 
 fn owner_and_admin() -> World {

@@ -39,6 +39,8 @@ pub struct Subject {
     pub sid: Option<String>,
     /// When the session ends at the latest.
     pub session_expiry: Option<Timestamp>,
+    /// Attributes that admins defined and that apps may read.
+    pub attributes: Map<String, Value>,
 }
 
 /// One membership, as told to apps.
@@ -85,6 +87,10 @@ pub fn person(subject: &Subject, scopes: &[String]) -> Map<String, Value> {
     put("organizations", Some(json!(subject.organizations)));
     put("account_kind", Some(json!(subject.account_kind)));
     put("connection", subject.connection.as_ref().map(|c| json!(c)));
+    put(
+        "attributes",
+        (!subject.attributes.is_empty()).then(|| json!(subject.attributes)),
+    );
     claims
 }
 

@@ -79,7 +79,7 @@ pub fn discovery_document(issuer: &str, features: &Features) -> Value {
         "claims_supported": [
             "iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash",
             "session_expiry", "email", "email_verified", "name", "given_name", "family_name",
-            "organization", "organizations", "account_kind", "connection",
+            "organization", "organizations", "account_kind", "connection", "attributes",
         ],
         "claim_types_supported": ["normal"],
         "prompt_values_supported": ["none", "login", "select_account", "consent"],

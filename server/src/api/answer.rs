@@ -1,8 +1,12 @@
 //! Answers of the API: what kernel and store values look like to programs. Names here are part of the contract.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
+use provost_kernel::attribute::AttributeSource;
 use provost_kernel::directory::{AccountKind, Authentication, Source};
 use provost_kernel::facts::{AccountFacts, OrganizationFacts};
+use provost_kernel::keeping::FieldOverride;
 use provost_store::ConnectionRecord;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -153,6 +157,12 @@ pub(super) struct AccountView {
     emergency_admin: bool,
     /// Custom attributes.
     attributes: Value,
+    /// Where attributes came from: `scim`, `saml`, `oidc` or `manual`; one that is missing was set by hand.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    attribute_sources: BTreeMap<String, AttributeSource>,
+    /// Fields that hold something else than the directory wants, for a while.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    overrides: Vec<OverrideView>,
     /// Memberships; a key of one organization sees its own only.
     memberships: Vec<MembershipView>,
     /// When the person last signed in, as far as that is known; in lists and single answers.
@@ -244,6 +254,32 @@ impl From<&Source> for SourceView {
     }
 }
 
+/// A field that holds something else than the directory wants, for a while.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Override")]
+pub(super) struct OverrideView {
+    /// Which field.
+    field: String,
+    /// When the directory's value returns.
+    #[schemars(with = "String")]
+    until: Timestamp,
+    /// What the directory wants by now.
+    returns: Value,
+    /// Who did that.
+    by: String,
+}
+
+impl From<FieldOverride> for OverrideView {
+    fn from(held: FieldOverride) -> Self {
+        Self {
+            field: held.field.to_string(),
+            until: held.until,
+            returns: held.returns,
+            by: held.by,
+        }
+    }
+}
+
 impl AccountView {
     /// Shows an account to a caller: memberships elsewhere are left out.
     pub(super) fn of(facts: AccountFacts, caller: &Caller) -> Self {
@@ -266,6 +302,13 @@ impl AccountView {
             display_name: account.display_name,
             emergency_admin: account.emergency_admin,
             attributes: Value::Object(account.attributes),
+            attribute_sources: account.keeping.sources,
+            overrides: account
+                .keeping
+                .overrides
+                .into_iter()
+                .map(OverrideView::from)
+                .collect(),
             memberships: facts
                 .memberships
                 .iter()

@@ -26,6 +26,7 @@ mod invitations;
 mod mails;
 mod memberships;
 mod openapi;
+mod overrides;
 mod page;
 mod policies;
 mod preview;
@@ -54,6 +55,7 @@ pub fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
         memberships::ENDPOINTS,
         groups::ENDPOINTS,
         imports::ENDPOINTS,
+        overrides::ENDPOINTS,
         policies::ENDPOINTS,
         changes::ENDPOINTS,
         seats::ENDPOINTS,

@@ -204,6 +204,7 @@ impl Found<'_> {
         if let Some(scim) = &connection.scim {
             self.scim(&format!("{path}.scim"), scim);
         }
+        self.attributes(&path, &connection.attributes, connection.scim.as_ref());
     }
 
     fn user(&mut self, user: &UserEntry) {

@@ -217,6 +217,7 @@ pub(super) fn connection_entry(
         domains,
         provisioning,
         scim: scim.map(|scim| ScimEntry::of(scim, settings.directory)),
+        attributes: settings.attributes,
         match_chain: settings.match_chain,
         on_ambiguous: settings.on_ambiguous,
         name_comparison: settings.name_comparison,

@@ -21,6 +21,7 @@ impl AppError {
                 422,
                 "The address lies outside the verified domains of the connection.",
             ),
+            Denial::InvalidValue => (422, "A value is not what its field holds."),
             Denial::NameMissing => (422, "A name is needed."),
             Denial::UnknownMember => (422, "A member is named who does not exist here."),
             Denial::IncompleteAssertionIds | Denial::UnknownAssertionId => {

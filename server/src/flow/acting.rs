@@ -230,6 +230,8 @@ fn shown_version(wish: &Wish, facts: &Facts) -> Option<i64> {
         | Action::Invite { .. }
         | Action::Convert { .. }
         | Action::Unconvert { .. }
+        | Action::OverrideField { .. }
+        | Action::EndOverride { .. }
         | Action::MakeOperator { .. } => Some(known.account.version),
     }
 }

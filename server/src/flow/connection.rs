@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use provost_kernel::attribute::AttributeDefinition;
 use provost_kernel::expression::Expression;
 use provost_kernel::id::ConnectionId;
 use provost_kernel::mapping::InForce;
 use provost_oidc::Secret;
-use provost_oidc::jose::{Algorithm, SigningKey as JwtKey};
+use provost_oidc::jose::{Algorithm, JwkSet, SigningKey as JwtKey};
 use provost_saml::Limits;
 use provost_saml::key::{Certificate, DecryptionKey, SigningKey as SamlKey, VerifyingKey};
 use provost_saml::response::Trust;
@@ -59,19 +60,31 @@ pub struct ScimSide {
     pub schemas: Schemas,
     /// How strictly requests are read.
     pub mode: Mode,
+    /// Keys of the OAuth clients that the settings name, by `client_id`.
+    clients: Vec<(String, JwkSet)>,
 }
 
 impl ScimSide {
     /// Makes it of stored settings; the defaults where there are none.
-    fn of(config: ScimConfig) -> Self {
+    fn of(id: &ConnectionId, config: ScimConfig, defined: &[AttributeDefinition]) -> Self {
+        let clients = config.clients.iter();
         Self {
-            schemas: Schemas::new(&translate::scim::attributes(&config.attributes)),
+            clients: clients
+                .filter_map(|client| Some((format!("{id}:{}", client.id), client.keys()?)))
+                .collect(),
+            schemas: Schemas::new(&translate::scim::attributes(&config.attributes, defined)),
             mode: match config.mode {
                 ScimMode::Compat => Mode::Compat,
                 ScimMode::Strict => Mode::Strict,
             },
             config,
         }
+    }
+
+    /// Finds the keys of an OAuth client by its `client_id`.
+    pub fn keys_of(&self, client_id: &str) -> Option<&JwkSet> {
+        let mut clients = self.clients.iter();
+        clients.find(|(id, _)| id == client_id).map(|(_, keys)| keys)
     }
 }
 
@@ -219,7 +232,11 @@ fn ready(
                 .join("; "),
         )
     })?;
-    let scim = ScimSide::of(ScimConfig::of(&record.protocol_config).unwrap_or_default());
+    let scim = ScimSide::of(
+        &id,
+        ScimConfig::of(&record.protocol_config).unwrap_or_default(),
+        &in_force.connection().settings.attributes,
+    );
     let protocol: ProtocolConfig =
         serde_json::from_value(record.protocol_config).map_err(|error| unusable(error.to_string()))?;
     let protocol = match protocol {

@@ -38,6 +38,7 @@ pub mod openid;
 pub mod operator;
 pub mod organizations;
 pub mod outcome;
+pub mod overrides;
 pub mod password;
 pub mod password_reset;
 pub mod passwords;

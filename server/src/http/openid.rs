@@ -96,7 +96,7 @@ pub async fn token(
             let authorization = authorization(&headers);
             // The only grant that is for directories and not for apps.
             if params.first("grant_type") == Some(oauth::GRANT) {
-                let issued = oauth::issue(&app, &params, authorization, None);
+                let issued = Box::pin(oauth::issue(&app, &params, authorization, None));
                 token::guard(&app, &toll, async |_| issued.await).await
             } else {
                 token::exchange(&app, &params, authorization, &toll).await

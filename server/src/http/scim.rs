@@ -82,7 +82,7 @@ async fn token(
     let outcome = match openid::form(headers, &bytes) {
         Ok(form) => {
             let (params, authorization) = (Params::parse(form.as_bytes()), openid::authorization(headers));
-            oauth::issue(app, &params, authorization, Some(connection)).await
+            Box::pin(oauth::issue(app, &params, authorization, Some(connection))).await
         }
         Err(error) => Err(Failure::Refused(error)),
     };

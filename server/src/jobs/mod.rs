@@ -19,6 +19,7 @@ use serde_json::Value;
 use crate::app::App;
 use crate::flow::imports;
 use crate::flow::openid::{keys, notify};
+use crate::flow::overrides;
 use crate::flow::scim::{upkeep, watch};
 use crate::flow::{domains, enforcement};
 use crate::world::{NoRandomness, World};
@@ -59,6 +60,8 @@ pub const KEY_ROTATION: &str = "key_rotation";
 pub const REEVALUATE: &str = provost_store::REEVALUATE;
 /// Deleting and erasing people whom a directory took out long ago.
 pub const DIRECTORY_EXPIRY: &str = "directory_expiry";
+/// Giving fields back to directories whose override is over.
+pub const OVERRIDES: &str = "overrides";
 /// Looking for directories that fell silent or fail.
 pub const DIRECTORY_WATCH: &str = "directory_watch";
 
@@ -121,6 +124,12 @@ pub const KINDS: &[Kind] = &[
         work: |app, _| Box::pin(upkeep::expire(app)),
         retries: &[],
         every: Some(Duration::from_secs(60 * MINUTE)),
+    },
+    Kind {
+        name: OVERRIDES,
+        work: |app, _| Box::pin(overrides::expire(app)),
+        retries: &[],
+        every: Some(Duration::from_secs(MINUTE)),
     },
     Kind {
         name: DIRECTORY_WATCH,

@@ -200,6 +200,7 @@ const fn denied(denial: Denial) -> Words {
         | Denial::StaleVersion
         | Denial::DirectoryManaged
         | Denial::WrongLicenseKind
+        | Denial::InvalidValue
         | Denial::HeldByGuard => Words {
             title: "You cannot sign in this way",
             reason: "This account may not be used like this.",

@@ -144,9 +144,25 @@ fn normalized(document: &Value, paths: &ClaimPaths) -> Normalized {
             .map_or_else(|| text("name"), |path| look_up(path, document)),
         user_name: text("preferred_username"),
         groups: texts(document.get("groups")),
+        groups_withheld: are_groups_withheld(document),
         account_id: text("accountid"),
         permission_profile_id: text("permissionprofileid"),
     }
+}
+
+/// Reads Entra's word that there are more groups than fit: a reference in the place of the claim (code flow) or a mark (implicit
+/// flow), https://learn.microsoft.com/entra/identity-platform/id-token-claims-reference.
+fn are_groups_withheld(document: &Value) -> bool {
+    let refers = document
+        .get("_claim_names")
+        .and_then(Value::as_object)
+        .is_some_and(|names| names.contains_key("groups"));
+    let marks = match document.get("hasgroups") {
+        Some(Value::Bool(has)) => *has,
+        Some(Value::String(text)) => text.eq_ignore_ascii_case("true"),
+        Some(Value::Null | Value::Number(_) | Value::Array(_) | Value::Object(_)) | None => false,
+    };
+    document.get("groups").is_none() && (refers || marks)
 }
 
 /// Follows a path to one text. An expression that fails finds nothing.

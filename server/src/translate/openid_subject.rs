@@ -65,7 +65,24 @@ pub fn subject(
         auth_time: session.authenticated_at,
         sid: Some(session.id.to_owned()),
         session_expiry: Some(session.ends_at),
+        attributes: attributes(account, connection),
     }
+}
+
+/// The attributes that apps may read: only those whose definition says so.
+fn attributes(
+    account: &Account,
+    connection: Option<&Connection>,
+) -> serde_json::Map<String, serde_json::Value> {
+    let defined = connection.map_or(&[][..], |connection| connection.settings.attributes.as_slice());
+    defined
+        .iter()
+        .filter(|definition| definition.in_tokens)
+        .filter_map(|definition| {
+            let value = account.attributes.get(&definition.name)?;
+            Some((definition.name.clone(), value.clone()))
+        })
+        .collect()
 }
 
 fn name_of(account: &Account) -> Option<String> {

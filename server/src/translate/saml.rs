@@ -174,6 +174,7 @@ fn normalized(
         // SAML has no word for "verified". The provider speaks for the domains that its organization has proved.
         email_verified: email.as_ref().is_some_and(|email| connection.serves(email)),
         email,
+        groups_withheld: groups.is_empty() && known.group_overage,
         given_name: field("given_name", known.given_name),
         family_name: field("family_name", known.family_name),
         display_name: field("display_name", known.display_name),

@@ -1,5 +1,6 @@
 //! What directories push, as the kernel's values, and the kernel's refusals in SCIM's own shape.
 
+use provost_kernel::attribute::{AttributeDefinition, AttributeKind, AttributeSource};
 use provost_kernel::denial::Denial;
 use provost_kernel::directory::{Account, Status};
 use provost_kernel::id::AccountId;
@@ -11,8 +12,25 @@ use serde_json::{Map, Value, json};
 
 use crate::scim_config::{ScimAttribute, ScimAttributeKind};
 
-/// Names the operator's attributes to the protocol.
-pub fn attributes(wanted: &[ScimAttribute]) -> Vec<CustomAttribute> {
+/// Names the attributes that admins defined to the protocol: those that a directory may give.
+pub fn attributes(wanted: &[ScimAttribute], defined: &[AttributeDefinition]) -> Vec<CustomAttribute> {
+    let defined = defined
+        .iter()
+        .filter(|definition| definition.takes(AttributeSource::Scim))
+        .map(|definition| CustomAttribute {
+            name: definition.name.clone(),
+            kind: match definition.kind {
+                AttributeKind::String => Kind::String,
+                AttributeKind::Boolean => Kind::Boolean,
+                AttributeKind::Integer => Kind::Integer,
+                AttributeKind::Decimal => Kind::Decimal,
+                AttributeKind::DateTime => Kind::DateTime,
+                AttributeKind::Reference => Kind::Reference,
+            },
+            multi_valued: definition.multi_valued,
+            canonical_values: definition.canonical_values.clone(),
+            description: definition.description.clone().unwrap_or_default(),
+        });
     wanted
         .iter()
         .map(|attribute| CustomAttribute {
@@ -29,6 +47,7 @@ pub fn attributes(wanted: &[ScimAttribute]) -> Vec<CustomAttribute> {
             canonical_values: attribute.canonical_values.clone(),
             description: attribute.description.clone().unwrap_or_default(),
         })
+        .chain(defined)
         .collect()
 }
 
@@ -178,6 +197,9 @@ pub fn refusal(denial: Denial, kind: ResourceKind, said: Option<&str>) -> ScimEr
         )),
         Denial::EmailMissing => {
             ScimError::invalid_value("attribute 'emails' must hold one usable e-mail address")
+        }
+        Denial::InvalidValue => {
+            ScimError::invalid_value(said.unwrap_or("a value is not of the type of its attribute"))
         }
         Denial::StaleVersion => ScimError::precondition_failed(),
         Denial::NotFound => ScimError::not_found(kind.name()),

@@ -432,3 +432,88 @@ fn make_readable(path: &Path) {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644)).unwrap();
 }
+
+/// Sends a request over a connection of its own and returns the status.
+fn raw(port: u16, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> u16 {
+    use std::io::{Read as _, Write as _};
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let mut request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\nContent-Length: {}\r\n",
+        body.len()
+    );
+    for (name, value) in headers {
+        request.push_str(&format!("{name}: {value}\r\n"));
+    }
+    stream
+        .write_all(format!("{request}\r\n{body}").as_bytes())
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn r162_nothing_that_a_directory_proves_itself_with_reaches_the_log_of_the_process() {
+    let here = Installation::new("log_level = \"debug\"");
+    here.folder.file(
+        "provost.yaml",
+        documents::CONTRACT.replacen("provisioning: jit", "provisioning: scim", 1),
+    );
+    here.good(&["apply", "provost.yaml"]);
+    let made = here.good(&[
+        "scim-token",
+        "create",
+        "--connection",
+        "home-okta",
+        "--label",
+        "oauth",
+        "--oauth",
+    ]);
+    let words = || made.split_whitespace();
+    let (id, secret) = (
+        words().find(|word| word.starts_with("scl_")).unwrap(),
+        words().find(|word| word.starts_with("pvc_")).unwrap(),
+    );
+    let server = here.serve();
+    let json = ("Content-Type", "application/scim+json");
+    let bearer = |token: &str| format!("Bearer {token}");
+    let right = bearer(documents::SECRETS[0]);
+    let user = r#"{"userName":"ann@home-lab.example","password":"a-pushed-password-123"}"#;
+    let users = "/scim/home-okta/v2/Users";
+    let as_directory = [("Authorization", right.as_str()), json];
+    assert_eq!(raw(here.port, "POST", users, &as_directory, user), 201);
+    assert_eq!(
+        raw(
+            here.port,
+            "POST",
+            users,
+            &as_directory,
+            "{\"password\":\"a-pushed-password-123\""
+        ),
+        400
+    );
+    let with_query = format!("{users}?access_token=a-token-in-the-query-123&count=1");
+    assert_eq!(raw(here.port, "GET", &with_query, &as_directory, ""), 200);
+    let wrong = bearer("a-wrong-token-9876543210");
+    assert_eq!(
+        raw(here.port, "GET", users, &[("Authorization", &wrong)], ""),
+        401
+    );
+    let form = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
+    let kind = ("Content-Type", "application/x-www-form-urlencoded");
+    assert_eq!(raw(here.port, "POST", "/oauth2/token", &[kind], &form), 200);
+    let log = server.log();
+    assert!(
+        log.contains("DEBUG"),
+        "the log is as talkative as it can be: {log}"
+    );
+    for secret in [
+        documents::SECRETS[0],
+        "a-pushed-password-123",
+        "a-token-in-the-query-123",
+        "a-wrong-token-9876543210",
+        secret,
+    ] {
+        assert!(!log.contains(secret), "{secret} in {log}");
+    }
+}

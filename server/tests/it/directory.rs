@@ -215,6 +215,7 @@ async fn put_account(
         operator: false,
         attributes: serde_json::Map::new(),
         edited: std::collections::BTreeSet::new(),
+        keeping: provost_kernel::keeping::Keeping::default(),
         version: 1,
         created_at: now,
     };

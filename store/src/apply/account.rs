@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use provost_kernel::directory::{Account, Authentication, Link, Origin, Status};
 use provost_kernel::id::{AccountId, OrganizationId, SessionId};
+use provost_kernel::keeping::Keeping;
 use provost_kernel::plan::ProfilePatch;
 
 use super::{Step, exactly_one};
@@ -30,8 +31,8 @@ impl Tx {
             "{INSERT} (id, kind, connection, status, status_origin, email, email_key, user_name, \
                    user_name_key, external_id, given_name, family_name, display_name, emergency_admin, operator, \
                    attributes, version, created_at, updated_at, given_name_key, family_name_key, display_name_key, \
-                   ordinal) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, \
-                   $19, $20, $21, $22, (SELECT COALESCE(MAX(o.ordinal), 0) + 1 FROM accounts o \
+                   keeping, ordinal) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, \
+                   $19, $20, $21, $22, $23, (SELECT COALESCE(MAX(o.ordinal), 0) + 1 FROM accounts o \
                    WHERE o.connection = $3 AND o.status <> 'deleted'))"
         );
         let row = binds![
@@ -57,6 +58,7 @@ impl Tx {
             account.given_name.as_deref().map(fold),
             account.family_name.as_deref().map(fold),
             account.display_name.as_deref().map(fold),
+            keeping(&account.keeping)?,
         ];
         self.later(sql, row);
         Ok(())
@@ -193,6 +195,10 @@ impl Tx {
                    WHERE o.connection = $4 AND o.status <> 'deleted') WHERE id = $1 AND version = $2 AND (connection = $6 OR ($6 IS NULL AND connection IS NULL))";
         let row = binds![account, step.expect, step.next, bound(to), now, bound(from)];
         exactly_one(self.run(sql, row).await?, "account_version")?;
+        if let (Some(connection), Some(_)) = (bound(to), bound(from)) {
+            let sql = "UPDATE account_values SET connection = $2 WHERE account = $1";
+            self.later(sql, binds![account, connection]);
+        }
         if matches!(to, Authentication::Sso { .. }) {
             self.run("DELETE FROM credentials WHERE account = $1", binds![account])
                 .await?;
@@ -225,6 +231,11 @@ impl Tx {
             "links_missing",
         )
     }
+}
+
+/// What is remembered beside the fields; most accounts have nothing to remember.
+fn keeping(kept: &Keeping) -> Result<Option<String>> {
+    (!kept.is_empty()).then(|| json(kept)).transpose()
 }
 
 /// The columns that a patch sets.
@@ -272,6 +283,13 @@ fn patched(set: &ProfilePatch) -> Result<Vec<(&'static str, Bind)>> {
     }
     if let Some(edited) = &set.edited {
         columns.push(("edited", json(edited)?.into()));
+    }
+    if let Some(kept) = &set.keeping {
+        columns.push(("keeping", keeping(kept)?.into()));
+        columns.push((
+            "override_ends_at",
+            kept.ends_at().map(Timestamp::as_millisecond).into(),
+        ));
     }
     Ok(columns)
 }

@@ -1,43 +1,59 @@
 //! Documents of people, beside their accounts: a sign-in never reads them.
 
-use provost_kernel::id::AccountId;
+use provost_kernel::id::{AccountId, ConnectionId};
 use serde_json::{Map, Value};
 
-use crate::error::Result;
+use crate::error::{Result, StoreError};
 use crate::search::document::searchable;
 use crate::tx::{Reader, Tx};
 use crate::value::{binds, list};
 
 impl Tx {
-    /// Keeps the document of an account, or forgets it. One statement for a new account with one address.
+    /// Keeps the document of an account, or forgets it. Two statements for a new account, however many values it has.
     pub(crate) async fn put_document(
         &mut self,
         account: &AccountId,
+        connection: Option<&ConnectionId>,
         document: Option<&Map<String, Value>>,
         is_new: bool,
     ) -> Result<()> {
         if !is_new {
-            self.run("DELETE FROM account_emails WHERE account = $1", binds![account])
+            self.run("DELETE FROM account_values WHERE account = $1", binds![account])
                 .await?;
         }
         let Some(document) = document else {
             let sql = "DELETE FROM account_documents WHERE account = $1";
             return self.run(sql, binds![account]).await.map(drop);
         };
+        // Only a directory gives documents, and only to people of its own connection.
+        let connection = match connection {
+            Some(connection) => connection.clone(),
+            None => self.connection_of(account).await?,
+        };
         let made = searchable(document)?;
-        let mut emails = made.emails.into_iter();
         let sql = "INSERT INTO account_documents (account, document, search, email_key, manager_key) \
                    VALUES ($1, $2, $3, $4, $5) ON CONFLICT (account) DO UPDATE SET document = excluded.document, \
                    search = excluded.search, email_key = excluded.email_key, manager_key = excluded.manager_key";
-        let row = binds![account, made.document, made.search, emails.next(), made.manager];
+        let row = binds![account, made.document, made.search, made.email, made.manager];
         self.later(sql, row);
-        let further = emails.map(|email| binds![account, email]).collect();
-        self.insert_later("INSERT INTO account_emails (account, email_key)", further, "");
+        let values = made.values.into_iter();
+        let values = values
+            .map(|(label, value)| binds![account, &connection, label, value])
+            .collect();
+        let into = "INSERT INTO account_values (account, connection, label, value)";
+        self.insert_later(into, values, "");
         Ok(())
     }
 }
 
 impl Reader {
+    async fn connection_of(&mut self, account: &AccountId) -> Result<ConnectionId> {
+        let sql = "SELECT connection FROM accounts WHERE id = $1 AND connection IS NOT NULL";
+        let row = self.row(sql, binds![account]).await?;
+        let mut row = row.ok_or(StoreError::Refused("a document without a connection"))?;
+        Ok(ConnectionId::new(row.text("accounts.connection")?))
+    }
+
     /// Loads the documents of accounts; accounts without one are left out.
     ///
     /// # Errors

@@ -87,6 +87,7 @@ impl Compiler {
         Ok(match piece.among {
             Some(among) => {
                 self.is_looked_up = true;
+                self.is_plain = false;
                 let select = among.select(&mut self.binds);
                 format!("a.id IN ({{of}}{select}{{end}}) AND {}", piece.sql)
             }
@@ -168,11 +169,18 @@ impl Compiler {
                 let column = self.column(field)?;
                 self.is_plain &= !matches!(field, Field::Id | Field::UserName | Field::ExternalId);
                 let sql = self.compare_column(&column, operator, literal);
-                let among = match (operator, literal) {
-                    (Operator::Equal, Literal::Text { text, .. }) if !text.contains('\0') => {
-                        lookup::columns(self.kind, field, text)
+                let among = match literal {
+                    // A capital letter may fold in another way in front of others (the Greek sigma does), so the beginning of
+                    // a text is looked up only where it is the same folded.
+                    Literal::Text { text, exact }
+                        if !text.contains('\0')
+                            && (operator != Operator::StartsWith || !exact || fold(text) == *text) =>
+                    {
+                        lookup::columns(self.kind, field, operator, text)
                     }
-                    _ => None,
+                    Literal::Text { .. } | Literal::Bool(_) | Literal::Number(_) | Literal::Instant(_) => {
+                        None
+                    }
                 };
                 Ok(Piece { sql, among })
             }
@@ -216,13 +224,29 @@ impl Compiler {
             several => format!("({})", several.join(" OR ")),
         };
         let wanted = certain_texts(condition);
-        for (part, text, _) in wanted.iter().filter(|(_, _, is_whole)| *is_whole) {
-            if let Some(among) = lookup::elements(self.kind, label, part, text) {
-                return Ok(Piece {
-                    sql: exists,
-                    among: Some(among),
-                });
+        let found = wanted.iter().filter_map(|(part, text, operator)| match operator {
+            Operator::Equal => lookup::elements(self.kind, label, part, text),
+            Operator::StartsWith
+                if self.kind == Kind::Users
+                    && Source::of(self.kind, label) == [Source::Document]
+                    && fold(text) == *text =>
+            {
+                lookup::listed_values(label, part, text, false)
             }
+            Operator::StartsWith
+            | Operator::NotEqual
+            | Operator::Contains
+            | Operator::EndsWith
+            | Operator::Greater
+            | Operator::GreaterOrEqual
+            | Operator::Less
+            | Operator::LessOrEqual => None,
+        });
+        if let Some(among) = found.min_by_key(|among| among.rank) {
+            return Ok(Piece {
+                sql: exists,
+                among: Some(among),
+            });
         }
         // No index; but most documents without the text anywhere need not be taken apart.
         let longest = wanted
@@ -388,7 +412,7 @@ const fn is_for_texts(operator: Operator) -> bool {
 }
 
 /// The texts that parts of an element must contain, or be equal to as a whole, whatever else the condition says.
-fn certain_texts(condition: &Condition) -> Vec<(String, String, bool)> {
+fn certain_texts(condition: &Condition) -> Vec<(String, String, Operator)> {
     match condition {
         Condition::Compare {
             field: Field::Sub(part),
@@ -398,7 +422,7 @@ fn certain_texts(condition: &Condition) -> Vec<(String, String, bool)> {
         } if !text.contains('\0') => {
             // An exact text that folds to itself is written the same way in both forms.
             let text = if *exact { text.clone() } else { fold(text) };
-            vec![(label(part), text, *operator == Operator::Equal)]
+            vec![(label(part), text, *operator)]
         }
         Condition::And(all) => all.iter().flat_map(certain_texts).collect(),
         Condition::All

@@ -11,6 +11,7 @@
 //! instant (under the name with `@`, beside the text that it is written as). Empty values are left out. The primary
 //! element comes first, which makes it the one that is sorted by. What lies deeper than sub-attributes is only present.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
@@ -26,6 +27,8 @@ pub(super) const EMAILS: &str = "emails";
 pub(super) const MANAGER: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:user:manager";
 /// Name of the sub-attribute that stands for its element.
 pub(super) const VALUE: &str = "value";
+/// Name of the attribute with the parts of the name.
+const NAME: &str = "name";
 
 /// What is kept beside a document.
 pub(crate) struct Searchable {
@@ -33,10 +36,65 @@ pub(crate) struct Searchable {
     pub(crate) document: String,
     /// The form that is searched, as JSON text.
     pub(crate) search: String,
-    /// Folded addresses, each once.
-    pub(crate) emails: Vec<String>,
+    /// A folded address, the first one in their order.
+    pub(crate) email: Option<String>,
     /// Folded identifier of the manager.
     pub(crate) manager: Option<String>,
+    /// The texts that filters are looked up by, with their labels, each once. Further addresses are among them.
+    pub(crate) values: BTreeSet<(String, String)>,
+}
+
+/// Label of documents with more values than are listed.
+pub(super) const TOO_MANY: &str = "*";
+/// Most values that are listed, and most letters of each. Whoever looks up compares with the whole value again.
+const LISTED: usize = 40;
+const LETTERS: usize = 100;
+
+/// Returns the part of a folded text that is listed.
+pub(super) fn listed(folded: &str) -> String {
+    folded.chars().take(LETTERS).collect()
+}
+
+/// Returns the label under which a part of an element is listed; none if it is not. Of complex attributes, only the parts of the
+/// name are: real directories look nothing else up.
+pub(super) fn listed_as(label: &str, part: &str) -> Option<String> {
+    match (label, part) {
+        // In columns of their own.
+        (NAME, VALUE | "givenname" | "familyname")
+        | ("username" | "externalid" | "displayname" | MANAGER, _) => None,
+        (NAME, part) => Some(format!("{NAME}.{part}")),
+        (label, VALUE) => Some(label.to_owned()),
+        (_, _) => None,
+    }
+}
+
+/// Collects the values that are listed.
+fn listing(form: &Map<String, Value>, first_email: Option<&String>) -> BTreeSet<(String, String)> {
+    let mut values = BTreeSet::new();
+    for (label, elements) in form {
+        let parts = elements
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_object)
+            .flatten();
+        for (part, tagged) in parts {
+            let Some(label) = listed_as(label, part) else {
+                continue;
+            };
+            let Some(text) = tagged.as_str().and_then(|tagged| tagged.strip_prefix('s')) else {
+                continue;
+            };
+            if part.ends_with('=') || (label == EMAILS && first_email.is_some_and(|first| first == text)) {
+                continue;
+            }
+            values.insert((label, listed(text)));
+        }
+    }
+    if values.len() > LISTED {
+        return BTreeSet::from([(TOO_MANY.to_owned(), String::new())]);
+    }
+    values
 }
 
 /// Makes the searched form of a document.
@@ -61,13 +119,12 @@ pub(crate) fn searchable(document: &Map<String, Value>) -> Result<Searchable> {
             add(&mut form, name, value);
         }
     }
-    let mut emails = values_of(&form, EMAILS);
-    emails.sort();
-    emails.dedup();
+    let email = values_of(&form, EMAILS).into_iter().min();
     Ok(Searchable {
         document: document_text,
         search: json(&form)?,
-        emails,
+        values: listing(&form, email.as_ref()),
+        email,
         manager: values_of(&form, MANAGER).into_iter().next(),
     })
 }
@@ -228,8 +285,41 @@ mod tests {
         let document = json!({"emails": [{"value": "B@x.y"}, {"value": "a@x.y"}, {"value": "b@x.y"}],
             urn: {"manager": {"value": "Acc_1"}}});
         let made = searchable(document.as_object().unwrap()).unwrap();
-        assert_eq!(made.emails, ["a@x.y", "b@x.y"]);
+        assert_eq!(made.email.as_deref(), Some("a@x.y"));
+        assert_eq!(
+            made.values,
+            BTreeSet::from([("emails".to_owned(), "b@x.y".to_owned())])
+        );
         assert_eq!(made.manager.as_deref(), Some("acc_1"));
+    }
+
+    #[test]
+    fn texts_are_listed_folded_and_cut_and_too_many_are_not_listed_at_all() {
+        let urn = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+        let document = json!({"title": "Dr", "active": true, "name": {"middleName": "Q", "givenName": "G"}, "displayName": "D", "phoneNumbers": [{"value": "+1", "type": "work"}],
+            urn: {"department": "Ä".repeat(200), "manager": {"value": "x"}}});
+        let made = searchable(document.as_object().unwrap()).unwrap();
+        let listed: Vec<(&str, &str)> = made
+            .values
+            .iter()
+            .map(|(label, value)| (label.as_str(), value.as_str()))
+            .collect();
+        let department = label(&format!("{urn}:department"));
+        assert_eq!(
+            listed,
+            [
+                ("name.middlename", "q"),
+                ("phonenumbers", "+1"),
+                ("title", "dr"),
+                (department.as_str(), "ä".repeat(100).as_str())
+            ]
+        );
+        let tags: Vec<String> = (0..41).map(|number| number.to_string()).collect();
+        let made = searchable(json!({ "tags": tags }).as_object().unwrap()).unwrap();
+        assert_eq!(
+            made.values,
+            BTreeSet::from([(TOO_MANY.to_owned(), String::new())])
+        );
     }
 
     #[test]

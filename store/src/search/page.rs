@@ -9,6 +9,7 @@ use provost_kernel::id::ConnectionId;
 use super::compile::{Compiler, Kind};
 use super::condition::{Condition, Field};
 use crate::digest;
+use crate::engine::Dialect;
 use crate::error::{Result, StoreError};
 use crate::tx::Reader;
 use crate::value::{Bind, Row, binds};
@@ -46,6 +47,27 @@ pub enum Start {
     Skip(u64),
     /// After the last one of another page of the same search; none is the beginning.
     After(Option<Cursor>),
+    /// Before the first one of another page of the same search: the page in front of it, in the same order.
+    Before(Cursor),
+}
+
+impl Start {
+    /// Begins where a cursor says, on either side of it.
+    pub const fn at(cursor: Cursor) -> Self {
+        if cursor.is_backward {
+            Self::Before(cursor)
+        } else {
+            Self::After(Some(cursor))
+        }
+    }
+
+    /// The place of another page, if one is given.
+    const fn cursor(&self) -> Option<&Cursor> {
+        match self {
+            Self::After(Some(cursor)) | Self::Before(cursor) => Some(cursor),
+            Self::Skip(_) | Self::After(None) => None,
+        }
+    }
 }
 
 /// What was found.
@@ -57,6 +79,29 @@ pub struct Page<T> {
     pub total: Option<u64>,
     /// Where the next page begins; none if there is nothing after this one, or [`Start::Skip`] was asked for.
     pub next: Option<Cursor>,
+    /// Where the page in front ends; none for the first page and where [`Start::Skip`] was asked for.
+    pub previous: Option<Cursor>,
+}
+
+impl<T> Page<T> {
+    /// Notes the ways to the pages beside this one. `first` and `last` are of the rows as they were read, which is from the end for
+    /// a page in front of another; `is_more` tells whether more rows follow in that direction.
+    fn lead_on(&mut self, start: &Start, first: Option<Cursor>, last: Option<Cursor>, is_more: bool) {
+        let turned = |cursor: Cursor| Cursor {
+            is_backward: !cursor.is_backward,
+            ..cursor
+        };
+        let (beyond, back) = (last.filter(|_| is_more), first.map(turned));
+        match start {
+            Start::Before(_) => {
+                self.items.reverse();
+                (self.previous, self.next) = (beyond, back);
+            }
+            Start::After(Some(_)) => (self.next, self.previous) = (beyond, back),
+            Start::After(None) => self.next = beyond,
+            Start::Skip(_) => {}
+        }
+    }
 }
 
 /// A place between two pages of one search. As text it needs no escaping in URLs.
@@ -67,6 +112,8 @@ pub struct Cursor {
     key: Key,
     ordinal: i64,
     id: String,
+    /// Whether what comes before it is meant, and not what comes after.
+    is_backward: bool,
 }
 
 /// What the last row was sorted by.
@@ -86,7 +133,8 @@ impl Cursor {
             Key::Number(number) => ('n', digest::to_hex(number.to_string().as_bytes())),
         };
         let id = digest::to_hex(self.id.as_bytes());
-        format!("{}-{}-{id}-{kind}{key}", self.search, self.ordinal)
+        let side = if self.is_backward { "-b" } else { "" };
+        format!("{}-{}-{id}-{kind}{key}{side}", self.search, self.ordinal)
     }
 
     /// Reads a cursor.
@@ -106,6 +154,11 @@ impl Cursor {
             key,
             ordinal: ordinal.parse().ok()?,
             id: text_of(id)?,
+            is_backward: match parts.next() {
+                None => false,
+                Some("b") => true,
+                Some(_) => return None,
+            },
         };
         (parts.next().is_none() && !cursor.id.contains('\0')).then_some(cursor)
     }
@@ -190,27 +243,31 @@ impl<'s> Statement<'s> {
     }
 
     fn order(&self, of: &str) -> String {
+        // A page in front of another is read from its end.
+        let is_backward = matches!(self.search.start, Start::Before(_));
+        let side = if is_backward { " DESC" } else { "" };
         let Some((_, is_text)) = &self.key else {
-            return format!("{of}.ordinal, {of}.id");
+            return format!("{of}.ordinal{side}, {of}.id{side}");
         };
         let binary = if *is_text { "{binary}" } else { "" };
-        let direction = if self.is_descending() {
-            "DESC NULLS FIRST"
-        } else {
+        let direction = if self.is_descending() == is_backward {
             "ASC NULLS LAST"
+        } else {
+            "DESC NULLS FIRST"
         };
-        format!("{of}.place{binary} {direction}, {of}.ordinal, {of}.id")
+        format!("{of}.place{binary} {direction}, {of}.ordinal{side}, {of}.id{side}")
     }
 
     fn is_descending(&self) -> bool {
         self.search.sort.as_ref().is_some_and(|sort| sort.descending)
     }
 
-    /// The condition that a row of `of` comes after the cursor.
-    fn after(&mut self, of: &str, cursor: &Cursor) -> String {
+    /// The condition that a row of `of` comes after the cursor, or before it.
+    fn beyond(&mut self, of: &str, cursor: &Cursor) -> String {
         let binds = &mut self.compiler.binds;
         let (ordinal, id) = (binds.add(cursor.ordinal), binds.add(&cursor.id));
-        let later = format!("({of}.ordinal, {of}.id) > ({ordinal}, {id})");
+        let sign = if cursor.is_backward { "<" } else { ">" };
+        let later = format!("({of}.ordinal, {of}.id) {sign} ({ordinal}, {id})");
         let Some((_, is_text)) = &self.key else {
             return later;
         };
@@ -220,7 +277,8 @@ impl<'s> Statement<'s> {
             Key::Text(text) => Some(binds.add(text)),
             Key::Number(number) => Some(binds.add(*number)),
         };
-        match (bound, self.is_descending()) {
+        // Before in an ascending order is after in a descending one.
+        match (bound, self.is_descending() != cursor.is_backward) {
             (None, false) => format!("({of}.place IS NULL AND {later})"),
             (None, true) => format!("({of}.place IS NOT NULL OR {later})"),
             (Some(key), false) => format!(
@@ -249,7 +307,7 @@ impl<'s> Statement<'s> {
         let skip = match (&self.search.start, within) {
             (_, Some(place)) => place.skip,
             (Start::Skip(skip), None) => i64::try_from(*skip).unwrap_or(i64::MAX),
-            (Start::After(_), None) => 0,
+            (Start::After(_) | Start::Before(_), None) => 0,
         };
         // Without sorting, the narrowing goes to the index; else to the rows with their keys.
         let is_plain = self.compiler.is_plain && self.key.is_none();
@@ -257,8 +315,8 @@ impl<'s> Statement<'s> {
         let mut narrow = String::new();
         if let Some(place) = within {
             narrow = format!("a.ordinal >= {}", self.compiler.binds.add(place.ordinal));
-        } else if let Start::After(Some(cursor)) = &self.search.start {
-            narrow = self.after(of, cursor);
+        } else if let Some(cursor) = self.search.start.cursor() {
+            narrow = self.beyond(of, cursor);
         }
         let skip = self.compiler.binds.add(skip);
         // The limit is written out, because a planner that knows it takes the index.
@@ -326,7 +384,7 @@ impl Reader {
         columns: &str,
         read: impl Fn(Row) -> Result<(String, T)>,
     ) -> Result<Page<T>> {
-        if let Start::After(Some(cursor)) = &search.start
+        if let Some(cursor) = search.start.cursor()
             && !search.accepts(cursor)
         {
             return Err(StoreError::Refused("the cursor belongs to another search"));
@@ -338,7 +396,7 @@ impl Reader {
         if everything && kind == Kind::Users {
             let skip = match search.start {
                 Start::Skip(skip) => i64::try_from(skip).unwrap_or(i64::MAX),
-                Start::After(_) => 0,
+                Start::After(_) | Start::Before(_) => 0,
             };
             if search.total || skip > 0 {
                 let (total, found) = self.rank(&search.connection, skip).await?;
@@ -350,15 +408,17 @@ impl Reader {
             items: Vec::new(),
             total: None,
             next: None,
+            previous: None,
         };
         if search.limit > 0 {
             let key_is_text = statement.key.as_ref().map(|(_, is_text)| *is_text);
-            let by_cursor = matches!(search.start, Start::After(_));
+            let by_cursor = !matches!(search.start, Start::Skip(_));
+            let (mark, is_backward) = (search.mark(), matches!(search.start, Start::Before(_)));
             // One more than the page tells whether another one follows.
             let limit = u64::from(search.limit) + u64::from(by_cursor);
             let is_long = statement.is_long();
             let (sql, values) = statement.page(limit, place, columns);
-            let mut last = None;
+            let (mut first, mut last, mut is_more) = (None, None, false);
             let rows = if is_long {
                 self.rows_long(&sql, values).await?
             } else {
@@ -370,21 +430,23 @@ impl Reader {
                     known_total = head.total;
                 }
                 if page.items.len() >= search.limit as usize {
-                    page.next = last;
+                    is_more = true;
                     break;
                 }
                 let (id, item) = read(row)?;
-                last = Some(Cursor {
-                    search: search.mark(),
-                    key: head.key,
-                    ordinal: head.ordinal,
-                    id,
-                });
                 page.items.push(item);
-                if !by_cursor {
-                    last = None;
+                if by_cursor {
+                    last = Some(Cursor {
+                        search: mark.clone(),
+                        key: head.key,
+                        ordinal: head.ordinal,
+                        id,
+                        is_backward,
+                    });
+                    first = first.or_else(|| last.clone());
                 }
             }
+            page.lead_on(&search.start, first, last, is_more);
         }
         if search.total {
             let total = match known_total {
@@ -395,6 +457,31 @@ impl Reader {
             page.total = Some(total.unsigned_abs());
         }
         Ok(page)
+    }
+
+    /// Returns the engine's plan of a page.
+    pub(super) async fn explain(
+        &mut self,
+        search: &Search,
+        kind: Kind,
+        columns: &str,
+    ) -> Result<Vec<String>> {
+        let dialect = self.conn().dialect();
+        let limit = u64::from(search.limit);
+        let (sql, values) = Statement::new(search, kind)?.page(limit, None, columns);
+        let (word, before) = match dialect {
+            Dialect::Sqlite => ("EXPLAIN QUERY PLAN", 3),
+            Dialect::Postgres => ("EXPLAIN", 0),
+        };
+        let rows = self.rows(&format!("{word} {sql}"), values).await?;
+        rows.into_iter()
+            .map(|mut row| {
+                for _ in 0..before {
+                    row.int("explain")?;
+                }
+                row.text("explain")
+            })
+            .collect()
     }
 
     async fn count(&mut self, search: &Search, kind: Kind) -> Result<i64> {
@@ -455,6 +542,7 @@ mod tests {
                 key,
                 ordinal: 9,
                 id: "acc_1".to_owned(),
+                is_backward: false,
             };
             let text = cursor.encode();
             assert!(
@@ -462,7 +550,12 @@ mod tests {
                     .all(|letter| letter.is_ascii_alphanumeric() || letter == b'-'),
                 "{text}"
             );
-            assert_eq!(Cursor::decode(&text), Some(cursor));
+            assert_eq!(Cursor::decode(&text), Some(cursor.clone()));
+            let back = Cursor {
+                is_backward: true,
+                ..cursor
+            };
+            assert_eq!(Cursor::decode(&back.encode()), Some(back));
         }
         for broken in [
             "",

@@ -49,6 +49,14 @@ impl Reader {
     pub async fn search_users(&mut self, search: &Search) -> Result<Page<DirectoryUser>> {
         self.search(search, Kind::Users, &columns(), user).await
     }
+
+    /// Says how the engine would find the accounts of a search, in its own words: for whoever wonders why a filter is slow.
+    ///
+    /// # Errors
+    /// As [`Self::search_users`].
+    pub async fn explain_users(&mut self, search: &Search) -> Result<Vec<String>> {
+        self.explain(search, Kind::Users, &columns()).await
+    }
 }
 
 /// The columns of an account, with those of its document before them.

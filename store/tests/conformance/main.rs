@@ -32,4 +32,6 @@ mod sessions;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod values;
+#[cfg(test)]
 mod waiting;

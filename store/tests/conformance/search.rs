@@ -153,7 +153,7 @@ async fn deactivate(store: &Store, id: &str) {
 }
 
 /// Many accounts at once, written past the store: what counts them must notice all the same.
-async fn crowd(database: &Database, count: usize) {
+pub(crate) async fn crowd(database: &Database, count: usize) {
     database
         .execute(&format!(
             "INSERT INTO accounts (id, kind, connection, status, status_origin, email, email_key, user_name, \

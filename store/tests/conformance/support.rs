@@ -281,6 +281,7 @@ pub(crate) fn account(id: &str) -> Account {
         operator: false,
         attributes: json!({"department": "R&D"}).as_object().cloned().unwrap(),
         edited: std::collections::BTreeSet::new(),
+        keeping: provost_kernel::keeping::Keeping::default(),
         version: 1,
         created_at: at(10),
     }

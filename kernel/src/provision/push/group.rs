@@ -323,8 +323,9 @@ impl<'a> Work<'a> {
             return Ok(());
         }
         let before = std::mem::take(&mut self.steps);
+        let account = self.decide_kind(&known.account, &profile.document);
         let outcome = self.place(&Placed {
-            account: &known.account,
+            account: &account,
             known: Some(known),
             document: &profile.document,
             groups,

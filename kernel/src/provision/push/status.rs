@@ -215,6 +215,7 @@ impl Work<'_> {
             family_name: None,
             display_name: None,
             attributes: serde_json::Map::new(),
+            keeping: crate::keeping::Keeping::default(),
             ..account.clone()
         };
         let (mut set, _) = crate::provision::account::differences(account, &super::profile::whole(&empty));

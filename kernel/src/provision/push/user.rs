@@ -9,6 +9,7 @@ use crate::directory::{Account, AccountKind, Authentication, DirectoryProfile, O
 use crate::email::Email;
 use crate::facts::AccountFacts;
 use crate::id::AccountId;
+use crate::keeping::Keeping;
 use crate::plan::Change;
 use crate::trace::{Stage, StepOutcome};
 
@@ -123,9 +124,10 @@ impl<'a> Work<'a> {
         } else {
             Status::Active
         };
+        let given = self.new_attributes(user);
         let account = Account {
             id: self.fresh.account.clone(),
-            kind: self.kind(user).unwrap_or(AccountKind::User),
+            kind: self.kind(&user.document).unwrap_or(AccountKind::User),
             authentication: Authentication::Sso {
                 connection: self.connection.id.clone(),
             },
@@ -139,8 +141,12 @@ impl<'a> Work<'a> {
             display_name: user.display_name.clone(),
             emergency_admin: false,
             operator: false,
-            attributes: user.attributes.clone(),
             edited: std::collections::BTreeSet::new(),
+            attributes: given.values,
+            keeping: Keeping {
+                sources: given.sources,
+                ..Keeping::default()
+            },
             version: 1,
             created_at: self.now,
         };

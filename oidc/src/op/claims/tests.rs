@@ -26,6 +26,7 @@ pub(crate) fn ada() -> Subject {
         auth_time: Timestamp::from_second(1_790_000_000).unwrap(),
         sid: Some("s1".into()),
         session_expiry: Timestamp::from_second(1_790_036_000).ok(),
+        attributes: serde_json::Map::new(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Checks of a connection's directory push.
 
+use provost_kernel::attribute::{self, AttributeDefinition};
+
 use super::Found;
 use crate::declarative::document::ScimEntry;
 
@@ -51,28 +53,67 @@ impl Found<'_> {
         if let Some(header) = &scim.header {
             self.header(&format!("{path}.header"), header);
         }
-        let names: Vec<String> = scim
-            .attributes
-            .iter()
-            .map(|attribute| attribute.name.to_ascii_lowercase())
-            .collect();
-        self.unique(&format!("{path}.attributes"), names.iter().map(String::as_str));
-        if names.len() > MOST_ATTRIBUTES {
-            self.add(&format!("{path}.attributes"), "has more than 100 entries");
-        }
-        for attribute in &scim.attributes {
-            let name = &attribute.name;
-            let fits = name.len() <= 64
-                && name.starts_with(|letter: char| letter.is_ascii_alphabetic())
-                && name
-                    .chars()
-                    .all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-'));
-            if !fits {
+        self.unique(
+            &format!("{path}.clients"),
+            scim.clients.iter().map(|client| client.id.as_str()),
+        );
+        for client in &scim.clients {
+            let place = format!("{path}.clients[{}]", client.id);
+            let is_plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-');
+            if client.id.is_empty() || client.id.len() > 64 || !client.id.chars().all(is_plain) {
+                self.add(&place, "id must be 1 to 64 ASCII letters, digits, ., _ or -");
+            }
+            if client.keys().is_none() {
                 self.add(
-                    &format!("{path}.attributes[{name}].name"),
-                    "must be 1 to 64 ASCII letters, digits, _ or -, beginning with a letter",
+                    &format!("{place}.jwks"),
+                    "is not a JSON Web Key Set with at least one public signing key",
                 );
             }
+        }
+        let names = scim.attributes.iter().map(|attribute| attribute.name.as_str());
+        self.attribute_names(&format!("{path}.attributes"), names);
+    }
+
+    /// Checks the attributes that a connection defines, beside those that its directory part names in the short form.
+    pub(super) fn attributes(
+        &mut self,
+        path: &str,
+        defined: &[AttributeDefinition],
+        short: Option<&ScimEntry>,
+    ) {
+        let place = format!("{path}.attributes");
+        self.attribute_names(&place, defined.iter().map(|definition| definition.name.as_str()));
+        let short = short.map_or(&[][..], |scim| scim.attributes.as_slice());
+        for definition in defined {
+            let name = &definition.name;
+            let place = format!("{place}[{name}]");
+            if short.iter().any(|other| other.name.eq_ignore_ascii_case(name)) {
+                self.add(&place, "is also named in scim.attributes; keep one of the two");
+            }
+            if definition.sources.is_empty() {
+                self.add(&format!("{place}.sources"), "is empty: nobody could set it");
+            }
+            if definition
+                .claim
+                .as_ref()
+                .is_some_and(|claim| claim.trim().is_empty())
+            {
+                self.add(&format!("{place}.claim"), "is empty");
+            }
+        }
+    }
+
+    fn attribute_names<'n>(&mut self, path: &str, names: impl Iterator<Item = &'n str> + Clone) {
+        let lower: Vec<String> = names.clone().map(str::to_ascii_lowercase).collect();
+        self.unique(path, lower.iter().map(String::as_str));
+        if lower.len() > MOST_ATTRIBUTES {
+            self.add(path, "has more than 100 entries");
+        }
+        for name in names.filter(|name| !attribute::is_name(name)) {
+            self.add(
+                &format!("{path}[{name}].name"),
+                "must be 1 to 64 ASCII letters, digits, _ or -, beginning with a letter",
+            );
         }
     }
 

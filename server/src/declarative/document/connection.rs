@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use provost_kernel::attribute::AttributeDefinition;
 use provost_kernel::connection::{
     EmailUpdate, ExistingAccount, FieldSync, LicenseAt, MatchStep, NameComparison, OnAmbiguous,
     OnInactiveMatch, OnLostMatch, OnNoRole, OnNoSeat, Protocol, Provisioning, RoleSync, Settings, StripGuard,
@@ -52,6 +53,9 @@ pub struct ConnectionEntry {
     /// Directory push.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scim: Option<ScimEntry>,
+    /// Attributes of people beyond the standard ones, such as `nfc`, from pushes, claims and by hand (R-83, R-84, C-28).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attributes: Vec<AttributeDefinition>,
     /// Ordered match steps (C-12).
     #[serde(default = "default_match", skip_serializing_if = "is_default_match")]
     #[serde(rename = "match")]
@@ -134,6 +138,7 @@ impl ConnectionEntry {
             licence_at: self.licence_at,
             strip_guard: self.strip_guard,
             directory: self.scim.as_ref().map(ScimEntry::directory).unwrap_or_default(),
+            attributes: self.attributes.clone(),
         }
     }
 }

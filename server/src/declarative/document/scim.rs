@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{SecretText, is_default, is_true, yes};
-use crate::scim_config::{ScimAttribute, ScimConfig, ScimMode, ScimOperation, ScimVersion};
+use crate::scim_config::{ScimAttribute, ScimClient, ScimConfig, ScimMode, ScimOperation, ScimVersion};
 
 /// Directory push through a connection.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -36,7 +36,11 @@ pub struct ScimEntry {
     /// Bearer tokens. Only digests are stored. A token that a later file does not mention stays.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tokens: Vec<ScimToken>,
-    /// Attributes beyond the standard ones, such as `nfc`. The directory keeps them; here they are read-only (C-28).
+    /// OAuth clients that prove themselves with a key instead of a secret (`private_key_jwt`, RFC 7523), for directories that
+    /// fetch short-lived tokens. One that a later file does not mention ends, with the tokens that it got.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clients: Vec<ScimClient>,
+    /// Attributes that only the directory gives and that are read-only here; the short form of the connection's `attributes`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attributes: Vec<ScimAttribute>,
     /// How a person who signs in is joined to the pushed account, in order: `user_name`, `external_id` or `email`
@@ -140,6 +144,7 @@ impl ScimEntry {
             etag: self.etag,
             header: self.header.clone(),
             attributes: self.attributes.clone(),
+            clients: self.clients.clone(),
             silent_after_days: Some(self.silent_after_days).filter(|days| *days > 0),
         }
     }
@@ -182,6 +187,7 @@ impl ScimEntry {
             header: config.header,
             tokens: Vec::new(),
             attributes: config.attributes,
+            clients: config.clients,
             silent_after_days: config.silent_after_days.unwrap_or_default(),
         }
     }

@@ -103,6 +103,9 @@ impl Run<'_> {
             for outcome in lists {
                 self.in_use(&path, outcome)?;
             }
+            if old.is_some() {
+                self.tx.decide_anew_about(&id, now).await?;
+            }
         }
         let domains = old.map_or(&[][..], |old| old.domains.as_slice());
         let mut fields = fields;

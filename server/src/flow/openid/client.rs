@@ -105,7 +105,11 @@ fn is_genuine(secret: &PresentedSecret, digest: Option<&str>) -> bool {
     })
 }
 
-async fn spend(app: &App, proof: OneTimeProof) -> Result<(), Failure> {
+/// Spends an assertion, so that nobody uses it again.
+///
+/// # Errors
+/// `assertion_replayed`; those of the store.
+pub async fn spend(app: &App, proof: OneTimeProof) -> Result<(), Failure> {
     let spent = app
         .store
         .write_round(Durability::Full, move |tx| {

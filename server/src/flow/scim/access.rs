@@ -114,6 +114,11 @@ pub async fn identify(
         return Ok(None);
     };
     let live = connection::find(app, named).await?;
+    // The client of the settings that got it may be gone from there.
+    let is_configured = token.kind == ACCESS && token.label.contains(':');
+    if is_configured && live.scim.keys_of(&token.label).is_none() {
+        return Ok(None);
+    }
     note(app, &token, now);
     Ok(Some((token, live)))
 }
@@ -157,7 +162,7 @@ fn note(app: &App, token: &TokenRecord, now: Timestamp) {
             .write(move |tx| {
                 Box::pin(async move {
                     tx.touch_token(&token.id, now).await?;
-                    if token.kind == ACCESS {
+                    if token.kind == ACCESS && !token.label.contains(':') {
                         tx.touch_token(&token.label, now).await?;
                     }
                     Ok(())

@@ -48,7 +48,7 @@ pub async fn list(
         Paging::Cursor(_) => ShownPage::Cursor {
             total: page.total,
             next: page.next.as_ref().map(Cursor::encode),
-            previous: None,
+            previous: page.previous.as_ref().map(Cursor::encode),
         },
     };
     Ok(answer(caller, &shown, vec![(kind, resources)]))
@@ -113,9 +113,7 @@ fn read(caller: &Caller, kind: ResourceKind, request: &ListRequest) -> Result<As
     let start = match &request.paging {
         Paging::Index { start } => Start::Skip(start - 1),
         Paging::Cursor(None) => Start::After(None),
-        Paging::Cursor(Some(text)) => {
-            Start::After(Some(Cursor::decode(text).ok_or_else(ScimError::invalid_cursor)?))
-        }
+        Paging::Cursor(Some(text)) => Start::at(Cursor::decode(text).ok_or_else(ScimError::invalid_cursor)?),
     };
     let search = Search {
         connection: caller.live.id().clone(),
@@ -125,7 +123,7 @@ fn read(caller: &Caller, kind: ResourceKind, request: &ListRequest) -> Result<As
         total: true,
         start,
     };
-    if let Start::After(Some(cursor)) = &search.start
+    if let Start::After(Some(cursor)) | Start::Before(cursor) = &search.start
         && !search.accepts(cursor)
     {
         return Err(ScimError::invalid_cursor());
@@ -141,6 +139,7 @@ fn read(caller: &Caller, kind: ResourceKind, request: &ListRequest) -> Result<As
 struct Found {
     total: Option<u64>,
     next: Option<Cursor>,
+    previous: Option<Cursor>,
 }
 
 impl<T> From<&Page<T>> for Found {
@@ -148,6 +147,7 @@ impl<T> From<&Page<T>> for Found {
         Self {
             total: page.total,
             next: page.next.clone(),
+            previous: page.previous.clone(),
         }
     }
 }

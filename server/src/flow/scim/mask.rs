@@ -2,28 +2,12 @@
 
 use serde_json::{Map, Value};
 
-/// Stands where a value was.
-pub const MASKED: &str = "[masked]";
+use crate::translate::mask::{MASK, is_secret_name, is_secret_text};
+
 /// Longest text that is kept of a body, in bytes.
 pub const LONGEST: usize = 4 * 1024;
 /// Larger bodies are not looked into.
 const LARGEST: usize = 64 * 1024;
-
-/// Parts of names that say "secret", without punctuation and case.
-const PARTS: &[&str] = &[
-    "password",
-    "passwd",
-    "passphrase",
-    "secret",
-    "token",
-    "credential",
-    "apikey",
-    "accesskey",
-    "privatekey",
-    "authorization",
-];
-/// Whole names that say so.
-const NAMES: &[&str] = &["pwd", "pin", "otp", "ssn"];
 
 /// Writes a body for the log: masked, and cut to [`LONGEST`].
 pub fn written(body: &Value, size: usize) -> String {
@@ -36,7 +20,7 @@ pub fn written(body: &Value, size: usize) -> String {
 /// Writes a query for the log: parameters with secret-like names are masked.
 pub fn query(text: &str) -> String {
     let pairs = text.split('&').map(|pair| match pair.split_once('=') {
-        Some((name, _)) if is_secret(name) => format!("{name}={MASKED}"),
+        Some((name, _)) if is_secret_name(name) => format!("{name}={MASK}"),
         Some(_) | None => pair.to_owned(),
     });
     cut(pairs.collect::<Vec<_>>().join("&"))
@@ -68,13 +52,13 @@ fn object(members: &Map<String, Value>) -> Map<String, Value> {
     // An operation of a PATCH names its attribute beside the value.
     let names_secret = members
         .iter()
-        .any(|(name, value)| name.eq_ignore_ascii_case("path") && value.as_str().is_some_and(is_secret));
+        .any(|(name, value)| name.eq_ignore_ascii_case("path") && value.as_str().is_some_and(is_secret_name));
     members
         .iter()
         .map(|(name, member)| {
-            let is_hidden = is_secret(name) || (names_secret && name.eq_ignore_ascii_case("value"));
+            let is_hidden = is_secret_name(name) || (names_secret && name.eq_ignore_ascii_case("value"));
             let shown = if is_hidden && !member.is_null() {
-                Value::String(MASKED.to_owned())
+                Value::String(MASK.to_owned())
             } else {
                 value(member)
             };
@@ -85,22 +69,13 @@ fn object(members: &Map<String, Value>) -> Map<String, Value> {
 
 /// Some directories put JSON into a text.
 fn within(text: &str) -> String {
+    if is_secret_text(text) {
+        return MASK.to_owned();
+    }
     if !text.starts_with(['{', '[']) {
         return text.to_owned();
     }
     serde_json::from_str::<Value>(text).map_or_else(|_| text.to_owned(), |inner| value(&inner).to_string())
-}
-
-/// Tells whether a name, path or URN speaks of a secret.
-fn is_secret(name: &str) -> bool {
-    name.split(['.', ':', '[', ']', ' ', '"', '/']).any(|part| {
-        let plain: String = part
-            .chars()
-            .filter(char::is_ascii_alphanumeric)
-            .map(|letter| letter.to_ascii_lowercase())
-            .collect();
-        NAMES.contains(&plain.as_str()) || PARTS.iter().any(|secret| plain.contains(secret))
-    })
 }
 
 #[cfg(test)]
@@ -115,7 +90,7 @@ mod tests {
             "userName": "ida", "password": "hunter-2", "name": { "givenName": "Ida" },
             "urn:example:2.0:User": { "apiToken": "tok-1", "badge": 7, "pin": "1234" },
             "urn:example:2.0:User:client_secret": "sec-1",
-            "roles": [{ "value": "{\"id\":\"1\",\"accessKey\":\"key-1\"}" }],
+            "roles": [{ "value": "{\"id\":\"1\",\"accessKey\":\"key-1\"}" }], "note": "eyJhbGciOi.eyJzdWIi.key-2",
             "Operations": [
                 { "op": "replace", "path": "password", "value": "hunter-3" },
                 { "op": "replace", "path": "urn:example:2.0:User:apiToken", "value": { "a": "tok-2" } },
@@ -124,7 +99,7 @@ mod tests {
             ],
         });
         let text = written(&body, 100);
-        for secret in ["hunter", "tok-", "sec-1", "key-1", "1234"] {
+        for secret in ["hunter", "tok-", "sec-1", "key-", "1234"] {
             assert!(!text.contains(secret), "{secret} in {text}");
         }
         for kept in ["ida", "Ida", "\"badge\":7", "Boss", "Chief"] {
@@ -143,7 +118,7 @@ mod tests {
     fn r162_queries_keep_filters_but_no_tokens() {
         assert_eq!(
             query("filter=userName%20eq%20%22a%22&access_token=abc&count=1"),
-            "filter=userName%20eq%20%22a%22&access_token=[masked]&count=1"
+            "filter=userName%20eq%20%22a%22&access_token=•••&count=1"
         );
     }
 }

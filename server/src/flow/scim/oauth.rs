@@ -1,21 +1,25 @@
 //! OAuth client credentials for directories (RFC 6749 4.4): a client of one connection gets access tokens for its SCIM
 //! addresses, of 60 minutes. Entra's gallery and the IPSIE profile want this; static tokens stay beside it.
 //!
-//! Tokens are opaque rows like all others, so that revoking the client ends them at once.
+//! A client proves itself with a secret that `provost scim-token create --oauth` made, or with a key that the connection's settings
+//! name (RFC 7523). Tokens are opaque rows like all others, so that revoking the client ends them at once.
 
 use std::time::Duration;
 
 use jiff::SignedDuration;
 use provost_kernel::id::ConnectionId;
+use provost_kernel::incoming::OneTimeProof;
 use provost_oidc::op::PresentedClient;
-use provost_oidc::{OAuthError, Params};
+use provost_oidc::op::client_auth::verify_assertion;
+use provost_oidc::{OAuthError, Params, Secret};
 use provost_store::{StoreError, TokenRecord};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use subtle::ConstantTimeEq as _;
 
 use crate::app::App;
-use crate::flow::openid::Failure;
+use crate::flow::connection;
+use crate::flow::openid::{CLOCK_SKEW, Failure, client};
 use crate::flow::scim::tokens::{ACCESS, CLIENT};
 use crate::world::digest_of;
 
@@ -48,30 +52,72 @@ pub async fn issue(
     {
         return Err(OAuthError::ScopeExceedsGrant.into());
     }
-    let PresentedClient::Secret {
-        client_id, secret, ..
-    } = &presented
-    else {
-        return Err(OAuthError::ClientAuthMissing.into());
+    let (client, bound) = match &presented {
+        PresentedClient::Secret {
+            client_id, secret, ..
+        } => {
+            let digests = secret.candidates().map(|one| digest_of(one.expose()));
+            let client = stored_client(app, client_id, digests).await?;
+            let bound = client.connection.clone().ok_or(OAuthError::ClientSecretWrong)?;
+            (Client::Stored(client.id), bound)
+        }
+        PresentedClient::Assertion { client_id, assertion } => {
+            let bound = verify(app, client_id, assertion).await?;
+            (Client::Configured(client_id.clone()), bound)
+        }
+        PresentedClient::Public { .. } => return Err(OAuthError::ClientAuthMissing.into()),
     };
-    let client = client(
-        app,
-        client_id,
-        secret.candidates().map(|one| digest_of(one.expose())),
-    )
-    .await?;
-    let bound = client.connection.clone().ok_or(OAuthError::ClientSecretWrong)?;
     // A client of another connection is told no more than a wrong secret.
     if connection.is_some_and(|wanted| ConnectionId::new(wanted) != bound) {
         return Err(OAuthError::ClientSecretWrong.into());
     }
+    give(app, client, bound).await
+}
+
+/// A client that proved itself.
+enum Client {
+    /// With a secret; a row of its own, by its id.
+    Stored(String),
+    /// With a key; part of its connection's settings, by its `client_id`.
+    Configured(String),
+}
+
+/// Verifies a client assertion (RFC 7523 section 3) by the keys of the connection's settings, and spends it.
+async fn verify(app: &App, client_id: &str, assertion: &Secret) -> Result<ConnectionId, Failure> {
+    let live = match client_id.split_once(':') {
+        Some((connection, _)) => match connection::find(app, connection).await {
+            Ok(live) => live,
+            Err(error) if error.code() == "not_found" => return Err(OAuthError::ClientSecretWrong.into()),
+            Err(error) => return Err(error.into()),
+        },
+        None => return Err(OAuthError::ClientSecretWrong.into()),
+    };
+    let keys = live
+        .scim
+        .keys_of(client_id)
+        .ok_or(OAuthError::ClientSecretWrong)?;
+    let (issuer, now) = (app.config.issuer(), app.world.now());
+    let verified = verify_assertion(assertion, client_id, keys, &issuer, CLOCK_SKEW, now)?;
+    let proof = OneTimeProof {
+        issuer: format!("client:{client_id}"),
+        id: verified.jti,
+        until: verified.keep_until,
+    };
+    client::spend(app, proof).await?;
+    Ok(live.id().clone())
+}
+
+/// Makes an access token.
+async fn give(app: &App, client: Client, bound: ConnectionId) -> Result<Value, Failure> {
     let token = app.world.token("pva_")?;
     let now = app.world.now();
     let life = SignedDuration::try_from(LIFETIME).unwrap_or(SignedDuration::from_hours(1));
     let record = TokenRecord {
         id: app.world.id("tok_")?,
         kind: ACCESS.to_owned(),
-        label: client.id.clone(),
+        label: match &client {
+            Client::Stored(id) | Client::Configured(id) => id.clone(),
+        },
         connection: Some(bound),
         organization: None,
         scopes: vec![SCOPE.to_owned()],
@@ -84,15 +130,13 @@ pub async fn issue(
     app.store
         .write(move |tx| {
             Box::pin(async move {
-                // Revoked in this very moment: no different from a moment earlier.
-                if tx
-                    .token(&client.id)
-                    .await?
-                    .is_none_or(|now| now.revoked_at.is_some())
-                {
-                    return Err(StoreError::Conflict("client_revoked".to_owned()));
+                if let Client::Stored(id) = &client {
+                    // Revoked in this very moment: no different from a moment earlier.
+                    if tx.token(id).await?.is_none_or(|now| now.revoked_at.is_some()) {
+                        return Err(StoreError::Conflict("client_revoked".to_owned()));
+                    }
+                    tx.touch_token(id, now).await?;
                 }
-                tx.touch_token(&client.id, now).await?;
                 tx.insert_token(&record, &digest).await
             })
         })
@@ -114,7 +158,7 @@ pub async fn issue(
 
 /// Finds the client of a secret. The secret is looked up by its digest, and the client's name compared: an unknown
 /// name and a wrong secret cannot be told apart.
-async fn client(
+async fn stored_client(
     app: &App,
     client_id: &str,
     digests: impl Iterator<Item = String>,

@@ -29,6 +29,7 @@ fn account() -> Account {
         operator: false,
         attributes: serde_json::Map::new(),
         edited: std::collections::BTreeSet::new(),
+        keeping: provost_kernel::keeping::Keeping::default(),
         version: 1,
         created_at: Timestamp::UNIX_EPOCH,
     }

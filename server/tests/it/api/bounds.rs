@@ -25,6 +25,7 @@ async fn filled(app: &TestApp, endpoint: &Endpoint) -> String {
         .replace("{organization}", ORGANIZATION)
         .replace("{connection}", CONNECTION)
         .replace("{account}", &account)
+        .replace("{field}", "family_name")
         .replace("{reference}", &reference)
         .replace("{domain}", DOMAIN)
         .replace("{session}", "ses_any")

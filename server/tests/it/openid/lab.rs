@@ -172,6 +172,7 @@ impl Lab {
             operator: false,
             attributes: serde_json::Map::new(),
             edited: std::collections::BTreeSet::new(),
+            keeping: provost_kernel::keeping::Keeping::default(),
             version: 1,
             created_at: now,
         };

@@ -185,7 +185,7 @@ async fn a_logout_without_the_cookie_ends_the_session_that_the_hint_names() {
 }
 
 /// An app that receives logout tokens; refuses the first few.
-struct Listener {
+pub(crate) struct Listener {
     uri: String,
     tokens: mpsc::UnboundedReceiver<String>,
     server: tokio::task::JoinHandle<()>,
@@ -198,7 +198,7 @@ struct Inbox {
 }
 
 impl Listener {
-    async fn start(refusals: u32) -> Self {
+    pub(crate) async fn start(refusals: u32) -> Self {
         let (sender, tokens) = mpsc::unbounded_channel();
         let inbox = Inbox {
             tokens: sender,
@@ -213,7 +213,7 @@ impl Listener {
         Self { uri, tokens, server }
     }
 
-    async fn next(&mut self) -> String {
+    pub(crate) async fn next(&mut self) -> String {
         tokio::time::timeout(Duration::from_secs(20), self.tokens.recv())
             .await
             .expect("a logout token")
@@ -248,7 +248,7 @@ async fn receive(
     StatusCode::OK
 }
 
-async fn verify(lab: &Lab, client_id: &str, token: &str) -> (String, String) {
+pub(crate) async fn verify(lab: &Lab, client_id: &str, token: &str) -> (String, String) {
     assert_eq!(token_header(token)["typ"], "logout+jwt");
     assert!(claims(token).get("nonce").is_none());
     let jwks = lab.program().get("/oauth2/jwks").await.body;
@@ -266,7 +266,7 @@ async fn verify(lab: &Lab, client_id: &str, token: &str) -> (String, String) {
     )
 }
 
-async fn with_listener(lab: &Lab, client_id: &str, listener: &Listener) {
+pub(crate) async fn with_listener(lab: &Lab, client_id: &str, listener: &Listener) {
     let config = json!({ "backchannel_logout_uri": listener.uri, "post_logout_redirect_uris": [AFTER] });
     lab.register(client_id, config, Some(SECRET), None).await;
 }

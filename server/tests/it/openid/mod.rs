@@ -4,7 +4,7 @@ mod authorize;
 mod clients;
 mod keys;
 pub(crate) mod lab;
-mod logout;
+pub(crate) mod logout;
 mod refresh;
 mod rounds;
 mod tokens;

@@ -60,6 +60,11 @@ connections:
     scim: { header: X-Directory-Key }
 "#;
 
+/// The declarative file of the customers.
+pub const fn world() -> &'static str {
+    WORLD
+}
+
 /// Fills an empty application.
 pub async fn fill(app: &App) {
     apply(app, WORLD).await;

@@ -3,11 +3,16 @@
 pub mod lab;
 
 mod access;
+mod attributes;
+mod bulk;
 mod evidence;
 mod groups;
 mod hostile;
 mod licenses;
+mod leaving;
 mod oauth;
 mod policies;
+mod recorded;
 mod sign_in;
+mod strict;
 mod users;

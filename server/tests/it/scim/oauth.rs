@@ -1,10 +1,14 @@
 //! Short-lived tokens for directories: OAuth client credentials.
 
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use axum::http::Method;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::SignedDuration;
 use provost::flow::scim::tokens;
+use provost_oidc::jose::{Algorithm, SigningKey, sign_compact};
+use serde_json::{Value, json};
 
 use super::lab::{self, Directory};
 use crate::app::{Page, TestApp, on_each_engine};
@@ -178,4 +182,111 @@ async fn the_metadata_names_the_grant_and_the_scope() {
     assert!(has("grant_types_supported", "authorization_code"));
     assert!(has("scopes_supported", "scim"));
     assert_eq!(document["issuer"], test.app.config.issuer());
+}
+
+fn new_key() -> SigningKey {
+    let der = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).unwrap();
+    SigningKey::from_pkcs8(Algorithm::Es256, der.as_ref()).unwrap()
+}
+
+/// A client of `okta` that holds a key, and the world with its public part.
+async fn keyed(test: &TestApp, key: &SigningKey) -> String {
+    let jwks = json!({ "keys": [key.public().to_json()] });
+    let short = "scim: { attributes: [{ name: nfc }, { name: apiToken }] }";
+    let long = format!("scim: {{ attributes: [{{ name: nfc }}], clients: [{{ id: entra, jwks: {jwks} }}] }}");
+    lab::change(&test.app, short, &long).await;
+    "okta:entra".to_owned()
+}
+
+fn assertion(test: &TestApp, key: &SigningKey, changes: &[(&str, Value)]) -> String {
+    let now = test.app.world.now().as_second();
+    let mut claims = json!({
+        "iss": "okta:entra", "sub": "okta:entra", "aud": test.app.config.issuer(), "iat": now, "exp": now + 60,
+        "jti": test.app.world.id("").unwrap(),
+    });
+    for (name, value) in changes {
+        claims[*name] = value.clone();
+    }
+    sign_compact(key, "JWT", claims.as_object().unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn a_client_with_a_key_gets_tokens_until_the_settings_name_it_no_more() {
+    on_each_engine(|test| async move {
+        lab::fill(&test.app).await;
+        let key = new_key();
+        keyed(&test, &key).await;
+        let ask_with = async |path: &str, assertion: &str| {
+            let fields = [
+                GRANT,
+                (
+                    "client_assertion_type",
+                    "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+                ),
+                ("client_assertion", assertion),
+            ];
+            ask(&test, path, &fields, None).await
+        };
+        for path in ["/oauth2/token", "/scim/okta/oauth2/token"] {
+            let good = assertion(&test, &key, &[]);
+            let page = ask_with(path, &good).await;
+            assert_eq!(page.status, 200, "{}", page.body);
+            assert_eq!(
+                ask_with(path, &good).await.json()["error"],
+                "invalid_client",
+                "replayed"
+            );
+            let token = page.json()["access_token"].as_str().unwrap().to_owned();
+            Directory::with(&test, "okta", &token)
+                .get("/Users?count=1")
+                .await
+                .expect(200);
+            Directory::with(&test, "acme", &token)
+                .get("/Users?count=1")
+                .await
+                .refused(401, None);
+        }
+        let other = new_key();
+        let past = test.app.world.now().as_second() - 600;
+        for wrong in [
+            assertion(&test, &other, &[]),
+            assertion(&test, &key, &[("aud", json!("https://else.example"))]),
+            assertion(&test, &key, &[("exp", json!(past))]),
+            assertion(
+                &test,
+                &key,
+                &[("iss", json!("okta:other")), ("sub", json!("okta:other"))],
+            ),
+            assertion(
+                &test,
+                &key,
+                &[("iss", json!("none:entra")), ("sub", json!("none:entra"))],
+            ),
+        ] {
+            assert_eq!(
+                ask_with("/oauth2/token", &wrong).await.json()["error"],
+                "invalid_client"
+            );
+        }
+        let good = assertion(&test, &key, &[]);
+        assert_eq!(
+            ask_with("/scim/acme/oauth2/token", &good).await.json()["error"],
+            "invalid_client"
+        );
+        let page = ask_with("/oauth2/token", &assertion(&test, &key, &[])).await;
+        let token = page.json()["access_token"].as_str().unwrap().to_owned();
+        // Without the client in the settings, its tokens open nothing.
+        lab::fill(&test.app).await;
+        Directory::with(&test, "okta", &token)
+            .get("/Users?count=1")
+            .await
+            .refused(401, None);
+        assert_eq!(
+            ask_with("/oauth2/token", &assertion(&test, &key, &[]))
+                .await
+                .json()["error"],
+            "invalid_client"
+        );
+    })
+    .await;
 }

@@ -288,3 +288,28 @@ async fn r186_traces_and_pasted_claims_are_tried_as_pushes_where_a_directory_mak
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_role_that_an_organization_gets_later_reaches_whom_a_rule_names_it_for_at_once() {
+    on_each_engine(|test| async move {
+        lab::fill(&test.app).await;
+        let rule = "groups && contains(groups, 'Admins') && 'Admin' || 'Member'";
+        lab::change(&test.app, rule, "'Lead'").await;
+        let okta = Directory::of(&test, "okta").await;
+        let id = okta.hire("ida").await;
+        let mut client = Client::new(&test, None).await;
+        // The role is not there yet, so no organization accepts her.
+        assert_eq!(places(&mut client, &id).await, [""; 0]);
+        let roles = "{ id: admin, name: Admin }";
+        let yaml = lab::world().replace(rule, "'Lead'");
+        lab::apply(
+            &test.app,
+            &yaml.replace(roles, &format!("{roles}, {{ id: lead, name: Lead }}")),
+        )
+        .await;
+        reevaluate(&test).await;
+        let shown = client.get(&format!("/api/v1/accounts/{id}")).await.json();
+        assert_eq!(shown["memberships"][0]["roles"][0]["id"], "lead", "{shown}");
+    })
+    .await;
+}

@@ -14,12 +14,12 @@ use crate::oidc_idp::{OidcIdp, callback};
 
 const IDA: &str = "ida@home-lab.example";
 
-fn ida() -> Value {
+pub(super) fn ida() -> Value {
     json!({ "sub": "00u-ida", "email": IDA, "email_verified": true, "given_name": "Ida", "family_name": "Muster" })
 }
 
 /// An OpenID provider whose directory pushes through the same connection.
-async fn pushed(test: &TestApp) -> (OidcIdp, Directory) {
+pub(super) async fn pushed(test: &TestApp) -> (OidcIdp, Directory) {
     directory::organization(&test.app).await;
     let idp = OidcIdp::start(test.app.world.now()).await;
     idp.connect(&test.app, "okta", |_| {}).await;

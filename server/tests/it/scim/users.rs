@@ -454,19 +454,37 @@ async fn r152_pages_are_whole_numbers_in_a_stable_order_by_number_and_by_cursor(
         }
         assert_eq!(seen, ids);
         let mut seen = Vec::new();
-        let mut cursor = String::new();
+        let (mut cursor, mut back) = (String::new(), None);
         loop {
             let page = okta
                 .get(&format!("/Users?cursor={cursor}&count=10"))
                 .await
                 .expect(200);
             seen.extend(listed(&page.body));
+            back = page.body["previousCursor"].as_str().map(str::to_owned);
+            assert_eq!(back.is_none(), cursor.is_empty());
             match page.body["nextCursor"].as_str() {
                 Some(next) => next.clone_into(&mut cursor),
                 None => break,
             }
         }
         assert_eq!(seen, ids);
+        // And back again, from the page with the last five.
+        let page = okta
+            .get(&format!("/Users?cursor={}&count=10", back.unwrap()))
+            .await
+            .expect(200);
+        assert_eq!(listed(&page.body), ids[10..20]);
+        assert!(page.body["nextCursor"].is_string() && page.body["previousCursor"].is_string());
+        let pagination = &okta.get("/ServiceProviderConfig").await.expect(200).body["pagination"];
+        assert_eq!(
+            (
+                &pagination["cursor"],
+                &pagination["index"],
+                pagination.get("cursorTimeout")
+            ),
+            (&json!(true), &json!(true), None)
+        );
         okta.get("/Users?cursor=nonsense")
             .await
             .refused(400, Some("invalidCursor"));
