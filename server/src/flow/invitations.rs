@@ -435,6 +435,9 @@ pub struct Resent {
 /// # Errors
 /// 404 for an organization out of sight; 409 (`mail_off`); those of the store.
 pub async fn resend_pending(app: &App, caller: &Caller, organization: &OrganizationId) -> Result<Resent> {
+    if !caller.sees(organization) {
+        return Err(AppError::not_found());
+    }
     mail::must_be_on(app)?;
     let mut resent = Resent::default();
     let mut before: Option<String> = None;
