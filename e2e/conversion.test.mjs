@@ -16,7 +16,7 @@ const users = Array.from({ length: PEOPLE }, (_, at) => ({
 }));
 
 onEachEngine('conversion', (engine) => mailWorld(engine, { users }), (scenario) => {
-  scenario(`${PEOPLE} people, killed half-way with SIGKILL and resumed`, { timeout: 15 * MINUTES }, async ({ world }) => {
+  scenario(`${PEOPLE} people, killed half-way with SIGKILL and resumed`, async ({ world }) => {
     const run = await world.api('POST', `/organizations/${ID}/conversions`, { connection: ID, kinds: ['user', 'reader'] });
     const look = async () => (await world.api('GET', `/conversions/${run.id}`));
     await eventually('half of them are through', async () => (await look()).people.invited >= PEOPLE / 2, { timeoutMs: 5 * MINUTES });

@@ -1,15 +1,13 @@
 //! Moving people to single sign-on: preview, run, board, reminders, retiring, undoing.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+mod progress;
 
-use axum::body::Body;
+use std::collections::BTreeMap;
+
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json};
-use futures_util::stream;
 use jiff::Timestamp;
 use provost_kernel::directory::AccountKind;
 use provost_kernel::id::{AccountId, ConnectionId, OrganizationId};
@@ -26,9 +24,6 @@ use crate::app::App;
 use crate::error::Result;
 use crate::flow::api_keys::{Caller, Scope};
 use crate::flow::conversions::{self, Standing, Turn, UNDO_DAYS, Wanted, preview};
-
-/// How often a stream looks how far a run is.
-const PAUSE: Duration = Duration::from_millis(500);
 
 /// An answer with a run.
 const RUN: &[Answer] = &[Answer {
@@ -121,7 +116,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
             content: &[(LINES, Some(schema_of::<RunView>)), (EVENTS, None)],
         }],
         problems: &[],
-        handler: || get(progress),
+        handler: || get(progress::progress),
     },
     Endpoint {
         verb: Verb::Get,
@@ -596,66 +591,4 @@ async fn retire(
         skipped: outcome.skipped,
     };
     Ok(Json(view).into_response())
-}
-
-/// A stream under way.
-struct Following {
-    app: App,
-    caller: Caller,
-    id: String,
-    as_events: bool,
-    is_first: bool,
-    is_over: bool,
-}
-
-async fn progress(
-    State(app): State<App>,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-) -> Result<Response> {
-    conversions::find(&app, &caller, &id).await?;
-    let as_events = headers
-        .get(header::ACCEPT)
-        .and_then(|accept| accept.to_str().ok())
-        .is_some_and(|accept| accept.contains(EVENTS));
-    let following = Following {
-        app,
-        caller,
-        id,
-        as_events,
-        is_first: true,
-        is_over: false,
-    };
-    let lines = stream::unfold(following, |mut following| async move {
-        let text = following.next().await?;
-        Some((Ok::<_, std::convert::Infallible>(text), following))
-    });
-    let kind = if as_events { EVENTS } else { LINES };
-    let headers = [
-        (header::CONTENT_TYPE, kind),
-        // Proxies that gather answers would hide the progress.
-        (header::HeaderName::from_static("x-accel-buffering"), "no"),
-    ];
-    Ok((headers, Body::from_stream(lines)).into_response())
-}
-
-impl Following {
-    async fn next(&mut self) -> Option<String> {
-        if self.is_over {
-            return None;
-        }
-        if !std::mem::take(&mut self.is_first) {
-            tokio::time::sleep(PAUSE).await;
-        }
-        // Whoever follows learns that it broke off by the missing last line.
-        let standing = conversions::find(&self.app, &self.caller, &self.id).await.ok()?;
-        self.is_over = conversions::is_at_rest(&standing.run);
-        let json = serde_json::to_string(&RunView::from(standing)).unwrap_or_default();
-        Some(if self.as_events {
-            format!("event: progress\ndata: {json}\n\n")
-        } else {
-            format!("{json}\n")
-        })
-    }
 }

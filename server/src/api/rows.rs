@@ -39,7 +39,6 @@ pub(super) struct RowResult {
     #[serde(skip_serializing_if = "Option::is_none")]
     trace: Option<String>,
     /// What is wrong, place by place.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "Vec<serde_json::Value>")]
     errors: Vec<Fault>,
 }

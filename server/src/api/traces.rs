@@ -42,7 +42,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
             what: "A page of traces.",
             content: &[(JSON, Some(schema_of::<Page<TraceView>>))],
         }],
-        problems: &[],
+        problems: &[(404, "not_found")],
         handler: || get(list),
     },
     Endpoint {

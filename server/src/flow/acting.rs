@@ -102,6 +102,7 @@ pub async fn act(app: &App, wish: Wish) -> Result<Acted> {
 /// # Errors
 /// Those of the store.
 pub async fn attempt(app: &App, wish: Wish) -> Result<Result<Acted, Refusal>> {
+    let mut taken = 0;
     for _ in 0..TRIES {
         let (wish, now) = (wish.clone(), app.world.now());
         let (fresh, _) = app.world.fresh()?;
@@ -110,6 +111,11 @@ pub async fn attempt(app: &App, wish: Wish) -> Result<Result<Acted, Refusal>> {
             .write(move |tx| Box::pin(async move { act_in_tx(tx, &wish, &fresh, now).await }))
             .await;
         match written {
+            // What the facts of a wish do not show, such as who took the address of a deleted account, a unique index does.
+            Err(StoreError::Conflict(name)) if name.starts_with("accounts_") && taken == 2 => {
+                return Err(AppError::denied(Denial::Conflict).with_source(name));
+            }
+            Err(StoreError::Conflict(name)) if name.starts_with("accounts_") => taken += 1,
             Err(error) if error.is_retryable() => {}
             other => return Ok(other?),
         }

@@ -25,8 +25,8 @@ pub struct Reminded {
 /// # Errors
 /// 404; 409 (`mail_off`, `wrong_state` for a run that was taken back); those of the store.
 pub async fn remind(app: &App, caller: &Caller, id: &str) -> Result<Reminded> {
-    mail::must_be_on(app)?;
     let standing = find(app, caller, id).await?;
+    mail::must_be_on(app)?;
     if matches!(
         standing.run.state,
         provost_store::ConversionState::Undoing | provost_store::ConversionState::Undone

@@ -4,6 +4,7 @@ mod bounds;
 mod configuration;
 mod documents;
 mod events;
+mod members;
 mod people;
 mod policies;
 mod protocol;
