@@ -84,7 +84,7 @@ pub use login_requests::LoginRequest;
 pub use mails::{MailFilter, MailOutcome, MailRecord, MailState, NewMail, OutgoingMail};
 pub use maintenance::Retention;
 pub use organizations::{DomainRecord, OrganizationRecord};
-pub use people::{AuditFilter, GroupRow, PeopleFilter, SignsIn};
+pub use people::{GroupRow, PeopleFilter, SignsIn};
 pub use account_lists::{AccountFilter, Likeness};
 pub use policy_changes::{ChangeState, PolicyChange};
 pub use rate_limits::{Hits, RateLimit};

@@ -48,21 +48,6 @@ pub enum SignsIn {
     Connection(ConnectionId),
 }
 
-/// Which rows of an organization's audit log are wanted; all conditions hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AuditFilter {
-    /// The organization; none is the instance.
-    pub organization: Option<OrganizationId>,
-    /// Begin of the kind, for example `user.`.
-    pub kind: Option<String>,
-    /// About this account.
-    pub account: Option<AccountId>,
-    /// Through this connection.
-    pub connection: Option<ConnectionId>,
-    /// Before this position.
-    pub before: Option<i64>,
-}
-
 /// A group in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupRow {
@@ -164,33 +149,6 @@ impl Reader {
         };
         let rows = self.rows(sql, binds![organization, name, id, limit]).await?;
         rows.into_iter().map(read).collect()
-    }
-
-    /// Returns rows of an audit log, newest first.
-    ///
-    /// # Errors
-    /// `engine` and `corrupt`.
-    pub async fn audit_page(&mut self, filter: &AuditFilter, limit: u32) -> Result<Vec<AuditRow>> {
-        let organization = filter.organization.as_ref().map_or("", OrganizationId::as_str);
-        let mut wanted = Conditions::new(binds![organization, filter.before.unwrap_or(i64::MAX), limit]);
-        if let Some(account) = &filter.account {
-            wanted.hold("account = {}", account);
-        }
-        if let Some(connection) = &filter.connection {
-            wanted.hold("connection = {}", connection);
-        }
-        if let Some(kind) = &filter.kind {
-            wanted.hold("{position}(kind, {}) = 1", kind);
-        }
-        let sql = format!(
-            "SELECT organization, sequence, at, kind, actor, account, connection, trace, data, previous_hash, hash \
-             FROM audit WHERE organization = $1 AND sequence < $2{} ORDER BY sequence DESC LIMIT $3",
-            wanted.text
-        );
-        let rows = self.rows(&sql, wanted.values).await?;
-        rows.into_iter()
-            .map(|row| audited(row).map(|(row, _)| row))
-            .collect()
     }
 
     /// Returns what the audit log of an organization, and of the instance if wanted, says about an account, newest first.

@@ -109,7 +109,6 @@ impl Scope {
     pub const ALL: &'static [Self] = &[
         Self::OrganizationsRead,
         Self::AccountsRead,
-        Self::AccountsWrite,
         Self::MembershipsWrite,
         Self::ConnectionsRead,
         Self::PoliciesRead,
@@ -140,7 +139,6 @@ impl Scope {
         match self {
             Self::OrganizationsRead => "organizations:read",
             Self::AccountsRead => "accounts:read",
-            Self::AccountsWrite => "accounts:write",
             Self::MembershipsWrite => "memberships:write",
             Self::ConnectionsRead => "connections:read",
             Self::PoliciesRead => "policies:read",

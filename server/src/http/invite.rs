@@ -14,10 +14,11 @@ use crate::flow::invitations::{self, Open};
 use crate::flow::limits::{self, Limited, Toll};
 use crate::flow::return_to::ReturnTo;
 use crate::flow::sign_in::{self, Start};
+use crate::flow::password::Entry;
 use crate::flow::{password, passwords, set_password};
 use crate::http::browser::{self, Browser};
 use crate::http::request::ClientAddress;
-use crate::http::{page, sso};
+use crate::http::{page, second_factor, sso};
 use crate::pages::sign_in::InvitePage;
 
 /// The form: a first password, or nothing for people who sign in through their company.
@@ -74,9 +75,11 @@ pub async fn accept(
         return page::show_with(StatusCode::UNPROCESSABLE_ENTITY, &form);
     }
     invitations::accept(&app, &token, &open.account.id, password).await?;
-    match password::proven(&app, &open.account, ReturnTo::Account).await? {
-        Some(admitted) => sso::arrive(&app, &headers, admitted).await,
-        None => Err(AppError::forbidden(
+    let known = second_factor::sign_in_browser(&app, &headers, &browser);
+    match password::proven(&app, &open.account, ReturnTo::Account, &known).await? {
+        Entry::In(entered) => second_factor::enter(&app, &headers, entered).await,
+        Entry::Half(token) => second_factor::ask(&app, &browser, &token),
+        Entry::No => Err(AppError::forbidden(
             "not_admitted",
             "Your password is set, but your account may not sign in at the moment. Ask an administrator.",
         )),

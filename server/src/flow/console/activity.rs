@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use provost_kernel::directory::Account;
 use provost_kernel::id::{AccountId, ConnectionId, OrganizationId, TraceId};
 use provost_store::{
-    AuditFilter, AuditRow, Reader, ScimRequest, ScimRequestFilter, StoreError, TraceFilter, TraceRecord,
+    AuditFilter, AuditOrder, AuditRow, Reader, ScimRequest, ScimRequestFilter, StoreError, TraceFilter, TraceRecord,
 };
 
 use crate::app::App;
@@ -276,12 +276,12 @@ async fn changes(
 ) -> Result<Vec<Item>, StoreError> {
     let filter = AuditFilter {
         organization: organization.cloned(),
-        kind: None,
         account: wanted.account.clone(),
         connection: wanted.connection.clone(),
-        before: wanted.cursor.audit,
+        ..AuditFilter::default()
     };
-    let found = reader.audit_page(&filter, LIMIT).await?;
+    let order = AuditOrder::Before(wanted.cursor.audit);
+    let found = reader.audit_where(&filter, order, LIMIT).await?;
     Ok(found.into_iter().map(|row| Item::Change(Box::new(row))).collect())
 }
 
