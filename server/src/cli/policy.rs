@@ -12,6 +12,7 @@ use provost_kernel::email::Email;
 use provost_kernel::preview::How;
 use provost_store::StoreError;
 use serde_json::{Map, Value};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::print::{Busy, out};
 use super::{Settings, open_app};
@@ -292,9 +293,12 @@ impl PreviewArgs {
     async fn run(self) -> anyhow::Result<ExitCode> {
         let edited = policies(&self.policy, &self.connection)?;
         let app = open_app(self.settings.load()?).await?;
+        // Listened for from here on, whether or not the preview ever waits for anything.
+        let mut interrupt = signal(SignalKind::interrupt())?;
         let shown = tokio::select! {
+            biased;
+            _ = interrupt.recv() => Err(anyhow::anyhow!("cancelled; nothing was written")),
             shown = self.show(&app, edited) => shown,
-            _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("cancelled; nothing was written")),
         };
         app.store.close().await;
         shown?;

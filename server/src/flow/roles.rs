@@ -77,7 +77,7 @@ where
             default: false,
             ..role
         });
-        let both: Vec<Role> = wanted.roles.iter().cloned().chain(going).collect();
+        let both: Vec<Role> = going.chain(wanted.roles.iter().cloned()).collect();
         tx.set_roles(organization, &both).await?;
         for (from, to) in &judged.replaced {
             loop {

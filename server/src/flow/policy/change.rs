@@ -56,21 +56,6 @@ pub async fn save(
     policies: Policies,
     expected: Option<i64>,
 ) -> Result<Saved> {
-    save_within(app, caller, id, policies, expected, JUDGING).await
-}
-
-/// As [`save`], with another limit for the guard: what it cannot judge by then is held.
-///
-/// # Errors
-/// As [`save`].
-pub async fn save_within(
-    app: &App,
-    caller: &Caller,
-    id: &str,
-    policies: Policies,
-    expected: Option<i64>,
-    limit: Duration,
-) -> Result<Saved> {
     let record = own(app, caller, id).await?;
     entitlements::require(app, caller, Feature::Policies).await?;
     entitlements::require_setup(app, caller).await?;
@@ -87,7 +72,7 @@ pub async fn save_within(
         return Ok(Saved::InForce(version));
     }
     let edited = policies.clone().put_into(&record.connection);
-    let found = judge(app, &record.connection, &edited, Some(limit)).await?;
+    let found = judge(app, &record.connection, &edited, Some(JUDGING)).await?;
     if found.complete && !found.judgement.is_held() {
         let version = put(app, record, policies, caller.actor().label(), None).await?;
         return Ok(Saved::InForce(version));

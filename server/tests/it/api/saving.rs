@@ -327,32 +327,3 @@ async fn c09_a_wave_of_sign_ins_that_take_access_is_held_until_it_is_allowed() {
     })
     .await;
 }
-
-#[tokio::test]
-async fn c09_what_the_guard_cannot_judge_in_time_is_held_with_what_it_counted() {
-    use provost::flow::api_keys::Caller;
-    use provost::flow::policy::Policies;
-    use provost::flow::policy::change::{self, Saved};
-
-    on_each_engine(|app| async move {
-        super::furnish(&app).await;
-        // Everybody keeps everything, so only the limit can hold this.
-        let harmless = || -> Policies {
-            serde_json::from_value(json!({ "policy": { "role": { "expression": "contains(groups, 'admin') && 'Admin' || 'Member'" } } }))
-                .unwrap()
-        };
-        let caller = Caller::operator();
-        let none = std::time::Duration::ZERO;
-        let saved = change::save_within(&app.app, &caller, super::CONNECTION, harmless(), None, none).await;
-        let Saved::Held(held) = saved.unwrap() else {
-            panic!("nobody was looked at, and still it is in force");
-        };
-        assert_eq!(held.impact["complete"], false, "{}", held.impact);
-        assert_eq!(held.impact["impact"]["accounts"], 0);
-        assert_eq!(held.impact["judgement"]["held"], json!([]));
-        // With time to judge it is no matter for an approval.
-        let saved = change::save(&app.app, &caller, super::CONNECTION, harmless(), None).await;
-        assert!(matches!(saved.unwrap(), Saved::InForce(_)));
-    })
-    .await;
-}
