@@ -89,7 +89,8 @@ async fn deviations(directory: &Directory) -> Vec<(String, u16, String, (Value, 
         });
         let group = directory.post("/Groups", group).await.expect(201).id();
         let (user_path, group_path) = (format!("/Users/{user}"), format!("/Groups/{group}"));
-        let patch = |value: Value| async { directory.patch(&user_path, json!([value])).await };
+        let path: &str = &user_path;
+        let patch = |value: Value| async move { directory.patch(path, json!([value])).await };
         let put = |changes: Value| {
             let mut body = body.clone();
             for (name, value) in changes.as_object().unwrap() {
