@@ -476,20 +476,20 @@ async fn r152_pages_are_whole_numbers_in_a_stable_order_by_number_and_by_cursor(
         }
         assert_eq!(seen, ids);
         let mut seen = Vec::new();
-        let (mut cursor, mut back) = (String::new(), None);
-        loop {
+        let mut cursor = String::new();
+        let back = loop {
             let page = okta
                 .get(&format!("/Users?cursor={cursor}&count=10"))
                 .await
                 .expect(200);
             seen.extend(listed(&page.body));
-            back = page.body["previousCursor"].as_str().map(str::to_owned);
+            let back = page.body["previousCursor"].as_str().map(str::to_owned);
             assert_eq!(back.is_none(), cursor.is_empty());
             match page.body["nextCursor"].as_str() {
                 Some(next) => next.clone_into(&mut cursor),
-                None => break,
+                None => break back,
             }
-        }
+        };
         assert_eq!(seen, ids);
         leads_back(&okta, &back.unwrap(), &ids[10..20]).await;
         okta.get("/Users?cursor=nonsense")
