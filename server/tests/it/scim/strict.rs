@@ -71,25 +71,30 @@ const CASES: &[(&str, &str)] = &[
     ("schemas that are not right", "invalidSyntax"),
 ];
 
+/// Makes a person and a group with that person in it, by names of their own, since both modes make them. Returns what the person
+/// was made of, the person's id and the group's path.
+async fn fresh(directory: &Directory, number: usize) -> (Value, String, String) {
+    let there = directory.get("/Users?count=0").await.expect(200);
+    let unique = format!("{}-{number}", there.body["totalResults"]);
+    let mut body = person(&format!("s{unique}"));
+    body["schemas"] = json!(["urn:ietf:params:scim:schemas:core:2.0:User"]);
+    let user = directory.post("/Users", body.clone()).await.expect(201).id();
+    let group = json!({
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": format!("G {unique}"),
+        "members": [{ "value": user }],
+    });
+    let group = directory.post("/Groups", group).await.expect(201).id();
+    (body, user, format!("/Groups/{group}"))
+}
+
 /// Sends every deviation to a person and a group of its own. Returns status, kind and the versions before and after.
 async fn deviations(directory: &Directory) -> Vec<(String, u16, String, (Value, Value))> {
     let mut all = Vec::new();
     for (number, (name, _)) in CASES.iter().enumerate() {
-        // Made anew each time, by other names, since both modes use them.
-        let unique = format!(
-            "{}-{number}",
-            directory.get("/Users?count=0").await.expect(200).body["totalResults"]
-        );
-        let mut body = person(&format!("s{unique}"));
-        body["schemas"] = json!(["urn:ietf:params:scim:schemas:core:2.0:User"]);
-        let user = directory.post("/Users", body.clone()).await.expect(201).id();
-        let group = json!({
-            "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": format!("G {unique}"),
-            "members": [{ "value": user }],
-        });
-        let group = directory.post("/Groups", group).await.expect(201).id();
-        let (user_path, group_path) = (format!("/Users/{user}"), format!("/Groups/{group}"));
-        let patch = |value: Value| async { directory.patch(&user_path, json!([value])).await };
+        let (body, user, group_path) = fresh(directory, number).await;
+        let user_path = format!("/Users/{user}");
+        let path: &str = &user_path;
+        let patch = |value: Value| async move { directory.patch(path, json!([value])).await };
         let put = |changes: Value| {
             let mut body = body.clone();
             for (name, value) in changes.as_object().unwrap() {

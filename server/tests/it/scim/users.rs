@@ -423,6 +423,36 @@ async fn r17_r80_every_operation_can_be_switched_off_alone() {
     .await;
 }
 
+/// The identifiers on a page.
+fn listed(body: &Value) -> Vec<String> {
+    body["Resources"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["id"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// Goes back from the page with the last five, and looks at what is said about pages.
+async fn leads_back(okta: &Directory, cursor: &str, expected: &[String]) {
+    let page = okta
+        .get(&format!("/Users?cursor={cursor}&count=10"))
+        .await
+        .expect(200);
+    assert_eq!(listed(&page.body), expected);
+    assert!(page.body["nextCursor"].is_string() && page.body["previousCursor"].is_string());
+    let config = okta.get("/ServiceProviderConfig").await.expect(200);
+    let pagination = &config.body["pagination"];
+    assert_eq!(
+        (
+            &pagination["cursor"],
+            &pagination["index"],
+            pagination.get("cursorTimeout")
+        ),
+        (&json!(true), &json!(true), None)
+    );
+}
+
 #[tokio::test]
 async fn r152_pages_are_whole_numbers_in_a_stable_order_by_number_and_by_cursor() {
     on_each_engine(|test| async move {
@@ -432,14 +462,6 @@ async fn r152_pages_are_whole_numbers_in_a_stable_order_by_number_and_by_cursor(
         for number in 0..25 {
             ids.push(okta.hire(&format!("p{number:02}")).await);
         }
-        let listed = |body: &Value| -> Vec<String> {
-            body["Resources"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|one| one["id"].as_str().unwrap().to_owned())
-                .collect()
-        };
         let mut seen = Vec::new();
         for start in [1, 11, 21, 31] {
             let page = okta
@@ -454,37 +476,22 @@ async fn r152_pages_are_whole_numbers_in_a_stable_order_by_number_and_by_cursor(
         }
         assert_eq!(seen, ids);
         let mut seen = Vec::new();
-        let (mut cursor, mut back) = (String::new(), None);
-        loop {
+        let mut cursor = String::new();
+        let back = loop {
             let page = okta
                 .get(&format!("/Users?cursor={cursor}&count=10"))
                 .await
                 .expect(200);
             seen.extend(listed(&page.body));
-            back = page.body["previousCursor"].as_str().map(str::to_owned);
+            let back = page.body["previousCursor"].as_str().map(str::to_owned);
             assert_eq!(back.is_none(), cursor.is_empty());
             match page.body["nextCursor"].as_str() {
                 Some(next) => next.clone_into(&mut cursor),
-                None => break,
+                None => break back,
             }
-        }
+        };
         assert_eq!(seen, ids);
-        // And back again, from the page with the last five.
-        let page = okta
-            .get(&format!("/Users?cursor={}&count=10", back.unwrap()))
-            .await
-            .expect(200);
-        assert_eq!(listed(&page.body), ids[10..20]);
-        assert!(page.body["nextCursor"].is_string() && page.body["previousCursor"].is_string());
-        let pagination = &okta.get("/ServiceProviderConfig").await.expect(200).body["pagination"];
-        assert_eq!(
-            (
-                &pagination["cursor"],
-                &pagination["index"],
-                pagination.get("cursorTimeout")
-            ),
-            (&json!(true), &json!(true), None)
-        );
+        leads_back(&okta, &back.unwrap(), &ids[10..20]).await;
         okta.get("/Users?cursor=nonsense")
             .await
             .refused(400, Some("invalidCursor"));
