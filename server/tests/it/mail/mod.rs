@@ -184,11 +184,13 @@ pub async fn an_invitation(app: &TestApp) -> String {
         .to_owned()
 }
 
-/// A run of the organization.
+/// A run of the organization that is through.
 pub async fn a_conversion(app: &TestApp) -> String {
     let mut client = Client::new(app, None).await;
     let path = format!("/api/v1/organizations/{ORGANIZATION}/conversions");
     let body = serde_json::json!({"connection": "okta", "kinds": ["user"], "notify": false});
     let made = client.post(&path, &body).await.json();
+    // A run that rests: whoever follows another one waits for its end.
+    provost::flow::conversions::run::advance(&app.app).await.unwrap();
     made["id"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned()
 }
