@@ -337,14 +337,11 @@ impl Placing<'_> {
         steps: &mut Steps,
     ) -> Result<(), Denial> {
         for held in member.held.iter().filter(|held| held.license.is_none()) {
-            let loaded = self.organizations.iter();
-            let facts = loaded
-                .clone()
-                .find(|facts| facts.organization.id == held.organization);
-            let Some(facts) = facts.filter(|_| held.active && !held.pinned) else {
+            let mut loaded = self.organizations.iter();
+            let Some(facts) = loaded.find(|facts| facts.organization.id == held.organization) else {
                 continue;
             };
-            if self.hands_off(member, held, facts).is_some() {
+            if !held.active || held.pinned || self.hands_off(member, held, facts).is_some() {
                 continue;
             }
             let rules = self.rules(facts);
