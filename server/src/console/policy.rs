@@ -312,13 +312,13 @@ pub(super) async fn editor(
 impl Editor {
     /// An example of a rule that admits.
     #[expect(clippy::unused_self, reason = "templates call methods of what they show")]
-    const fn organization_example(&self) -> &'static str {
+    pub(super) const fn organization_example(&self) -> &'static str {
         "contains(groups, '{{orgId}}')"
     }
 
     /// An example of a rule that gives a role.
     #[expect(clippy::unused_self, reason = "templates call methods of what they show")]
-    const fn role_example(&self) -> &'static str {
+    pub(super) const fn role_example(&self) -> &'static str {
         "contains(groups, 'admin') && 'Admin' || 'Member'"
     }
 
