@@ -362,6 +362,7 @@ async fn crowd(test: &TestApp, people: usize) {
             operator: false,
             attributes: serde_json::Map::new(),
             edited: std::collections::BTreeSet::new(),
+            keeping: provost_kernel::keeping::Keeping::default(),
             version: 1,
             created_at: now,
         };

@@ -21,6 +21,7 @@ async fn seats(app: &TestApp, count: u32) {
                 let pool = License {
                     id: "standard".into(),
                     seats: Some(count),
+                    kind: None,
                 };
                 tx.set_licenses(&id, &[pool]).await?;
                 Ok::<_, StoreError>(())

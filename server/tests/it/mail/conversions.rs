@@ -167,6 +167,7 @@ async fn c24_r105_the_preview_says_who_is_passed_over_and_why_and_the_run_does_t
         let pools = [License {
             id: "pro".into(),
             seats: Some(2),
+            kind: None,
         }];
         let set: Result<(), StoreError> = app
             .app
