@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::directory::ProfileField;
 use crate::attribute::AttributeDefinition;
+use crate::directory::ProfileField;
 use crate::email::Email;
 use crate::id::{ConnectionId, OrganizationId};
 use crate::policy::{OrganizationPolicy, Policy};

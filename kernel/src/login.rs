@@ -20,8 +20,8 @@ use crate::mapping::{Claims, InForce};
 use crate::plan::{Change, Decision, OpenSession, Plan, Verdict};
 use crate::trace::{SIGN_IN, Stage, StepOutcome, Steps, Trace};
 
-mod invited;
 mod attributes;
+mod invited;
 mod memberships;
 pub mod password;
 mod person;

@@ -100,7 +100,9 @@ impl Cookie {
             (Self::Session | Self::Look | Self::Half | Self::Device, true) => {
                 "; Path=/; HttpOnly; Secure; SameSite=Lax"
             }
-            (Self::Session | Self::Look | Self::Half | Self::Device, false) => "; Path=/; HttpOnly; SameSite=Lax",
+            (Self::Session | Self::Look | Self::Half | Self::Device, false) => {
+                "; Path=/; HttpOnly; SameSite=Lax"
+            }
             (Self::Browser, true) => "; Path=/; HttpOnly; Secure; SameSite=None",
             // Without Secure, None is refused by browsers. Ports of one host are one site, so this still works there.
             (Self::Browser, false) => "; Path=/; HttpOnly",

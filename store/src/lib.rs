@@ -32,8 +32,8 @@ mod mails;
 mod maintenance;
 mod migrate;
 mod organizations;
-mod people;
 mod overrides;
+mod people;
 mod policy_changes;
 mod pushes;
 mod rate_limits;
@@ -57,6 +57,7 @@ mod value;
 mod waiting;
 mod writer;
 
+pub use account_lists::{AccountFilter, Likeness};
 pub use applications::ApplicationRecord;
 pub use apply::{Applied, Beside};
 pub use audit_log::{AuditFilter, AuditOrder};
@@ -85,7 +86,6 @@ pub use mails::{MailFilter, MailOutcome, MailRecord, MailState, NewMail, Outgoin
 pub use maintenance::Retention;
 pub use organizations::{DomainRecord, OrganizationRecord};
 pub use people::{GroupRow, PeopleFilter, SignsIn};
-pub use account_lists::{AccountFilter, Likeness};
 pub use policy_changes::{ChangeState, PolicyChange};
 pub use rate_limits::{Hits, RateLimit};
 pub use refresh_tokens::{RefreshToken, Rotation};

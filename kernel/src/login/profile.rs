@@ -56,7 +56,9 @@ impl Attempt<'_> {
         steps: &mut Steps,
     ) -> Result<Option<String>, Denial> {
         let asserted = self.different_email(person.account.email.as_ref());
-        let kept = person.known.and_then(|known| self.kept(ProfileField::Email, &known.account));
+        let kept = person
+            .known
+            .and_then(|known| self.kept(ProfileField::Email, &known.account));
         if let (Some(asserted), Some(why)) = (asserted, kept) {
             let text = format!("e-mail {asserted} is asserted; the old one is kept: {why}");
             steps.add(Stage::Profile, StepOutcome::Skipped, "email_kept", text);

@@ -171,7 +171,7 @@ pub enum Action {
         account: AccountId,
         /// Whose identity it gets.
         from: AccountId,
-        },
+    },
     /// Invites whom an account was made for: judges only whether the actor may, and whether the person is still to come
     /// . Changes nothing by itself.
     Invite {

@@ -26,11 +26,11 @@ mod dns;
 #[cfg(test)]
 mod documents;
 #[cfg(test)]
-mod entitlements;
-#[cfg(test)]
 mod domains;
 #[cfg(test)]
 mod enforcement;
+#[cfg(test)]
+mod entitlements;
 #[cfg(test)]
 mod jobs;
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Organizations in the declarative file.
 
 use provost_kernel::directory::{AccountKind, RolesPerMember};
-use provost_kernel::entitlement::{Entitlements, Setup};
 use provost_kernel::domain::SignInRule;
+use provost_kernel::entitlement::{Entitlements, Setup};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

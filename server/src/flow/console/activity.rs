@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use provost_kernel::directory::Account;
 use provost_kernel::id::{AccountId, ConnectionId, OrganizationId, TraceId};
 use provost_store::{
-    AuditFilter, AuditOrder, AuditRow, Reader, ScimRequest, ScimRequestFilter, StoreError, TraceFilter, TraceRecord,
+    AuditFilter, AuditOrder, AuditRow, Reader, ScimRequest, ScimRequestFilter, StoreError, TraceFilter,
+    TraceRecord,
 };
 
 use crate::app::App;
