@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::feed::{AuditRow, audited};
 use crate::search::successor;
 use crate::tx::Reader;
-use crate::value::{Bind, Row, binds, list, to_word};
+use crate::value::{Bind, Row, binds, to_word};
 
 /// Which members of an organization are wanted; all conditions hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
