@@ -1,5 +1,6 @@
 //! The application: what every flow is given. Holds no state that a second node would miss.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use provost_store::Store;
@@ -20,7 +21,10 @@ use crate::world::World;
 
 /// What every flow is given. Cheap to clone.
 #[derive(Clone)]
-pub struct App {
+pub struct App(Arc<Parts>);
+
+/// The parts of an [`App`].
+pub struct Parts {
     /// Configuration.
     pub config: Arc<Config>,
     /// Persistence.
@@ -64,7 +68,7 @@ impl App {
             config.outbound_authorities.as_deref(),
         )?;
         let mailer = Mailer::new(&config.mail.transport).map_err(|error| OutboundError::Setup(error.text))?;
-        Ok(Self {
+        Ok(Self(Arc::new(Parts {
             mailer,
             config: Arc::new(config),
             store,
@@ -80,7 +84,7 @@ impl App {
             heavy: Heavy::default(),
             job_bell: Arc::new(Notify::new()),
             mail_bell: Arc::new(Notify::new()),
-        })
+        })))
     }
 
     /// Tells this node's runner that a job was queued, so that it need not wait for its next look.
@@ -102,5 +106,12 @@ impl App {
     /// Waits until [`Self::ring_jobs`].
     pub(crate) async fn jobs_rung(&self) {
         self.job_bell.notified().await;
+    }
+}
+
+impl Deref for App {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
     }
 }

@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use provost_kernel::id::{AccountId, SessionId};
 use serde_json::Value;
 
+use crate::engine::batch::Query;
 use crate::error::{Result, StoreError};
+use crate::sight::{self, Person, Sight};
 use crate::tx::Tx;
 use crate::value::{Row, binds, json};
 
@@ -32,8 +34,8 @@ pub struct AuthorizationCode {
 /// What became of a code that was handed in.
 #[derive(Clone, Debug, PartialEq)]
 pub enum CodeUse {
-    /// First use, in time.
-    Fresh(AuthorizationCode),
+    /// First use, in time; with what there is to see of the person.
+    Fresh(AuthorizationCode, Option<Box<Sight>>),
     /// Used before: whoever holds it now, revoke `family` and refuse (RFC 6749 4.1.2). Commit that.
     Reused(AuthorizationCode),
     /// Unknown, expired or revoked.
@@ -67,7 +69,8 @@ impl Tx {
         Ok(())
     }
 
-    /// Uses a code. Of any number of parallel uses exactly one is fresh.
+    /// Uses a code, and looks what there is to see of the person, in one round. Of any number of parallel uses exactly one
+    /// is fresh.
     ///
     /// # Errors
     /// `engine` and `corrupt`.
@@ -80,8 +83,14 @@ impl Tx {
             "UPDATE authorization_codes SET used_at = $2 WHERE digest = $1 AND used_at IS NULL AND revoked_at IS NULL \
              AND expires_at > $2 AND ({session}{{lock}}) IS NOT NULL RETURNING {columns}"
         );
-        if let Some(row) = self.row(&sql, binds![digest, now]).await? {
-            return Ok(CodeUse::Fresh(code(row)?));
+        let person = Person::of_code(digest);
+        let mut found = self
+            .change_and_look(Query::new(sql, binds![digest, now]), person.sight())
+            .await?
+            .into_iter();
+        let mut next = || found.next().ok_or(StoreError::Corrupt("parts"));
+        if let Some(row) = next()?.into_iter().next() {
+            return Ok(CodeUse::Fresh(code(row)?, sight::read(next)?.map(Box::new)));
         }
         let sql =
             format!("SELECT {columns} FROM authorization_codes WHERE digest = $1 AND used_at IS NOT NULL");

@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 use sqlx::{AssertSqlSafe, PgPool};
 
-use self::batch::{Change, Durability, Query};
+use self::batch::{Change, Durability, Looks, Query};
 pub(crate) use self::dialect::arguments;
 use self::dialect::translate;
 use self::failure::failed;
@@ -162,19 +162,23 @@ impl Conn {
                 let rows = tokio::task::block_in_place(|| conn.rows(&sql, binds))?;
                 Ok(rows.into_iter().map(Row::new).collect())
             }
-            Self::Sqlite(_) | Self::Postgres(_) => self.rows(sql, binds).await,
+            Self::Sqlite(_) => self.rows(sql, binds).await,
+            Self::Postgres(conn) => {
+                let rows = postgres::rows_long(conn, sql, binds).await?;
+                Ok(rows.into_iter().map(Row::new).collect())
+            }
         }
     }
 
     /// Runs several look-ups and returns the rows of each: one after the other on SQLite, where a statement is a function
     /// call; in one round trip on PostgreSQL. They never return bytes.
-    pub(crate) async fn together(&mut self, queries: Vec<Query>) -> Result<Vec<Vec<Row>>> {
+    pub(crate) async fn together(&mut self, looks: Looks) -> Result<Vec<Vec<Row>>> {
         let found = match self {
-            Self::Sqlite(conn) => queries
-                .into_iter()
+            Self::Sqlite(conn) => looks
+                .written_out()
                 .map(|query| conn.rows(&translate(Dialect::Sqlite, &query.sql), query.binds))
                 .collect::<Result<Vec<_>>>()?,
-            Self::Postgres(conn) => postgres::together(conn, queries).await?,
+            Self::Postgres(conn) => postgres::together(conn, looks).await?,
         };
         Ok(found
             .into_iter()

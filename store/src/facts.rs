@@ -6,12 +6,12 @@ use provost_kernel::directory::{Organization, Subject};
 use provost_kernel::facts::{
     AccountFacts, CANDIDATES, Facts, LicensePool, Need, OrganizationFacts, OrganizationsNeeded,
 };
-use provost_kernel::id::{AccountId, OrganizationId, SessionId};
+use provost_kernel::id::{AccountId, OrganizationId};
 
-use crate::accounts::{COLUMNS, assemble};
+use crate::accounts::{COLUMNS, MEMBERSHIPS, assemble, grants_where};
 use crate::digest;
 use crate::directory::facts::{self as directory, leavers};
-use crate::engine::batch::Query;
+use crate::engine::batch::{Looks, Query, Set};
 use crate::engine::{Dialect, arguments};
 use crate::error::{Result, StoreError};
 use crate::revisions;
@@ -26,40 +26,6 @@ pub(crate) fn subject_key(subject: &Subject) -> String {
 /// The key under which subjects are found that differ in letter case only.
 pub(crate) fn fold_key(subject: &Subject) -> String {
     digest::fields(&[&subject.issuer, &subject.format, &subject.value.to_lowercase()])
-}
-
-/// Look-ups for one person and the organizations of her memberships.
-pub(crate) struct PersonQueries {
-    wanted: Wanted,
-}
-
-impl PersonQueries {
-    /// The person of a session.
-    pub(crate) fn of_session(session: &SessionId) -> Self {
-        let sql = "SELECT account FROM sessions WHERE id = $1".to_owned();
-        let binds = binds![session];
-        Self {
-            wanted: Wanted { sql, binds },
-        }
-    }
-
-    pub(crate) fn queries(&self) -> Result<Vec<Query>> {
-        let mut queries = Vec::from(account_queries(&self.wanted));
-        queries.extend(organization_queries(
-            &OrganizationsNeeded::None,
-            Some(&self.wanted),
-        )?);
-        Ok(queries)
-    }
-
-    /// Reads the answers to [`Self::queries`].
-    pub(crate) fn read(
-        found: Vec<Vec<Row>>,
-    ) -> Result<(BTreeMap<AccountId, AccountFacts>, Vec<OrganizationFacts>)> {
-        let [accounts, links, memberships, grants, all, owners] = parts(found)?;
-        let people = assemble([accounts, links, memberships, grants])?;
-        Ok((people, organizations(all, owners)?))
-    }
 }
 
 /// The statement that finds the accounts which a need asks for, with its arguments from `$1` on: `SELECT` of their ids.
@@ -102,11 +68,21 @@ impl Wanted {
         Ok(Some(wanted).filter(|wanted| !wanted.sql.is_empty()))
     }
 
-    /// Writes a look-up of which `{wanted}` is this.
-    fn query(&self, sql: &str) -> Query {
-        let within = format!("IN ({{of}}{}{{end}})", self.sql);
-        Query::new(sql.replace("IN {wanted}", &within), self.binds.clone())
+    fn set(self) -> Set {
+        Set {
+            name: PEOPLE,
+            query: Query::new(self.sql, self.binds),
+        }
     }
+}
+
+/// Names of the sets of a look-up for facts.
+const PEOPLE: &str = "wanted_people";
+const ORGANIZATIONS: &str = "wanted_organizations";
+
+/// Writes a look-up of which `{wanted}` are the people.
+fn of_people(sql: &str) -> Query {
+    Query::new(sql.replace("{wanted}", "({set:wanted_people})"), Vec::new())
 }
 
 /// The searches for candidates: a condition with arguments from `$1` on.
@@ -193,11 +169,25 @@ impl Reader {
         let look_for_leavers = leavers(need);
         let any_leavers = look_for_leavers.is_some();
         queries.extend(look_for_leavers);
-        queries.extend(wanted.iter().flat_map(account_queries));
-        queries.extend(organization_queries(&need.organizations, wanted.as_ref())?);
-        let of_people = wanted.as_ref().map(|wanted| |sql: &str| wanted.query(sql));
-        queries.extend(directory::queries(&need.directory, of_people)?);
-        let mut found = self.together(queries).await?.into_iter();
+        let any_people = wanted.is_some();
+        if any_people {
+            queries.extend(account_queries());
+        }
+        let (organizations_wanted, of_organizations) = organization_queries(&need.organizations, any_people)?;
+        queries.extend(of_organizations);
+        queries.extend(directory::queries(
+            &need.directory,
+            any_people.then_some(of_people),
+        )?);
+        let looks = Looks {
+            sets: wanted
+                .map(Wanted::set)
+                .into_iter()
+                .chain(organizations_wanted)
+                .collect(),
+            ..Looks::from(queries)
+        };
+        let mut found = self.look(looks).await?.into_iter();
         let mut next = || found.next().ok_or(StoreError::Corrupt("parts"));
         let revision = revisions::read(next()?)?;
         let (linked, near_subjects) = match &need.subject {
@@ -219,9 +209,10 @@ impl Reader {
                 leavers.push(AccountId::new(row.text("accounts.id")?));
             }
         }
-        let accounts = match &wanted {
-            Some(_) => assemble([next()?, next()?, next()?, next()?])?,
-            None => BTreeMap::new(),
+        let accounts = if any_people {
+            assemble([next()?, next()?, next()?, next()?])?
+        } else {
+            BTreeMap::new()
         };
         let organizations = organizations(next()?, next()?)?;
         let of_people = need.accounts.iter().chain(&candidates).chain(&leavers);
@@ -229,7 +220,7 @@ impl Reader {
             .filter(|id| accounts.contains_key(id))
             .cloned()
             .collect();
-        let mut directory = directory::read(&need.directory, &of_people, wanted.is_some(), next)?;
+        let mut directory = directory::read(&need.directory, &of_people, any_people, next)?;
         self.add_members_to(&mut directory, &need.directory).await?;
         let asked: BTreeSet<&AccountId> = need.accounts.iter().collect();
         let pick = |id: &AccountId| accounts.get(id).cloned();
@@ -258,7 +249,11 @@ impl Reader {
             sql: "SELECT id FROM accounts WHERE id IN ({list:$1})".to_owned(),
             binds: binds![list(ids.iter().map(AccountId::as_str))?],
         };
-        let found = self.together(account_queries(&wanted).into()).await?;
+        let looks = Looks {
+            sets: vec![wanted.set()],
+            ..Looks::from(Vec::from(account_queries()))
+        };
+        let found = self.look(looks).await?;
         Ok(assemble(parts(found)?)?.into_values().collect())
     }
 }
@@ -293,62 +288,47 @@ fn linked(subject: &Subject, exact: Vec<Row>, near: Vec<Row>) -> Result<(Option<
 }
 
 /// Looks for accounts with links, memberships and grants.
-fn account_queries(wanted: &Wanted) -> [Query; 4] {
+fn account_queries() -> [Query; 4] {
     [
-        wanted.query(&format!("{COLUMNS} WHERE a.id IN {{wanted}}")),
-        wanted.query(
+        of_people(&format!("{COLUMNS} WHERE a.id IN {{wanted}}")),
+        of_people(
             "SELECT account, connection, issuer, format, subject FROM links WHERE account IN {wanted} \
              ORDER BY account, created_at, connection, subject_key",
         ),
-        wanted.query(
-            "SELECT account, organization, active, source, pinned, all_workspaces, license, license_source, \
-             license_pinned, license_seated, version FROM memberships WHERE account IN {wanted}",
-        ),
-        wanted.query(
-            "SELECT g.account, g.organization, CAST(1 AS BIGINT) AS part, r.position, g.role AS id, g.source, g.pinned \
-             FROM membership_roles g JOIN roles r ON r.organization = g.organization AND r.id = g.role \
-             WHERE g.account IN {wanted} \
-             UNION ALL SELECT g.account, g.organization, 2, w.position, g.workspace, g.source, g.pinned \
-             FROM membership_workspaces g \
-             JOIN workspaces w ON w.organization = g.organization AND w.id = g.workspace \
-             WHERE g.account IN {wanted} ORDER BY 1, 2, 3, 4, 5",
-        ),
+        of_people(&format!("{MEMBERSHIPS} WHERE account IN {{wanted}}")),
+        of_people(&grants_where("g.account IN {wanted}")),
     ]
 }
 
 /// Looks for organizations with what they hand out, and for the first two owners of each, which suffices to know
 /// whether somebody is the last one.
-fn organization_queries(needed: &OrganizationsNeeded, wanted: Option<&Wanted>) -> Result<[Query; 2]> {
-    let (mut within, mut values) = match wanted {
-        Some(wanted) => {
-            let of_members = format!(
-                "SELECT organization FROM memberships WHERE account IN ({{of}}{}{{end}})",
-                wanted.sql
-            );
-            (vec![of_members], wanted.binds.clone())
-        }
-        None => (Vec::new(), Vec::new()),
-    };
+fn organization_queries(needed: &OrganizationsNeeded, any_people: bool) -> Result<(Option<Set>, [Query; 2])> {
     let ids = match needed {
-        OrganizationsNeeded::All => return Ok(organizations_where(["", "", ""], Vec::new())),
+        OrganizationsNeeded::All => return Ok((None, organizations_where(["", "", ""]))),
         OrganizationsNeeded::None => &[][..],
         OrganizationsNeeded::Ids(ids) => ids.as_slice(),
     };
-    values.push(list(ids.iter().map(OrganizationId::as_str))?.into());
-    within.push(format!(
-        "SELECT id FROM organizations WHERE id IN ({{list:${}}})",
-        values.len()
-    ));
-    let within = format!("IN ({{of}}{}{{end}})", within.join(" UNION "));
-    let conditions = [
-        &*format!("WHERE id {within}"),
-        &*format!("WHERE organization {within}"),
-        &*format!("AND r.organization {within}"),
-    ];
-    Ok(organizations_where(conditions, values))
+    let mut within = Vec::new();
+    if any_people {
+        within.push("SELECT organization FROM memberships WHERE account IN ({set:wanted_people})");
+    }
+    within.push("SELECT id FROM organizations WHERE id IN ({list:$1})");
+    let set = Set {
+        name: ORGANIZATIONS,
+        query: Query::new(
+            within.join(" UNION "),
+            binds![list(ids.iter().map(OrganizationId::as_str))?],
+        ),
+    };
+    let queries = organizations_where([
+        "WHERE id IN ({set:wanted_organizations})",
+        "WHERE organization IN ({set:wanted_organizations})",
+        "AND r.organization IN ({set:wanted_organizations})",
+    ]);
+    Ok((Some(set), queries))
 }
 
-fn organizations_where([is_one, of_one, owned]: [&str; 3], values: Vec<Bind>) -> [Query; 2] {
+fn organizations_where([is_one, of_one, owned]: [&str; 3]) -> [Query; 2] {
     // `part` says what a row is and brings organizations first.
     let all = format!(
         "SELECT {ORGANIZATION} AS part, id AS organization, CAST(0 AS BIGINT) AS position, id, name AS document, \
@@ -362,7 +342,7 @@ fn organizations_where([is_one, of_one, owned]: [&str; 3], values: Vec<Bind>) ->
         "SELECT r.organization, ({HOLDERS} LIMIT 1) AS first, ({HOLDERS} LIMIT 1 OFFSET 1) AS second \
          FROM roles r WHERE r.is_owner = 1 {owned}"
     );
-    [Query::new(all, values.clone()), Query::new(owners, values)]
+    [Query::new(all, Vec::new()), Query::new(owners, Vec::new())]
 }
 
 fn organizations(rows: Vec<Row>, owners: Vec<Row>) -> Result<Vec<OrganizationFacts>> {

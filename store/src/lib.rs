@@ -73,7 +73,7 @@ pub use seal::{DataKeys, SecretMap};
 pub use seat_history::{Meter, SeatChange, SeatEvent};
 pub use seats::{WaitedPool, Waiting};
 pub use sessions::SessionRecord;
-pub use sight::{Revisions, Sight, Ticket, Visit};
+pub use sight::{OrganizationView, Revisions, Sight, Ticket, View, Visit};
 pub use signing_keys::{KeyState, SigningKey};
 pub use store::{Store, StoreConfig};
 pub use tokens::TokenRecord;

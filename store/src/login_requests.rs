@@ -65,7 +65,8 @@ impl Tx {
     }
 
     /// Takes a pending sign-in, once. None if it is unknown, taken, expired, of another connection or of another browser
-    /// (then it stays, so that a stranger cannot use it up). Goes in one round with what is queued.
+    /// (then it stays, so that a stranger cannot use it up). With it comes the revision of the stored connections. Goes in
+    /// one round with what is queued.
     ///
     /// # Errors
     /// `engine`, `corrupt` and `sealed`.
@@ -75,9 +76,10 @@ impl Tx {
         connection: &ConnectionId,
         browser_digest: &str,
         now: Timestamp,
-    ) -> Result<Option<LoginRequest>> {
+    ) -> Result<Option<(LoginRequest, i64)>> {
         let sql = "DELETE FROM login_requests WHERE id = $1 AND connection = $2 AND browser_digest = $3 \
-                   AND expires_at > $4 RETURNING protocol, data, return_to, created_at, expires_at";
+                   AND expires_at > $4 RETURNING protocol, data, return_to, created_at, expires_at, \
+                   COALESCE((SELECT revision FROM revisions WHERE name = 'connections'), 0)";
         let Some(mut row) = self
             .row_beside(sql, binds![id, connection, browser_digest, now])
             .await?
@@ -88,7 +90,7 @@ impl Tx {
         let data = self
             .sealer
             .open(("login_requests", "data", id), &row.bytes("login_requests.data")?)?;
-        Ok(Some(LoginRequest {
+        let request = LoginRequest {
             id: id.to_owned(),
             connection: connection.clone(),
             protocol,
@@ -96,6 +98,7 @@ impl Tx {
             return_to: row.json("login_requests.return_to")?,
             created_at: row.time("login_requests.created_at")?,
             expires_at: row.time("login_requests.expires_at")?,
-        }))
+        };
+        Ok(Some((request, row.int("revisions")?)))
     }
 }

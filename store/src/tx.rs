@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::engine::Conn;
-use crate::engine::batch::{Change, Durability, Query};
+use crate::engine::batch::{Change, Durability, Looks, Query};
 use crate::error::{Result, StoreError};
 use crate::feed::NewEvent;
 use crate::seal::Sealer;
@@ -81,9 +81,14 @@ impl Reader {
     /// Runs several look-ups in one round, which see the same state, and returns the rows of each. Columns of bytes are
     /// not allowed.
     pub(crate) async fn together(&mut self, queries: Vec<Query>) -> Result<Vec<Vec<Row>>> {
+        self.look(queries.into()).await
+    }
+
+    /// As [`Self::together`], for look-ups that speak of sets. They must not change anything.
+    pub(crate) async fn look(&mut self, looks: Looks) -> Result<Vec<Vec<Row>>> {
         self.settle().await?;
         self.begin_round()?;
-        self.conn.together(queries).await
+        self.conn.together(looks).await
     }
 
     /// Runs what is queued.
@@ -178,6 +183,13 @@ impl Tx {
     pub(crate) async fn row_beside(&mut self, sql: &str, binds: Vec<Bind>) -> Result<Option<Row>> {
         let rows = self.reader.settle_beside(Some(Query::new(sql, binds))).await?;
         Ok(rows.into_iter().next())
+    }
+
+    /// Runs a change with `RETURNING` and look-ups in one round, and returns its rows first. The look-ups must not rely on
+    /// its effect, which PostgreSQL does not show them. Columns of bytes are not allowed.
+    pub(crate) async fn change_and_look(&mut self, change: Query, looks: Looks) -> Result<Vec<Vec<Row>>> {
+        let change = Some(change);
+        self.reader.look(Looks { change, ..looks }).await
     }
 
     /// Forgets what was noted and queued, at the end of a job.

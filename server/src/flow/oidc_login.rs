@@ -8,6 +8,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use provost_kernel::connection::Protocol;
 use provost_kernel::denial::Denial;
+use provost_kernel::id::ConnectionId;
 use provost_oidc::jose::{Algorithm, JwkSet};
 use provost_oidc::rp::callback::{self, AuthorizationCode};
 use provost_oidc::rp::client_auth::ClientAuthentication as Credentials;
@@ -27,7 +28,7 @@ use crate::flow::connection::{self, LiveConnection, LiveProtocol, OidcSide};
 use crate::flow::limits::Toll;
 use crate::flow::login::{self, Proven};
 use crate::flow::outcome::SignIn;
-use crate::flow::pending_login::{self, Party, PendingLogin, Purpose};
+use crate::flow::pending_login::{self, Party, PendingLogin, Purpose, Taken};
 use crate::flow::provider::ProviderError;
 use crate::flow::refusal::{self, Fault};
 use crate::flow::return_to::ReturnTo;
@@ -90,19 +91,11 @@ pub async fn finish(
     browser: Option<String>,
     toll: Toll,
 ) -> Result<SignIn> {
-    let found = connection::find(app, connection).await;
-    let live = match found.and_then(|live| oidc_side(&live).map(drop).map(|()| live)) {
-        Ok(live) => live,
-        Err(error) => {
-            toll.pay_now(app).await?;
-            return Err(error);
-        }
-    };
-    let side = oidc_side(&live)?;
     let state = params.first("state").unwrap_or_default().to_owned();
+    let id = ConnectionId::new(connection);
     let taken = if let Some(browser) = &browser {
         let party = Party {
-            connection: live.id(),
+            connection: &id,
             protocol: Protocol::Oidc,
             browser,
         };
@@ -111,7 +104,15 @@ pub async fn finish(
         toll.pay_now(app).await?;
         None
     };
-    let Some((pending, return_to)) = taken else {
+    let live = match &taken {
+        Some(taken) => connection::find_at(app, connection, taken.revision).await?,
+        None => connection::find(app, connection).await?,
+    };
+    let side = oidc_side(&live)?;
+    let Some(Taken {
+        pending, return_to, ..
+    }) = taken
+    else {
         let text = "no open request of this browser and connection: answered before, expired, or begun in another browser";
         let fault = Fault::new(Reason::AttemptGone, "oidc_request_not_open", text);
         return refuse(app, &live, fault, ReturnTo::Account).await;

@@ -67,6 +67,16 @@ pub struct Party<'a> {
     pub browser: &'a str,
 }
 
+/// A pending request that was taken.
+pub struct Taken {
+    /// What was kept.
+    pub pending: PendingLogin,
+    /// Where the person goes afterwards.
+    pub return_to: ReturnTo,
+    /// The revision of the stored connections at that moment.
+    pub revision: i64,
+}
+
 /// Keeps a pending request; `toll` is what beginning it costs; none for a sign-out.
 ///
 /// # Errors
@@ -116,7 +126,7 @@ pub async fn take(
     id: &str,
     purpose: Purpose,
     toll: Option<&Toll>,
-) -> Result<Option<(PendingLogin, ReturnTo)>> {
+) -> Result<Option<Taken>> {
     if id.is_empty() || id.len() > 80 {
         if let Some(toll) = toll {
             toll.pay_now(app).await?;
@@ -138,7 +148,9 @@ pub async fn take(
             })
         })
         .await;
-    let Some(taken) = limits::outcome(toll, taken)?.filter(|taken| taken.protocol == party.protocol) else {
+    let Some((taken, revision)) =
+        limits::outcome(toll, taken)?.filter(|(taken, _)| taken.protocol == party.protocol)
+    else {
         return Ok(None);
     };
     let pending: PendingLogin = serde_json::from_value(taken.data).map_err(AppError::internal)?;
@@ -146,5 +158,9 @@ pub async fn take(
         return Ok(None);
     }
     let return_to = serde_json::from_value(taken.return_to).map_err(AppError::internal)?;
-    Ok(Some((pending, return_to)))
+    Ok(Some(Taken {
+        pending,
+        return_to,
+        revision,
+    }))
 }

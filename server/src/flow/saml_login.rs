@@ -8,6 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use provost_kernel::connection::Protocol;
 use provost_kernel::denial::Denial;
+use provost_kernel::id::ConnectionId;
 use provost_saml::metadata::{ServiceProvider, sp_metadata};
 use provost_saml::response::{self, Expected, VerifiedAssertion};
 use provost_saml::{Limits, SamlError};
@@ -68,16 +69,14 @@ pub async fn our_metadata(app: &App, connection: &str) -> Result<String> {
 /// # Errors
 /// 404 for an unknown connection; those of the store. A refusal is not an error.
 pub async fn finish(app: &App, connection: &str, posted: Posted) -> Result<SignIn> {
-    let found = connection::find(app, connection).await;
-    let live = match found.and_then(|live| saml_side(&live).map(drop).map(|()| live)) {
-        Ok(live) => live,
-        Err(error) => {
-            posted.toll.pay_now(app).await?;
-            return Err(error);
-        }
-    };
     let posted = Arc::new(posted);
-    let request = match find_request(app, &live, &posted).await? {
+    let request = find_request(app, &ConnectionId::new(connection), &posted).await?;
+    let live = match request.as_ref().ok().and_then(|request| request.revision) {
+        Some(revision) => connection::find_at(app, connection, revision).await?,
+        None => connection::find(app, connection).await?,
+    };
+    saml_side(&live)?;
+    let request = match request {
         Ok(request) => request,
         Err(fault) => return refuse(app, &live, fault, ReturnTo::Account).await,
     };
@@ -126,13 +125,16 @@ struct Request {
     id: Option<String>,
     pending: PendingLogin,
     return_to: ReturnTo,
+    /// The revision of the stored connections, if it was seen on the way.
+    revision: Option<i64>,
 }
 
 /// Finds the pending request by the id that the answer names, and takes it. The name is not verified yet: a false one
-/// finds nothing, or a request that the verified answer then does not fit.
+/// finds nothing, or a request that the verified answer then does not fit. Pays the toll in any case, also for a
+/// connection that does not exist.
 async fn find_request(
     app: &App,
-    live: &LiveConnection,
+    connection: &ConnectionId,
     posted: &Arc<Posted>,
 ) -> Result<Result<Request, Fault>> {
     // A large message is counted before it is looked at, a usual one together with what looking at it leads to.
@@ -156,6 +158,7 @@ async fn find_request(
                 id: None,
                 pending: PendingLogin::default(),
                 return_to: ReturnTo::Account,
+                revision: None,
             }));
         }
         Err(error) => {
@@ -178,15 +181,16 @@ async fn find_request(
         )));
     };
     let party = Party {
-        connection: live.id(),
+        connection,
         protocol: Protocol::Saml,
         browser,
     };
     match pending_login::take(app, party, &id, Purpose::SignIn, toll).await? {
-        Some((pending, return_to)) => Ok(Ok(Request {
+        Some(taken) => Ok(Ok(Request {
             id: Some(id),
-            pending,
-            return_to,
+            pending: taken.pending,
+            return_to: taken.return_to,
+            revision: Some(taken.revision),
         })),
         None => Ok(Err(gone(
             "no open request of this browser and connection: answered before, expired, or begun in another browser",

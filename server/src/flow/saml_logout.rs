@@ -21,7 +21,7 @@ use crate::error::Result;
 use crate::flow::connection::{self, LiveConnection, SamlSide};
 use crate::flow::departure::Departure;
 use crate::flow::outcome::Refused;
-use crate::flow::pending_login::{self, Party, Purpose};
+use crate::flow::pending_login::{self, Party, Purpose, Taken};
 use crate::flow::refusal::{self, Fault};
 use crate::flow::return_to::ReturnTo;
 use crate::flow::saml_login::saml_side;
@@ -226,7 +226,7 @@ pub async fn response(
         None => None,
     };
     // Nothing of ours waits for it: the session here ended before the request was sent.
-    let Some((pending, _)) = taken else {
+    let Some(Taken { pending, .. }) = taken else {
         return Ok(Ended::SignedOut(None));
     };
     let (now, id) = (app.world.now(), relay_state.to_owned());

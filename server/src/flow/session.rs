@@ -5,7 +5,7 @@
 
 use axum::http::HeaderMap;
 use provost_kernel::directory::Account;
-use provost_store::{Durability, Revisions, SessionRecord, Ticket, WaitingRequest};
+use provost_store::{Durability, Revisions, SessionRecord, Ticket, View, WaitingRequest};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::app::App;
@@ -30,6 +30,8 @@ pub struct ActiveSession {
 pub struct Arrival {
     /// The live session that the browser's cookie opens.
     pub active: Option<ActiveSession>,
+    /// What an app may get to see of the session's person, if that was asked for.
+    pub view: Option<View>,
     /// The app's request that waits under the id that was asked for.
     pub waiting: Option<WaitingRequest>,
     /// Revisions of what is cached.
@@ -49,9 +51,22 @@ impl Arrival {
 /// # Errors
 /// Those of the store. No session, or one that has ended, is not an error.
 pub async fn arrival(app: &App, headers: &HeaderMap, waiting: Option<&str>) -> Result<Arrival> {
+    arrive(app, headers, waiting, false).await
+}
+
+/// As [`arrival`], and looks what an app may get to see of the session's person.
+///
+/// # Errors
+/// As [`arrival`].
+pub async fn arrival_for_app(app: &App, headers: &HeaderMap, waiting: Option<&str>) -> Result<Arrival> {
+    arrive(app, headers, waiting, true).await
+}
+
+async fn arrive(app: &App, headers: &HeaderMap, waiting: Option<&str>, view: bool) -> Result<Arrival> {
     let token = Cookie::Session.read(&app.config, headers);
     let ticket = Ticket {
         session: token.as_deref().map(digest_of),
+        view,
         waiting: waiting.map(str::to_owned),
         limit: None,
     };
@@ -80,6 +95,7 @@ pub async fn arrival(app: &App, headers: &HeaderMap, waiting: Option<&str>) -> R
             .await?;
     }
     Ok(Arrival {
+        view: visit.view.filter(|_| active.is_some()),
         active,
         waiting: visit.waiting,
         revisions: visit.revisions,

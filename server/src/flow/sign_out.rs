@@ -183,5 +183,5 @@ pub async fn back_from_oidc(
         browser,
     };
     let taken = pending_login::take(app, party, state, Purpose::SignOut, None).await?;
-    Ok(taken.and_then(|(pending, _)| pending.after_logout))
+    Ok(taken.and_then(|taken| taken.pending.after_logout))
 }

@@ -20,7 +20,7 @@ use crate::flow::openid::Failure;
 use crate::flow::openid::end_session::{self, EndSession};
 use crate::flow::openid::{authorize, introspect, keys, revoke, token, userinfo};
 use crate::flow::scim::oauth;
-use crate::flow::session::{ActiveSession, arrival, current_session};
+use crate::flow::session::{ActiveSession, arrival_for_app, current_session};
 use crate::http::request::ClientAddress;
 use crate::http::{account, browser, page, sso};
 use crate::pages::sign_in::LogoutPage;
@@ -50,7 +50,7 @@ pub async fn authorize_get(
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Result<Response> {
-    let arrival = arrival(&app, &headers, None).await?;
+    let arrival = arrival_for_app(&app, &headers, None).await?;
     let toll = Toll::new(Limited::Authorize, &client.limit_key());
     hand_over(authorize::begin(&app, query.as_deref().unwrap_or_default(), &arrival, &toll).await?)
 }
@@ -73,7 +73,7 @@ pub async fn authorize_continue(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response> {
-    let arrival = arrival(&app, &headers, Some(&id)).await?;
+    let arrival = arrival_for_app(&app, &headers, Some(&id)).await?;
     hand_over(authorize::resume(&app, &arrival).await?)
 }
 

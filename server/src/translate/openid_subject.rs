@@ -6,9 +6,9 @@
 use jiff::Timestamp;
 use provost_kernel::connection::Connection;
 use provost_kernel::directory::{Account, AccountKind, Membership};
-use provost_kernel::facts::OrganizationFacts;
 use provost_oidc::op::Subject;
 use provost_oidc::op::claims::OrganizationClaim;
+use provost_store::OrganizationView;
 
 use crate::flow::openid::admission::Admission;
 
@@ -31,7 +31,7 @@ pub struct SessionPart<'a> {
 pub fn subject(
     account: &Account,
     admission: &Admission<'_>,
-    directory: &[OrganizationFacts],
+    directory: &[OrganizationView],
     connection: Option<&Connection>,
     session: &SessionPart<'_>,
 ) -> Subject {
@@ -80,10 +80,8 @@ fn name_of(account: &Account) -> Option<String> {
     account.display_name.clone().or_else(joined)
 }
 
-fn claim(membership: &Membership, directory: &[OrganizationFacts]) -> OrganizationClaim {
-    let facts = directory
-        .iter()
-        .find(|facts| facts.organization.id == membership.organization);
+fn claim(membership: &Membership, directory: &[OrganizationView]) -> OrganizationClaim {
+    let seen = directory.iter().find(|one| one.id == membership.organization);
     let mut workspaces: Vec<String> = membership
         .workspaces
         .iter()
@@ -91,19 +89,12 @@ fn claim(membership: &Membership, directory: &[OrganizationFacts]) -> Organizati
         .collect();
     if membership.all_workspaces.is_some() {
         // The ids of today: apps check against ids, and "all" would be one more case for each of them to forget.
-        workspaces = facts
-            .map(|facts| {
-                facts
-                    .workspaces
-                    .iter()
-                    .map(|workspace| workspace.id.as_str().to_owned())
-                    .collect()
-            })
-            .unwrap_or_default();
+        let all = seen.into_iter().flat_map(|one| &one.workspaces);
+        workspaces = all.map(|workspace| workspace.as_str().to_owned()).collect();
     }
     OrganizationClaim {
         id: membership.organization.as_str().to_owned(),
-        name: facts.map(|facts| facts.organization.name.clone()),
+        name: seen.map(|one| one.name.clone()),
         roles: membership
             .roles
             .iter()

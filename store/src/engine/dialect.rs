@@ -6,6 +6,7 @@
 //! | `{lock}`, `{share}` | row lock of a select, exclusive or shared |
 //! | `{skip_locked}` | row lock that passes over locked rows |
 //! | `IN ({list:$1})` | is among the texts of a JSON list; `NOT IN` likewise |
+//! | `IN ({set:name})` | is in a set of this round, see [`super::batch::Set`] |
 //! | `IN ({of}SELECT …{end})` | is among what a select finds, which is looked up first and then in an index |
 //! | `{rows:$1}` | the texts of a JSON list as a table with the column `value` |
 //! | `{shard}` | a small number that differs between writers at the same time |
@@ -70,6 +71,12 @@ fn placeholders(dialect: Dialect, sql: &str) -> String {
             Some(("list", argument)) => {
                 in_list(dialect, &mut text, argument);
                 rest = rest.strip_prefix(')').unwrap_or(rest);
+            }
+            Some(("set", name)) if dialect == Dialect::Postgres => {
+                in_array(&mut text);
+                text.push_str("SELECT id FROM ");
+                text.push_str(name);
+                text.push(')');
             }
             Some((word, argument)) => match function(dialect, word, argument) {
                 Some(words) => text.push_str(&words),
@@ -188,6 +195,10 @@ mod tests {
     #[test]
     fn placeholders_become_each_engines_words() {
         let sql = "SELECT a FROM t WHERE b IN ({list:$1}) AND c NOT IN ({list:$2}) AND d IN ({of}SELECT e FROM u{end}){lock}";
+        assert_eq!(
+            translate(Dialect::Postgres, "a IN ({set:s}) AND b"),
+            "a = ANY (ARRAY(SELECT id FROM s)) AND b"
+        );
         assert_eq!(
             translate(Dialect::Sqlite, sql),
             "SELECT a FROM t WHERE b IN (SELECT value FROM json_each(?1)) AND c NOT IN (SELECT value FROM json_each(?2)) \

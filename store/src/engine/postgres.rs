@@ -15,7 +15,7 @@ use sqlx::{
     Arguments as _, AssertSqlSafe, Column as _, PgPool, Postgres, Row as _, TypeInfo as _, ValueRef as _,
 };
 
-use super::batch::{Change, Durability, Query};
+use super::batch::{Change, Durability, Looks, Query};
 use super::dialect::{arguments, translate};
 use super::failure::failed;
 use super::{Dialect, NamedRows};
@@ -24,6 +24,12 @@ use crate::value::{Bind, Cell};
 
 /// Prepared statements that each connection keeps. More shapes are in use than the driver's default of 100.
 const STATEMENTS: usize = 500;
+/// Of each connection. A statement of ours asks for few rows by their keys, in many parts. Planned for its values, it would
+/// be planned at each use, which costs more than running it; read off a table that was small when it was planned, it would
+/// go on reading the whole table as that grows; and compiling it to machine code costs hundreds of times what that saves.
+const SETTINGS: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off";
+/// For look-ups over very many rows, which values and sizes decide how to do best.
+const SETTINGS_LONG: &str = "SET plan_cache_mode = auto; SET enable_seqscan = on";
 /// Begins the message by which a change says that it did not find what it needed.
 const UNMET: &str = "provost-unmet-";
 
@@ -39,6 +45,9 @@ pub(super) async fn open(url: &str, connections: u32) -> Result<PgPool> {
         .max_connections(connections.max(2))
         .acquire_timeout(Duration::from_secs(10))
         .test_before_acquire(false)
+        .after_connect(|conn, _| {
+            Box::pin(async move { sqlx::raw_sql(SETTINGS).execute(conn).await.map(drop) })
+        })
         .connect_with(options)
         .await
         .map_err(failed)
@@ -82,22 +91,63 @@ pub(super) async fn rows(conn: &mut Postgresql, sql: &str, binds: Vec<Bind>) -> 
         .await
 }
 
+/// As [`rows`], for a look-up over very many rows.
+pub(super) async fn rows_long(conn: &mut Postgresql, sql: &str, binds: Vec<Bind>) -> Result<Vec<Vec<Cell>>> {
+    set(conn, SETTINGS_LONG).await?;
+    let found = rows(conn, sql, binds).await;
+    // After an error in a transaction nothing can be set any more; the end of the transaction takes back what was set.
+    match found {
+        Ok(found) => set(conn, SETTINGS).await.map(|()| found),
+        Err(error) => {
+            let _ = set(conn, SETTINGS).await;
+            Err(error)
+        }
+    }
+}
+
+async fn set(conn: &mut Postgresql, settings: &'static str) -> Result<()> {
+    sqlx::raw_sql(settings)
+        .execute(&mut **conn)
+        .await
+        .map(drop)
+        .map_err(failed)
+}
+
 /// Runs several look-ups in one round trip: each row comes as JSON with the number of its look-up. They run in the
 /// order given, and all see the state at the beginning, except rows that a look-up locks.
-pub(super) async fn together(conn: &mut Postgresql, queries: Vec<Query>) -> Result<Vec<Vec<Vec<Cell>>>> {
+pub(super) async fn together(conn: &mut Postgresql, looks: Looks) -> Result<Vec<Vec<Vec<Cell>>>> {
+    let (mut values, mut heads) = (Vec::new(), Vec::new());
+    let mut numbered = |query: Query| {
+        let text = arguments(&translate(Dialect::Postgres, &query.sql), '$', values.len());
+        values.extend(query.binds);
+        text
+    };
+    // Only at the top of a statement may a part of it change something.
+    let change = looks.change.map(|change| {
+        heads.push(format!("changed AS ({})", numbered(change)));
+        Query::new("SELECT * FROM changed", Vec::new())
+    });
+    for set in looks.sets {
+        heads.push(format!(
+            "{}(id) AS MATERIALIZED ({})",
+            set.name,
+            numbered(set.query)
+        ));
+    }
+    let queries: Vec<Query> = change.into_iter().chain(looks.queries).collect();
     let mut found: Vec<Vec<Vec<Cell>>> = queries.iter().map(|_| Vec::new()).collect();
     let mut sql = String::new();
-    let mut values = Vec::new();
-    for (part, query) in queries.into_iter().enumerate() {
-        let text = translate(Dialect::Postgres, &query.sql);
-        let text = arguments(&text, '$', values.len());
-        let union = if part == 0 { "" } else { " UNION ALL " };
+    if !heads.is_empty() {
         // Writing to a String cannot fail.
+        let _ = write!(sql, "WITH {} ", heads.join(", "));
+    }
+    for (part, query) in queries.into_iter().enumerate() {
+        let union = if part == 0 { "" } else { " UNION ALL " };
+        let text = numbered(query);
         let _ = write!(
             sql,
             "{union}SELECT {part} AS part, row_to_json(q)::text FROM ({text}) q"
         );
-        values.extend(query.binds);
     }
     for row in rows(conn, &sql, values).await? {
         let mut row = crate::value::Row::new(row);

@@ -229,6 +229,7 @@ conformance! {
                     })
                     .await
                     .unwrap()
+                    .map(|(request, _)| request)
             }
         };
         assert_eq!(take("home-okta", "stranger", 10).await, None);

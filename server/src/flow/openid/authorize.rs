@@ -23,10 +23,10 @@ use crate::flow::limits::Toll;
 use crate::flow::openid::admission::Refusal;
 use crate::flow::openid::applications::{self, Application};
 use crate::flow::openid::step::{SessionFacts, Step, Wish, step};
-use crate::flow::openid::view::{self, Ask, Unseen};
+use crate::flow::openid::view::{self, Unseen};
 use crate::flow::openid::{code, keys};
 use crate::flow::pending::{self, SignInHints};
-use crate::flow::session::{Arrival, arrival};
+use crate::flow::session::{ActiveSession, Arrival, arrival};
 
 /// How long a request waits for its person.
 const LIFETIME: SignedDuration = SignedDuration::from_mins(30);
@@ -311,24 +311,12 @@ fn facts(session: &SessionRecord) -> SessionFacts {
 }
 
 async fn answer(app: &App, asked: &Asked, arrival: &Arrival, waiting: Option<&str>) -> Result<Departure> {
-    let Some(session) = arrival.session() else {
+    let (Some(ActiveSession { session, account, .. }), Some(view)) = (&arrival.active, &arrival.view) else {
         return refuse(app, &asked.request.return_to, OAuthError::LoginRequired);
     };
     let organization = asked.request.organization.clone().map(OrganizationId::new);
-    let (now, ask) = (
-        app.world.now(),
-        Ask {
-            session: session.id.clone(),
-            allowed: asked.application.allowed.clone(),
-            organization: organization.clone(),
-            offline: false,
-        },
-    );
-    let seen = app
-        .store
-        .read(|reader| Box::pin(async move { view::load(reader, &ask, now).await }))
-        .await?;
-    match seen {
+    let allowed = &asked.application.allowed;
+    match view::see((session, account, view), allowed, organization.as_ref()) {
         Ok(_) => {
             let Some(code) = code::issue(app, &asked.request, session, waiting).await? else {
                 return refuse(app, &asked.request.return_to, OAuthError::LoginRequired);

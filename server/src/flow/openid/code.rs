@@ -129,9 +129,9 @@ async fn redeem_in(
     seed: Seed,
     now: Timestamp,
 ) -> Result<Result<Granted, OAuthError>, StoreError> {
-    let (row, used) = match tx.consume_code(&digest_of(presented.code.expose()), now).await? {
-        CodeUse::Fresh(row) => (row, false),
-        CodeUse::Reused(row) => (row, true),
+    let (row, sight, used) = match tx.consume_code(&digest_of(presented.code.expose()), now).await? {
+        CodeUse::Fresh(row, sight) => (row, sight, false),
+        CodeUse::Reused(row) => (row, None, true),
         CodeUse::Invalid => return Ok(Err(OAuthError::CodeUnknown)),
     };
     let data: CodeData =
@@ -161,15 +161,16 @@ async fn redeem_in(
     let organization = data.organization.clone().map(OrganizationId::new);
     let ask = Ask {
         session: row.session.clone(),
+        account: row.account.clone(),
         allowed,
         organization,
         offline: false,
     };
-    let Ok(subject) = view::load(tx, &ask, now).await? else {
+    let Ok(subject) = view::judge(sight.as_deref(), &ask, now) else {
         return Ok(Err(OAuthError::CodeExpired));
     };
     let refresh_token = if data.scopes.iter().any(|scope| scope == "offline_access") {
-        let (token, first) = seed.first(client_id, &row.family, &ask, &row.account, &data.scopes, now);
+        let (token, first) = seed.first(client_id, &row.family, &ask, &data.scopes, now);
         tx.insert_refresh_token(&first, now).await?;
         Some(token)
     } else {

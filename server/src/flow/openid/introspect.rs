@@ -69,6 +69,7 @@ async fn of_refresh_token(app: &App, application: &Application, digest: String) 
                     .map(OrganizationId::new);
                 let ask = Ask {
                     session: row.session.clone(),
+                    account: row.account.clone(),
                     allowed,
                     organization,
                     offline: true,

@@ -8,7 +8,7 @@ use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
-use provost_kernel::id::{AccountId, OrganizationId};
+use provost_kernel::id::OrganizationId;
 use provost_oidc::op::refresh::{RefreshDecision, RefreshFacts, decide};
 use provost_oidc::op::token::narrow_scopes;
 use provost_oidc::op::{GrantType, Subject};
@@ -69,7 +69,6 @@ impl Seed {
         client_id: &str,
         family: &str,
         ask: &Ask,
-        account: &AccountId,
         scopes: &[String],
         now: Timestamp,
     ) -> (Secret, RefreshToken) {
@@ -84,7 +83,7 @@ impl Seed {
             family: family.to_owned(),
             generation: 1,
             client_id: client_id.to_owned(),
-            account: account.clone(),
+            account: ask.account.clone(),
             session: ask.session.clone(),
             scope: scopes.join(" "),
             data: serde_json::json!(data),
@@ -233,6 +232,7 @@ impl Exchange {
         };
         let ask = Ask {
             session: row.session.clone(),
+            account: row.account.clone(),
             allowed: self.allowed.clone(),
             organization: data.organization.clone().map(OrganizationId::new),
             offline: true,

@@ -2,7 +2,7 @@
 //!
 //! Owns the live check: a signature alone proves nothing about now. Never accepts another kind of token.
 
-use provost_kernel::id::{OrganizationId, SessionId};
+use provost_kernel::id::{AccountId, OrganizationId, SessionId};
 use provost_oidc::OidcError;
 use provost_oidc::op::bearer;
 use provost_oidc::op::claims;
@@ -80,6 +80,7 @@ pub async fn live(
     };
     let ask = Ask {
         session: SessionId::new(session),
+        account: AccountId::new(token.sub.as_str()),
         allowed,
         organization: token.organization.clone().map(OrganizationId::new),
         offline: token.scopes.iter().any(|scope| scope == "offline_access"),

@@ -4,10 +4,10 @@
 //! introspection, so that whatever ends access ends it everywhere at once. Never keeps anything.
 
 use jiff::Timestamp;
-use provost_kernel::directory::Status;
-use provost_kernel::id::{OrganizationId, SessionId};
+use provost_kernel::directory::{Account, Status};
+use provost_kernel::id::{AccountId, OrganizationId, SessionId};
 use provost_oidc::op::Subject;
-use provost_store::{Reader, SessionRecord, Sight, StoreError};
+use provost_store::{Reader, SessionRecord, Sight, StoreError, View};
 
 use crate::flow::openid::admission::{Allowed, Proof, Refusal, admit};
 use crate::translate::openid_subject::{SessionPart, subject};
@@ -17,6 +17,8 @@ use crate::translate::openid_subject::{SessionPart, subject};
 pub struct Ask {
     /// The session that the person opened for the app.
     pub session: SessionId,
+    /// Whose session it is.
+    pub account: AccountId,
     /// Organizations that the app serves.
     pub allowed: Allowed,
     /// The organization that was asked for when the app signed in.
@@ -44,13 +46,20 @@ pub async fn load(
     ask: &Ask,
     now: Timestamp,
 ) -> Result<Result<Subject, Unseen>, StoreError> {
-    let Some(sight) = reader.sight(&ask.session).await? else {
-        return Ok(Err(Unseen::Over));
+    let sight = reader.sight(&ask.session, &ask.account).await?;
+    Ok(judge(sight.as_ref(), ask, now))
+}
+
+/// Says what the app sees of what was just read.
+///
+/// # Errors
+/// [`Unseen`].
+pub fn judge(sight: Option<&Sight>, ask: &Ask, now: Timestamp) -> Result<Subject, Unseen> {
+    let Some(sight) = sight.filter(|sight| is_good(&sight.session, ask.offline, now)) else {
+        return Err(Unseen::Over);
     };
-    if !is_good(&sight.session, ask.offline, now) {
-        return Ok(Err(Unseen::Over));
-    }
-    Ok(see(&sight, &ask.allowed, ask.organization.as_ref()))
+    let person = (&sight.session, &sight.account, &sight.view);
+    see(person, &ask.allowed, ask.organization.as_ref())
 }
 
 fn is_good(session: &SessionRecord, offline: bool, now: Timestamp) -> bool {
@@ -61,15 +70,22 @@ fn is_good(session: &SessionRecord, offline: bool, now: Timestamp) -> bool {
     }
 }
 
-fn see(sight: &Sight, allowed: &Allowed, organization: Option<&OrganizationId>) -> Result<Subject, Unseen> {
-    let (session, connection) = (&sight.session, sight.connection.as_ref());
-    let person = sight.person.as_ref().ok_or(Unseen::Over)?;
+/// Says what the app sees of the person of a live session.
+///
+/// # Errors
+/// [`Unseen::Refused`].
+pub fn see(
+    (session, account, view): (&SessionRecord, &Account, &View),
+    allowed: &Allowed,
+    organization: Option<&OrganizationId>,
+) -> Result<Subject, Unseen> {
+    let connection = view.connection.as_ref();
     let proof = match (&session.connection, connection) {
         (None, _) => Proof::Password,
         (Some(_), Some(connection)) if connection.enabled => Proof::Connection(connection),
         (Some(_), Some(_) | None) => Proof::Gone,
     };
-    let admission = admit(&person.memberships, proof, allowed, organization).map_err(Unseen::Refused)?;
+    let admission = admit(&view.memberships, proof, allowed, organization).map_err(Unseen::Refused)?;
     let part = SessionPart {
         id: session.id.as_str(),
         authenticated_at: session.authenticated_at,
@@ -78,9 +94,9 @@ fn see(sight: &Sight, allowed: &Allowed, organization: Option<&OrganizationId>) 
         ends_at: session.ends_at,
     };
     Ok(subject(
-        &person.account,
+        account,
         &admission,
-        &sight.organizations,
+        &view.organizations,
         connection,
         &part,
     ))

@@ -1,11 +1,10 @@
 use jiff::Timestamp;
 use provost_kernel::connection::{Connection, Protocol, Provisioning, Scope, Settings};
 use provost_kernel::directory::{
-    Account, AccountKind, Authentication, Grant, LicenseGrant, Membership, Organization, Origin, Source,
-    Status, Workspace,
+    Account, AccountKind, Authentication, Grant, LicenseGrant, Membership, Origin, Source, Status,
 };
 use provost_kernel::email::Email;
-use provost_kernel::facts::OrganizationFacts;
+use provost_store::OrganizationView;
 use serde_json::json;
 
 use super::{SessionPart, subject};
@@ -62,22 +61,11 @@ fn membership() -> Membership {
     }
 }
 
-fn directory() -> Vec<OrganizationFacts> {
-    let workspace = |id: &str| Workspace {
-        id: id.into(),
-        name: id.to_uppercase(),
-        default: false,
-    };
-    vec![OrganizationFacts {
-        organization: Organization {
-            id: "lab".into(),
-            name: "Lab".to_owned(),
-            roles_per_member: provost_kernel::directory::RolesPerMember::Many,
-        },
-        roles: Vec::new(),
-        workspaces: vec![workspace("main"), workspace("attic")],
-        licenses: Vec::new(),
-        owners: Vec::new(),
+fn directory() -> Vec<OrganizationView> {
+    vec![OrganizationView {
+        id: "lab".into(),
+        name: "Lab".to_owned(),
+        workspaces: vec!["main".into(), "attic".into()],
     }]
 }
 

@@ -9,9 +9,9 @@ use crate::app::on_each_engine;
 use crate::openid::lab::Lab;
 use crate::{directory, saml_idp};
 
-/// From the app's redirect to its tokens: look and keep; look and keep; look, take, decide (begin, facts, changes, feed,
-/// events, commit); look, look at the person, keep the code; look, redeem (begin, code, person, commit).
-const ROUNDS: u64 = 20;
+/// From the app's redirect to its tokens: look and keep; look and keep; take, decide (begin, facts, changes, feed, events,
+/// commit); look, keep the code; look, redeem (begin, code with the person, commit).
+const ROUNDS: u64 = 17;
 
 async fn whole_sign_in(lab: &Lab, person: &saml_idp::Person) -> u64 {
     let app = lab.app();
