@@ -198,19 +198,13 @@ impl Reader {
         };
         let mut candidates = Vec::new();
         for _ in 0..count {
-            for mut row in next()? {
-                let id = AccountId::new(row.text("accounts.id")?);
+            for id in ids(next()?)? {
                 if !candidates.contains(&id) && candidates.len() < CANDIDATES {
                     candidates.push(id);
                 }
             }
         }
-        let mut leavers = Vec::new();
-        if any_leavers {
-            for mut row in next()? {
-                leavers.push(AccountId::new(row.text("accounts.id")?));
-            }
-        }
+        let leavers = if any_leavers { ids(next()?)? } else { Vec::new() };
         let accounts = if any_people {
             assemble([next()?, next()?, next()?, next()?])?
         } else {
@@ -312,6 +306,12 @@ impl Reader {
         let found = self.look(looks).await?;
         Ok(assemble(parts(found)?)?.into_values().collect())
     }
+}
+
+fn ids(rows: Vec<Row>) -> Result<Vec<AccountId>> {
+    rows.into_iter()
+        .map(|mut row| Ok(AccountId::new(row.text("accounts.id")?)))
+        .collect()
 }
 
 /// Looks for the account linked to the subject, and for subjects that differ in letter case only.

@@ -75,7 +75,7 @@ fn of_decision(decision: &Decision) -> Vec<(&OrganizationId, &AccountId, License
                 )),
                 (false, true) => {}
                 (false, false) => {
-                    found.push((organization, account, before.license.clone(), SeatChange::Left))
+                    found.push((organization, account, before.license.clone(), SeatChange::Left));
                 }
             }
         }

@@ -12,7 +12,6 @@ use crate::error::{Result, StoreError};
 
 /// One bound argument; nulls are typed because PostgreSQL wants to know.
 #[derive(Clone)]
-#[cfg_attr(test, derive(Debug, PartialEq))]
 pub(crate) enum Bind {
     Int(Option<i64>),
     Text(Option<String>),
