@@ -33,22 +33,6 @@ pub(crate) fn grants_where(condition: &str) -> String {
     )
 }
 
-pub(crate) const MEMBERSHIPS: &str = "SELECT account, organization, active, source, pinned, all_workspaces, license, \
-     license_source, license_pinned, license_seated, version FROM memberships";
-
-/// Looks for grants `g` of memberships, in their order.
-pub(crate) fn grants_where(condition: &str) -> String {
-    format!(
-        "SELECT g.account, g.organization, CAST(1 AS BIGINT) AS part, r.position, g.role AS id, g.source, g.pinned \
-         FROM membership_roles g JOIN roles r ON r.organization = g.organization AND r.id = g.role \
-         WHERE {condition} \
-         UNION ALL SELECT g.account, g.organization, 2, w.position, g.workspace, g.source, g.pinned \
-         FROM membership_workspaces g \
-         JOIN workspaces w ON w.organization = g.organization AND w.id = g.workspace \
-         WHERE {condition} ORDER BY 1, 2, 3, 4, 5"
-    )
-}
-
 impl Reader {
     /// Finds an account, in whatever state.
     ///
