@@ -91,6 +91,11 @@ impl App {
         })))
     }
 
+    /// Returns how many hold the application, for tests of what is left behind.
+    pub fn holders(&self) -> usize {
+        Arc::strong_count(&self.0)
+    }
+
     /// Tells this node's runner that a job was queued, so that it need not wait for its next look.
     /// A node that does not hear it finds the job within a second.
     pub fn ring_jobs(&self) {

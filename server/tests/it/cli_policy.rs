@@ -492,7 +492,7 @@ async fn r187_a_reader_who_leaves_ends_a_preview_over_http() {
         let _provost = furnished(&test).await;
         crowd(&test, 600).await;
         let key = crate::api::key(&test, None, provost::flow::api_keys::Scope::ALL).await;
-        let running = || std::sync::Arc::strong_count(&test.app.config);
+        let running = || test.app.holders();
         let before = running();
         let request = Request::post("/api/v1/connections/okta/policy/preview")
             .header(header::AUTHORIZATION, format!("Bearer {key}"))
