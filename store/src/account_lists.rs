@@ -104,8 +104,9 @@ impl Reader {
             Some(false) => conditions.push("a.connection IS NULL".to_owned()),
             None => {}
         }
-        let conditions: String = conditions.iter().map(|one| format!(" AND {one}")).collect();
-        let sql = format!("SELECT a.id FROM accounts a WHERE a.id > $1{conditions} ORDER BY a.id LIMIT $2");
+        conditions.insert(0, "a.id > $1".to_owned());
+        let conditions = conditions.join(" AND ");
+        let sql = format!("SELECT a.id FROM accounts a WHERE {conditions} ORDER BY a.id LIMIT $2");
         let ids = self.account_ids(&sql, values).await?;
         self.account_facts(&ids).await
     }

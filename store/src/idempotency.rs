@@ -58,8 +58,8 @@ impl Tx {
         let kept = row.text("idempotency_keys.digest")?;
         let answer = row.opt_bytes("idempotency_keys.answer")?;
         let locked_until = row.time("idempotency_keys.locked_until")?;
-        let expired = row.time("idempotency_keys.expires_at")? <= now;
-        if !expired {
+        let is_over = row.time("idempotency_keys.expires_at")? <= now;
+        if !is_over {
             if kept != digest {
                 return Ok(Claim::Different);
             }

@@ -273,6 +273,7 @@ fn pushed(number: usize) -> Change {
         operator: false,
         attributes: serde_json::Map::new(),
         edited: std::collections::BTreeSet::new(),
+        keeping: provost_kernel::keeping::Keeping::default(),
         version: 1,
         created_at: Timestamp::UNIX_EPOCH,
     };

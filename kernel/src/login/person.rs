@@ -285,24 +285,7 @@ impl<'a> Attempt<'a> {
     fn create(&self, released: Option<&AccountId>, steps: &mut Steps) -> Result<Person<'a>, Denial> {
         let connection = self.in_force.connection();
         let claims = &self.incoming.normalized;
-        let email = match matching::usable_email(self.incoming, connection) {
-            Ok(email) => Some(email.clone()),
-            Err(EmailTrouble::Missing) if !connection.settings.require_domain => None,
-            Err(trouble) => {
-                let (denial, text) = match trouble {
-                    EmailTrouble::Missing => (
-                        Denial::EmailMissing,
-                        "no verified address is asserted, and new accounts need one",
-                    ),
-                    EmailTrouble::Domain => (
-                        Denial::DomainNotVerified,
-                        "the address lies outside the verified domains of the connection",
-                    ),
-                };
-                steps.add(Stage::Lifecycle, StepOutcome::Refused, denial.code(), text);
-                return Err(denial);
-            }
-        };
+        let email = self.address_of_newcomer(steps)?;
         if email
             .as_ref()
             .is_some_and(|email| self.is_address_held(email, released))
@@ -364,6 +347,28 @@ impl<'a> Attempt<'a> {
             known: None,
             changes,
         })
+    }
+
+    /// The address that a new account gets; none where the connection does without.
+    fn address_of_newcomer(&self, steps: &mut Steps) -> Result<Option<Email>, Denial> {
+        let connection = self.in_force.connection();
+        let trouble = match matching::usable_email(self.incoming, connection) {
+            Ok(email) => return Ok(Some(email.clone())),
+            Err(EmailTrouble::Missing) if !connection.settings.require_domain => return Ok(None),
+            Err(trouble) => trouble,
+        };
+        let (denial, text) = match trouble {
+            EmailTrouble::Missing => (
+                Denial::EmailMissing,
+                "no verified address is asserted, and new accounts need one",
+            ),
+            EmailTrouble::Domain => (
+                Denial::DomainNotVerified,
+                "the address lies outside the verified domains of the connection",
+            ),
+        };
+        steps.add(Stage::Lifecycle, StepOutcome::Refused, denial.code(), text);
+        Err(denial)
     }
 
     /// Where an organization prevents sign-ups outside, no connection that does not reach it makes accounts with its addresses

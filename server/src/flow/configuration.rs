@@ -30,7 +30,7 @@ pub async fn export(app: &App, caller: &Caller) -> Result<Document> {
     caller.must_be_of_instance()?;
     declarative::export(app).await.map_err(|error| match error {
         ExportError::Store(error) => error.into(),
-        other => AppError::internal(other),
+        other @ (ExportError::Connection(_) | ExportError::Application(_)) => AppError::internal(other),
     })
 }
 

@@ -293,16 +293,15 @@ pub(super) fn roles(
     for name in names {
         let known = &facts.roles;
         let by_id = known.iter().find(|role| role.id.as_str() == name);
-        match by_id.or_else(|| known.iter().find(|role| role.name == *name)) {
-            Some(role) => found.push(role.id.clone()),
-            None => {
-                let words = known
-                    .iter()
-                    .flat_map(|role| [role.id.as_str(), role.name.as_str()]);
-                let mut wrong = fault(path, format!("There is no role `{name}`."));
-                wrong.suggestion = nearest(name, words).map(str::to_owned);
-                faults.push(wrong);
-            }
+        if let Some(role) = by_id.or_else(|| known.iter().find(|role| role.name == *name)) {
+            found.push(role.id.clone());
+        } else {
+            let words = known
+                .iter()
+                .flat_map(|role| [role.id.as_str(), role.name.as_str()]);
+            let mut wrong = fault(path, format!("There is no role `{name}`."));
+            wrong.suggestion = nearest(name, words).map(str::to_owned);
+            faults.push(wrong);
         }
     }
     found

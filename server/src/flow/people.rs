@@ -64,13 +64,10 @@ pub struct WantedMembership {
 /// 422 (`invalid_account`) with what names nothing; those of the store.
 pub async fn wish(app: &App, caller: &Caller, new: NewPerson) -> Result<Wish> {
     let mut faults = Vec::new();
-    let email = match Email::parse(&new.email) {
-        Ok(email) => Some(email),
-        Err(_) => {
-            faults.push(fault("email", "This is no e-mail address."));
-            None
-        }
-    };
+    let email = Email::parse(&new.email).ok();
+    if email.is_none() {
+        faults.push(fault("email", "This is no e-mail address."));
+    }
     let authentication = match &new.connection {
         None => Authentication::Standard,
         Some(id) => {
@@ -175,13 +172,19 @@ pub async fn step_wish(app: &App, caller: &Caller, id: &str, step: Step) -> Resu
         account: account.clone(),
         to,
     };
-    let refused = || AppError::denied(provost_kernel::denial::Denial::IllegalTransition);
+    let fits = match step {
+        Step::Deactivate | Step::Reactivate => !is_deleted,
+        Step::Restore => is_deleted,
+        Step::Suspend | Step::Delete { .. } | Step::ResetIdentity => true,
+    };
+    if !fits {
+        return Err(AppError::denied(
+            provost_kernel::denial::Denial::IllegalTransition,
+        ));
+    }
     let action = match step {
         Step::Suspend => to(Status::Suspended),
-        Step::Deactivate if is_deleted => return Err(refused()),
         Step::Deactivate => to(Status::Deactivated),
-        Step::Reactivate if is_deleted => return Err(refused()),
-        Step::Restore if !is_deleted => return Err(refused()),
         Step::Reactivate | Step::Restore => to(Status::Active),
         Step::Delete { allow_return } => Action::Delete {
             account,

@@ -183,8 +183,10 @@ async fn r110_a_server_that_is_silent_or_talks_nonsense_is_no_answer() {
 
 #[tokio::test]
 async fn r110_checks_by_hand_are_limited() {
-    on_each_engine(|app, _dns| async move {
+    on_each_engine(|app, dns| async move {
         furnish(&app).await;
+        // An answer that comes at once: the window must not end meanwhile.
+        dns.say(RECORD, Says::Code(ResponseCode::NXDomain));
         let mut client = Client::new(&app, Some(ORGANIZATION)).await;
         claim(&mut client, ORGANIZATION, NEW).await;
         let mut last = StatusCode::OK;

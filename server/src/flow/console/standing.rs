@@ -124,7 +124,9 @@ pub async fn in_organization(
         .store
         .read(|reader| Box::pin(async move { reader.facts(&need).await }))
         .await?;
-    let Some(found) = facts.organizations.into_iter().next() else {
+    // Facts hold the organizations of the person's other memberships, too.
+    let mut organizations = facts.organizations.into_iter();
+    let Some(found) = organizations.find(|known| known.organization.id == id) else {
         return Ok(None);
     };
     let held = facts

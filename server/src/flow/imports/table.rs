@@ -111,6 +111,10 @@ impl<R: Read> Table<R> {
 impl<R: Read> Iterator for Table<R> {
     type Item = Result<ImportRow, TableError>;
 
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "kinds of errors of the parser may be added; all others end the reading"
+    )]
     fn next(&mut self) -> Option<Self::Item> {
         if self.is_over {
             return None;
@@ -150,9 +154,10 @@ impl<R: Read> Iterator for Table<R> {
 fn unreadable(error: &csv::Error) -> TableError {
     TableError::Unreadable {
         line: error.position().map_or(1, csv::Position::line),
-        what: match error.kind() {
-            ErrorKind::Utf8 { .. } => "it is not UTF-8".to_owned(),
-            _ => "it cannot be read".to_owned(),
+        what: if matches!(error.kind(), ErrorKind::Utf8 { .. }) {
+            "it is not UTF-8".to_owned()
+        } else {
+            "it cannot be read".to_owned()
         },
     }
 }

@@ -86,7 +86,7 @@ async fn r127_the_default_workspace_and_what_people_hold_cannot_be_removed() {
         let body = json!({ "name": "Home Lab", "roles": [{ "id": "member", "name": "Member", "default": true }],
             "workspaces": [{ "id": "main", "name": "Main", "default": true }, { "id": "lab", "name": "Lab" }], "domains": [{ "name": directory::DOMAIN, "verified": true }] });
         let page = client.send_json(Method::PUT, &path, &body).await;
-        assert!(page.body.contains("held by members"), "{}", page.body);
+        assert!(page.body.contains("name a role that takes its place"), "{}", page.body);
         let body = json!({ "name": "Home Lab", "roles": roles, "licenses": [{ "id": "standard", "seats": 3 }],
             "workspaces": [{ "id": "main", "name": "Main", "default": true }], "domains": [{ "name": directory::DOMAIN, "verified": true }] });
         let page = client.send_json(Method::PUT, &path, &body).await;
