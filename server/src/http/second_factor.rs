@@ -143,7 +143,7 @@ fn second_page(browser: &Browser, found: &Found, problem: Option<String>) -> Res
         .map(ToString::to_string)
         .unwrap_or_default();
     let set_up = match &found.enroll {
-        Some(secret) if found.factors.is_empty() => Some(SetUpView::from(totp::set_up(secret, &email)?)),
+        Some(secret) if found.factors.is_empty() => Some(set_up_view(totp::set_up(secret, &email)?)),
         Some(_) | None => None,
     };
     Ok(SecondPage {
@@ -197,7 +197,7 @@ fn totp_page(active: &ActiveSession, secret: &[u8; 20], problem: Option<String>)
     Ok(TotpPage {
         form_token: active.form_token.clone(),
         kept: STANDARD.encode(secret),
-        set_up: totp::set_up(secret, &active.label())?.into(),
+        set_up: set_up_view(totp::set_up(secret, &active.label())?),
         problem,
     })
 }
@@ -273,4 +273,12 @@ pub async fn make_recovery_codes(
 async fn signed_in(app: &App, headers: &HeaderMap) -> Result<ActiveSession> {
     let active = current_session(app, headers).await?;
     active.ok_or_else(|| AppError::unauthorized("not_signed_in", "You are not signed in any more."))
+}
+
+fn set_up_view(set_up: totp::SetUp) -> SetUpView {
+    SetUpView {
+        picture: format!("data:image/svg+xml;base64,{}", STANDARD.encode(set_up.picture)),
+        secret: set_up.secret,
+        address: set_up.address,
+    }
 }

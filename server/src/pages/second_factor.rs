@@ -1,10 +1,6 @@
 //! View models of second factors: the second step of a sign-in, and what a person sets up for it.
 
 use askama::Template;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-
-use crate::flow::totp::SetUp;
 
 /// `/login/second`.
 #[derive(Template)]
@@ -32,16 +28,6 @@ pub struct SetUpView {
     pub secret: String,
     /// Address to open on the same device.
     pub address: String,
-}
-
-impl From<SetUp> for SetUpView {
-    fn from(set_up: SetUp) -> Self {
-        Self {
-            picture: format!("data:image/svg+xml;base64,{}", STANDARD.encode(set_up.picture)),
-            secret: set_up.secret,
-            address: set_up.address,
-        }
-    }
 }
 
 /// `/account/security`.

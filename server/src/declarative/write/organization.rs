@@ -63,21 +63,7 @@ impl Run<'_> {
             |license| license.id.as_str().to_owned(),
         );
         self.keep_default_workspace(&path, old.map(|old| old.workspaces.as_slice()), &workspaces);
-        let stored_settings = old.map_or_else(|| json!({}), |old| old.settings.clone());
-        let plan = Plan {
-            entitlements: entry.entitlements,
-            setup: entry.setup,
-        };
-        let mut settings = plan.put_into(stored_settings.clone());
-        if plan != Plan::of(&stored_settings) {
-            // Connections are kept with the plan of their owner.
-            self.tx.bump_revision("connections").await?;
-        }
-        match &entry.mail {
-            Some(branding) => branding.clone().put(&mut settings),
-            None if prune => Branding::default().put(&mut settings),
-            None => {}
-        }
+        let settings = self.settings(entry, old, prune).await?;
         let after = view(&organization, &settings, &roles, &workspaces, &licenses);
         let fields = match old {
             Some(old) => diff::fields(
@@ -96,13 +82,10 @@ impl Run<'_> {
             self.tx.put_organization(&organization, &settings, now).await?;
             self.roles(&path, &id, roles::Wanted { roles, replacements })
                 .await?;
-            let lists = [
-                self.tx.set_workspaces(&id, &workspaces).await,
-                self.tx.set_licenses(&id, &licenses).await,
-            ];
-            for outcome in lists {
-                self.in_use(&path, outcome)?;
-            }
+            let outcome = self.tx.set_workspaces(&id, &workspaces).await;
+            self.in_use(&path, outcome)?;
+            let outcome = self.tx.set_licenses(&id, &licenses).await;
+            self.in_use(&path, outcome)?;
             if old.is_some() {
                 self.tx.decide_anew_about(&id, now).await?;
             }
@@ -124,6 +107,31 @@ impl Run<'_> {
             self.report.changed(what, fields);
         }
         Ok(())
+    }
+
+    /// Puts the settings together: what is stored, with what the file says.
+    async fn settings(
+        &mut self,
+        entry: &OrganizationEntry,
+        old: Option<&Stored>,
+        prune: bool,
+    ) -> Result<Value, ApplyError> {
+        let stored = old.map_or_else(|| json!({}), |old| old.settings.clone());
+        let plan = Plan {
+            entitlements: entry.entitlements,
+            setup: entry.setup,
+        };
+        let mut settings = plan.put_into(stored.clone());
+        if plan != Plan::of(&stored) {
+            // Connections are kept with the plan of their owner.
+            self.tx.bump_revision("connections").await?;
+        }
+        match &entry.mail {
+            Some(branding) => branding.clone().put(&mut settings),
+            None if prune => Branding::default().put(&mut settings),
+            None => {}
+        }
+        Ok(settings)
     }
 
     /// Makes these the roles. Rules are those of the connections as the file wants them.
