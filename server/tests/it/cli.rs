@@ -442,7 +442,9 @@ fn raw(port: u16, method: &str, path: &str, headers: &[(&str, &str)], body: &str
         body.len()
     );
     for (name, value) in headers {
-        request.push_str(&format!("{name}: {value}\r\n"));
+        for part in [name, ": ", value, "\r\n"] {
+            request.push_str(part);
+        }
     }
     stream
         .write_all(format!("{request}\r\n{body}").as_bytes())

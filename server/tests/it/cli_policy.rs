@@ -340,7 +340,7 @@ async fn api_keys_are_made_listed_and_revoked_and_their_secret_is_shown_once() {
 /// Puts many people into the connection who were let in by no organization.
 async fn crowd(test: &TestApp, people: usize) {
     let now = test.app.world.now();
-    let make = |n: usize| {
+    let person = |n: usize| {
         let address = format!("p{n:04}@home-lab.example");
         let account = Account {
             id: AccountId::new(format!("acc_{n:04}")),
@@ -375,28 +375,8 @@ async fn crowd(test: &TestApp, people: usize) {
         (account, claims)
     };
     for part in 0..people.div_ceil(100) {
-        let made: Vec<(Account, Value)> = (part * 100..((part + 1) * 100).min(people)).map(make).collect();
-        let decision = Decision {
-            verdict: Verdict::Accepted,
-            plan: Plan {
-                changes: made
-                    .iter()
-                    .map(|(account, _)| Change::CreateAccount {
-                        account: Box::new(account.clone()),
-                        profile: None,
-                    })
-                    .collect(),
-                ..Plan::default()
-            },
-            trace: Trace {
-                id: TraceId::new(test.app.world.reference().unwrap()),
-                at: now,
-                kind: "provision".to_owned(),
-                connection: None,
-                account: None,
-                steps: Vec::new(),
-            },
-        };
+        let made: Vec<(Account, Value)> = (part * 100..((part + 1) * 100).min(people)).map(person).collect();
+        let decision = newcomers(test, &made, now);
         test.app
             .store
             .write(move |tx| {
@@ -417,6 +397,31 @@ async fn crowd(test: &TestApp, people: usize) {
             })
             .await
             .unwrap();
+    }
+}
+
+/// A decision that makes accounts.
+fn newcomers(test: &TestApp, made: &[(Account, Value)], now: jiff::Timestamp) -> Decision {
+    Decision {
+        verdict: Verdict::Accepted,
+        plan: Plan {
+            changes: made
+                .iter()
+                .map(|(account, _)| Change::CreateAccount {
+                    account: Box::new(account.clone()),
+                    profile: None,
+                })
+                .collect(),
+            ..Plan::default()
+        },
+        trace: Trace {
+            id: TraceId::new(test.app.world.reference().unwrap()),
+            at: now,
+            kind: "provision".to_owned(),
+            connection: None,
+            account: None,
+            steps: Vec::new(),
+        },
     }
 }
 

@@ -252,7 +252,7 @@ async fn r111_a_lost_domain_is_taken_out_of_its_connections_and_comes_back() {
         dns.publish(RECORD, &text);
         check(&mut client, ORGANIZATION, NEW).await;
         directory::change_connection(&app.app, "okta", |connection, _| {
-            connection.domains.push(NEW.to_owned())
+            connection.domains.push(NEW.to_owned());
         })
         .await;
         let bo = Person::new("bo-1", "bo@acme.example");
@@ -346,7 +346,7 @@ async fn a_second_claimant_starts_a_dispute_that_the_operator_settles() {
         assert_eq!(check(&mut second, OTHER, NEW).await["state"], "pending");
         assert_eq!(check(&mut first, ORGANIZATION, NEW).await["state"], "verified");
         directory::change_connection(&app.app, "okta", |connection, _| {
-            connection.domains.push(NEW.to_owned())
+            connection.domains.push(NEW.to_owned());
         })
         .await;
 

@@ -106,7 +106,7 @@ async fn r183_r184_single_sign_on_is_demanded_only_once_nobody_can_be_locked_out
         // A changed connection has to be proved anew.
         app.app.world.advance(jiff::SignedDuration::from_secs(5));
         directory::change_connection(&app.app, "okta", |connection, _| {
-            connection.name = "New".to_owned()
+            connection.name = "New".to_owned();
         })
         .await;
         assert_eq!(missing(&mut client).await, ["test_sign_in"]);

@@ -205,6 +205,10 @@ async fn ending_sessions_needs_the_right_to_change_the_account() {
 }
 
 /// 32 programs at the same moment, over real connections.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "requests to the server under test, over real connections"
+)]
 async fn at_once(app: &TestApp, key: &str, requests: Vec<(String, Value)>) -> Vec<u16> {
     let http = reqwest::Client::new();
     let sent = requests.into_iter().map(|(path, body)| {

@@ -1,5 +1,7 @@
 //! Manners of the API: requests that are sent again, imports, the audit log.
 
+use std::fmt::Write as _;
+
 use axum::http::{HeaderName, Method, StatusCode};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -64,6 +66,10 @@ async fn a_request_that_is_sent_again_is_answered_with_the_first_answer() {
 }
 
 #[tokio::test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "requests to the server under test, over real connections"
+)]
 async fn of_twins_that_come_at_the_same_moment_one_is_carried_out_and_all_get_its_answer() {
     on_each_engine(|app| async move {
         furnish(&app).await;
@@ -188,7 +194,7 @@ async fn r173_a_large_import_goes_on_as_a_job_with_progress() {
         let mut client = Client::new(&app, Some(ORGANIZATION)).await;
         let mut text = String::from("email,display_name\n");
         for number in 0..700 {
-            text.push_str(&format!("person{number}@home-lab.example,Person {number}\n"));
+            writeln!(text, "person{number}@home-lab.example,Person {number}").unwrap();
         }
         let page = import(&mut client, "", &text).await;
         assert_eq!(page.status, StatusCode::ACCEPTED, "{}", page.body);
@@ -310,7 +316,7 @@ async fn r189_the_audit_log_is_exported_whole_as_lines_and_as_csv() {
 }
 
 /// Changes a row behind the store's back.
-async fn tamper(app: &TestApp) {
+fn tamper(app: &TestApp) {
     let file = app.folder().join("provost.db");
     let file = if file.exists() {
         file
@@ -343,7 +349,7 @@ async fn r189_a_row_that_was_changed_behind_our_back_breaks_the_chain_of_its_org
         whole.len() >= 2 && whole.iter().all(|chain| chain.rows.is_ok()),
         "{whole:?}"
     );
-    tamper(&app).await;
+    tamper(&app);
     let broken = provost::flow::audit::verify(&app.app, None).await.unwrap();
     for chain in broken {
         let is_ours = chain

@@ -181,11 +181,11 @@ async fn c24_r105_the_preview_says_who_is_passed_over_and_why_and_the_run_does_t
         member(&app, &address("sam"), |_| {}).await;
         directory::sso_account(&app.app, &address("sam"), "okta").await;
         member(&app, &address("lic"), |new| {
-            new.memberships[0].license = Some("pro".into())
+            new.memberships[0].license = Some("pro".into());
         })
         .await;
         member(&app, &address("lid"), |new| {
-            new.memberships[0].license = Some("pro".into())
+            new.memberships[0].license = Some("pro".into());
         })
         .await;
         let page = client.post(&path("/preview"), &all()).await;

@@ -153,7 +153,7 @@ async fn r83_definitions_that_make_no_sense_are_refused_before_anything_is_writt
             provost::declarative::Mode::Write,
         )
         .await;
-        let text = format!("{:?}", refused.err());
-        assert!(text.contains(said), "{attributes}: {text}");
+        let why = format!("{:?}", refused.err());
+        assert!(why.contains(said), "{attributes}: {why}");
     }
 }

@@ -93,15 +93,15 @@ async fn deviations(directory: &Directory) -> Vec<(String, u16, String, (Value, 
     for (number, (name, _)) in CASES.iter().enumerate() {
         let (body, user, group_path) = fresh(directory, number).await;
         let user_path = format!("/Users/{user}");
-        let path: &str = &user_path;
-        let patch = |value: Value| async move { directory.patch(path, json!([value])).await };
+        let at: &str = &user_path;
+        let patch = |value: Value| async move { directory.patch(at, json!([value])).await };
         let put = |changes: Value| {
             let mut body = body.clone();
             for (name, value) in changes.as_object().unwrap() {
                 body[name] = value.clone();
             }
-            let path = user_path.clone();
-            async move { directory.put(&path, body).await }
+            let at = user_path.clone();
+            async move { directory.put(&at, body).await }
         };
         let version = async || {
             let user = directory.get(&user_path).await.expect(200).body["meta"]["version"].clone();
@@ -123,8 +123,8 @@ async fn deviations(directory: &Directory) -> Vec<(String, u16, String, (Value, 
             }
             "one value for a list" => put(json!({ "phoneNumbers": { "value": "+1", "type": "work" } })).await,
             "text for a complex value" => {
-                let path = format!("{ENTERPRISE}:manager");
-                patch(json!({ "op": "add", "path": path, "value": user })).await
+                let manager = format!("{ENTERPRISE}:manager");
+                patch(json!({ "op": "add", "path": manager, "value": user })).await
             }
             "replace of a missing element" => {
                 patch(
