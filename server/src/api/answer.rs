@@ -158,10 +158,8 @@ pub(super) struct AccountView {
     /// Custom attributes.
     attributes: Value,
     /// Where attributes came from: `scim`, `saml`, `oidc` or `manual`; one that is missing was set by hand.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     attribute_sources: BTreeMap<String, AttributeSource>,
     /// Fields that hold something else than the directory wants, for a while.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     overrides: Vec<OverrideView>,
     /// Memberships; a key of one organization sees its own only.
     memberships: Vec<MembershipView>,
