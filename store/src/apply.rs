@@ -238,7 +238,7 @@ impl Tx {
             Change::AddMembership { account, membership } => {
                 let key = (account.clone(), membership.organization.clone());
                 versions.memberships.insert(key, membership.version);
-                self.add_membership(account, membership, now)?;
+                self.add_membership(account, membership, now).await?;
             }
             Change::UpdateMembership {
                 account,

@@ -21,7 +21,7 @@ type Key<'a> = (&'a AccountId, &'a OrganizationId);
 const VERSION: &str = "membership_version";
 
 impl Tx {
-    pub(super) fn add_membership(
+    pub(super) async fn add_membership(
         &mut self,
         account: &AccountId,
         membership: &Membership,
@@ -29,7 +29,7 @@ impl Tx {
     ) -> Result<()> {
         let key = (account, &membership.organization);
         if let Some(grant) = &membership.license {
-            self.take_seat(key.1, grant);
+            self.take_seat(key.1, grant).await?;
         }
         let sql = "INSERT INTO memberships (account, organization, active, source, pinned, all_workspaces, license, \
                    license_source, license_pinned, license_seated, waiting_since, version, created_at, updated_at) \
@@ -152,7 +152,7 @@ impl Tx {
     async fn set_license(&mut self, key: Key<'_>, to: Option<&LicenseGrant>, now: Timestamp) -> Result<()> {
         self.free_seat(key).await?;
         if let Some(grant) = to {
-            self.take_seat(key.1, grant);
+            self.take_seat(key.1, grant).await?;
         }
         let sql = "UPDATE memberships SET license = $3, license_source = $4, license_pinned = $5, license_seated = $6, \
                    waiting_since = CASE WHEN $6 = 0 AND license = $3 AND license_seated = 0 THEN waiting_since ELSE $7 END \
@@ -164,14 +164,19 @@ impl Tx {
         exactly_one(self.run(sql, row).await?, VERSION)
     }
 
-    fn take_seat(&mut self, organization: &OrganizationId, grant: &LicenseGrant) {
+    async fn take_seat(&mut self, organization: &OrganizationId, grant: &LicenseGrant) -> Result<()> {
         if !grant.seated {
-            return;
+            return Ok(());
+        }
+        // Two seats of one pool are two changes of one row, which cannot go together in one statement.
+        if self.is_queued("UPDATE licenses") {
+            self.settle().await?;
         }
         let sql = "UPDATE licenses SET used = used + 1 \
                    WHERE organization = $1 AND id = $2 AND (seats IS NULL OR used < seats)";
         let full = StoreError::Conflict("license_seats".to_owned());
         self.later_exactly(1, sql, binds![organization, &grant.license], full);
+        Ok(())
     }
 
     async fn free_seat(&mut self, key: Key<'_>) -> Result<()> {

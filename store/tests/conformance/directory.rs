@@ -228,6 +228,19 @@ conformance! {
         assert_eq!(used(&store).await, 0);
     }
 
+    async fn two_seats_of_one_pool_are_taken_by_one_plan(store, _) {
+        seed(&store).await;
+        let changes = ["a", "b"].iter().flat_map(|id| {
+            let join = Change::AddMembership {
+                account: (*id).into(),
+                membership: membership(Some(seat("standard", true))),
+            };
+            [create(account(id)), join]
+        });
+        apply(&store, decision("both", "a", changes.collect())).await.unwrap();
+        assert_eq!(used(&store).await, 2);
+    }
+
     async fn seats_are_never_over_assigned_and_waiting_takes_none(store, _) {
         seed(&store).await;
         for (id, seated) in [("a", true), ("b", true), ("c", false)] {
