@@ -151,6 +151,8 @@ pub struct Settings {
     /// When a license is given (C-23).
     #[serde(alias = "license_at")]
     pub licence_at: LicenseAt,
+    /// Who is told by mail (C-22).
+    pub invite_on: InviteOn,
     /// When a change that takes access from many waits for an admin; none never holds any.
     pub strip_guard: Option<StripGuard>,
     /// What directory pushes do; matters where `provisioning` is `scim`.
@@ -178,9 +180,33 @@ impl Default for Settings {
             all_includes_future: true,
             on_no_seat: OnNoSeat::default(),
             licence_at: LicenseAt::default(),
+            invite_on: InviteOn::default(),
             strip_guard: Some(StripGuard::default()),
             directory: DirectorySettings::default(),
             attributes: Vec::new(),
+        }
+    }
+}
+
+/// Who is told by mail about a new account of the connection (C-22). Whoever comes just in time never is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct InviteOn {
+    /// Whoever is added by hand, where the request does not say otherwise.
+    pub manual: bool,
+    /// Whoever is moved from a password to the connection, where the request does not say otherwise.
+    pub conversion: bool,
+    /// Whoever the directory pushes.
+    pub scim: bool,
+}
+
+impl Default for InviteOn {
+    fn default() -> Self {
+        Self {
+            manual: true,
+            conversion: true,
+            scim: false,
         }
     }
 }

@@ -21,6 +21,21 @@ pub struct Organization {
     /// Whether a member may hold several roles (C-19).
     #[serde(default)]
     pub roles_per_member: RolesPerMember,
+    /// Who manages its people and connections (R-87, C-26).
+    #[serde(default)]
+    pub managed_by: ManagedBy,
+}
+
+/// Who manages an organization's people and connections (R-87, C-26).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ManagedBy {
+    /// Members with a role marked `owner` or `admin`.
+    #[default]
+    OwnersAndAdmins,
+    /// Members with a role marked `owner` alone.
+    Owners,
 }
 
 /// How many roles one member of an organization may hold (C-19).

@@ -59,6 +59,7 @@ pub(crate) fn organization(id: &str) -> OrganizationFacts {
             id: id.into(),
             name: id.to_uppercase(),
             roles_per_member: RolesPerMember::Many,
+            managed_by: ManagedBy::default(),
         },
         roles: vec![
             role("owner", "Owner"),

@@ -44,6 +44,7 @@ pub mod push;
 mod request;
 pub mod roles;
 pub mod seats;
+pub mod standing;
 mod status;
 
 pub(crate) use account::differences;

@@ -32,6 +32,10 @@ pub struct AccountFilter {
     pub signed_in_since: Option<Timestamp>,
     /// Not signed in at this time or later.
     pub not_signed_in_since: Option<Timestamp>,
+    /// Made before this time.
+    pub created_before: Option<Timestamp>,
+    /// Bound to a connection that makes accounts at the first sign-in, so that nobody tells when their people leave (R-180).
+    pub just_in_time: bool,
 }
 
 /// Accounts that may be the same person as another one.
@@ -98,6 +102,16 @@ impl Reader {
         }
         if let Some(since) = filter.not_signed_in_since {
             hold(&format!("NOT {}", signed_in(0).replace("$0", "$n")), since.into());
+        }
+        if let Some(before) = filter.created_before {
+            hold("a.created_at < $n", before.into());
+        }
+        if filter.just_in_time {
+            conditions.push(
+                "EXISTS (SELECT 1 FROM connections c WHERE c.id = a.connection \
+                 AND {json:c.document} ->> 'provisioning' = 'jit')"
+                    .to_owned(),
+            );
         }
         match filter.sso {
             Some(true) => conditions.push("a.connection IS NOT NULL".to_owned()),

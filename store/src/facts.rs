@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use provost_kernel::directory::{Organization, Subject};
+use provost_kernel::directory::{ManagedBy, Organization, Subject};
 use provost_kernel::domain::DomainSettings;
 use provost_kernel::facts::{
     AccountFacts, CANDIDATES, Facts, LicensePool, Need, OrganizationFacts, OrganizationsNeeded,
@@ -388,7 +388,8 @@ fn organizations_where([is_one, of_one, owned]: [&str; 3]) -> [Query; 2] {
     // `part` says what a row is and brings organizations first.
     let all = format!(
         "SELECT {ORGANIZATION} AS part, id AS organization, CAST(0 AS BIGINT) AS position, id, name AS document, \
-         roles_per_member AS word, CAST(0 AS BIGINT) AS used FROM organizations {is_one} \
+         roles_per_member AS word, CASE managed_by WHEN 'owners' THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END AS used \
+         FROM organizations {is_one} \
          UNION ALL SELECT {ROLE}, organization, position, id, document, '', 0 FROM roles {of_one} \
          UNION ALL SELECT {WORKSPACE}, organization, position, id, document, '', 0 FROM workspaces {of_one} \
          UNION ALL SELECT {LICENSE}, organization, position, id, document, '', used FROM licenses {of_one} \
@@ -443,6 +444,12 @@ fn add_part(found: &mut BTreeMap<OrganizationId, OrganizationFacts>, mut row: Ro
             id: organization,
             name: row.text("organizations.name")?,
             roles_per_member: row.word("organizations.roles_per_member")?,
+            // Told as a number, because the parts of the statement share their columns.
+            managed_by: if row.flag("organizations.managed_by")? {
+                ManagedBy::Owners
+            } else {
+                ManagedBy::OwnersAndAdmins
+            },
         };
         found.insert(organization.id.clone(), empty(organization));
         return Ok(());

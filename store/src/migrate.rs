@@ -98,6 +98,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "console",
         sql: include_str!("../migrations/0070_console.sql"),
     },
+    Migration {
+        version: 71,
+        name: "managed_by",
+        sql: include_str!("../migrations/0071_managed_by.sql"),
+    },
 ];
 
 /// The schema version that this program works with.

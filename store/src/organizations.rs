@@ -49,17 +49,26 @@ impl Tx {
         settings: &Value,
         now: Timestamp,
     ) -> Result<()> {
-        let sql = "INSERT INTO organizations (id, name, roles_per_member, settings, version, created_at) \
-                   VALUES ($1, $2, $3, $4, 1, $5) ON CONFLICT (id) DO UPDATE SET name = excluded.name, \
-                   roles_per_member = excluded.roles_per_member, settings = excluded.settings, \
-                   version = organizations.version + 1 \
+        let sql = "INSERT INTO organizations (id, name, roles_per_member, managed_by, settings, version, created_at) \
+                   VALUES ($1, $2, $3, $4, $5, 1, $6) ON CONFLICT (id) DO UPDATE SET name = excluded.name, \
+                   roles_per_member = excluded.roles_per_member, managed_by = excluded.managed_by, \
+                   settings = excluded.settings, version = organizations.version + 1 \
                    WHERE organizations.name <> excluded.name OR organizations.settings <> excluded.settings \
-                   OR organizations.roles_per_member <> excluded.roles_per_member";
-        let word = to_word(&organization.roles_per_member)?;
+                   OR organizations.roles_per_member <> excluded.roles_per_member \
+                   OR organizations.managed_by <> excluded.managed_by";
+        let roles = to_word(&organization.roles_per_member)?;
+        let managed_by = to_word(&organization.managed_by)?;
         if self
             .run(
                 sql,
-                binds![&organization.id, &organization.name, word, json(settings)?, now],
+                binds![
+                    &organization.id,
+                    &organization.name,
+                    roles,
+                    managed_by,
+                    json(settings)?,
+                    now
+                ],
             )
             .await?
             > 0
@@ -266,7 +275,7 @@ impl Reader {
     /// # Errors
     /// `engine` and `corrupt`.
     pub async fn organization(&mut self, id: &OrganizationId) -> Result<Option<OrganizationRecord>> {
-        let sql = "SELECT id, name, roles_per_member, settings, version, created_at FROM organizations WHERE id = $1";
+        let sql = "SELECT id, name, roles_per_member, managed_by, settings, version, created_at FROM organizations WHERE id = $1";
         self.row(sql, binds![id]).await?.map(organization).transpose()
     }
 
@@ -292,7 +301,7 @@ impl Reader {
         after: Option<&OrganizationId>,
         limit: u32,
     ) -> Result<Vec<OrganizationRecord>> {
-        let sql = "SELECT id, name, roles_per_member, settings, version, created_at FROM organizations \
+        let sql = "SELECT id, name, roles_per_member, managed_by, settings, version, created_at FROM organizations \
                    WHERE id > $1 ORDER BY id LIMIT $2";
         let after = after.map_or("", OrganizationId::as_str);
         self.rows(sql, binds![after, limit])
@@ -373,6 +382,7 @@ fn organization(mut row: Row) -> Result<OrganizationRecord> {
         id: OrganizationId::new(row.text("organizations.id")?),
         name: row.text("organizations.name")?,
         roles_per_member: row.word("organizations.roles_per_member")?,
+        managed_by: row.word("organizations.managed_by")?,
     };
     Ok(OrganizationRecord {
         organization,

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use anyhow::{Result, anyhow};
 use jiff::Timestamp;
 use provost_kernel::connection::{Connection, Protocol, Provisioning, Scope, Settings};
-use provost_kernel::directory::{Organization, Role, RolesPerMember, Subject, Workspace};
+use provost_kernel::directory::{ManagedBy, Organization, Role, RolesPerMember, Subject, Workspace};
 use provost_kernel::email::Email;
 use provost_kernel::facts::{Facts, Need, OrganizationFacts, OrganizationsNeeded};
 use provost_kernel::id::OrganizationId;
@@ -69,6 +69,7 @@ fn organization(id: &OrganizationId) -> OrganizationFacts {
             id: id.clone(),
             name: id.as_str().to_owned(),
             roles_per_member: RolesPerMember::Many,
+            managed_by: ManagedBy::default(),
         },
         roles: vec![
             role("owner", "Owner"),

@@ -14,8 +14,8 @@ use jiff::Timestamp;
 use provost_bench::clock;
 use provost_kernel::connection::{Connection, Protocol, Provisioning, Scope, Settings};
 use provost_kernel::directory::{
-    Account, AccountKind, Authentication, DirectoryProfile, Grant, Group, LicenseGrant, Membership,
-    Organization, Origin, RolesPerMember, Source, Status,
+    Account, AccountKind, Authentication, DirectoryProfile, Grant, Group, LicenseGrant, ManagedBy,
+    Membership, Organization, Origin, RolesPerMember, Source, Status,
 };
 use provost_kernel::email::Email;
 use provost_kernel::id::AccountId;
@@ -379,6 +379,7 @@ async fn seed(store: &Store) -> Result<()> {
         id: ORGANIZATION.into(),
         name: "Bench".to_owned(),
         roles_per_member: RolesPerMember::Many,
+        managed_by: ManagedBy::default(),
     };
     let work = store.write(move |tx| {
         Box::pin(async move {

@@ -9,6 +9,7 @@ use crate::facts::AccountFacts;
 use crate::id::{AccountId, ConnectionId};
 use crate::keeping::Keeping;
 use crate::plan::{Change, ProfilePatch};
+use crate::trace::{Stage, StepOutcome};
 
 impl<'a> Work<'a> {
     /// Makes an account. For the file, an account that is already there is brought to the wanted state.
@@ -31,7 +32,7 @@ impl<'a> Work<'a> {
             id: self.fresh.account.clone(),
             kind: new.kind,
             authentication: new.authentication.clone(),
-            status: if new.active {
+            status: if new.active || self.is_auto_activated(new) {
                 Status::Active
             } else {
                 Status::Invited
@@ -134,6 +135,27 @@ impl<'a> Work<'a> {
         }
         let text = "another organization has the domain of this address and prevents sign-ups outside of it";
         Err(self.refuse(Denial::DomainReserved, text))
+    }
+
+    /// Whether somebody whom an organization adds with an address in its own domain is in without an invitation. An
+    /// account with a password never is: its person has to choose one first.
+    fn is_auto_activated(&mut self, new: &NewAccount) -> bool {
+        let owned = new
+            .email
+            .as_ref()
+            .filter(|_| new.authentication != Authentication::Standard)
+            .and_then(|email| self.facts.sign_in.domains.get(email.domain()))
+            .filter(|owned| owned.settings.auto_activate);
+        let is_own = owned.is_some_and(|owned| {
+            let mut wanted = new.memberships.iter();
+            wanted.any(|wanted| wanted.organization == owned.organization)
+        });
+        if is_own && !new.active {
+            let text = "active at once: the organization has the domain of the address and wants it so";
+            self.steps
+                .add(Stage::Lifecycle, StepOutcome::Passed, "auto_activated", text);
+        }
+        is_own
     }
 
     /// The connection handed in, if it is the one meant.

@@ -3,7 +3,7 @@
 
 use super::{Actor, Work};
 use crate::denial::Denial;
-use crate::directory::{Membership, Status};
+use crate::directory::{ManagedBy, Membership, Status};
 use crate::facts::AccountFacts;
 use crate::id::{ConnectionId, OrganizationId};
 use crate::mapping;
@@ -90,6 +90,13 @@ impl Work<'_> {
                     })
                 };
                 let owner = holds(|role| role.owner);
+                let owners_only = self
+                    .organization(organization)
+                    .is_ok_and(|facts| facts.organization.managed_by == ManagedBy::Owners);
+                if !owner && owners_only {
+                    let text = format!("only owners manage {organization}, and account {account} is none");
+                    return Err(self.refuse(Denial::NotPermitted, text));
+                }
                 if owner || holds(|role| role.admin) {
                     return Ok(Authority::Admin {
                         organization: organization.clone(),

@@ -4,7 +4,7 @@ use super::Work;
 use super::authority::Authority;
 use crate::connection::Provisioning;
 use crate::denial::Denial;
-use crate::directory::DirectoryProfile;
+use crate::directory::{Authentication, DirectoryProfile};
 use crate::facts::AccountFacts;
 use crate::plan::ProfilePatch;
 use crate::trace::{Stage, StepOutcome};
@@ -45,11 +45,13 @@ impl Work<'_> {
         }
     }
 
-    /// The document of a person whom a directory manages. Where the connection takes no pushes any more, nobody is managed.
+    /// The document of a person whom a directory manages. Where the connection takes no pushes any more, nobody is managed, and
+    /// whoever has a password account by now belongs to no directory.
     pub(super) fn managing_profile(&self, target: &AccountFacts) -> Option<&DirectoryProfile> {
         let pushes = self
             .connection
-            .is_none_or(|connection| connection.provisioning == Provisioning::Scim);
+            .is_none_or(|connection| connection.provisioning == Provisioning::Scim)
+            && target.account.authentication != Authentication::Standard;
         let profiles = &self.facts.directory.profiles;
         profiles.get(&target.account.id).filter(|_| pushes)
     }

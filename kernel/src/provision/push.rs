@@ -62,6 +62,7 @@ pub fn decides_anew(before: &Connection, after: &Connection) -> bool {
                 ..crate::connection::DirectorySettings::default()
             },
             match_chain: Vec::new(),
+            invite_on: crate::connection::InviteOn::default(),
             // Values come with pushes and sign-ins; a definition gives nobody one.
             attributes: Vec::new(),
             ..connection.settings.clone()

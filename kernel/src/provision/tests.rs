@@ -4,6 +4,7 @@ use crate::fixtures::*;
 use crate::plan::ProfilePatch;
 
 mod conversion;
+mod domains;
 mod keys;
 mod overriding;
 mod sources;
@@ -540,41 +541,4 @@ fn requests_survive_json() {
     assert_eq!(serde_json::from_str::<Request>(&text).unwrap(), request);
     let text = serde_json::to_string(&marked).unwrap();
     assert_eq!(serde_json::from_str::<Account>(&text).unwrap(), marked);
-}
-
-#[test]
-fn r112_only_the_owner_of_a_domain_that_prevents_it_makes_accounts_with_its_addresses() {
-    use crate::domain::DomainSettings;
-    use crate::login::rules::OwnedDomain;
-    let mut world = owner_and_admin();
-    let attempt = |world: &mut World, actor: Actor, owner: &str| {
-        let request = Request {
-            actor,
-            action: Action::CreateAccount(Box::new(NewAccount {
-                authentication: Authentication::Standard,
-                ..new_account("acme", &["member"])
-            })),
-        };
-        let needed = need(&request);
-        assert_eq!(needed.sign_in.domains, ["acme.example"]);
-        let mut facts = world.facts(&needed);
-        facts.sign_in.domains.insert(
-            "acme.example".to_owned(),
-            OwnedDomain {
-                organization: owner.into(),
-                settings: DomainSettings {
-                    prevent_outside_sign_ups: true,
-                    ..DomainSettings::default()
-                },
-            },
-        );
-        refusal(&decide(&request, &facts, None, &fresh(9), now()))
-    };
-    assert_eq!(
-        attempt(&mut world, admin("olga"), "other"),
-        Some(Denial::DomainReserved)
-    );
-    assert_eq!(attempt(&mut world, admin("olga"), "acme"), None);
-    assert_eq!(attempt(&mut world, OPERATOR, "other"), None);
-    assert_eq!(attempt(&mut world, Actor::File, "other"), None);
 }

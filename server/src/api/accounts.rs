@@ -18,11 +18,13 @@ use bodies::{BatchBody, BulkBody, DeleteQuery, NewAccountBody, PatchBody, Return
 use super::answer::{AccountView, SessionView};
 use super::conditional::{IfMatch, tagged};
 use super::endpoint::{Answer, Endpoint, JSON, Verb, query_of, schema_of};
+use super::invitations::InvitationView;
 use super::page::{Asked, Sent};
 use super::rows::{self, RowResult, Rows};
 use crate::app::App;
 use crate::error::Result;
 use crate::flow::api_keys::{Caller, Scope};
+use crate::flow::invitations::Letter;
 use crate::flow::people::{self, Step};
 use crate::flow::{acting, directory};
 
@@ -82,23 +84,26 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         summary: "Add a person",
         description: "With `connection` the account signs in through that identity provider and its address must lie in one of \
                       the connection's domains; without, it has a password. One address may have one of each. A key of one \
-                      organization adds members of that organization.",
+                      organization adds members of that organization. With `invite` the account waits until its person comes \
+                      with the link that she gets by mail, or without any mail with `skip_invitation`; that needs the scope \
+                      `invitations:write`, too.",
         scope: Scope::AccountsWrite,
         query: None,
         body: Some(schema_of::<NewAccountBody>),
         answers: &[Answer {
             status: 201,
             what: "The new account.",
-            content: &[(JSON, Some(schema_of::<AccountView>))],
+            content: &[(JSON, Some(schema_of::<AddedView>))],
         }],
         problems: &[
             (403, "not_permitted"),
             (404, "not_found"),
             (409, "account_exists"),
             (409, "no_seat"),
+            (409, "mail_off"),
             (422, "invalid_account"),
             (422, "domain_not_verified"),
-            (422, "invitations_unavailable"),
+            (422, "domain_reserved"),
         ],
         handler: || post(create),
     },
@@ -179,6 +184,13 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         "Deactivate an account",
         "Sessions and refresh tokens end at once. Nothing is lost.",
         || post(deactivate),
+    ),
+    step(
+        "/api/v1/accounts/{account}/activate",
+        "activateAccount",
+        "Let a person in who was invited and has not come yet",
+        "Her invitation means nothing any more.",
+        || post(activate),
     ),
     step(
         "/api/v1/accounts/{account}/reactivate",
@@ -289,6 +301,18 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     },
 ];
 
+/// A new account.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "AddedAccount")]
+struct AddedView {
+    /// The account.
+    #[serde(flatten)]
+    account: AccountView,
+    /// The invitation, if the person was invited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invitation: Option<InvitationView>,
+}
+
 /// Accounts that are probably the same person.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 struct ProbableMatches {
@@ -327,8 +351,16 @@ async fn create(
     Extension(caller): Extension<Caller>,
     Sent(body): Sent<NewAccountBody>,
 ) -> Result<Response> {
-    let facts = people::create(&app, &caller, body.person()?).await?;
-    Ok(answer(StatusCode::CREATED, facts, &caller))
+    let added = people::add(&app, &caller, body.person()).await?;
+    let facts = directory::account(&app, &caller, added.account.as_str()).await?;
+    let version = facts.account.version;
+    let view = AddedView {
+        account: AccountView::of(facts, &caller),
+        invitation: added
+            .invitation
+            .map(|invitation| InvitationView::of(&app, invitation)),
+    };
+    Ok(tagged(version, (StatusCode::CREATED, Json(view)).into_response()))
 }
 
 async fn batch(
@@ -339,11 +371,12 @@ async fn batch(
     rows::check(body.accounts.len())?;
     let mut results = Vec::with_capacity(body.accounts.len());
     for one in body.accounts {
-        let wish = match one.person() {
-            Ok(person) => people::wish(&app, &caller, person).await,
-            Err(error) => Err(error),
-        };
-        results.push(carry_out(&app, None, wish).await?);
+        results.push(match people::attempt(&app, &caller, one.person()).await {
+            Ok(Ok(added)) => RowResult::added(added),
+            Ok(Err(refusal)) => RowResult::refused(None, &refusal.into()),
+            Err(error) if error.status().is_client_error() => RowResult::refused(None, &error),
+            Err(error) => return Err(error),
+        });
     }
     Ok(Json(Rows::new(results)).into_response())
 }
@@ -370,11 +403,24 @@ async fn bulk(
     let step = body.action.step();
     let mut results = Vec::with_capacity(body.accounts.len());
     for id in body.accounts {
+        let Some(step) = step else {
+            results.push(invite(&app, &caller, id).await?);
+            continue;
+        };
         let wish = people::step_wish(&app, &caller, &id, step).await;
         results.push(carry_out(&app, Some(id), wish).await?);
     }
     app.ring_jobs();
     Ok(Json(Rows::new(results)).into_response())
+}
+
+/// Invites one person. What is wrong with the row is its result.
+async fn invite(app: &App, caller: &Caller, id: String) -> Result<RowResult> {
+    match people::invite(app, caller, &id, Letter::invitation(true)).await {
+        Ok(invitation) => Ok(RowResult::invited(id, invitation)),
+        Err(error) if error.status().is_client_error() => Ok(RowResult::refused(Some(id), &error)),
+        Err(error) => Err(error),
+    }
 }
 
 async fn update(
@@ -424,6 +470,15 @@ async fn deactivate(
     IfMatch(version): IfMatch,
 ) -> Result<Response> {
     take(&app, &caller, &id, Step::Deactivate, version).await
+}
+
+async fn activate(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    IfMatch(version): IfMatch,
+) -> Result<Response> {
+    take(&app, &caller, &id, Step::Activate, version).await
 }
 
 async fn reactivate(

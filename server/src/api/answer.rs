@@ -32,6 +32,8 @@ pub(super) struct OrganizationView {
     pub(super) name: String,
     /// How many roles a member may hold: `one` or `many`.
     pub(super) roles_per_member: String,
+    /// Who manages its people and connections: `owners_and_admins` or `owners`.
+    pub(super) managed_by: String,
     /// Roles in order of priority.
     pub(super) roles: Vec<RoleView>,
     /// Workspaces in order.
@@ -87,6 +89,7 @@ impl From<OrganizationFacts> for OrganizationView {
             id: facts.organization.id.as_str().to_owned(),
             name: facts.organization.name,
             roles_per_member: word(&facts.organization.roles_per_member),
+            managed_by: word(&facts.organization.managed_by),
             roles: facts
                 .roles
                 .into_iter()

@@ -54,7 +54,8 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         name: "exportAudit",
         area: "Audit",
         summary: "Export the audit log, oldest first",
-        description: "All rows that the filter wants, as JSON Lines or CSV, while they are read.",
+        description: "All rows that the filter wants, as JSON Lines or CSV, while they are read. An organization's own keys export \
+                      only if its plan includes that.",
         scope: Scope::AuditRead,
         query: Some(query_of::<ExportQuery>),
         body: None,
@@ -63,7 +64,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
             what: "The rows, a line each.",
             content: &[(LINES, None), ("text/csv", None)],
         }],
-        problems: &[(404, "not_found")],
+        problems: &[(403, "entitlement_missing"), (404, "not_found")],
         handler: || get(export),
     },
     Endpoint {
@@ -318,6 +319,7 @@ async fn export(
     Asked(query): Asked<ExportQuery>,
 ) -> Result<Response> {
     let filter = query.filter(&caller)?;
+    audit::may_export(&app, &caller).await?;
     let format = query.format.unwrap_or_default();
     let (media, name) = match format {
         Format::Jsonl => (LINES, "audit.jsonl"),

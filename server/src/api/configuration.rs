@@ -1,9 +1,11 @@
 //! Configuration: the whole as a document; organizations, connections and applications one by one.
 
+use std::collections::BTreeMap;
+
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{delete, get, put};
+use axum::routing::{MethodRouter, delete, get, put};
 use axum::{Extension, Json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,9 +17,9 @@ use super::page::{Asked, Sent};
 use crate::app::App;
 use crate::declarative::document::{ApplicationEntry, OrganizationEntry};
 use crate::declarative::{ChangeKind, ConnectionEntry, Document, Mode, Report};
-use crate::error::Result;
+use crate::error::{AppError, Result};
 use crate::flow::api_keys::{Caller, Scope};
-use crate::flow::configuration::{self, People};
+use crate::flow::configuration::{self, Outcome, People, Tally};
 
 const REPORT: &[Answer] = &[Answer {
     status: 200,
@@ -80,7 +82,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         body: Some(schema_of::<OrganizationEntry>),
         answers: REPORT,
         problems: &[(403, "instance_key_needed"), (422, "invalid_configuration")],
-        handler: || put(put_organization),
+        handler: || put_one(Entry::Organization),
     },
     Endpoint {
         verb: Verb::Delete,
@@ -94,7 +96,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         body: None,
         answers: GONE,
         problems: &[(403, "instance_key_needed"), (409, "organization_in_use")],
-        handler: || delete(delete_organization),
+        handler: || delete_one(Plain::Organization),
     },
     Endpoint {
         verb: Verb::Put,
@@ -108,8 +110,13 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         query: Some(query_of::<ApplyQuery>),
         body: Some(schema_of::<ConnectionEntry>),
         answers: REPORT,
-        problems: &[(422, "invalid_configuration")],
-        handler: || put(put_connection),
+        problems: &[
+            (403, "entitlement_missing"),
+            (403, "setup_by_link"),
+            (403, "setup_by_operator"),
+            (422, "invalid_configuration"),
+        ],
+        handler: || put_one(Entry::Connection),
     },
     Endpoint {
         verb: Verb::Get,
@@ -117,9 +124,10 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         name: "listAffected",
         area: "Configuration",
         summary: "Show whom the end of a connection would concern",
-        description: "How many people sign in through it, and the first of them.",
+        description: "How many people sign in through it, and the first of them. With `people`, everybody is decided about without \
+                      effect, and the answer says for whom that would work and for whom not.",
         scope: Scope::AccountsRead,
-        query: None,
+        query: Some(query_of::<PeopleQuery>),
         body: None,
         answers: &[Answer {
             status: 200,
@@ -136,20 +144,30 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         area: "Configuration",
         summary: "End a connection",
         description: "Where people sign in through it, say what becomes of them: `people=keep` leaves them as they are, \
-                      `people=delete` deletes each. A connection that accounts are bound to is switched off for good rather than removed; its tokens \
-                      end at once.",
+                      `people=convert` gives each an account with a password and a link to choose it, `people=delete` deletes each. \
+                      Who may not be changed stays as is and is named. Nobody signs in through it from then on; more than 200 people \
+                      are dealt with in the background. A connection that accounts stay bound to is switched off for good rather \
+                      than removed; its tokens end.",
         scope: Scope::ConnectionsWrite,
-        query: Some(query_of::<DeleteQuery>),
+        query: Some(query_of::<PeopleQuery>),
         body: None,
-        answers: &[Answer {
-            status: 200,
-            what: "What became of it.",
-            content: &[(JSON, Some(schema_of::<EndedView>))],
-        }],
+        answers: &[
+            Answer {
+                status: 200,
+                what: "What became of it.",
+                content: &[(JSON, Some(schema_of::<EndedView>))],
+            },
+            Answer {
+                status: 202,
+                what: "It is switched off; its people are being dealt with.",
+                content: &[(JSON, Some(schema_of::<EndedView>))],
+            },
+        ],
         problems: &[
-            (403, "not_permitted"),
+            (403, "setup_by_link"),
+            (403, "setup_by_operator"),
             (409, "connection_in_use"),
-            (409, "last_owner"),
+            (409, "mail_off"),
         ],
         handler: || delete(delete_connection),
     },
@@ -183,7 +201,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         body: Some(schema_of::<ApplicationEntry>),
         answers: REPORT,
         problems: &[(422, "invalid_configuration")],
-        handler: || put(put_application),
+        handler: || put_one(Entry::Application),
     },
     Endpoint {
         verb: Verb::Delete,
@@ -197,7 +215,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         body: None,
         answers: GONE,
         problems: &[],
-        handler: || delete(delete_application),
+        handler: || delete_one(Plain::Application),
     },
 ];
 
@@ -224,20 +242,9 @@ impl ApplyQuery {
 /// What becomes of people.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct DeleteQuery {
-    /// `keep` or `delete`.
-    people: Option<PeopleWord>,
-}
-
-/// What becomes of people.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(inline)]
-enum PeopleWord {
-    /// They stay as they are.
-    Keep,
-    /// Each is deleted.
-    Delete,
+struct PeopleQuery {
+    /// `keep`, `convert` (to accounts with a password) or `delete`.
+    people: Option<People>,
 }
 
 /// What was changed, or would be.
@@ -280,14 +287,59 @@ struct AffectedView {
     count: usize,
     /// The first of them.
     accounts: Vec<AccountView>,
+    /// With `people`: what would become of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outlook: Option<TallyView>,
+}
+
+/// What became, or would become, of the people of a connection.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "EndedPeople")]
+struct TallyView {
+    /// Converted or deleted; everybody where all are kept.
+    done: u32,
+    /// Left as they are, by the code that says why.
+    refused: BTreeMap<String, u32>,
+    /// The first 200 of those.
+    refused_people: Vec<RefusedView>,
+}
+
+/// Somebody who stays as she is.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "RefusedPerson")]
+struct RefusedView {
+    /// The account.
+    account: String,
+    /// Its address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<String>,
+    /// Why.
+    code: String,
+}
+
+impl From<Tally> for TallyView {
+    fn from(tally: Tally) -> Self {
+        let named = tally.people.into_iter().map(|one| RefusedView {
+            account: one.account.as_str().to_owned(),
+            email: one.email.map(|email| email.to_string()),
+            code: one.code,
+        });
+        Self {
+            done: tally.done,
+            refused: tally.refused,
+            refused_people: named.collect(),
+        }
+    }
 }
 
 /// What became of a connection.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "EndedConnection")]
 struct EndedView {
-    /// `deleted`, or `retired` where accounts are bound to it.
+    /// `deleted`, `retired` where accounts stay bound to it, or `ending` while many people are dealt with in the background.
     outcome: &'static str,
+    /// What became of its people so far.
+    people: TallyView,
 }
 
 /// Applications.
@@ -355,41 +407,56 @@ async fn apply(
     Ok(Json(ReportView::of(report, &query)).into_response())
 }
 
-async fn put_organization(
-    State(app): State<App>,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-    Asked(query): Asked<ApplyQuery>,
-    Sent(body): Sent<Map<String, Value>>,
-) -> Result<Response> {
-    let report = configuration::put_organization(&app, &caller, &id, body, query.mode()).await?;
-    Ok(Json(ReportView::of(report, &query)).into_response())
+/// What is put one by one.
+#[derive(Clone, Copy, Debug)]
+enum Entry {
+    Organization,
+    Connection,
+    Application,
 }
 
-async fn delete_organization(
-    State(app): State<App>,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-) -> Result<Response> {
-    configuration::delete_organization(&app, &caller, &id).await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+fn put_one(what: Entry) -> MethodRouter<App> {
+    put(
+        move |State(app): State<App>,
+              Extension(caller): Extension<Caller>,
+              Path(id): Path<String>,
+              Asked(query): Asked<ApplyQuery>,
+              Sent(body): Sent<Map<String, Value>>| async move {
+            let mode = query.mode();
+            let report = match what {
+                Entry::Organization => configuration::put_organization(&app, &caller, &id, body, mode).await,
+                Entry::Connection => configuration::put_connection(&app, &caller, &id, body, mode).await,
+                Entry::Application => configuration::put_application(&app, &caller, &id, body, mode).await,
+            }?;
+            Ok::<_, AppError>(Json(ReportView::of(report, &query)))
+        },
+    )
 }
 
-async fn put_connection(
-    State(app): State<App>,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-    Asked(query): Asked<ApplyQuery>,
-    Sent(body): Sent<Map<String, Value>>,
-) -> Result<Response> {
-    let report = configuration::put_connection(&app, &caller, &id, body, query.mode()).await?;
-    Ok(Json(ReportView::of(report, &query)).into_response())
+/// What is deleted without a word about people.
+#[derive(Clone, Copy, Debug)]
+enum Plain {
+    Organization,
+    Application,
+}
+
+fn delete_one(what: Plain) -> MethodRouter<App> {
+    delete(
+        move |State(app): State<App>, Extension(caller): Extension<Caller>, Path(id): Path<String>| async move {
+            match what {
+                Plain::Organization => configuration::delete_organization(&app, &caller, &id).await?,
+                Plain::Application => configuration::delete_application(&app, &caller, &id).await?,
+            }
+            Ok::<_, AppError>(StatusCode::NO_CONTENT)
+        },
+    )
 }
 
 async fn affected(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
+    Asked(query): Asked<PeopleQuery>,
 ) -> Result<Response> {
     let found = configuration::affected(&app, &caller, &id, SHOWN).await?;
     let accounts = found
@@ -397,9 +464,14 @@ async fn affected(
         .into_iter()
         .map(|facts| AccountView::of(facts, &caller))
         .collect();
+    let outlook = match query.people {
+        None => None,
+        Some(people) => Some(configuration::outlook(&app, &caller, &id, people).await?.into()),
+    };
     Ok(Json(AffectedView {
         count: found.count,
         accounts,
+        outlook,
     })
     .into_response())
 }
@@ -408,15 +480,19 @@ async fn delete_connection(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
-    Asked(query): Asked<DeleteQuery>,
+    Asked(query): Asked<PeopleQuery>,
 ) -> Result<Response> {
-    let people = query.people.map(|word| match word {
-        PeopleWord::Keep => People::Keep,
-        PeopleWord::Delete => People::Delete,
-    });
-    let gone = configuration::delete_connection(&app, &caller, &id, people).await?;
-    let outcome = if gone { "deleted" } else { "retired" };
-    Ok(Json(EndedView { outcome }).into_response())
+    let ended = configuration::delete_connection(&app, &caller, &id, query.people).await?;
+    let (status, outcome) = match ended.outcome {
+        Outcome::Deleted => (StatusCode::OK, "deleted"),
+        Outcome::Retired => (StatusCode::OK, "retired"),
+        Outcome::Ending => (StatusCode::ACCEPTED, "ending"),
+    };
+    let view = EndedView {
+        outcome,
+        people: ended.tally.into(),
+    };
+    Ok((status, Json(view)).into_response())
 }
 
 async fn applications(State(app): State<App>, Extension(caller): Extension<Caller>) -> Result<Response> {
@@ -433,24 +509,4 @@ async fn applications(State(app): State<App>, Extension(caller): Extension<Calle
         })
         .collect();
     Ok(Json(Applications { items }).into_response())
-}
-
-async fn put_application(
-    State(app): State<App>,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-    Asked(query): Asked<ApplyQuery>,
-    Sent(body): Sent<Map<String, Value>>,
-) -> Result<Response> {
-    let report = configuration::put_application(&app, &caller, &id, body, query.mode()).await?;
-    Ok(Json(ReportView::of(report, &query)).into_response())
-}
-
-async fn delete_application(
-    State(app): State<App>,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-) -> Result<Response> {
-    configuration::delete_application(&app, &caller, &id).await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
 }

@@ -1,5 +1,6 @@
 //! Moving people to single sign-on: preview, run, board, reminders, retiring, undoing.
 
+mod bodies;
 mod progress;
 
 use std::collections::BTreeMap;
@@ -9,12 +10,13 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json};
 use jiff::Timestamp;
-use provost_kernel::directory::AccountKind;
-use provost_kernel::id::{AccountId, ConnectionId, OrganizationId};
+use provost_kernel::id::{AccountId, OrganizationId};
 use provost_kernel::provision::ConversionMode;
 use provost_store::{Conversion, ConversionCounts, ConversionRow, ConversionRowFilter, ConversionRowState};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use bodies::ConversionBody;
 
 use super::answer::word;
 use super::endpoint::{Answer, Endpoint, JSON, Verb, query_of, schema_of};
@@ -23,7 +25,7 @@ use super::preview::{EVENTS, LINES};
 use crate::app::App;
 use crate::error::Result;
 use crate::flow::api_keys::{Caller, Scope};
-use crate::flow::conversions::{self, Standing, Turn, UNDO_DAYS, Wanted, preview};
+use crate::flow::conversions::{self, Standing, Turn, preview};
 
 /// An answer with a run.
 const RUN: &[Answer] = &[Answer {
@@ -64,7 +66,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         query: None,
         body: Some(schema_of::<ConversionBody>),
         answers: RUN,
-        problems: &[(409, "mail_off")],
+        problems: &[(403, "not_permitted"), (409, "mail_off")],
         handler: || post(start),
     },
     Endpoint {
@@ -147,7 +149,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         query: None,
         body: None,
         answers: RUN,
-        problems: &[(409, "wrong_state")],
+        problems: &[(403, "not_permitted"), (409, "wrong_state")],
         handler: || post(pause),
     },
     Endpoint {
@@ -161,7 +163,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         query: None,
         body: None,
         answers: RUN,
-        problems: &[(409, "wrong_state")],
+        problems: &[(403, "not_permitted"), (409, "wrong_state")],
         handler: || post(resume),
     },
     Endpoint {
@@ -176,7 +178,11 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         query: None,
         body: None,
         answers: RUN,
-        problems: &[(409, "wrong_state"), (409, "undo_expired")],
+        problems: &[
+            (403, "not_permitted"),
+            (409, "wrong_state"),
+            (409, "undo_expired"),
+        ],
         handler: || post(undo),
     },
     Endpoint {
@@ -190,7 +196,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         query: None,
         body: None,
         answers: RUN,
-        problems: &[(409, "wrong_state")],
+        problems: &[(403, "not_permitted"), (409, "wrong_state")],
         handler: || post(retry),
     },
     Endpoint {
@@ -208,7 +214,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
             what: "How many.",
             content: &[(JSON, Some(schema_of::<CountView>))],
         }],
-        problems: &[(409, "wrong_state"), (409, "mail_off")],
+        problems: &[(403, "not_permitted"), (409, "wrong_state"), (409, "mail_off")],
         handler: || post(remind),
     },
     Endpoint {
@@ -226,48 +232,10 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
             what: "How many.",
             content: &[(JSON, Some(schema_of::<CountView>))],
         }],
-        problems: &[(409, "wrong_state")],
+        problems: &[(403, "not_permitted"), (409, "wrong_state")],
         handler: || post(retire),
     },
 ];
-
-/// Who is to be moved, and how.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ConversionBody {
-    /// The connection that people sign in through from now on.
-    connection: String,
-    /// `additional` (the standard account stays beside it) or `in_place`; `additional` if absent.
-    #[serde(default)]
-    mode: ConversionMode,
-    /// Kinds of accounts: `user`, `reader`, or both. Ticked one by one, none by itself.
-    #[schemars(length(min = 1))]
-    kinds: Vec<AccountKind>,
-    /// These accounts only; absent takes all.
-    #[schemars(length(max = 10000))]
-    accounts: Option<Vec<String>>,
-    /// Whether each person gets a mail; true if absent.
-    notify: Option<bool>,
-    /// Days in which the run can be undone; 7 if absent.
-    #[schemars(range(min = 1, max = 90))]
-    undo_days: Option<u32>,
-}
-
-impl ConversionBody {
-    fn wanted(self, organization: String) -> Wanted {
-        Wanted {
-            organization: OrganizationId::new(organization),
-            connection: ConnectionId::new(self.connection),
-            mode: self.mode,
-            kinds: self.kinds,
-            accounts: self
-                .accounts
-                .map(|accounts| accounts.into_iter().map(AccountId::new).collect()),
-            notify: self.notify.unwrap_or(true),
-            undo_days: self.undo_days.unwrap_or(UNDO_DAYS),
-        }
-    }
-}
 
 /// What a run would do.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -462,7 +430,7 @@ async fn show_preview(
     Path(organization): Path<String>,
     Sent(body): Sent<ConversionBody>,
 ) -> Result<Response> {
-    let found = preview::preview(&app, &caller, &body.wanted(organization)).await?;
+    let found = preview::preview(&app, &caller, &body.wanted(&app, organization).await?).await?;
     let people = found.people.into_iter().map(|person| PreviewPerson {
         account: person.account.as_str().to_owned(),
         email: person.email.map(|email| email.to_string()),
@@ -483,7 +451,7 @@ async fn start(
     Path(organization): Path<String>,
     Sent(body): Sent<ConversionBody>,
 ) -> Result<Response> {
-    let standing = conversions::start(&app, &caller, &body.wanted(organization)).await?;
+    let standing = conversions::start(&app, &caller, &body.wanted(&app, organization).await?).await?;
     Ok(Json(RunView::from(standing)).into_response())
 }
 

@@ -116,6 +116,25 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         verb: Verb::Get,
+        path: "/api/v1/organizations/{organization}/stale-accounts",
+        name: "listStaleAccounts",
+        area: "Accounts",
+        summary: "List who has not been seen for long and came in just in time",
+        description: "Active members whose connection makes accounts at the first sign-in and who have not signed in for `days`. \
+                      No provider tells when they leave, so somebody has to look: suspend or delete with `accounts:bulk`.",
+        scope: Scope::AccountsRead,
+        query: Some(query_of::<StaleQuery>),
+        body: None,
+        answers: &[Answer {
+            status: 200,
+            what: "A page of accounts.",
+            content: &[(JSON, Some(schema_of::<Page<AccountView>>))],
+        }],
+        problems: &[],
+        handler: || get(stale),
+    },
+    Endpoint {
+        verb: Verb::Get,
         path: "/api/v1/accounts",
         name: "listAccounts",
         area: "Directory",
@@ -328,8 +347,46 @@ async fn accounts(
         sso: query.sso,
         signed_in_since: time(query.signed_in_since.as_deref())?,
         not_signed_in_since: time(query.not_signed_in_since.as_deref())?,
+        ..AccountFilter::default()
     };
     let (found, seen) = directory::search(&app, &caller, filter, page.after()?, limit).await?;
+    let items = found
+        .into_iter()
+        .map(|facts| {
+            let at = seen.get(&facts.account.id).copied();
+            AccountView::of(facts, &caller).signed_in(at)
+        })
+        .collect();
+    Ok(Json(Page::new(items, limit, |item: &AccountView| item.id.clone())).into_response())
+}
+
+/// Whom to look over.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct StaleQuery {
+    /// Not seen for so many days, 90 if absent.
+    #[schemars(range(min = 1, max = 3650))]
+    days: Option<u32>,
+    /// Where the page before ended: its `next`. Absent: from the beginning.
+    cursor: Option<String>,
+    /// Entries of a page, 50 if absent.
+    #[schemars(range(min = 1, max = 200))]
+    limit: Option<u32>,
+}
+
+async fn stale(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(organization): Path<String>,
+    Asked(query): Asked<StaleQuery>,
+) -> Result<Response> {
+    let page = PageQuery {
+        cursor: query.cursor,
+        limit: query.limit,
+    };
+    let limit = page.limit()?;
+    let days = query.days.unwrap_or(directory::STALE_DAYS);
+    let (found, seen) = directory::stale(&app, &caller, &organization, days, page.after()?, limit).await?;
     let items = found
         .into_iter()
         .map(|facts| {

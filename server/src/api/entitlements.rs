@@ -40,7 +40,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         description: "Needs a key of the whole instance. Without `sso`, sign-ins through the organization's own connections are \
                       refused and open sessions go on until they end; without `scim`, pushes are refused and everybody stays as \
                       is. The rest is refused to the organization's own keys and admins, never to operators.",
-        scope: Scope::PoliciesWrite,
+        scope: Scope::OrganizationsWrite,
         query: None,
         body: Some(schema_of::<Plan>),
         answers: &[Answer {

@@ -82,6 +82,25 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         handler: || post(resend_all),
     },
     Endpoint {
+        verb: Verb::Post,
+        path: "/api/v1/organizations/{organization}/invitations/activate",
+        name: "activateInvited",
+        area: "Invitations",
+        summary: "Let everybody in who was invited and has not come yet",
+        description: "Nothing is left to be accepted: who signs in through a provider just does, who has an account with a \
+                      password asks for one on the sign-in page.",
+        scope: Scope::AccountsWrite,
+        query: None,
+        body: None,
+        answers: &[Answer {
+            status: 200,
+            what: "How many.",
+            content: &[(JSON, Some(schema_of::<ActivatedView>))],
+        }],
+        problems: &[],
+        handler: || post(activate_all),
+    },
+    Endpoint {
         verb: Verb::Get,
         path: "/api/v1/invitations/{invitation}",
         name: "getInvitation",
@@ -152,7 +171,7 @@ pub(super) struct InviteBody {
     /// The people, 1 to 100.
     #[schemars(length(min = 1, max = 100))]
     people: Vec<InviteePart>,
-    /// Whether each gets a mail: true if absent. False skips it (R-91).
+    /// Whether each gets a mail. False skips it (R-91). Absent: as the connection's `invite_on` says, which is true by default.
     send: Option<bool>,
 }
 
@@ -274,7 +293,7 @@ pub(super) struct InvitationView {
 }
 
 impl InvitationView {
-    fn of(app: &App, invitation: Invitation) -> Self {
+    pub(super) fn of(app: &App, invitation: Invitation) -> Self {
         Self {
             state: word(&invitation.state(app.world.now())),
             id: invitation.id,
@@ -297,6 +316,16 @@ pub(super) struct ResentView {
     /// Sent.
     sent: u32,
     /// Not sent: the person came meanwhile, or the key may not.
+    skipped: u32,
+}
+
+/// How many people were let in.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ActivatedPeople")]
+pub(super) struct ActivatedView {
+    /// Let in.
+    activated: u32,
+    /// Not: the person came meanwhile, or the key may not.
     skipped: u32,
 }
 
@@ -332,10 +361,14 @@ async fn invite(
     if !caller.sees(&organization) {
         return Err(AppError::not_found());
     }
-    let letter = Letter::invitation(body.send.unwrap_or(true));
     let mut results = Vec::with_capacity(body.people.len());
     for person in body.people {
         let email = person.email.clone();
+        let connection = person.connection.as_deref().map(ConnectionId::new);
+        let letter = Letter::invitation(match body.send {
+            Some(send) => send,
+            None => invitations::invites_by_hand(&app, connection.as_ref()).await?,
+        });
         let outcome = match person.account(&organization) {
             Some(new) => match invitations::invite(&app, &caller.actor(), new, letter).await? {
                 Ok(invited) => Ok(InvitationView::of(&app, invited.invitation)),
@@ -411,6 +444,19 @@ async fn resend_all(
     let view = ResentView {
         sent: resent.sent,
         skipped: resent.skipped,
+    };
+    Ok(Json(view).into_response())
+}
+
+async fn activate_all(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(organization): Path<String>,
+) -> Result<Response> {
+    let done = invitations::activate_pending(&app, &caller, &OrganizationId::new(organization)).await?;
+    let view = ActivatedView {
+        activated: done.activated,
+        skipped: done.skipped,
     };
     Ok(Json(view).into_response())
 }

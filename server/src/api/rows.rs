@@ -1,10 +1,12 @@
 //! Answers to work in many rows: one result for each, in the order of the request.
 
+use provost_store::Invitation;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::error::{AppError, Fault};
 use crate::flow::acting::{Acted, Refusal};
+use crate::flow::people::Added;
 
 /// Most rows of one request.
 pub(super) const MOST: usize = 200;
@@ -38,6 +40,9 @@ pub(super) struct RowResult {
     /// The trace that tells why.
     #[serde(skip_serializing_if = "Option::is_none")]
     trace: Option<String>,
+    /// The invitation, if the person was invited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invitation: Option<String>,
     /// What is wrong, place by place.
     #[schemars(with = "Vec<serde_json::Value>")]
     errors: Vec<Fault>,
@@ -55,9 +60,36 @@ impl RowResult {
                 trace: acted
                     .is_change()
                     .then(|| acted.decision.trace.id.as_str().to_owned()),
+                invitation: None,
                 errors: Vec::new(),
             },
             Err(refusal) => Self::refused(account, &AppError::from(refusal)),
+        }
+    }
+
+    /// Somebody who was added.
+    pub(super) fn added(added: Added) -> Self {
+        Self {
+            account: Some(added.account.as_str().to_owned()),
+            status: "done",
+            code: None,
+            detail: None,
+            trace: Some(added.trace.as_str().to_owned()),
+            invitation: added.invitation.map(|invitation| invitation.id),
+            errors: Vec::new(),
+        }
+    }
+
+    /// Somebody who was invited, or invited again.
+    pub(super) fn invited(account: String, invitation: Invitation) -> Self {
+        Self {
+            account: Some(account),
+            status: "done",
+            code: None,
+            detail: None,
+            trace: None,
+            invitation: Some(invitation.id),
+            errors: Vec::new(),
         }
     }
 
@@ -69,6 +101,7 @@ impl RowResult {
             code: Some(error.code()),
             detail: Some(error.public().to_owned()),
             trace: error.trace().map(str::to_owned),
+            invitation: None,
             errors: error.faults().to_vec(),
         }
     }

@@ -38,6 +38,12 @@ pub struct Import {
     /// The organization that people join whose row names none.
     #[arg(long)]
     organization: Option<String>,
+    /// Invite new people; mails are queued and leave through the running server.
+    #[arg(long)]
+    invite: bool,
+    /// With --invite: send no mail.
+    #[arg(long, requires = "invite")]
+    skip_invitation: bool,
     #[command(flatten)]
     settings: Settings,
 }
@@ -70,8 +76,13 @@ impl Import {
             dry_run: self.dry_run,
             connection: self.connection,
             organization: self.organization,
+            invite: self.invite,
+            skip_invitation: self.skip_invitation,
         };
-        let totals = all(&app, options, table).await;
+        let totals = match options.check(&app, &Caller::operator()) {
+            Ok(()) => all(&app, options, table).await,
+            Err(error) => Err(anyhow::anyhow!("{}", error.public())),
+        };
         app.store.close().await;
         let totals = totals?;
         out(&totals.text(self.dry_run))?;

@@ -151,6 +151,7 @@ async fn organization(
             })
             .collect(),
         roles_per_member: record.organization.roles_per_member,
+        managed_by: record.organization.managed_by,
         mail: Some(Branding::of(&record.settings)).filter(|branding| *branding != Branding::default()),
     })
 }
@@ -233,6 +234,7 @@ pub(super) fn connection_entry(
         all_includes_future: settings.all_includes_future,
         on_no_seat: settings.on_no_seat,
         licence_at: settings.licence_at,
+        invite_on: settings.invite_on,
         strip_guard: settings.strip_guard,
         policy: connection.policy.clone(),
         organization_policies: connection.organization_policies.clone(),

@@ -1,12 +1,14 @@
 //! The audit log and the jobs, as callers may see them: reading, exporting, verifying the hash chains.
 
 use jiff::Timestamp;
+use provost_kernel::entitlement::Feature;
 use provost_kernel::id::OrganizationId;
 use provost_store::{AuditFilter, AuditOrder, AuditRow, JobSight, StoreError};
 
 use crate::app::App;
 use crate::error::{AppError, Result};
 use crate::flow::api_keys::Caller;
+use crate::flow::entitlements;
 
 /// Bounds a filter to what the caller may see: a key of one organization reads that organization's log.
 ///
@@ -22,6 +24,14 @@ pub fn bounded(caller: &Caller, mut filter: AuditFilter) -> Result<AuditFilter> 
         filter.organization = Some(own.clone());
     }
     Ok(filter)
+}
+
+/// Lets an organization itself take its log away only if its plan includes that. Operators go on.
+///
+/// # Errors
+/// 403 (`entitlement_missing`); those of the store.
+pub async fn may_export(app: &App, caller: &Caller) -> Result<()> {
+    entitlements::require(app, caller, Feature::AuditExport).await
 }
 
 /// Reads a page of a bounded filter.

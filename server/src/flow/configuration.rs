@@ -1,26 +1,24 @@
 //! Configuration through the API: whole documents, or one organization, connection or application. All of it goes the way of
 //! `provost apply`, so that every rule stands in one place.
 
+pub mod ending;
+
 use std::path::Path;
 
-use provost_kernel::directory::Status;
-use provost_kernel::facts::AccountFacts;
+use provost_kernel::connection::Provisioning;
+use provost_kernel::entitlement::Feature;
 use provost_kernel::id::{ConnectionId, OrganizationId};
-use provost_kernel::provision::Action;
-use provost_store::{AccountFilter, ApplicationRecord, NewEvent, StoreError};
+use provost_store::{ApplicationRecord, NewEvent, StoreError};
 use serde_json::{Map, Value, json};
 
 use crate::app::App;
 use crate::declarative::document::{ApplicationEntry, OrganizationEntry};
 use crate::declarative::{self, ApplyError, As, ConnectionEntry, Document, ExportError, Mode, Report};
 use crate::error::{AppError, Fault, Result};
-use crate::flow::acting::{self, Wish};
 use crate::flow::api_keys::Caller;
-use crate::flow::directory;
-use crate::flow::scim::tokens;
+use crate::flow::entitlements;
 
-/// People read at once while a connection is deleted.
-const PORTION: u32 = 100;
+pub use ending::{Affected, Ended, Outcome, People, Tally, affected, delete_connection, outlook};
 
 /// Exports the stored configuration, without secrets.
 ///
@@ -108,7 +106,8 @@ pub async fn delete_organization(app: &App, caller: &Caller, id: &str) -> Result
 /// Makes a connection or brings it to what is wanted. A key of one organization makes connections of that organization.
 ///
 /// # Errors
-/// 404 for another's, 422 (`invalid_configuration`); those of the store.
+/// 404 for another's; 403 (`entitlement_missing`, `setup_by_link`, `setup_by_operator`) by the organization's plan; 422
+/// (`invalid_configuration`); those of the store.
 pub async fn put_connection(
     app: &App,
     caller: &Caller,
@@ -121,9 +120,12 @@ pub async fn put_connection(
         .store
         .read(|reader| Box::pin(async move { reader.connection(&stored).await }))
         .await?;
+    // That an identifier is in use elsewhere is told to anybody by its sign-in address, so this answer gives nothing away.
     if stored.is_some_and(|record| !caller.owns(record.connection.owner())) {
         return Err(AppError::not_found());
     }
+    entitlements::require(app, caller, Feature::Sso).await?;
+    entitlements::require_setup(app, caller).await?;
     if let Some(own) = &caller.organization
         && !body.contains_key("organization")
     {
@@ -145,169 +147,14 @@ pub async fn put_connection(
     if !faults.is_empty() {
         return Err(invalid(faults));
     }
+    if entry.provisioning == Provisioning::Scim {
+        entitlements::require(app, caller, Feature::Scim).await?;
+    }
     let document = Document {
         connections: vec![entry],
         ..Document::default()
     };
     carry_out(app, caller, document, mode, true).await
-}
-
-/// Whom the end of a connection would concern.
-pub struct Affected {
-    /// How many people sign in through it.
-    pub count: usize,
-    /// The first of them.
-    pub people: Vec<AccountFacts>,
-}
-
-/// What becomes of the people of a connection that is deleted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum People {
-    /// They stay as they are and cannot sign in through it: it is switched off and kept for them.
-    Keep,
-    /// They are deleted, each by a decision of its own; restorable for a while.
-    Delete,
-}
-
-/// Shows whom the end of a connection would concern.
-///
-/// # Errors
-/// 404; those of the store.
-pub async fn affected(app: &App, caller: &Caller, id: &str, shown: u32) -> Result<Affected> {
-    directory::connection(app, caller, id).await?;
-    let mut people = Vec::new();
-    let mut count = 0;
-    let mut after = None;
-    loop {
-        let page = live_people(app, id, after).await?;
-        let Some(last) = page.last() else { break };
-        after = Some(last.account.id.clone());
-        count += page.len();
-        let room = usize::try_from(shown)
-            .unwrap_or_default()
-            .saturating_sub(people.len());
-        people.extend(page.into_iter().take(room));
-    }
-    Ok(Affected { count, people })
-}
-
-async fn live_people(
-    app: &App,
-    id: &str,
-    after: Option<provost_kernel::id::AccountId>,
-) -> Result<Vec<AccountFacts>, StoreError> {
-    let filter = AccountFilter {
-        connection: Some(ConnectionId::new(id)),
-        ..AccountFilter::default()
-    };
-    let mut after = after;
-    loop {
-        let (filter, from) = (filter.clone(), after.clone());
-        let page = app
-            .store
-            .read(|reader| {
-                Box::pin(async move { reader.accounts_where(&filter, from.as_ref(), PORTION).await })
-            })
-            .await?;
-        let Some(last) = page.last() else { return Ok(page) };
-        after = Some(last.account.id.clone());
-        let live: Vec<AccountFacts> = page
-            .into_iter()
-            .filter(|facts| facts.account.status != Status::Deleted)
-            .collect();
-        if !live.is_empty() {
-            return Ok(live);
-        }
-    }
-}
-
-/// Deletes a connection. Where people have ever signed in through it, it is switched off, its tokens end, and it stays as the
-/// name that their accounts are bound to.
-///
-/// # Errors
-/// 404; 409 (`connection_in_use`) where it has people and nothing is said about them; refusals of the kernel; those of the store.
-pub async fn delete_connection(app: &App, caller: &Caller, id: &str, people: Option<People>) -> Result<bool> {
-    let concerned = affected(app, caller, id, 0).await?;
-    if concerned.count > 0 && people.is_none() {
-        return Err(AppError::conflict(
-            "connection_in_use",
-            format!(
-                "{} people sign in through it. Say what becomes of them: `people=keep` or `people=delete`.",
-                concerned.count
-            ),
-        ));
-    }
-    if people == Some(People::Delete) {
-        let mut after = None;
-        loop {
-            let page = live_people(app, id, after).await?;
-            let Some(last) = page.last() else { break };
-            after = Some(last.account.id.clone());
-            for facts in page {
-                let action = Action::Delete {
-                    account: facts.account.id,
-                    allow_return: false,
-                };
-                acting::act(app, Wish::new(caller.actor(), action)).await?;
-            }
-        }
-        app.ring_jobs();
-    }
-    let (wanted, now, actor) = (ConnectionId::new(id), app.world.now(), caller.actor().label());
-    let gone = app
-        .store
-        .write(move |tx| Box::pin(async move { end_connection(tx, &wanted, actor, now).await }))
-        .await?;
-    for token in tokens::list(app, Some(id.to_owned())).await? {
-        // One that ended in between is as good as revoked.
-        let _ = tokens::revoke(app, token.id).await;
-    }
-    Ok(gone)
-}
-
-/// Removes the row, or switches the connection off where rows still name it. Tells whether it is gone.
-async fn end_connection(
-    tx: &mut provost_store::Tx,
-    id: &ConnectionId,
-    actor: String,
-    now: jiff::Timestamp,
-) -> Result<bool, StoreError> {
-    let Some(mut record) = tx.connection(id).await? else {
-        return Ok(true);
-    };
-    let owner = record.connection.owner().cloned();
-    let gone = match tx.delete_connection(id).await {
-        Ok(_) => true,
-        Err(StoreError::Conflict(_)) => false,
-        Err(error) => return Err(error),
-    };
-    if !gone {
-        record.connection.enabled = false;
-        tx.put_connection(
-            &record.connection,
-            &record.protocol_config,
-            &record.secrets,
-            &record.status,
-            now,
-        )
-        .await?;
-    }
-    tx.record(NewEvent {
-        at: now,
-        kind: if gone {
-            "connection.deleted"
-        } else {
-            "connection.retired"
-        }
-        .to_owned(),
-        actor,
-        account: None,
-        organization: owner,
-        connection: Some(id.clone()),
-        trace: None,
-        data: json!({}),
-    });
-    Ok(gone)
 }
 
 /// Lists the applications. They belong to the instance.

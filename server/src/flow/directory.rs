@@ -4,7 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use provost_kernel::directory::Status;
 use provost_kernel::facts::{AccountFacts, Need, OrganizationFacts, OrganizationsNeeded};
 use provost_kernel::id::{AccountId, ConnectionId, OrganizationId};
 use provost_store::{AccountFilter, ConnectionRecord, OrganizationRecord, StoreError};
@@ -167,6 +168,45 @@ pub fn is_visible(facts: &AccountFacts, caller: &Caller) -> bool {
             .memberships
             .iter()
             .any(|held| caller.sees(&held.organization))
+}
+
+/// Days after which somebody who came in just in time is looked over, where nothing else is said.
+pub const STALE_DAYS: u32 = 90;
+/// Most days.
+const STALE_DAYS_MOST: u32 = 3650;
+
+/// Lists active members who came in just in time and have not been seen for some days: no provider tells when they
+/// leave. With when they last signed in, as far as that is known.
+///
+/// # Errors
+/// `invalid_query` for days that cannot be; 404 for an organization out of sight; those of the store.
+pub async fn stale(
+    app: &App,
+    caller: &Caller,
+    organization: &str,
+    days: u32,
+    after: Option<String>,
+    limit: u32,
+) -> Result<(Vec<AccountFacts>, BTreeMap<AccountId, Timestamp>)> {
+    if !(1..=STALE_DAYS_MOST).contains(&days) {
+        return Err(AppError::bad_request("invalid_query", "`days` is 1 to 3650."));
+    }
+    let id = OrganizationId::new(organization);
+    let since = app
+        .world
+        .now()
+        .checked_sub(SignedDuration::from_hours(24 * i64::from(days)))
+        .map_err(AppError::internal)?;
+    self::organization(app, caller, organization).await?;
+    let filter = AccountFilter {
+        organization: Some(id),
+        status: Some(Status::Active),
+        not_signed_in_since: Some(since),
+        created_before: Some(since),
+        just_in_time: true,
+        ..AccountFilter::default()
+    };
+    search(app, caller, filter, after, limit).await
 }
 
 /// Lists connections by id, after one: all, or those that the key's own organization owns.

@@ -1,12 +1,13 @@
 //! Tokens of directories through the API, within the bounds of the caller.
 
+use provost_kernel::entitlement::Feature;
 use provost_store::TokenRecord;
 
 use crate::app::App;
 use crate::error::{AppError, Result};
 use crate::flow::api_keys::Caller;
-use crate::flow::directory;
 use crate::flow::scim::tokens::{self, Made, TokenError, Wanted};
+use crate::flow::{directory, entitlements};
 
 /// Longest label.
 const LONGEST_LABEL: usize = 200;
@@ -23,9 +24,12 @@ pub async fn list(app: &App, caller: &Caller, connection: &str) -> Result<Vec<To
 /// Makes a token for a connection.
 ///
 /// # Errors
-/// 404, 400 (`invalid_key`), 409 (`label_taken`, `too_many_tokens`); those of the store.
+/// 404, 403 (`entitlement_missing`, `setup_by_link`, `setup_by_operator`), 400 (`invalid_key`), 409 (`label_taken`,
+/// `too_many_tokens`); those of the store.
 pub async fn create(app: &App, caller: &Caller, wanted: Wanted) -> Result<Made> {
     directory::connection(app, caller, &wanted.connection).await?;
+    entitlements::require(app, caller, Feature::Scim).await?;
+    entitlements::require_setup(app, caller).await?;
     let label = wanted.label.trim();
     if label.is_empty() || label.chars().count() > LONGEST_LABEL || label.chars().any(char::is_control) {
         return Err(AppError::bad_request(

@@ -23,8 +23,10 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::error::{AppError, Result};
-use crate::flow::acting::{self, Wish};
+use crate::flow::acting::{self, Refusal, Wish};
 use crate::flow::api_keys::Caller;
+use crate::flow::invitations::{self, Letter};
+use crate::flow::mail;
 use crate::flow::memberships::{self, Wanted};
 use crate::flow::people::{self, NewPerson};
 use crate::jobs;
@@ -53,6 +55,34 @@ pub struct ImportOptions {
     pub connection: Option<String>,
     /// The organization that people join whose row names none.
     pub organization: Option<String>,
+    /// Whether new people are invited.
+    pub invite: bool,
+    /// With `invite`: no mail is sent.
+    pub skip_invitation: bool,
+}
+
+impl ImportOptions {
+    /// The letter that new people get, if they are invited.
+    pub fn letter(&self) -> Option<Letter> {
+        self.invite.then(|| Letter::invitation(!self.skip_invitation))
+    }
+
+    /// Checks what can be checked before any row is looked at.
+    ///
+    /// # Errors
+    /// 403 (`missing_scope`), 409 (`mail_off`).
+    pub fn check(&self, app: &App, caller: &Caller) -> Result<()> {
+        match self.letter() {
+            None => Ok(()),
+            Some(letter) => {
+                people::may_invite(caller)?;
+                match letter {
+                    Letter::Send(_) => mail::must_be_on(app),
+                    Letter::Skip => Ok(()),
+                }
+            }
+        }
+    }
 }
 
 /// What became of a row.
@@ -86,6 +116,7 @@ pub struct RowProblem {
 /// # Errors
 /// 422 (`invalid_import`) for a file that is no table of people or too long; those of the store.
 pub async fn start(app: &App, caller: &Caller, text: String, options: ImportOptions) -> Result<ImportRecord> {
+    options.check(app, caller)?;
     let table = Table::open(text.as_bytes()).map_err(|error| invalid(&error))?;
     let mut total = 0_u32;
     for row in table {
@@ -335,14 +366,15 @@ impl Worker {
                 ..people::WantedMembership::default()
             });
         }
-        let wish = people::wish(&self.app, &self.caller, person.clone()).await?;
+        person.invite = self.options.letter();
         let outcome = if self.options.dry_run {
-            acting::rehearse(&self.app, wish).await?
+            self.rehearse(person.clone()).await?
         } else {
-            acting::attempt(&self.app, wish).await?
+            let added = people::attempt(&self.app, &self.caller, person.clone()).await?;
+            added.map(drop)
         };
         match outcome {
-            Ok(_) => Ok(Outcome::Created),
+            Ok(()) => Ok(Outcome::Created),
             Err(refusal) if refusal.denial == Denial::Conflict => {
                 let existing = self.existing(&person).await?;
                 match existing {
@@ -352,6 +384,17 @@ impl Worker {
             }
             Err(refusal) => Err(refusal.into()),
         }
+    }
+
+    /// What adding somebody would come to.
+    async fn rehearse(&self, person: NewPerson) -> Result<Result<(), Refusal>> {
+        let is_invited = person.invite.is_some();
+        let account = people::new_account(&self.app, &self.caller, person).await?;
+        if is_invited {
+            invitations::organization_of(&account)?;
+        }
+        let wish = Wish::new(self.caller.actor(), Action::CreateAccount(Box::new(account)));
+        Ok(acting::rehearse(&self.app, wish).await?.map(drop))
     }
 
     /// Finds the account that a row is about: the one with its address that signs in in the same way.

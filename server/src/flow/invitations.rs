@@ -5,10 +5,12 @@
 //! as somebody else is refused ([`hold_to`](provost_kernel::login::hold_to)). Tokens are kept as digests.
 
 mod accepting;
+mod pending;
 
 use jiff::{SignedDuration, Timestamp};
+use provost_kernel::connection::InviteOn;
 use provost_kernel::directory::{Account, Authentication, Status};
-use provost_kernel::id::{AccountId, OrganizationId};
+use provost_kernel::id::{AccountId, ConnectionId, OrganizationId, TraceId};
 use provost_kernel::incoming::Fresh;
 use provost_kernel::provision::{Action, Actor, NewAccount};
 use provost_store::{Invitation, InvitationFilter, NewEvent, StoreError, Tx};
@@ -23,11 +25,10 @@ use crate::flow::mail::{self, Addressed, Kind};
 use crate::world::Token;
 
 pub use accepting::{Open, accept, expected_in_tx, open};
+pub use pending::{Activated, Resent, activate_pending, resend_pending};
 
 /// How often a change is tried when others write in between.
 const TRIES: u32 = 12;
-/// Invitations renewed in one go.
-const PORTION: u32 = 50;
 
 /// Whether the invited person gets a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -199,6 +200,48 @@ pub struct Invited {
     pub account: AccountId,
     /// The invitation.
     pub invitation: Invitation,
+    /// The trace of the decision that made the account.
+    pub trace: TraceId,
+}
+
+/// Says to which organization somebody new is invited: that of the first membership.
+///
+/// # Errors
+/// `invalid_body` where there is none.
+pub fn organization_of(new: &NewAccount) -> Result<OrganizationId> {
+    let first = new.memberships.first();
+    first
+        .map(|membership| membership.organization.clone())
+        .ok_or_else(|| AppError::bad_request("invalid_body", "An invitation is to an organization."))
+}
+
+/// Says whether people are told who are added by hand (C-22): as the connection wants it. Whoever gets a password has to be
+/// told in any case.
+///
+/// # Errors
+/// Those of the store.
+pub async fn invites_by_hand(app: &App, connection: Option<&ConnectionId>) -> Result<bool> {
+    Ok(invite_on(app, connection).await?.manual)
+}
+
+/// Says whether people are told who are moved to a connection (C-22).
+///
+/// # Errors
+/// Those of the store.
+pub async fn invites_converted(app: &App, connection: &ConnectionId) -> Result<bool> {
+    Ok(invite_on(app, Some(connection)).await?.conversion)
+}
+
+async fn invite_on(app: &App, connection: Option<&ConnectionId>) -> Result<InviteOn> {
+    let Some(id) = connection.cloned() else {
+        return Ok(InviteOn::default());
+    };
+    let found = app
+        .store
+        .read(|reader| Box::pin(async move { reader.connection(&id).await }))
+        .await
+        .map_err(|error: StoreError| AppError::from(error))?;
+    Ok(found.map_or_else(InviteOn::default, |record| record.connection.settings.invite_on))
 }
 
 /// Makes an account and invites its person, in one transaction. The account's first membership says to which organization.
@@ -214,11 +257,7 @@ pub async fn invite(
     if letter != Letter::Skip {
         mail::must_be_on(app)?;
     }
-    let organization = new
-        .memberships
-        .first()
-        .map(|membership| membership.organization.clone())
-        .ok_or_else(|| AppError::bad_request("invalid_body", "An invitation is to an organization."))?;
+    let organization = organization_of(&new)?;
     let new = NewAccount { active: false, ..new };
     let wish = Wish::new(actor.clone(), Action::CreateAccount(Box::new(new)));
     for _ in 0..TRIES {
@@ -265,12 +304,19 @@ pub async fn invite_in_tx(
         return Err(StoreError::Corrupt("accounts"));
     };
     let actor = &wish.request.actor;
+    // Who is active at once, as her organization wants it of her domain, is in: nothing is left to be accepted.
+    let letter = if account.status == Status::Invited {
+        letter
+    } else {
+        Letter::Skip
+    };
     let invitation = prepared
         .keep(tx, &account, organization, letter, actor, now)
         .await?;
     Ok(Ok(Invited {
         account: account.id,
         invitation,
+        trace: acted.decision.trace.id,
     }))
 }
 
@@ -423,51 +469,6 @@ pub async fn resend(app: &App, caller: &Caller, id: &str) -> Result<Invitation> 
     let account = invitation.account.ok_or_else(AppError::not_found)?;
     let letter = Letter::invitation(true);
     invite_account(app, &caller.actor(), &account, &invitation.organization, letter).await
-}
-
-/// How many invitations were sent anew, and how many were not.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Resent {
-    /// Sent.
-    pub sent: u32,
-    /// Not sent: the person came in meanwhile, or the caller may not.
-    pub skipped: u32,
-}
-
-/// Sends every pending invitation of an organization again.
-///
-/// # Errors
-/// 404 for an organization out of sight; 409 (`mail_off`); those of the store.
-pub async fn resend_pending(app: &App, caller: &Caller, organization: &OrganizationId) -> Result<Resent> {
-    if !caller.sees(organization) {
-        return Err(AppError::not_found());
-    }
-    mail::must_be_on(app)?;
-    let mut resent = Resent::default();
-    let mut before: Option<String> = None;
-    loop {
-        let filter = InvitationFilter {
-            organization: Some(organization.clone()),
-            account: None,
-            is_pending: true,
-        };
-        let portion = list(app, caller, filter, before, PORTION).await?;
-        let Some(last) = portion.last() else {
-            return Ok(resent);
-        };
-        before = Some(last.id.clone());
-        for invitation in portion {
-            let Some(account) = invitation.account else {
-                continue;
-            };
-            let letter = Letter::invitation(true);
-            match invite_account(app, &caller.actor(), &account, organization, letter).await {
-                Ok(_) => resent.sent += 1,
-                Err(error) if error.status().is_client_error() => resent.skipped += 1,
-                Err(error) => return Err(error),
-            }
-        }
-    }
 }
 
 /// Takes an invitation back, and the account with it if nobody else has it as a member.

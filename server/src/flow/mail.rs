@@ -47,6 +47,10 @@ pub enum Kind {
     ConversionReminder,
     /// A conversion in place was undone: a new password is needed.
     ConversionUndone,
+    /// The connection that the person signed in through ended: a password is needed.
+    ConnectionEnded,
+    /// A directory pushed the person, and the connection wants her told (C-22).
+    Welcome,
     /// A new password was asked for.
     PasswordReset,
     /// A new password was asked for, for an account that has none.
@@ -64,6 +68,8 @@ impl Kind {
             Self::Conversion => "conversion",
             Self::ConversionReminder => "conversion_reminder",
             Self::ConversionUndone => "conversion_undone",
+            Self::ConnectionEnded => "connection_ended",
+            Self::Welcome => "welcome",
             Self::PasswordReset => "password_reset",
             Self::PasswordResetSso => "password_reset_sso",
             Self::Alert => "alert",

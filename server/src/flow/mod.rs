@@ -62,5 +62,6 @@ pub mod session;
 pub mod set_password;
 pub mod sign_in;
 pub mod sign_out;
+pub mod standing;
 pub mod totp;
 pub mod traces;

@@ -4,17 +4,20 @@
 use provost_kernel::directory::{AccountKind, Authentication, Status};
 use provost_kernel::email::Email;
 use provost_kernel::facts::AccountFacts;
-use provost_kernel::id::{AccountId, ConnectionId, LicenseId, OrganizationId, SessionId, WorkspaceId};
+use provost_kernel::id::{
+    AccountId, ConnectionId, LicenseId, OrganizationId, SessionId, TraceId, WorkspaceId,
+};
 use provost_kernel::plan::ProfilePatch;
 use provost_kernel::provision::{Action, DesiredMembership, NewAccount, WorkspacesWanted};
-use provost_store::{SessionRecord, StoreError};
+use provost_store::{Invitation, SessionRecord, StoreError};
 use serde_json::{Map, Value};
 
 use crate::app::App;
 use crate::error::{AppError, Fault, Result};
-use crate::flow::acting::{self, Wish};
-use crate::flow::api_keys::Caller;
-use crate::flow::{directory, memberships};
+use crate::flow::acting::{self, Refusal, Wish};
+use crate::flow::api_keys::{Caller, Scope};
+use crate::flow::invitations::Letter;
+use crate::flow::{directory, invitations, memberships};
 
 /// A person to be added.
 #[derive(Clone, Debug, Default)]
@@ -41,6 +44,19 @@ pub struct NewPerson {
     pub attributes: Map<String, Value>,
     /// Memberships from the start.
     pub memberships: Vec<WantedMembership>,
+    /// Whether the person is invited, and whether by mail; none adds her without an invitation.
+    pub invite: Option<Letter>,
+}
+
+/// Somebody who was added.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Added {
+    /// The account.
+    pub account: AccountId,
+    /// The trace of the decision.
+    pub trace: TraceId,
+    /// The invitation, if there is one.
+    pub invitation: Option<Invitation>,
 }
 
 /// A membership to begin with; roles by id or exact name.
@@ -63,6 +79,18 @@ pub struct WantedMembership {
 /// # Errors
 /// 422 (`invalid_account`) with what names nothing; those of the store.
 pub async fn wish(app: &App, caller: &Caller, new: NewPerson) -> Result<Wish> {
+    let account = new_account(app, caller, new).await?;
+    Ok(Wish::new(
+        caller.actor(),
+        Action::CreateAccount(Box::new(account)),
+    ))
+}
+
+/// Puts a new account together: what is named here by name is there by identifier.
+///
+/// # Errors
+/// As [`wish`].
+pub async fn new_account(app: &App, caller: &Caller, new: NewPerson) -> Result<NewAccount> {
     let mut faults = Vec::new();
     let email = Email::parse(&new.email).ok();
     if email.is_none() {
@@ -90,7 +118,7 @@ pub async fn wish(app: &App, caller: &Caller, new: NewPerson) -> Result<Wish> {
     if !faults.is_empty() {
         return Err(invalid(faults));
     }
-    let account = NewAccount {
+    Ok(NewAccount {
         kind: new.kind,
         // A standard account is ready at once; one of a provider becomes active at its first sign-in.
         active: authentication == Authentication::Standard,
@@ -104,20 +132,73 @@ pub async fn wish(app: &App, caller: &Caller, new: NewPerson) -> Result<Wish> {
         emergency_admin: new.emergency_admin,
         attributes: new.attributes,
         memberships,
+    })
+}
+
+/// Adds a person, and invites her if that is wanted.
+///
+/// # Errors
+/// 422 for what names nothing or is outside of the connection's domains, 409 (`account_exists`, `mail_off`), 403; those of
+/// the store.
+pub async fn add(app: &App, caller: &Caller, new: NewPerson) -> Result<Added> {
+    Ok(attempt(app, caller, new).await??)
+}
+
+/// As [`add`], with a refusal of the kernel as a value, for work in many rows.
+///
+/// # Errors
+/// As [`add`].
+pub async fn attempt(app: &App, caller: &Caller, new: NewPerson) -> Result<Result<Added, Refusal>> {
+    let Some(letter) = new.invite else {
+        let acted = acting::attempt(app, wish(app, caller, new).await?).await?;
+        return Ok(acted.map(|acted| Added {
+            account: acted.account,
+            trace: acted.decision.trace.id,
+            invitation: None,
+        }));
     };
-    Ok(Wish::new(
-        caller.actor(),
-        Action::CreateAccount(Box::new(account)),
+    may_invite(caller)?;
+    let account = new_account(app, caller, new).await?;
+    let invited = invitations::invite(app, &caller.actor(), account, letter).await?;
+    Ok(invited.map(|invited| Added {
+        account: invited.account,
+        trace: invited.trace,
+        invitation: Some(invited.invitation),
+    }))
+}
+
+/// Adding and inviting are two rights of a key: a program that adds people need not be able to send them mail.
+///
+/// # Errors
+/// 403 (`missing_scope`).
+pub fn may_invite(caller: &Caller) -> Result<()> {
+    if caller.scopes.contains(&Scope::InvitationsWrite) {
+        return Ok(());
+    }
+    Err(AppError::forbidden(
+        "missing_scope",
+        format!(
+            "Inviting needs a key with the scope {}.",
+            Scope::InvitationsWrite.word()
+        ),
     ))
 }
 
-/// Adds a person.
+/// Invites the person of an account that waits, again if she was invited before.
 ///
 /// # Errors
-/// 422 for what names nothing or is outside of the connection's domains, 409 (`account_exists`), 403; those of the store.
-pub async fn create(app: &App, caller: &Caller, new: NewPerson) -> Result<AccountFacts> {
-    let acted = acting::act(app, wish(app, caller, new).await?).await?;
-    directory::account(app, caller, acted.account.as_str()).await
+/// 404; 403; 409 (`illegal_transition`) for somebody who is in, (`mail_off`); those of the store.
+pub async fn invite(app: &App, caller: &Caller, id: &str, letter: Letter) -> Result<Invitation> {
+    may_invite(caller)?;
+    let known = directory::account(app, caller, id).await?;
+    let held = known.memberships.iter().map(|held| &held.organization);
+    let organization = held
+        .filter(|organization| caller.sees(organization))
+        .min()
+        .cloned()
+        .ok_or_else(|| AppError::bad_request("invalid_body", "An invitation is to an organization."))?;
+    let actor = caller.actor();
+    invitations::invite_account(app, &actor, &known.account.id, &organization, letter).await
 }
 
 /// Changes profile fields, for a version if one is given.
@@ -147,6 +228,8 @@ pub enum Step {
     Suspend,
     /// Out until an admin says otherwise.
     Deactivate,
+    /// In, though the person has not come yet.
+    Activate,
     /// In again.
     Reactivate,
     /// Back from deletion.
@@ -167,7 +250,7 @@ pub enum Step {
 pub async fn step_wish(app: &App, caller: &Caller, id: &str, step: Step) -> Result<Wish> {
     let known = directory::account(app, caller, id).await?;
     let is_deleted = known.account.status == Status::Deleted;
-    let account = known.account.id;
+    let account = known.account.id.clone();
     let to = |to| Action::SetStatus {
         account: account.clone(),
         to,
@@ -175,6 +258,7 @@ pub async fn step_wish(app: &App, caller: &Caller, id: &str, step: Step) -> Resu
     let fits = match step {
         Step::Deactivate | Step::Reactivate => !is_deleted,
         Step::Restore => is_deleted,
+        Step::Activate => known.account.status == Status::Invited,
         Step::Suspend | Step::Delete { .. } | Step::ResetIdentity => true,
     };
     if !fits {
@@ -185,7 +269,7 @@ pub async fn step_wish(app: &App, caller: &Caller, id: &str, step: Step) -> Resu
     let action = match step {
         Step::Suspend => to(Status::Suspended),
         Step::Deactivate => to(Status::Deactivated),
-        Step::Reactivate | Step::Restore => to(Status::Active),
+        Step::Activate | Step::Reactivate | Step::Restore => to(Status::Active),
         Step::Delete { allow_return } => Action::Delete {
             account,
             allow_return,

@@ -17,6 +17,7 @@ use provost_store::{NewJob, StoreError, Tx};
 use serde_json::Value;
 
 use crate::app::App;
+use crate::flow::configuration::ending;
 use crate::flow::imports;
 use crate::flow::openid::{keys, notify};
 use crate::flow::overrides;
@@ -69,6 +70,8 @@ const MINUTE: u64 = 60;
 
 /// Ending password sessions of people who have to use single sign-on from now on.
 pub const EVICTION: &str = "eviction";
+/// Dealing with the people of a connection that ends.
+pub const CONNECTION_ENDING: &str = "connection_ending";
 /// Looking up claimed domains again.
 pub const DOMAIN_CHECK: &str = "domain_check";
 
@@ -140,6 +143,12 @@ pub const KINDS: &[Kind] = &[
     Kind {
         name: EVICTION,
         work: |app, payload| Box::pin(enforcement::evict(app, payload)),
+        retries: &[1, 5, 30, 120, 600, 3600],
+        every: None,
+    },
+    Kind {
+        name: CONNECTION_ENDING,
+        work: |app, payload| Box::pin(ending::work(app, payload)),
         retries: &[1, 5, 30, 120, 600, 3600],
         every: None,
     },

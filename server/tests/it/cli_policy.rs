@@ -22,10 +22,11 @@ const NOBODY: &str = "policy: { organization: \"`false`\" }\n";
 const ADMINS: &str = "policy: { role: { fixed: Admin } }\n";
 
 /// The program on the database of a test.
-struct Program(Folder);
+pub struct Program(pub Folder);
 
 impl Program {
-    fn on(test: &TestApp) -> Self {
+    /// Writes its configuration.
+    pub fn on(test: &TestApp) -> Self {
         let config = &test.app.config;
         let folder = Folder::new("provost-cli-policy");
         let key = config.data_key.as_ref().map_or_else(String::new, |key| {
@@ -52,7 +53,8 @@ impl Program {
         command
     }
 
-    async fn run(&self, arguments: &[&str]) -> (bool, String, String) {
+    /// Runs it; returns whether it succeeded, and what it said.
+    pub async fn run(&self, arguments: &[&str]) -> (bool, String, String) {
         let mut command = self.command(arguments);
         let output: Output = tokio::task::spawn_blocking(move || command.output())
             .await
@@ -66,7 +68,8 @@ impl Program {
         )
     }
 
-    async fn good(&self, arguments: &[&str]) -> String {
+    /// Runs it and expects success; returns what it said.
+    pub async fn good(&self, arguments: &[&str]) -> String {
         let (success, out, err) = self.run(arguments).await;
         assert!(success, "{arguments:?}: {out}{err}");
         out

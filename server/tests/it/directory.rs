@@ -5,7 +5,8 @@ use provost::app::App;
 use provost::connection_config::ProtocolConfig;
 use provost_kernel::connection::{Connection, Protocol, Provisioning, Scope, Settings};
 use provost_kernel::directory::{
-    Account, AccountKind, Authentication, Organization, Origin, Role, RolesPerMember, Status, Workspace,
+    Account, AccountKind, Authentication, ManagedBy, Organization, Origin, Role, RolesPerMember, Status,
+    Workspace,
 };
 use provost_kernel::email::Email;
 use provost_kernel::id::{AccountId, ConnectionId, OrganizationId, TraceId};
@@ -31,6 +32,7 @@ pub async fn organization(app: &App) {
                     id: id.clone(),
                     name: "Home Lab".to_owned(),
                     roles_per_member: RolesPerMember::Many,
+                    managed_by: ManagedBy::default(),
                 };
                 tx.put_organization(&organization, &serde_json::json!({}), now)
                     .await?;

@@ -14,6 +14,8 @@ mod attacks;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod cli_people;
+#[cfg(test)]
 mod cli_policy;
 #[cfg(test)]
 mod console;
@@ -37,6 +39,8 @@ mod jobs;
 mod login;
 #[cfg(test)]
 mod mail;
+#[cfg(test)]
+mod managing;
 #[cfg(test)]
 mod metadata;
 #[cfg(test)]

@@ -29,6 +29,7 @@ async fn instance(app: &TestApp, policy: Value) {
                     id: id.clone(),
                     name: "Garage".to_owned(),
                     roles_per_member: provost_kernel::directory::RolesPerMember::Many,
+                    managed_by: provost_kernel::directory::ManagedBy::default(),
                 };
                 tx.put_organization(&organization, &json!({}), now).await?;
                 let roles = tx.roles(&ORGANIZATION.into()).await?;

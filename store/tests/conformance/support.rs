@@ -10,8 +10,8 @@ use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use provost_kernel::connection::{Connection, Protocol, Provisioning, Scope, Settings};
 use provost_kernel::directory::{
-    Account, AccountKind, Authentication, Grant, License, LicenseGrant, Link, Membership, Organization,
-    Origin, Role, RolesPerMember, Source, Status, Subject, Workspace,
+    Account, AccountKind, Authentication, Grant, License, LicenseGrant, Link, ManagedBy, Membership,
+    Organization, Origin, Role, RolesPerMember, Source, Status, Subject, Workspace,
 };
 use provost_kernel::email::Email;
 use provost_kernel::id::{AccountId, ConnectionId, OrganizationId, TraceId};
@@ -219,6 +219,7 @@ pub(crate) async fn seed(store: &Store) {
                         id: id.into(),
                         name: id.to_uppercase(),
                         roles_per_member: RolesPerMember::Many,
+                        managed_by: ManagedBy::default(),
                     };
                     tx.put_organization(&organization, &json!({}), at(0)).await?;
                 }

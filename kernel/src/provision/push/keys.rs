@@ -73,7 +73,24 @@ impl<'a> Work<'a> {
             return Ok(None);
         };
         let unchanged = held.is_some_and(|held| held.key() == email.key());
-        if unchanged || self.connection.serves(&email) || !self.connection.settings.require_domain {
+        if unchanged || self.connection.serves(&email) {
+            return Ok(Some(email));
+        }
+        let connection = self.connection;
+        let is_reserved = self
+            .facts
+            .sign_in
+            .domains
+            .get(email.domain())
+            .is_some_and(|owned| {
+                owned.settings.prevent_outside_sign_ups && !connection.reaches(&owned.organization)
+            });
+        if is_reserved {
+            let text =
+                "another organization has the domain of the address and prevents sign-ups outside of it";
+            return Err(self.refuse(Stage::Normalize, Denial::DomainReserved, text));
+        }
+        if !connection.settings.require_domain {
             return Ok(Some(email));
         }
         let text = format!(

@@ -7,6 +7,7 @@ use crate::connection::{Connection, Scope};
 use crate::email::Email;
 use crate::facts::{DirectoryNeed, Facts, MembersNeeded, Need, OrganizationsNeeded};
 use crate::id::{AccountId, GroupId};
+use crate::login::rules::SignInNeed;
 use crate::mapping::InForce;
 
 /// Says what must be loaded first.
@@ -156,12 +157,21 @@ pub(super) fn is_renamed(set: &PushedGroup, facts: &Facts) -> bool {
 
 fn of_user(user: &PushedUser, connection: &Connection) -> Need {
     let keyed = |key: &Option<String>| key.clone().map(|key| (connection.id.clone(), key));
+    let email = user
+        .email
+        .as_deref()
+        .and_then(|email| Email::parse(email.trim()).ok());
     Need {
-        email_key: user
-            .email
-            .as_deref()
-            .and_then(|email| Email::parse(email).ok())
-            .map(|email| email.key()),
+        email_key: email.as_ref().map(Email::key),
+        sign_in: SignInNeed {
+            policies: false,
+            // Inside the connection's own domains nobody else has a say, and where domains are demanded nothing else is set.
+            domains: email
+                .iter()
+                .filter(|email| !connection.settings.require_domain && !connection.serves(email))
+                .map(|email| email.domain().to_owned())
+                .collect(),
+        },
         external_id: keyed(&user.external_id),
         user_name: keyed(&user.user_name),
         organizations: reach(connection),

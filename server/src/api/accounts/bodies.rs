@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use crate::error::{AppError, Fault, Result};
+use crate::flow::invitations::Letter;
 use crate::flow::people::{NewPerson, Step, WantedMembership};
 
 /// A person to be added.
@@ -47,9 +48,13 @@ pub(in crate::api) struct NewAccountBody {
     /// Memberships from the start.
     #[serde(default)]
     memberships: Vec<MembershipBody>,
-    /// Whether an invitation is sent.
+    /// Whether the person is invited: the account waits until she comes, and she gets a mail. Needs the scope
+    /// `invitations:write`, too.
     #[serde(default)]
     invite: bool,
+    /// With `invite`: no mail is sent.
+    #[serde(default)]
+    skip_invitation: bool,
 }
 
 /// A membership from the start.
@@ -102,6 +107,10 @@ pub(in crate::api) enum BulkAction {
     Suspend,
     /// Out until an admin says otherwise.
     Deactivate,
+    /// Invited by mail, or invited again.
+    Invite,
+    /// In, though the person has not come yet.
+    Activate,
     /// In again.
     Reactivate,
     /// Back from deletion.
@@ -195,14 +204,9 @@ pub(in crate::api) struct TakeBody {
 
 impl NewAccountBody {
     /// Takes the person out.
-    pub(super) fn person(self) -> Result<NewPerson> {
-        if self.invite {
-            return Err(AppError::unprocessable(
-                "invitations_unavailable",
-                "Invitations cannot be sent here yet; send `invite` false.",
-            ));
-        }
-        Ok(NewPerson {
+    pub(super) fn person(self) -> NewPerson {
+        NewPerson {
+            invite: self.invite.then(|| Letter::invitation(!self.skip_invitation)),
             email: self.email,
             kind: self.kind,
             connection: self.connection,
@@ -224,7 +228,7 @@ impl NewAccountBody {
                     license: one.license,
                 })
                 .collect(),
-        })
+        }
     }
 }
 
@@ -261,16 +265,18 @@ impl PatchBody {
 }
 
 impl BulkAction {
-    /// Says it in the words of the flow.
-    pub(super) const fn step(self) -> Step {
-        match self {
+    /// Says it in the words of the flow; none for an invitation, which is more than a step.
+    pub(super) const fn step(self) -> Option<Step> {
+        Some(match self {
+            Self::Invite => return None,
             Self::Suspend => Step::Suspend,
             Self::Deactivate => Step::Deactivate,
+            Self::Activate => Step::Activate,
             Self::Reactivate => Step::Reactivate,
             Self::Restore => Step::Restore,
             Self::Delete => Step::Delete { allow_return: false },
             Self::DeleteAllowReturn => Step::Delete { allow_return: true },
             Self::ResetIdentity => Step::ResetIdentity,
-        }
+        })
     }
 }

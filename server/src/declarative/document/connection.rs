@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use provost_kernel::attribute::AttributeDefinition;
 use provost_kernel::connection::{
-    EmailUpdate, ExistingAccount, FieldSync, LicenseAt, MatchStep, NameComparison, OnAmbiguous,
+    EmailUpdate, ExistingAccount, FieldSync, InviteOn, LicenseAt, MatchStep, NameComparison, OnAmbiguous,
     OnInactiveMatch, OnLostMatch, OnNoRole, OnNoSeat, Protocol, Provisioning, RoleSync, Settings, StripGuard,
 };
 use provost_kernel::policy::{OrganizationPolicy, Policy};
@@ -103,6 +103,9 @@ pub struct ConnectionEntry {
     /// Whether a pushed person gets the license when the account is made, or at the first sign-in (C-23).
     #[serde(default, alias = "license_at", skip_serializing_if = "is_default")]
     pub licence_at: LicenseAt,
+    /// Who is told by mail about a new account (C-22): people added by hand, moved from a password, pushed by the directory.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub invite_on: InviteOn,
     /// When rules that take access from many people of an organization wait for an admin's approval; `null` never.
     #[serde(
         default = "default_strip_guard",
@@ -136,6 +139,7 @@ impl ConnectionEntry {
             all_includes_future: self.all_includes_future,
             on_no_seat: self.on_no_seat.clone(),
             licence_at: self.licence_at,
+            invite_on: self.invite_on,
             strip_guard: self.strip_guard,
             directory: self.scim.as_ref().map(ScimEntry::directory).unwrap_or_default(),
             attributes: self.attributes.clone(),

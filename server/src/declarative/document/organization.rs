@@ -1,6 +1,6 @@
 //! Organizations in the declarative file.
 
-use provost_kernel::directory::{AccountKind, RolesPerMember};
+use provost_kernel::directory::{AccountKind, ManagedBy, RolesPerMember};
 use provost_kernel::domain::SignInRule;
 use provost_kernel::entitlement::{Entitlements, Setup};
 use schemars::JsonSchema;
@@ -35,6 +35,9 @@ pub struct OrganizationEntry {
     /// Whether a member may hold one role or many (C-19).
     #[serde(default, skip_serializing_if = "is_default")]
     pub roles_per_member: RolesPerMember,
+    /// Who manages the organization's people and connections: owners and admins, or owners alone (C-26).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub managed_by: ManagedBy,
     /// How mail to the organization's people looks and speaks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mail: Option<Branding>,

@@ -40,6 +40,7 @@ impl Run<'_> {
             id: id.clone(),
             name: entry.name.clone().unwrap_or_else(|| entry.id.clone()),
             roles_per_member: entry.roles_per_member,
+            managed_by: entry.managed_by,
         };
         let old = stored.as_ref();
         let replacements = replacements(entry);
@@ -446,6 +447,7 @@ fn view(
     json!({
         "name": organization.name,
         "roles_per_member": organization.roles_per_member,
+        "managed_by": organization.managed_by,
         "roles": roles,
         "workspaces": workspaces,
         "licenses": licenses,

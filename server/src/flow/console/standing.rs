@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use provost_kernel::connection::{Connection, Scope as Reach};
-use provost_kernel::directory::{Membership, Role};
+use provost_kernel::directory::{ManagedBy, Membership, Organization, Role};
 use provost_kernel::facts::{Need, OrganizationFacts, OrganizationsNeeded};
 use provost_kernel::id::OrganizationId;
 use provost_kernel::provision::Actor;
@@ -136,7 +136,7 @@ pub async fn in_organization(
         .find(|held| held.organization == id);
     let standing = held
         .filter(|_| proof.counts_in(&id))
-        .and_then(|held| by_roles(held, &found.roles))
+        .and_then(|held| by_roles(held, &found.organization, &found.roles))
         .or_else(|| (active.account.operator && proof.counts_for_instance()).then_some(Standing::Operator));
     Ok(standing.map(|standing| (standing, found)))
 }
@@ -157,7 +157,7 @@ pub async fn managed(app: &App, active: &ActiveSession) -> Result<Vec<Managed>> 
                 for held in &memberships {
                     let id = &held.organization;
                     if let Some(record) = reader.organization(id).await? {
-                        found.insert(id.clone(), (record.organization.name, reader.roles(id).await?));
+                        found.insert(id.clone(), (record.organization, reader.roles(id).await?));
                     }
                 }
                 Ok::<_, StoreError>((memberships, found))
@@ -168,11 +168,11 @@ pub async fn managed(app: &App, active: &ActiveSession) -> Result<Vec<Managed>> 
         .iter()
         .filter(|held| proof.counts_in(&held.organization))
         .filter_map(|held| {
-            let (name, roles) = found.remove(&held.organization)?;
+            let (organization, roles) = found.remove(&held.organization)?;
             Some(Managed {
                 id: held.organization.to_string(),
-                name,
-                standing: by_roles(held, &roles)?,
+                standing: by_roles(held, &organization, &roles)?,
+                name: organization.name,
             })
         })
         .collect();
@@ -214,7 +214,7 @@ pub fn caller(active: &ActiveSession, standing: Standing, organization: &Organiz
 }
 
 /// The same judgement as the kernel's own, which judges again whatever is wanted.
-fn by_roles(held: &Membership, roles: &[Role]) -> Option<Standing> {
+fn by_roles(held: &Membership, organization: &Organization, roles: &[Role]) -> Option<Standing> {
     if !held.active {
         return None;
     }
@@ -224,8 +224,10 @@ fn by_roles(held: &Membership, roles: &[Role]) -> Option<Standing> {
             .any(|grant| roles.iter().any(|role| role.id == grant.id && which(role)))
     };
     if holds(|role| role.owner) {
-        Some(Standing::Owner)
-    } else {
-        holds(|role| role.admin).then_some(Standing::Admin)
+        return Some(Standing::Owner);
+    }
+    match organization.managed_by {
+        ManagedBy::OwnersAndAdmins => holds(|role| role.admin).then_some(Standing::Admin),
+        ManagedBy::Owners => None,
     }
 }

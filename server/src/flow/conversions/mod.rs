@@ -15,14 +15,15 @@ use provost_kernel::id::{AccountId, ConnectionId, OrganizationId};
 use provost_kernel::provision::{Action, Actor, ConversionMode};
 use provost_store::{
     Conversion, ConversionCounts, ConversionRow, ConversionRowFilter, ConversionRowState,
-    ConversionSelection, ConversionState, StoreError,
+    ConversionSelection, ConversionState, NewEvent, StoreError,
 };
+use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::error::{AppError, Result};
 use crate::flow::acting::{self, Wish};
 use crate::flow::api_keys::Caller;
-use crate::flow::{directory, mail};
+use crate::flow::{directory, mail, standing};
 
 pub use remind::{Reminded, remind};
 
@@ -91,10 +92,13 @@ pub struct Standing {
 /// Begins a run; it goes on in the background.
 ///
 /// # Errors
-/// 404 for an organization or connection out of sight; 409 (`mail_off`); `invalid_body`; those of the store.
+/// 404 for an organization or connection out of sight; 403 (`not_permitted`); 409 (`mail_off`); `invalid_body`; those of the
+/// store.
 pub async fn start(app: &App, caller: &Caller, wanted: &Wanted) -> Result<Standing> {
     let selection = wanted.selection()?;
     reachable(app, caller, &wanted.organization, &wanted.connection).await?;
+    let what = "move people to single sign-on";
+    standing::must_manage(app, caller, &wanted.organization, what).await?;
     if wanted.notify {
         mail::must_be_on(app)?;
     }
@@ -115,11 +119,41 @@ pub async fn start(app: &App, caller: &Caller, wanted: &Wanted) -> Result<Standi
     };
     let kept = run.clone();
     app.store
-        .write(move |tx| Box::pin(async move { tx.insert_conversion(&kept, &selection).await }))
+        .write(move |tx| {
+            Box::pin(async move {
+                let people = tx.insert_conversion(&kept, &selection).await?;
+                tx.record(event(
+                    "conversion.started",
+                    &kept,
+                    &kept.actor,
+                    json!({ "people": people }),
+                    now,
+                ));
+                Ok(())
+            })
+        })
         .await
         .map_err(|error: StoreError| AppError::from(error))?;
     app.ring_mail();
     find(app, caller, &run.id).await
+}
+
+/// What happened to a run, for the audit log and the feed.
+fn event(kind: &str, run: &Conversion, actor: &Actor, more: Value, now: Timestamp) -> NewEvent {
+    let mut data = json!({ "conversion": run.id, "mode": run.mode, "notify": run.notify });
+    if let (Some(data), Value::Object(more)) = (data.as_object_mut(), more) {
+        data.extend(more);
+    }
+    NewEvent {
+        at: now,
+        kind: kind.to_owned(),
+        actor: actor.label(),
+        account: None,
+        organization: Some(run.organization.clone()),
+        connection: Some(run.connection.clone()),
+        trace: None,
+        data,
+    }
 }
 
 /// Finds the organization and a connection that reaches it.
@@ -226,9 +260,11 @@ pub enum Turn {
 /// Pauses a run, has it go on, or takes it back.
 ///
 /// # Errors
-/// 404; 409 (`wrong_state`, `undo_expired`); those of the store.
+/// 404; 403 (`not_permitted`); 409 (`wrong_state`, `undo_expired`); those of the store.
 pub async fn turn(app: &App, caller: &Caller, id: &str, turn: Turn) -> Result<Standing> {
     let standing = find(app, caller, id).await?;
+    let what = "pause, resume or take back a run that moves people to single sign-on";
+    standing::must_manage(app, caller, &standing.run.organization, what).await?;
     let now = app.world.now();
     if turn == Turn::Undo && standing.run.undo_until <= now {
         let text = "The time in which this can be undone is over.";
@@ -250,15 +286,23 @@ pub async fn turn(app: &App, caller: &Caller, id: &str, turn: Turn) -> Result<St
             ConversionState::Undoing,
         ),
     };
-    // Whoever undoes is judged for it, not who began.
-    let actor = (turn == Turn::Undo).then(|| caller.actor());
-    let wanted = id.to_owned();
+    let kind = match turn {
+        Turn::Pause => "conversion.paused",
+        Turn::Resume => "conversion.resumed",
+        Turn::Undo => "conversion.undone",
+    };
+    let (run, actor) = (standing.run, caller.actor());
     let moved = app
         .store
         .write(move |tx| {
             Box::pin(async move {
-                tx.set_conversion_state(&wanted, from, to, actor.as_ref(), now)
-                    .await
+                // Whoever undoes is judged for it, not who began.
+                let judged = (turn == Turn::Undo).then_some(&actor);
+                let moved = tx.set_conversion_state(&run.id, from, to, judged, now).await?;
+                if moved {
+                    tx.record(event(kind, &run, &actor, json!({}), now));
+                }
+                Ok(moved)
             })
         })
         .await
@@ -283,7 +327,8 @@ fn wrong_state() -> AppError {
 /// # Errors
 /// 404; 409 (`wrong_state`); those of the store.
 pub async fn retry(app: &App, caller: &Caller, id: &str, account: &AccountId) -> Result<Standing> {
-    find(app, caller, id).await?;
+    let organization = find(app, caller, id).await?.run.organization;
+    standing::must_manage(app, caller, &organization, "look at a person of a run again").await?;
     let (run, account, now) = (id.to_owned(), account.clone(), app.world.now());
     let retried = app
         .store
@@ -334,6 +379,13 @@ pub struct Retired {
 /// 404; 409 (`wrong_state`) for a run in place; those of the store.
 pub async fn retire(app: &App, caller: &Caller, id: &str) -> Result<Retired> {
     let standing = find(app, caller, id).await?;
+    standing::must_manage(
+        app,
+        caller,
+        &standing.run.organization,
+        "retire standard accounts",
+    )
+    .await?;
     if standing.run.mode != ConversionMode::Additional {
         return Err(wrong_state());
     }

@@ -10,6 +10,7 @@ use crate::error::{AppError, Result};
 use crate::flow::api_keys::Caller;
 use crate::flow::invitations::{self, Letter};
 use crate::flow::mail::{self, Addressed, Kind};
+use crate::flow::standing;
 
 /// How many people were reminded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub struct Reminded {
 /// 404; 409 (`mail_off`, `wrong_state` for a run that was taken back); those of the store.
 pub async fn remind(app: &App, caller: &Caller, id: &str) -> Result<Reminded> {
     let standing = find(app, caller, id).await?;
+    let what = "remind people to sign in through their provider";
+    standing::must_manage(app, caller, &standing.run.organization, what).await?;
     mail::must_be_on(app)?;
     if matches!(
         standing.run.state,

@@ -27,6 +27,7 @@ pub mod users;
 pub mod versions;
 pub mod view;
 pub mod watch;
+pub mod welcome;
 
 use provost_kernel::id::TraceId;
 use provost_scim::ScimError;

@@ -16,7 +16,7 @@ use crate::flow::scim::answer::Answer;
 use crate::flow::scim::push::{self, Ended, Stop};
 use crate::flow::scim::rights::{require, require_one};
 use crate::flow::scim::view::{self, UserView};
-use crate::flow::scim::{Failure, versions};
+use crate::flow::scim::{Failure, versions, welcome};
 use crate::scim_config::ScimOperation;
 use crate::translate;
 
@@ -46,8 +46,10 @@ pub async fn create(
     let document = translate::scim::with_active(document);
     let wish = Push::CreateUser(Box::new(translate::scim::new_user(&document)));
     let wants_groups = projection.wants("groups");
+    let letter = welcome::prepare(app, caller)?;
+    let is_told = letter.is_some();
     let (made, trace) = push::write(app, caller, move |tx, one| {
-        let wish = wish.clone();
+        let (wish, letter) = (wish.clone(), letter.clone());
         Box::pin(async move {
             let decision = push::decide(tx, &one, &wish).await?;
             if let Some(refused) = push::refused(&decision, KIND) {
@@ -56,11 +58,18 @@ pub async fn create(
             let Verdict::Admitted(account) = &decision.verdict else {
                 return Err(Stop::Store(StoreError::Corrupt("verdict")));
             };
+            if let Some(letter) = letter {
+                let connection = one.caller.live.in_force.connection();
+                letter.keep(tx, &decision, connection, one.now).await?;
+            }
             let made = load(tx, &one.caller, account, wants_groups).await?;
             Ok(Ended::Done(made.ok_or_else(gone)?, push::trace(&decision)))
         })
     })
     .await?;
+    if is_told {
+        app.ring_mail();
+    }
     Ok(answer(caller, 201, &made, &projection, trace))
 }
 

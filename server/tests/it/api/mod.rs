@@ -14,7 +14,7 @@ mod traces;
 use axum::body::Body;
 use axum::http::{Method, header};
 use provost::flow::api_keys::{self, NewKey, Scope};
-use provost_kernel::directory::{Organization, RolesPerMember};
+use provost_kernel::directory::{ManagedBy, Organization, RolesPerMember};
 use provost_kernel::id::OrganizationId;
 use provost_store::StoreError;
 use secrecy::ExposeSecret as _;
@@ -50,6 +50,7 @@ pub async fn other_organization(app: &TestApp) {
                     id: OrganizationId::new(OTHER),
                     name: "Other".to_owned(),
                     roles_per_member: RolesPerMember::Many,
+                    managed_by: ManagedBy::default(),
                 };
                 tx.put_organization(&organization, &serde_json::json!({}), now)
                     .await?;

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use provost::connection_config::ProtocolConfig;
 use provost_kernel::connection::{Connection, Protocol, Scope};
-use provost_kernel::directory::{Organization, RolesPerMember};
+use provost_kernel::directory::{ManagedBy, Organization, RolesPerMember};
 use provost_kernel::id::OrganizationId;
 use provost_store::SecretMap;
 use serde_json::json;
@@ -27,6 +27,7 @@ async fn evil_customer(app: &TestApp) {
                     id: OrganizationId::new("evil"),
                     name: "Evil Corp".to_owned(),
                     roles_per_member: RolesPerMember::Many,
+                    managed_by: ManagedBy::default(),
                 };
                 tx.put_organization(&organization, &json!({}), now).await
             })

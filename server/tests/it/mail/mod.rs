@@ -1,7 +1,9 @@
 //! Mail, and what needs it: new passwords, invitations, conversions.
 
+mod adding;
 mod conversions;
 mod delivery;
+mod endings;
 mod invitations;
 mod reset;
 

@@ -10,8 +10,8 @@ use provost::app::App;
 use provost::cookie::Cookie;
 use provost_kernel::connection::{Connection, Protocol, Provisioning, Scope, Settings};
 use provost_kernel::directory::{
-    Account, AccountKind, Authentication, Grant, License, LicenseGrant, Membership, Organization, Origin,
-    Role, RolesPerMember, Source, Status, Workspace,
+    Account, AccountKind, Authentication, Grant, License, LicenseGrant, ManagedBy, Membership, Organization,
+    Origin, Role, RolesPerMember, Source, Status, Workspace,
 };
 use provost_kernel::email::Email;
 use provost_kernel::id::{AccountId, ConnectionId, OrganizationId, SessionId, TraceId};
@@ -518,6 +518,7 @@ async fn organizations(app: &App) {
                         id: id.clone(),
                         name: name.to_owned(),
                         roles_per_member: RolesPerMember::Many,
+                        managed_by: ManagedBy::default(),
                     };
                     tx.put_organization(&organization, &json!({}), now).await?;
                     let roles = ["owner", "admin", "member"].map(|id| {

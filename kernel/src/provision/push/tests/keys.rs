@@ -207,3 +207,38 @@ fn r164_what_sign_ins_gave_before_counts_as_given_by_the_directory() {
     world.push(&create("ann"), &in_force, 1);
     assert!(world.get("other").memberships.is_empty());
 }
+
+#[test]
+fn r112_a_push_takes_no_address_whose_organization_prevents_sign_ups_outside_of_it() {
+    use crate::domain::DomainSettings;
+    use crate::login::rules::OwnedDomain;
+    let mut user = pushed("ann");
+    user.email = Some("ann@elsewhere.example".to_owned());
+    let push = Push::CreateUser(Box::new(user));
+    let open = scim(|connection| connection.settings.require_domain = false);
+    let world = World::new(&["acme", "other"], vec![]);
+    for (owner, prevents, expected) in [
+        ("other", true, Some(Denial::DomainReserved)),
+        ("other", false, None),
+        ("acme", true, None),
+    ] {
+        let needed = need(&push, &open);
+        assert_eq!(needed.sign_in.domains, ["elsewhere.example"]);
+        let mut facts = world.facts(&needed);
+        let settings = DomainSettings {
+            prevent_outside_sign_ups: prevents,
+            ..DomainSettings::default()
+        };
+        let organization = owner.into();
+        let owned = OwnedDomain {
+            organization,
+            settings,
+        };
+        facts
+            .sign_in
+            .domains
+            .insert("elsewhere.example".to_owned(), owned);
+        let decision = decide(&push, &facts, &open, &fresh(1), now());
+        assert_eq!(refusal(&decision), expected, "{owner}, {prevents}");
+    }
+}
