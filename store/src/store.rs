@@ -159,7 +159,11 @@ impl Store {
         E: From<StoreError>,
     {
         let mut reader = self.inner.reader().await?;
-        job(&mut reader).await
+        let found = job(&mut reader).await;
+        if found.is_ok() {
+            reader.into_conn().release();
+        }
+        found
     }
 
     /// Looks up in one consistent state of the database, for exports and backups.
@@ -178,6 +182,7 @@ impl Store {
             reader.conn().begin_snapshot().await?;
             let outcome = job(&mut reader).await;
             reader.conn().script("ROLLBACK").await?;
+            reader.into_conn().release();
             outcome
         };
         // In a task of its own, so that a caller that goes away leaves no transaction open; on SQLite, where a statement
@@ -265,12 +270,16 @@ where
     };
     let keep = write.run(&mut tx).await;
     if !in_transaction {
+        if keep {
+            tx.into_conn().release();
+        }
         return Box::new(write).answer(Ok(()));
     }
     tx.count_round();
     let ended = tx.conn().script(if keep { "COMMIT" } else { "ROLLBACK" }).await;
-    if ended.is_err() {
-        tx.into_conn().discard();
+    match ended {
+        Ok(()) => tx.into_conn().release(),
+        Err(_) => tx.into_conn().discard(),
     }
     Box::new(write).answer(ended);
 }

@@ -55,6 +55,10 @@ impl Reader {
         &mut self.conn
     }
 
+    pub(crate) fn into_conn(self) -> Conn {
+        self.conn
+    }
+
     /// Counts a round.
     pub(crate) fn count_round(&self) {
         self.rounds.fetch_add(1, Ordering::Relaxed);
@@ -102,7 +106,14 @@ impl Reader {
     async fn settle_beside(&mut self, beside: Option<Query>) -> Result<Vec<Row>> {
         self.begin_round()?;
         let durability = self.alone.map_or(Durability::Full, |alone| alone.durability);
-        let changes = std::mem::take(&mut self.queue);
+        let mut changes = std::mem::take(&mut self.queue);
+        while self.alone.is_none()
+            && let Some(rest) = split_off(&mut changes)
+        {
+            let first = std::mem::replace(&mut changes, rest);
+            self.conn.batch(first, None, durability).await?;
+            self.begin_round()?;
+        }
         self.conn.batch(changes, beside, durability).await
     }
 
@@ -120,6 +131,20 @@ impl Reader {
             )),
         }
     }
+}
+
+/// Takes off what does not fit into one statement with the changes before it, if anything: PostgreSQL allows 65 535
+/// arguments.
+fn split_off(changes: &mut Vec<Change>) -> Option<Vec<Change>> {
+    const ARGUMENTS: usize = 8_000;
+    let mut arguments = 0;
+    let at = changes.iter().position(|change| {
+        arguments += change.query.binds.len();
+        arguments > ARGUMENTS
+    })?;
+    // One that is too long alone goes alone.
+    let rest = changes.split_off(at.max(1));
+    (!rest.is_empty()).then_some(rest)
 }
 
 impl Tx {

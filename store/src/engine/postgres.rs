@@ -1,20 +1,19 @@
 //! PostgreSQL: every statement is a round trip, so statements that do not need each other's answers go together, as
 //! one statement. Never knows a table.
 
+mod pool;
+
 use std::fmt::Write as _;
 use std::str::FromStr as _;
-use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
 use futures_util::stream::StreamExt as _;
 use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
-use sqlx::{
-    Arguments as _, AssertSqlSafe, Column as _, PgPool, Postgres, Row as _, TypeInfo as _, ValueRef as _,
-};
+use sqlx::{Arguments as _, AssertSqlSafe, Column as _, Row as _, TypeInfo as _, ValueRef as _};
 
+pub(super) use self::pool::{Pool, Postgresql};
 use super::batch::{Change, Durability, Looks, Query};
 use super::dialect::{arguments, translate};
 use super::failure::failed;
@@ -33,24 +32,24 @@ const SETTINGS_LONG: &str = "SET plan_cache_mode = auto; SET enable_seqscan = on
 /// Begins the message by which a change says that it did not find what it needed.
 const UNMET: &str = "provost-unmet-";
 
-pub(super) type Postgresql = PoolConnection<Postgres>;
-
 /// Opens a pool.
-pub(super) async fn open(url: &str, connections: u32) -> Result<PgPool> {
+pub(super) async fn open(url: &str, connections: u32) -> Result<Pool> {
+    let connections = connections.max(2);
     let options = PgConnectOptions::from_str(url)
         .map_err(failed)?
         .application_name("provost")
         .statement_cache_capacity(STATEMENTS);
-    PgPoolOptions::new()
-        .max_connections(connections.max(2))
-        .acquire_timeout(Duration::from_secs(10))
+    let driver = PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(pool::PATIENCE)
         .test_before_acquire(false)
         .after_connect(|conn, _| {
             Box::pin(async move { sqlx::raw_sql(SETTINGS).execute(conn).await.map(drop) })
         })
         .connect_with(options)
         .await
-        .map_err(failed)
+        .map_err(failed)?;
+    Ok(Pool::new(driver, connections))
 }
 
 /// Runs one statement and returns how many rows it changed.
@@ -268,11 +267,8 @@ impl<'de> Deserialize<'de> for JsonRow {
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> std::result::Result<JsonRow, M::Error> {
                 let mut cells = Vec::new();
                 while map.next_key::<serde::de::IgnoredAny>()?.is_some() {
-                    cells.push(match map.next_value::<JsonCell>()? {
-                        JsonCell::Int(value) => Cell::Int(value),
-                        JsonCell::Text(value) => Cell::Text(value),
-                        JsonCell::Null => Cell::Null,
-                    });
+                    let JsonCell(cell) = map.next_value()?;
+                    cells.push(cell);
                 }
                 Ok(JsonRow(cells))
             }
@@ -281,12 +277,33 @@ impl<'de> Deserialize<'de> for JsonRow {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum JsonCell {
-    Int(i64),
-    Text(String),
-    Null,
+/// A value in the order in which it comes, without trying one kind after the other.
+struct JsonCell(Cell);
+
+impl<'de> Deserialize<'de> for JsonCell {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Value;
+        impl Visitor<'_> for Value {
+            type Value = JsonCell;
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("a whole number, a text or null")
+            }
+            fn visit_i64<E>(self, value: i64) -> std::result::Result<JsonCell, E> {
+                Ok(JsonCell(Cell::Int(value)))
+            }
+            fn visit_u64<E: serde::de::Error>(self, value: u64) -> std::result::Result<JsonCell, E> {
+                let value = i64::try_from(value).map_err(E::custom)?;
+                Ok(JsonCell(Cell::Int(value)))
+            }
+            fn visit_str<E>(self, value: &str) -> std::result::Result<JsonCell, E> {
+                Ok(JsonCell(Cell::Text(value.to_owned())))
+            }
+            fn visit_unit<E>(self) -> std::result::Result<JsonCell, E> {
+                Ok(JsonCell(Cell::Null))
+            }
+        }
+        deserializer.deserialize_any(Value)
+    }
 }
 
 #[cfg(test)]
@@ -295,7 +312,24 @@ mod tests {
 
     #[test]
     fn a_row_as_json_keeps_its_order_and_names_used_twice() {
-        let JsonRow(cells) = serde_json::from_str(r#"{"b":1,"a":"x\"y","b":null}"#).unwrap();
-        assert_eq!(cells, [Cell::Int(1), Cell::Text("x\"y".to_owned()), Cell::Null]);
+        let JsonRow(cells) = serde_json::from_str(r#"{"b":1,"a":"x\"y","b":null,"c":-2}"#).unwrap();
+        assert_eq!(
+            cells,
+            [
+                Cell::Int(1),
+                Cell::Text("x\"y".to_owned()),
+                Cell::Null,
+                Cell::Int(-2)
+            ]
+        );
+        for other in [
+            r#"{"a":1.5}"#,
+            r#"{"a":true}"#,
+            r#"{"a":[]}"#,
+            r#"{"a":18446744073709551615}"#,
+            "[]",
+        ] {
+            assert!(serde_json::from_str::<JsonRow>(other).is_err(), "{other}");
+        }
     }
 }

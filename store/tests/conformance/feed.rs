@@ -46,6 +46,21 @@ conformance! {
         assert!(!serde_json::to_string(&events[3].data).unwrap().contains("digest"), "no session digest in the feed");
     }
 
+    async fn a_transaction_may_write_more_than_one_statement_can_hold(store, _) {
+        store
+            .write(|tx| {
+                Box::pin(async move {
+                    (0..9_000).for_each(|number| tx.record(event(&format!("x.{number}"), Some("a"))));
+                    Ok::<_, StoreError>(())
+                })
+            })
+            .await
+            .unwrap();
+        let events = store.read(|reader| Box::pin(reader.events(8_998, 10))).await.unwrap();
+        let kinds: Vec<_> = events.iter().map(|event| event.kind.as_str()).collect();
+        assert_eq!(kinds, ["x.8998", "x.8999"]);
+    }
+
     async fn each_organization_has_an_audit_chain_of_its_own(store, _) {
         store
             .write(|tx| {

@@ -3,6 +3,7 @@
 //! Owns the way of a request: checked, perhaps kept while the person signs in, answered with a code or a refusal.
 //! Never signs a person in, and never sends anything to an address that is not proven to be the app's.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::http::{HeaderMap, StatusCode};
@@ -333,19 +334,25 @@ async fn answer(app: &App, asked: &Asked, arrival: &Arrival, waiting: Option<&st
     }
 }
 
-/// Returns what this session gives of what its person has.
-async fn usable(app: &App, session: &SessionRecord, account: &Account, view: &View) -> Result<View> {
-    let (session, account, mut view) = (session.clone(), account.clone(), view.clone());
+/// Returns what this session gives of what its person has: all of it when a provider proved it, which is why nothing is
+/// copied or asked then.
+async fn usable<'a>(
+    app: &App,
+    session: &SessionRecord,
+    account: &Account,
+    view: &'a View,
+) -> Result<Cow<'a, View>> {
     if session.connection.is_some() {
-        return Ok(view);
+        return Ok(Cow::Borrowed(view));
     }
+    let (session, account, mut view) = (session.clone(), account.clone(), view.clone());
     let kept = app.store.read(|reader| {
         Box::pin(async move {
             view::keep_usable(reader, &session, &account, &mut view).await?;
             Ok::<_, StoreError>(view)
         })
     });
-    Ok(kept.await?)
+    Ok(Cow::Owned(kept.await?))
 }
 
 /// Tells the app that it may not have this person, under a number by which an admin finds the reason.

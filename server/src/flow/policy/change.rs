@@ -43,6 +43,14 @@ pub struct Found {
     pub judgement: Judgement,
 }
 
+impl Found {
+    /// Whether an admin has to approve the change: it takes too much from too many, or nobody knows in time.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        !self.complete || self.judgement.is_held()
+    }
+}
+
 /// Saves policies, or holds them.
 ///
 /// # Errors
@@ -73,7 +81,7 @@ pub async fn save(
     }
     let edited = policies.clone().put_into(&record.connection);
     let found = judge(app, &record.connection, &edited, Some(JUDGING)).await?;
-    if found.complete && !found.judgement.is_held() {
+    if !found.is_held() {
         let version = put(app, record, policies, caller.actor().label(), None).await?;
         return Ok(Saved::InForce(version));
     }

@@ -1,4 +1,5 @@
 use jiff::Timestamp;
+use provost_kernel::attribute::AttributeDefinition;
 use provost_kernel::connection::{Connection, Protocol, Provisioning, Scope, Settings};
 use provost_kernel::directory::{
     Account, AccountKind, Authentication, Grant, LicenseGrant, Membership, Origin, Source, Status,
@@ -144,4 +145,28 @@ fn an_address_is_vouched_for_only_inside_the_connections_verified_domains() {
     assert!(told(Some(&connection("lab.example"))));
     assert!(!told(Some(&connection("other.example"))));
     assert!(!told(None));
+}
+
+#[test]
+fn r84_apps_read_only_attributes_whose_definition_says_so() {
+    let mut person = account();
+    for (name, value) in [
+        ("nfc", json!("04-A")),
+        ("salary", json!(7)),
+        ("stray", json!(true)),
+    ] {
+        person.attributes.insert(name.to_owned(), value);
+    }
+    let mut defining = connection("lab.example");
+    for (name, in_tokens) in [("nfc", true), ("salary", false), ("floor", true)] {
+        defining.settings.attributes.push(AttributeDefinition {
+            in_tokens,
+            ..AttributeDefinition::text(name)
+        });
+    }
+    let memberships = [membership()];
+    let admission = admit(&memberships, Proof::Password, &Allowed::All, None).unwrap();
+    let told = |connection| subject(&person, &admission, &directory(), connection, &session()).attributes;
+    assert_eq!(json!(told(Some(&defining))), json!({ "nfc": "04-A" }));
+    assert_eq!(json!(told(None)), json!({}), "nobody defined them");
 }

@@ -1,6 +1,10 @@
 //! Saving policies: refused with position and suggestion, held by the guard, approved and rejected.
 
+use std::time::Duration;
+
 use axum::http::{Method, StatusCode, header};
+use provost::flow::policy::{Policies, change};
+use provost_kernel::id::ConnectionId;
 use serde_json::{Value, json};
 
 use super::{CONNECTION, Client, OTHER, ann_signs_in, code, furnish};
@@ -324,6 +328,35 @@ async fn c09_a_wave_of_sign_ins_that_take_access_is_held_until_it_is_allowed() {
             .unwrap()
             .len();
         assert_eq!(left, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn c09_what_the_guard_cannot_judge_in_time_is_held() {
+    on_each_engine(|app| async move {
+        furnish(&app).await;
+        staff(&app).await;
+        let id = ConnectionId::new(CONNECTION);
+        let saved = app
+            .app
+            .store
+            .read(|reader| Box::pin(async move { reader.connection(&id).await }))
+            .await
+            .unwrap()
+            .unwrap()
+            .connection;
+        let harmless: Policies = serde_json::from_value(
+            json!({ "policy": { "organization": "true", "role": { "fixed": "Admin" } } }),
+        )
+        .unwrap();
+        let edited = harmless.put_into(&saved);
+        let judge = async |limit| change::judge(&app.app, &saved, &edited, limit).await.unwrap();
+        let unjudged = judge(Some(Duration::ZERO)).await;
+        assert!(!unjudged.complete && !unjudged.judgement.is_held());
+        assert!(unjudged.is_held(), "nobody knows whom it would strip");
+        let judged = judge(None).await;
+        assert!(judged.complete && !judged.is_held(), "{:?}", judged.judgement);
     })
     .await;
 }
