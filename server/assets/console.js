@@ -88,6 +88,7 @@
           const answer = await fetch(form.dataset.try, { method: 'POST', body, signal: running.signal, headers: { accept: 'text/html', 'x-piece': '1' } });
           if (answer.ok) panel.innerHTML = await answer.text();
           panel.classList.remove('waiting');
+          for (const guarded of form.querySelectorAll('[data-guarded]')) guarded.disabled = panel.querySelector('[data-blocks]') !== null;
         } catch (error) {
           if (error.name !== 'AbortError') panel.classList.remove('waiting');
         }
@@ -105,6 +106,14 @@
       if (!live.querySelector('[data-done]')) setTimeout(look, 2000);
     };
     setTimeout(look, 2000);
+  }
+
+  // Progress as it happens: pieces from server-sent events until all is at rest; then the page as it is.
+  for (const part of document.querySelectorAll('[data-stream]')) {
+    const source = new EventSource(part.dataset.stream);
+    source.addEventListener('piece', (event) => { part.innerHTML = event.data; });
+    source.addEventListener('rest', () => { source.close(); location.replace(location.pathname + location.search); });
+    addEventListener('pagehide', () => source.close());
   }
 
   document.querySelector('.side [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' });

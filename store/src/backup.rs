@@ -80,6 +80,8 @@ const TABLES: &[&str] = &[
     "imports",
     "conversions",
     "conversion_rows",
+    "bulk_runs",
+    "saved_views",
 ];
 
 /// Tables that triggers fill from others, also while restoring.

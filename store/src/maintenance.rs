@@ -49,6 +49,7 @@ impl Tx {
             ("sessions", "id", "ends_at < $1", retention.ended_before),
             ("traces", "id", "at < $1", retention.traces_before),
             ("jobs", "id", "done_at < $1", retention.jobs_before),
+            ("bulk_runs", "id", "finished_at < $1", retention.jobs_before),
             // Only those that a client gets anew by itself: a token that a person made stays in the list.
             ("tokens", "id", "kind = 'scim_access' AND expires_at < $1", now),
         ];

@@ -103,6 +103,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "managed_by",
         sql: include_str!("../migrations/0071_managed_by.sql"),
     },
+    Migration {
+        version: 85,
+        name: "console_work",
+        sql: include_str!("../migrations/0085_console_work.sql"),
+    },
 ];
 
 /// The schema version that this program works with.

@@ -81,6 +81,15 @@ impl Reader {
         Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
     }
 
+    /// Lists the ids of members, newest account first.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn people_ids(&mut self, filter: &PeopleFilter, limit: u32) -> Result<Vec<AccountId>> {
+        let (sql, values) = filter.select(limit)?;
+        self.account_ids(&sql, values).await
+    }
+
     /// Counts the members of an organization.
     ///
     /// # Errors

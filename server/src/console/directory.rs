@@ -1,5 +1,4 @@
-//! What an organization hands out and to whom directories say it goes: groups, workspaces and roles, licenses; and what
-//! developers connect to.
+//! What an organization hands out and to whom directories say it goes: groups, workspaces and roles, and licenses.
 
 use askama::Template;
 use axum::extract::{Query, State};
@@ -12,7 +11,6 @@ use super::page::{self, segment};
 use super::shell::{Place, Shell};
 use super::visit::{Manager, Outcome};
 use crate::app::App;
-use crate::flow::api_keys;
 use crate::flow::console::{overview, people};
 use crate::flow::policy::Policies;
 
@@ -286,77 +284,5 @@ fn mentions_license(policies: &Policies, id: &str) -> bool {
     rules.into_iter().any(|rule| match rule {
         LicenseRule::Fixed(fixed) => fixed.as_str() == id,
         LicenseRule::Expression(text) => text.contains(&format!("'{id}'")),
-    })
-}
-
-#[derive(Template)]
-#[template(path = "console/developers.html")]
-struct DevelopersPage {
-    shell: Shell,
-    values: Vec<(&'static str, String)>,
-    keys: Vec<KeyRow>,
-    kinds: Vec<(&'static str, &'static str)>,
-}
-
-struct KeyRow {
-    label: String,
-    scopes: String,
-    made: String,
-    used: Option<(String, String)>,
-    is_live: bool,
-}
-
-/// Kinds of events that apps most often act on.
-const KINDS: &[&str] = &[
-    "user.created",
-    "user.updated",
-    "user.suspended",
-    "user.deactivated",
-    "user.activated",
-    "user.deleted",
-    "membership.created",
-    "membership.updated",
-    "membership.removed",
-    "session.revoked",
-];
-
-/// `GET …/developers`.
-pub async fn developers(State(app): State<App>, manager: Manager) -> Outcome {
-    let organization = &manager.organization.organization.id;
-    let keys = api_keys::list(&app).await?;
-    let now = app.world.now();
-    let shell = manager.shell(Place::Developers);
-    let values = [
-        ("developers.issuer", app.config.issuer()),
-        (
-            "developers.discovery",
-            app.config.url("/.well-known/openid-configuration"),
-        ),
-        ("developers.api", app.config.url("/api/v1")),
-        ("developers.feed", app.config.url("/api/v1/events")),
-        ("developers.organization", organization.to_string()),
-    ];
-    page::show(&DevelopersPage {
-        values: values
-            .into_iter()
-            .map(|(key, value)| (shell.t(key), value))
-            .collect(),
-        keys: keys
-            .into_iter()
-            .filter(|key| key.organization.as_ref() == Some(organization))
-            .rev()
-            .map(|key| KeyRow {
-                is_live: key.revoked_at.is_none() && key.expires_at.is_none_or(|end| now < end),
-                label: key.label,
-                scopes: key.scopes.join(", "),
-                made: format::time(key.created_at),
-                used: key.last_used_at.map(|at| (at.to_string(), format::time(at))),
-            })
-            .collect(),
-        kinds: KINDS
-            .iter()
-            .map(|kind| (*kind, shell.of("event", kind)))
-            .collect(),
-        shell,
     })
 }

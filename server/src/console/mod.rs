@@ -3,17 +3,29 @@
 //! Never touches the store.
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 
 use crate::app::App;
 
 pub mod activity;
+pub mod adding;
+pub mod bulk;
 pub mod connection_scim;
 pub mod connections;
+pub mod developers;
 pub mod directory;
+pub mod domains;
 pub mod format;
 pub mod home;
+pub mod importing;
+pub mod invitations;
+pub mod moving;
+pub mod moving_run;
 pub mod operator;
+pub mod operator_apps;
+pub mod operator_mails;
+pub mod operator_organization;
 pub mod organizations;
 pub mod page;
 pub mod person;
@@ -21,8 +33,10 @@ pub mod policy;
 pub mod policy_form;
 pub mod sent;
 pub mod shell;
+pub mod told;
 pub mod trace;
 pub mod users;
+pub mod views;
 pub mod visit;
 pub mod words;
 
@@ -35,9 +49,62 @@ pub fn routes() -> Router<App> {
         .route("/console/operator", get(operator::overview))
         .route("/console/operator/connections", get(operator::connections))
         .route("/console/operator/jobs", get(operator::jobs))
+        .route("/console/operator/mails", get(operator_mails::list))
+        .route(
+            "/console/operator/applications",
+            get(operator_apps::list).post(operator_apps::act),
+        )
+        .route(
+            "/console/operator/organizations/{organization}",
+            get(operator_organization::show).post(operator_organization::save),
+        )
         .route("/console/operator/activity", get(operator::activity))
         .route("/console/{organization}", get(home::show))
         .route("/console/{organization}/users", get(users::list))
+        .route(
+            "/console/{organization}/users/add",
+            get(adding::show).post(adding::submit),
+        )
+        .route(
+            "/console/{organization}/users/import",
+            get(importing::show)
+                .post(importing::submit)
+                .layer(DefaultBodyLimit::max(importing::LARGEST)),
+        )
+        .route(
+            "/console/{organization}/users/imports/{import}",
+            get(importing::result),
+        )
+        .route(
+            "/console/{organization}/invitations",
+            get(invitations::list).post(invitations::act),
+        )
+        .route("/console/{organization}/conversions", get(moving::list))
+        .route(
+            "/console/{organization}/conversions/new",
+            get(moving::new).post(moving::submit),
+        )
+        .route(
+            "/console/{organization}/conversions/{run}",
+            get(moving_run::show).post(moving_run::act),
+        )
+        .route(
+            "/console/{organization}/conversions/{run}/progress",
+            get(moving_run::follow),
+        )
+        .route(
+            "/console/{organization}/domains",
+            get(domains::list).post(domains::claim),
+        )
+        .route(
+            "/console/{organization}/domains/{domain}",
+            get(domains::show).post(domains::act),
+        )
+        .route("/console/{organization}/users/views", post(views::act))
+        .route(
+            "/console/{organization}/users/runs/{run}",
+            get(bulk::show).post(bulk::again),
+        )
         .route("/console/{organization}/users/bulk", post(users::bulk))
         .route("/console/{organization}/users/{account}", get(person::show))
         .route(
@@ -71,5 +138,8 @@ pub fn routes() -> Router<App> {
         .route("/console/{organization}/groups", get(directory::groups))
         .route("/console/{organization}/access", get(directory::access))
         .route("/console/{organization}/licenses", get(directory::licenses))
-        .route("/console/{organization}/developers", get(directory::developers))
+        .route(
+            "/console/{organization}/developers",
+            get(developers::show).post(developers::act),
+        )
 }

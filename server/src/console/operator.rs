@@ -22,7 +22,8 @@ pub struct After {
     after: Option<String>,
 }
 
-fn shell(operator: &Operator, place: Place) -> Shell {
+/// Begins a page of operators.
+pub(super) fn shell(operator: &Operator, place: Place) -> Shell {
     let mut shell = operator.0.shell(place);
     "/console/operator".clone_into(&mut shell.base);
     shell.standing = shell.t("standing.operator");

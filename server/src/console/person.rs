@@ -18,6 +18,7 @@ use super::visit::{Manager, Outcome, Stop};
 use crate::app::App;
 use crate::error::AppError;
 use crate::flow::acting::{self, Wish};
+use crate::flow::console::bulk;
 use crate::flow::console::people::{self, Person};
 use crate::flow::console::standing::Standing;
 
@@ -298,8 +299,8 @@ pub async fn act(
         },
         "reset" => Action::ResetSubject { account: id },
         word => {
-            users::action_of(word).ok_or_else(AppError::not_found)?;
-            users::wish(word, organization, id)
+            bulk::action_of(word).ok_or_else(AppError::not_found)?;
+            bulk::wish(word, organization, id)
         }
     };
     if matches!(action.as_str(), "delete" | "reset" | "deactivate" | "remove") {

@@ -1,7 +1,7 @@
 //! Forms of the console as they were sent: proved to come from this session's own page before anything reads them.
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, Multipart, Request};
 use percent_encoding::percent_decode_str;
 
 use super::visit::Stop;
@@ -54,13 +54,50 @@ impl FromRequest<App> for Sent {
         let headers = request.headers().clone();
         let body = Bytes::from_request(request, app)
             .await
-            .map_err(|_| AppError::bad_request("invalid_form", "The form could not be read."))?;
-        let fields = read(&body)
-            .ok_or_else(|| AppError::bad_request("invalid_form", "The form could not be read."))?;
+            .map_err(|_| unreadable())?;
+        let fields = read(&body).ok_or_else(unreadable)?;
         let sent = Self(fields);
         browser::check_session_form(app, &headers, sent.get("form_token"))?;
         Ok(sent)
     }
+}
+
+/// The fields of a form with a file, which came from this session's own page. A file is a field like the others.
+#[derive(Clone, Debug, Default)]
+pub struct Uploaded(pub Sent);
+
+impl FromRequest<App> for Uploaded {
+    type Rejection = Stop;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Self::Rejection> {
+        let headers = request.headers().clone();
+        let mut parts = Multipart::from_request(request, app)
+            .await
+            .map_err(|_| unreadable())?;
+        let mut fields = Vec::new();
+        while let Some(part) = parts.next_field().await.map_err(|_| unreadable())? {
+            let name = part.name().unwrap_or_default().to_owned();
+            // Fields are few; the limit of the body holds for all of them together.
+            if fields.len() >= MOST_FIELDS {
+                return Err(unreadable().into());
+            }
+            let value = part.bytes().await.map_err(|_| unreadable())?;
+            let text = String::from_utf8(value.to_vec()).map_err(|_| {
+                AppError::unprocessable(
+                    "invalid_import",
+                    "The file is not text in UTF-8. Save it as CSV (UTF-8).",
+                )
+            })?;
+            fields.push((name, text));
+        }
+        let sent = Sent(fields);
+        browser::check_session_form(app, &headers, sent.get("form_token"))?;
+        Ok(Self(sent))
+    }
+}
+
+fn unreadable() -> AppError {
+    AppError::bad_request("invalid_form", "The form could not be read.")
 }
 
 /// Reads `application/x-www-form-urlencoded`.

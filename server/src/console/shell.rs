@@ -103,12 +103,22 @@ pub enum Place {
     Activity,
     /// For developers.
     Developers,
+    /// Invitations.
+    Invitations,
+    /// Moving people to single sign-on.
+    Moving,
+    /// Domains.
+    Domains,
     /// Organizations of the instance.
     Organizations,
     /// Identity providers of the instance.
     AllConnections,
     /// Work in the background.
     Jobs,
+    /// Mail of the instance.
+    Mails,
+    /// Applications of the instance.
+    Apps,
     /// What happened in the instance.
     InstanceActivity,
     /// The components of the design system.
@@ -187,7 +197,10 @@ impl Shell {
     #[must_use]
     pub fn after(mut self, done: Option<&str>) -> Self {
         self.flash = done.and_then(|code| {
-            let text = self.look.language.known(&format!("word.done_{code}"))?;
+            let language = self.look.language;
+            let text = language
+                .known(&format!("word.done_{code}"))
+                .or_else(|| language.known(&format!("said.{code}")))?;
             Some(Flash {
                 tone: "good",
                 text: text.to_owned(),
@@ -255,12 +268,16 @@ impl Shell {
             Place::Organizations
             | Place::AllConnections
             | Place::Jobs
+            | Place::Mails
+            | Place::Apps
             | Place::InstanceActivity
             | Place::Components => vec![Section {
                 name: self.t("nav.instance"),
                 links: vec![
                     link("", "nav.organizations", Place::Organizations),
                     link("/connections", "nav.connections", Place::AllConnections),
+                    link("/applications", "apps.title", Place::Apps),
+                    link("/mails", "mails.title", Place::Mails),
                     link("/jobs", "nav.jobs", Place::Jobs),
                     link("/activity", "nav.activity", Place::InstanceActivity),
                 ],
@@ -272,7 +289,10 @@ impl Shell {
             | Place::Access
             | Place::Licenses
             | Place::Activity
-            | Place::Developers => vec![
+            | Place::Developers
+            | Place::Invitations
+            | Place::Moving
+            | Place::Domains => vec![
                 Section {
                     name: "",
                     links: vec![
@@ -284,6 +304,8 @@ impl Shell {
                     name: self.t("nav.people"),
                     links: vec![
                         link("/users", "nav.users", Place::Users),
+                        link("/invitations", "invitations.title", Place::Invitations),
+                        link("/conversions", "moving.title", Place::Moving),
                         link("/groups", "nav.groups", Place::Groups),
                         link("/licenses", "nav.licenses", Place::Licenses),
                     ],
@@ -292,6 +314,7 @@ impl Shell {
                     name: self.t("nav.sign_in"),
                     links: vec![
                         link("/connections", "nav.connections", Place::Connections),
+                        link("/domains", "domains.title", Place::Domains),
                         link("/access", "nav.access", Place::Access),
                         link("/developers", "nav.developers", Place::Developers),
                     ],

@@ -5,18 +5,18 @@ use axum::extract::{Query, State};
 use provost_kernel::directory::{Account, AccountKind, Grant, Status};
 use provost_kernel::facts::{AccountFacts, OrganizationFacts};
 use provost_kernel::id::{AccountId, ConnectionId, OrganizationId, RoleId};
-use provost_kernel::provision::{Action, GrantEdit};
 use provost_store::{PeopleFilter, SignsIn};
 use serde::Deserialize;
 
 use super::format;
 use super::organizations::back;
 use super::page::{self, segment};
-use super::sent::Sent;
+use super::sent::{self, Sent};
 use super::shell::{Place, Shell};
 use super::visit::{Manager, Outcome};
 use crate::app::App;
 use crate::flow::console::people::{self, People};
+use crate::flow::console::{bulk, views};
 
 /// What the address asks for.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -44,6 +44,8 @@ struct UsersPage {
     is_filtered: bool,
     first: String,
     next: Option<String>,
+    views: Vec<(String, String, bool)>,
+    query: String,
 }
 
 /// A filter with its options.
@@ -78,6 +80,8 @@ pub(super) struct Named {
 pub async fn list(State(app): State<App>, manager: Manager, Query(asked): Query<Asked>) -> Outcome {
     let organization = manager.organization.organization.id.clone();
     let connections = people::connections(&app, &organization).await?;
+    let account = &manager.visitor.active.account.id;
+    let views = views::list(&app, account, &organization).await?;
     let found = people::list(&app, asked.filter(organization)).await?;
     let shell = manager.shell(Place::Users);
     let via: Vec<(String, String)> = connections
@@ -96,6 +100,14 @@ pub async fn list(State(app): State<App>, manager: Manager, Query(asked): Query<
         total: shell.number(&found.total),
         is_filtered: asked.is_filtered(),
         first: asked.address(&shell.base, None),
+        views: views
+            .into_iter()
+            .map(|(name, query)| {
+                let is_current = query == asked.query(None);
+                (name, query, is_current)
+            })
+            .collect(),
+        query: asked.query(None),
         next,
         asked,
         shell,
@@ -152,7 +164,31 @@ impl Asked {
         }
     }
 
-    fn address(&self, base: &str, before: Option<&str>) -> String {
+    /// Reads filters off the fields of an address.
+    pub(super) fn read(fields: &[(String, String)]) -> Self {
+        let get = |name: &str| {
+            let found = fields.iter().find(|(known, _)| known == name);
+            found.map_or_else(String::new, |(_, value)| value.chars().take(200).collect())
+        };
+        Self {
+            q: get("q"),
+            status: get("status"),
+            kind: get("kind"),
+            via: get("via"),
+            role: get("role"),
+            pinned: get("pinned"),
+            waiting: get("waiting"),
+            before: None,
+        }
+    }
+
+    /// Writes the address of the list with these filters.
+    pub(super) fn address(&self, base: &str, before: Option<&str>) -> String {
+        format!("{base}/users?{}", self.query(before))
+    }
+
+    /// Writes the filters as the query of an address.
+    pub(super) fn query(&self, before: Option<&str>) -> String {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         for (name, value) in [
             ("q", &self.q),
@@ -170,7 +206,7 @@ impl Asked {
         if let Some(before) = before {
             query.append_pair("before", before);
         }
-        format!("{base}/users?{}", query.finish())
+        query.finish()
     }
 
     fn choices(&self, shell: &Shell, facts: &OrganizationFacts, via: &[(String, String)]) -> Vec<Choice> {
@@ -342,52 +378,65 @@ struct BulkRow {
     trace: Option<String>,
 }
 
-/// What can be done to several people at once.
-pub(super) fn action_of(word: &str) -> Option<(&'static str, bool)> {
-    Some(match word {
-        "pin" => ("action.pin", false),
-        "unpin" => ("action.unpin", false),
-        "activate" => ("action.activate", false),
-        "suspend" => ("action.suspend", true),
-        "deactivate" => ("action.deactivate", true),
-        "remove" => ("action.remove", true),
-        _ => return None,
-    })
+#[derive(Template)]
+#[template(path = "console/bulk_all.html")]
+struct EverybodyPage {
+    shell: Shell,
+    title: &'static str,
+    lead: String,
+    back: String,
+    action: String,
+    names: Vec<(String, String)>,
+    more: usize,
+    is_dangerous: bool,
 }
 
-/// Makes the wish of an action.
-pub(super) fn wish(word: &str, organization: &OrganizationId, account: AccountId) -> Action {
-    let edit = |account, edit| Action::EditMembership {
-        account,
-        organization: organization.clone(),
-        edits: vec![edit],
+/// The same for everybody who fits the filters of the list: asked first, then carried out in the background.
+async fn everybody(app: &App, manager: &Manager, sent: &Sent) -> Outcome {
+    let (word, way_back) = (sent.get("do").to_owned(), back(sent.get("back")).to_owned());
+    let Some((title, takes)) = bulk::action_of(&word) else {
+        return page::lead_to(&way_back);
     };
-    match word {
-        "pin" => edit(account, GrantEdit::Pin),
-        "unpin" => edit(account, GrantEdit::ReturnToAutomatic),
-        "remove" => Action::RemoveMembership {
-            account,
-            organization: organization.clone(),
-        },
-        word => Action::SetStatus {
-            account,
-            to: match word {
-                "suspend" => Status::Suspended,
-                "deactivate" => Status::Deactivated,
-                _ => Status::Active,
-            },
-        },
+    let organization = manager.organization.organization.id.clone();
+    let query = way_back.split_once('?').map_or("", |(_, query)| query);
+    let asked = Asked::read(&sent::read(query.as_bytes()).unwrap_or_default());
+    let accounts = bulk::everybody(app, asked.filter(organization.clone())).await?;
+    let shell = manager.shell(Place::Users);
+    if sent.has("sure") {
+        manager.visitor.must_be_fresh(app)?;
+        let run = bulk::start(app, &manager.caller, &organization, &word, accounts).await?;
+        return page::lead_to(&format!("{}/users/runs/{}", shell.base, segment(&run.id)));
     }
+    let all = accounts.len();
+    let first: Vec<AccountId> = accounts.into_iter().take(20).collect();
+    let names: Vec<(String, String)> = people::members_among(app, &organization, first)
+        .await?
+        .iter()
+        .map(|account| (segment(account.id.as_str()), format::name(account)))
+        .collect();
+    page::show(&EverybodyPage {
+        title: shell.t(title),
+        lead: shell.t1("bulk.ask", &shell.number(&(all as u64))),
+        back: way_back,
+        action: word,
+        more: all - names.len().min(all),
+        names,
+        is_dangerous: takes,
+        shell,
+    })
 }
 
 /// `POST …/users/bulk`: first what would happen to whom, where access is taken; then what did.
 pub async fn bulk(State(app): State<App>, manager: Manager, sent: Sent) -> Outcome {
+    if sent.has("everybody") {
+        return everybody(&app, &manager, &sent).await;
+    }
     let (word, way_back) = (sent.get("do").to_owned(), back(sent.get("back")).to_owned());
     let mut accounts: Vec<AccountId> = sent.all("account").into_iter().map(AccountId::new).collect();
     accounts.sort();
     accounts.dedup();
     accounts.truncate(people::BULK);
-    let Some((title, takes)) = action_of(&word).filter(|_| !accounts.is_empty()) else {
+    let Some((title, takes)) = bulk::action_of(&word).filter(|_| !accounts.is_empty()) else {
         return page::lead_to(&way_back);
     };
     let organization = manager.organization.organization.id.clone();
@@ -407,7 +456,7 @@ pub async fn bulk(State(app): State<App>, manager: Manager, sent: Sent) -> Outco
             manager.visitor.must_be_fresh(&app)?;
         }
         let done = people::bulk(&app, &manager.caller, &organization, accounts, |account| {
-            wish(&word, &organization, account)
+            bulk::wish(&word, &organization, account)
         })
         .await?;
         let again: Vec<String> = done

@@ -98,6 +98,14 @@ impl Language {
         self.texts().get(key).map(String::as_str)
     }
 
+    /// Returns every key with this beginning, and its text.
+    pub fn part(self, beginning: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.texts()
+            .iter()
+            .filter(move |(key, _)| key.starts_with(beginning))
+            .map(|(key, text)| (key.as_str(), text.as_str()))
+    }
+
     /// Returns the text of a key with values in the places `{0}`, `{1}` and so on.
     pub fn with(self, key: &'static str, values: &[&dyn Display]) -> String {
         values

@@ -11,6 +11,18 @@ use provost_kernel::email::Email;
 use super::document::{ConnectionEntry, Document, OrganizationEntry, ScopeWord, UserEntry};
 use super::report::{Problem, Report};
 
+/// What stands at `/console/…` and `/login/…` in the place of an organization's id: one with such an id would have no console
+/// and no sign-in page.
+const RESERVED: &[&str] = &[
+    "operator",
+    "components",
+    "look",
+    "password",
+    "forgot",
+    "second",
+    "setup",
+];
+
 /// Lists everything that is wrong with the document by itself.
 pub(super) fn document(document: &Document, report: &mut Report) -> Vec<Problem> {
     let mut found = Found {
@@ -102,6 +114,12 @@ impl Found<'_> {
     fn organization(&mut self, organization: &OrganizationEntry) {
         let path = format!("organizations[{}]", organization.id);
         self.identifier(&format!("{path}.id"), &organization.id, "._-");
+        if RESERVED.contains(&organization.id.as_str()) {
+            self.add(
+                &format!("{path}.id"),
+                "is a name of pages of the product itself; choose another",
+            );
+        }
         if let Some(branding) = &organization.mail {
             for (field, problem) in branding.problems() {
                 self.add(&format!("{path}.mail.{field}"), problem);

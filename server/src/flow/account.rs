@@ -182,5 +182,5 @@ fn session_row(session: &SessionRecord, current: &SessionId) -> SessionRow {
 }
 
 fn for_people(at: Timestamp) -> String {
-    at.strftime("%-d %B %Y, %H:%M UTC").to_string()
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }

@@ -13,7 +13,7 @@ use provost_kernel::denial::Denial;
 use provost_kernel::directory::{Authentication, Status};
 use provost_kernel::email::Email;
 use provost_kernel::facts::AccountFacts;
-use provost_kernel::id::ConnectionId;
+use provost_kernel::id::{ConnectionId, OrganizationId};
 use provost_kernel::plan::ProfilePatch;
 use provost_kernel::provision::{Action, Actor};
 use provost_store::{ImportProgress, ImportRecord, NewJob, StoreError};
@@ -231,7 +231,7 @@ pub async fn run(app: &App, id: &str) -> Result<()> {
     let options: ImportOptions = serde_json::from_value(record.options).map_err(AppError::internal)?;
     let worker = Worker {
         app: app.clone(),
-        caller: Caller::of(&record.actor),
+        caller: Caller::of(&record.actor, record.organization.as_ref()),
         options,
     };
     let mut progress = record.progress;
@@ -504,12 +504,28 @@ fn said(error: &AppError) -> String {
 }
 
 impl Caller {
-    /// Whoever asked for something that is carried out later.
-    pub(super) fn of(actor: &Actor) -> Self {
-        let mut caller = Self::operator();
-        if let Actor::Key { key, organization } = actor {
-            caller.key.clone_from(key);
-            caller.organization.clone_from(organization);
+    /// Whoever asked for something that is carried out later, with the same sight: what an admin of one organization asks for
+    /// must never be carried out as if an operator had.
+    pub(super) fn of(actor: &Actor, organization: Option<&OrganizationId>) -> Self {
+        let mut caller = Self {
+            organization: organization.cloned(),
+            ..Self::operator()
+        };
+        match actor {
+            Actor::Key { key, organization } => {
+                caller.key.clone_from(key);
+                caller.organization.clone_from(organization);
+            }
+            Actor::Admin { organization, .. } => {
+                caller.organization = Some(organization.clone());
+                caller.person = Some(actor.clone());
+            }
+            Actor::Operator { account: Some(_) } => caller.person = Some(actor.clone()),
+            Actor::Operator { account: None }
+            | Actor::File
+            | Actor::System
+            | Actor::Scim { .. }
+            | Actor::Person => {}
         }
         caller
     }

@@ -6,6 +6,7 @@ use secrecy::SecretString;
 use crate::app::App;
 use crate::error::Result;
 use crate::flow::return_to::ReturnTo;
+use crate::pages;
 use crate::pages::refusal::{Reason, RefusalPage};
 
 /// The end of an attempt to sign in.
@@ -46,7 +47,7 @@ impl Refused {
         RefusalPage {
             title: words.title.to_owned(),
             reason: words.reason.to_owned(),
-            advice: words.advice.replace("{who}", &self.whom),
+            advice: pages::words::said(words.advice).replace("{who}", &self.whom),
             reference: Some(self.reference.clone()),
             again_path: Some(self.return_to.carry("/login")),
         }
@@ -63,14 +64,14 @@ pub async fn whom_to_ask(app: &App, connection: Option<&Connection>) -> Result<S
         Scope::Organization { organization, .. } => Some(organization.clone()),
     });
     let Some(owner) = owner else {
-        return Ok("the administrator of your organization".to_owned());
+        return Ok(pages::words::said("the administrator of your organization"));
     };
     let found = app
         .store
         .read(|reader| Box::pin(async move { reader.organization(&owner).await }))
         .await?;
     Ok(found.map_or_else(
-        || "the administrator of your organization".to_owned(),
-        |record| format!("an administrator of {}", record.organization.name),
+        || pages::words::said("the administrator of your organization"),
+        |record| pages::words::t1("me.an_administrator_of", &record.organization.name),
     ))
 }

@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::error;
 use crate::http::request;
 use crate::http::time_limit::time_limit;
+use crate::pages::words;
 
 /// Largest request body in bytes; routes that need more say so themselves.
 pub const BODY_LIMIT: usize = 512 * 1024;
@@ -36,6 +37,7 @@ pub fn wrap(routes: Router<App>, app: &App) -> Router<App> {
         .layer(from_fn(move |request, next| {
             security_headers(is_https, request, next)
         }))
+        .layer(from_fn_with_state(app.clone(), words::layer))
         .layer(from_fn_with_state(app.clone(), request::context))
 }
 

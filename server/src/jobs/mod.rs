@@ -18,6 +18,7 @@ use serde_json::Value;
 
 use crate::app::App;
 use crate::flow::configuration::ending;
+use crate::flow::console::bulk;
 use crate::flow::imports;
 use crate::flow::openid::{keys, notify};
 use crate::flow::overrides;
@@ -54,6 +55,8 @@ pub const BACKCHANNEL_LOGOUT: &str = "backchannel_logout";
 pub const SEATS: &str = "seats";
 /// Importing many people.
 pub const IMPORT: &str = "import";
+/// Doing the same to many people at once, from the console.
+pub const BULK: &str = "bulk";
 /// Rotating the keys that sign our tokens.
 pub const KEY_ROTATION: &str = "key_rotation";
 
@@ -107,6 +110,12 @@ pub const KINDS: &[Kind] = &[
     Kind {
         name: IMPORT,
         work: |app, payload| Box::pin(imports::work(app, payload)),
+        retries: &[1, 5, 30, 120, 600],
+        every: None,
+    },
+    Kind {
+        name: BULK,
+        work: |app, payload| Box::pin(bulk::work(app, payload)),
         retries: &[1, 5, 30, 120, 600],
         every: None,
     },

@@ -10,3 +10,4 @@ pub mod error;
 pub mod refusal;
 pub mod second_factor;
 pub mod sign_in;
+pub mod words;

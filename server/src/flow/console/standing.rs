@@ -213,6 +213,16 @@ pub fn caller(active: &ActiveSession, standing: Standing, organization: &Organiz
     }
 }
 
+/// Returns the caller that stands for an operator who acts for the whole instance. Whether the session is one was asked before.
+pub fn instance_caller(active: &ActiveSession) -> Caller {
+    Caller {
+        person: Some(Actor::Operator {
+            account: Some(active.account.id.clone()),
+        }),
+        ..Caller::operator()
+    }
+}
+
 /// The same judgement as the kernel's own, which judges again whatever is wanted.
 fn by_roles(held: &Membership, organization: &Organization, roles: &[Role]) -> Option<Standing> {
     if !held.active {

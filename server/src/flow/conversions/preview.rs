@@ -42,6 +42,8 @@ pub struct Preview {
     /// Whether "selected" is the better choice, because some of the organization's people use single sign-on already and
     /// some do not.
     pub recommends_selected: bool,
+    /// Seats that the run would take, by pool.
+    pub seats: Seats,
 }
 
 /// Looks at everybody whom a run would look at.
@@ -79,12 +81,13 @@ pub async fn preview(app: &App, caller: &Caller, wanted: &Wanted) -> Result<Prev
         }
         preview.people.extend(people);
     }
+    preview.seats = taken;
     preview.recommends_selected = wanted.accounts.is_none() && has_mix(app, wanted).await?;
     Ok(preview)
 }
 
 /// Seats that people looked at before would take, by pool.
-type Seats = BTreeMap<LicenseId, u32>;
+pub type Seats = BTreeMap<LicenseId, u32>;
 
 /// One look at a portion of people.
 struct Look {

@@ -1,0 +1,334 @@
+// Olga's day in the console: people are added and invited, moved to single sign-on and back, domains are claimed, keys made;
+// Petra sets a plan. With a real mail server and a real OpenID provider on the other side.
+import assert from 'node:assert/strict';
+import { after, before } from 'node:test';
+import { Browser } from './lib/browser.mjs';
+import { eventually } from './lib/process.mjs';
+import { onEachEngine } from './lib/scenario.mjs';
+import { accessibilityViolations, APPEARANCES, screenshot, sidewaysOverflow, startChromium } from './partners/chromium.mjs';
+import { address, ID, mailWorld } from './worlds/mail.mjs';
+
+const PASSWORD = 'correct horse battery staple';
+const OWNER = address('olga');
+const OPERATOR = 'petra@operator.example';
+const HEAVIEST = 50_000;
+
+let chromium;
+before(async () => {
+  chromium = await startChromium();
+});
+after(() => chromium?.stop());
+
+async function peopleWorld(engine) {
+  const world = await mailWorld(engine);
+  const [lab] = world.document.organizations;
+  const member = (email, names, others = {}) => ({ email, ...names, memberships: [{ organization: ID, roles: ['member'], license: 'standard' }], ...others });
+  await world.installation.apply({
+    ...world.document,
+    organizations: [
+      {
+        ...lab,
+        roles: [{ id: 'owner', name: 'Owner', owner: true }, { id: 'admin', name: 'Admin', admin: true }, { id: 'member', name: 'Member', default: true }],
+        licenses: [{ id: 'standard', seats: 40 }],
+      },
+      { id: 'bare', name: 'Bare', roles: [{ id: 'owner', name: 'Owner', owner: true }] },
+    ],
+    users: [
+      { email: OWNER, given_name: 'Olga', family_name: 'Berg', password: PASSWORD, memberships: [{ organization: ID, roles: ['owner'] }, { organization: 'bare', roles: ['owner'] }] },
+      member(address('bob'), { given_name: 'Bob', family_name: 'Lab' }, { password: PASSWORD }),
+      member(address('eve'), { given_name: 'Eve', family_name: 'Lab' }, { password: PASSWORD }),
+      member(address('rita'), { given_name: 'Rita', family_name: 'Reader' }, { kind: 'reader', connection: ID }),
+      ...Array.from({ length: 8 }, (_, at) => member(address(`team-${at}`), { given_name: 'Team', family_name: `Person ${at}` })),
+      member('guest@elsewhere.example', { given_name: 'Guest', family_name: 'Elsewhere' }),
+    ],
+  });
+  const { stdout } = await world.installation.cli(['operator', 'add', '--email', OPERATOR]);
+  world.operatorLink = stdout.match(/https?:\/\/\S+\/password\/\S+/)[0];
+  world.console = `${world.installation.origin}/console/${ID}`;
+  return world;
+}
+
+onEachEngine('people in the console, in Chromium', peopleWorld, (scenario) => {
+  for (const scripts of [true, false]) {
+    const how = scripts ? 'with scripts' : 'without scripts';
+    const tag = scripts ? 's' : 'n';
+
+    scenario(`r86 r89 r104 r105 adding: why SSO is off, who cannot be added, and who is: ${how}`, async ({ world }) => {
+      const page = await chromium.open({ scripts });
+      await signIn(page, world);
+      await page.goto(`${world.installation.origin}/console/bare/users/add`);
+      assert.equal(await page.locator('input[name=sso]').isDisabled(), true);
+      assert.match(await page.innerText('#sso-off'), /no identity provider yet/);
+
+      await page.goto(`${world.console}/users`);
+      await page.getByRole('link', { name: 'Add people' }).click();
+      await page.locator('#addresses').fill(address('rita'));
+      await page.locator('input[name=sso]').check();
+      if (scripts) await page.locator('#checked [data-blocks]').waitFor();
+      else await page.getByRole('button', { name: 'Check first' }).click();
+      assert.match(await page.innerText('#checked'), /already is an SSO reader/);
+      assert.equal(await page.getByRole('button', { name: 'Add', exact: true }).isDisabled(), true);
+      if (scripts) await judge(page, 'people-add-blocked');
+
+      const [one, two] = [address(`new-${tag}-1`), address(`new-${tag}-2`)];
+      await page.locator('#addresses').fill(`${one}, ${two}\nstranger@elsewhere.example`);
+      if (scripts) await page.locator('#checked .badge.bad').waitFor();
+      else await page.getByRole('button', { name: 'Check first' }).click();
+      assert.match(await page.innerText('#checked'), /no verified domain/);
+      await page.getByRole('button', { name: 'Add', exact: true }).click();
+      await page.getByText('2 added, 1 not.').waitFor();
+      if (scripts) await judge(page, 'people-added');
+      const mail = await world.mail.mailTo(one);
+      assert.match(mail.text, /company account/);
+      assert.ok(mail.link(/\/invite\//));
+    });
+
+    scenario(`r91 r92 r175 invitations are listed, sent again and taken back: ${how}`, async ({ world }) => {
+      const page = await chromium.open({ scripts });
+      await signIn(page, world);
+      const who = address(`invitee-${tag}`);
+      await page.goto(`${world.console}/users/add`);
+      await page.locator('#addresses').fill(who);
+      await page.locator('input[name=skip]').check();
+      await page.getByRole('button', { name: 'Add', exact: true }).click();
+      await page.getByText('1 added, 0 not.').waitFor();
+      await page.goto(`${world.console}/invitations`);
+      const row = page.locator('tr', { hasText: who });
+      assert.match(await row.innerText(), /Without mail/);
+      assert.equal(world.mail.mails.some(({ to }) => to.includes(who)), false);
+      await row.locator('input[type=checkbox]').check();
+      await page.getByRole('button', { name: 'Send again' }).first().click();
+      await page.getByText('1 sent again, 0 not.').waitFor();
+      assert.ok((await world.mail.mailTo(who)).link(/\/invite\//));
+      await page.locator('tr', { hasText: who }).locator('input[type=checkbox]').check();
+      await page.getByRole('button', { name: 'Take back' }).click();
+      await page.getByText('1 taken back, 0 not.').waitFor();
+      assert.equal(await page.locator('tr', { hasText: who }).count(), 0);
+    });
+
+    scenario(`r173 a file is tried, told row by row, and carried out: ${how}`, async ({ world }) => {
+      const page = await chromium.open({ scripts });
+      await signIn(page, world);
+      await page.goto(`${world.console}/users/import`);
+      const text = `email,given_name,roles\n${address(`file-${tag}`)},Fia,member\nnonsense,X,member\n${address(`file-${tag}-b`)},Bo,no-such-role\n`;
+      await page.locator('#file').setInputFiles({ name: 'people.csv', mimeType: 'text/csv', buffer: Buffer.from(text) });
+      await page.getByRole('button', { name: 'Try the file' }).click();
+      await page.getByRole('heading', { name: 'Tried, nothing written' }).waitFor();
+      assert.match(await page.innerText('.facts'), /Would be added\s*1/);
+      assert.equal(await page.locator('tbody tr').count(), 2);
+      if (scripts) await judge(page, 'people-import-tried');
+      await page.getByRole('button', { name: 'Import now' }).click();
+      await page.waitForURL(/\/imports\//);
+      assert.match(await page.innerText('.facts'), /Added\s*1/);
+      await page.goto(`${world.console}/users?q=file-${tag}`);
+      assert.equal(await page.locator('tbody a.name').count(), 1);
+    });
+
+    scenario(`f3 a team is moved, reminded, retired and taken back: ${how}`, async ({ world }) => {
+      const page = await chromium.open({ scripts });
+      await signIn(page, world);
+      const who = scripts ? 'bob' : 'eve';
+      await page.goto(`${world.console}/conversions/new`);
+      assert.match(await page.innerText('main'), /Recommended/);
+      assert.equal(await page.locator('input[name=who][value=selected]').isChecked(), true);
+      if (scripts) await judge(page, 'people-move-new');
+
+      // Everybody, to see who would be passed over and why; then this one person.
+      await page.locator('input[name=who][value=all]').check();
+      await page.locator('input[name=reader]').check();
+      await page.getByRole('button', { name: 'Preview' }).click();
+      const preview = await page.innerText('main');
+      assert.match(preview, /That is you/);
+      assert.match(preview, /no verified domain/);
+      assert.match(preview, /Signs in through an identity provider already/);
+      if (scripts) await judge(page, 'people-move-preview');
+      await page.getByRole('button', { name: 'Back and change' }).click();
+      await page.locator('input[name=who][value=selected]').check();
+      if ((await page.locator('details.fold[open]').count()) === 0) await page.locator('details.fold summary').click();
+      await page.locator('li', { hasText: address(who) }).locator('input').check();
+      await page.getByRole('button', { name: 'Preview' }).click();
+      await page.getByRole('button', { name: 'Move 1 people' }).click();
+      await page.waitForURL(/\/conversions\/cnv_/);
+      const board = page.url();
+      await eventually('the run is done', async () => {
+        if (!scripts) await page.goto(board);
+        return (await page.locator('main .badge.good', { hasText: 'Done' }).count()) > 0;
+      });
+      await page.goto(`${board}?show=not-yet`);
+      assert.match(await page.innerText('tbody'), new RegExp(address(who)));
+      assert.equal(await page.getByText('Retire accounts with a password').count(), 0, 'nobody has signed in');
+      if (scripts) await judge(page, 'people-move-board');
+
+      const visitor = new Browser();
+      const link = (await world.mail.mailTo(address(who))).link(/\/invite\//);
+      const opened = await visitor.open(link);
+      const login = await visitor.submit(opened, opened.forms[0]);
+      await visitor.signIn(login, { user: who, password: 'pw' });
+      await page.goto(`${board}?show=signed-in`);
+      assert.match(await page.innerText('tbody'), new RegExp(address(who)));
+      await page.locator('summary', { hasText: 'Retire accounts' }).click();
+      await page.locator('details[open] button', { hasText: 'Retire accounts' }).click();
+      await page.getByText('1 retired, 0 not.').waitFor();
+      await page.locator('summary', { hasText: 'Undo the run' }).click();
+      await page.locator('details[open] button', { hasText: 'Undo the run' }).click();
+      await page.getByText('The run is being taken back.').or(page.locator('.badge', { hasText: 'Taken back' })).first().waitFor();
+      await eventually('the run is taken back', async () => {
+        await page.goto(board);
+        return (await page.locator('#progress-title').locator('xpath=ancestor::section').locator('.badge', { hasText: 'Taken back' }).count()) > 0;
+      });
+      await page.goto(`${world.console}/users?q=${who}`);
+      assert.match(await page.innerText('tbody'), /Active/);
+    });
+
+    scenario(`r110 r113 a domain is claimed, checked, and demands what can be demanded: ${how}`, async ({ world }) => {
+      const page = await chromium.open({ scripts });
+      await signIn(page, world);
+      await page.goto(`${world.console}/domains`);
+      await page.locator('#name').fill('gmail.com');
+      await page.getByRole('button', { name: 'Claim a domain' }).click();
+      await page.locator('#problem', { hasText: 'Public mail domains' }).waitFor();
+      await page.locator('#name').fill(`claimed-${tag}.example`);
+      await page.getByRole('button', { name: 'Claim a domain' }).click();
+      await page.waitForURL(/\/domains\/claimed/);
+      assert.match(await page.innerText('section[aria-labelledby=record]'), /provost-verification=/);
+      if (scripts) await judge(page, 'people-domain-pending');
+      await page.goto(`${world.console}/domains/${ID}.example`);
+      await page.locator('input[name=prevents]').check();
+      await page.getByRole('button', { name: 'Save settings' }).click();
+      await page.getByText('Saved.').waitFor();
+      assert.equal(await page.locator('input[name=prevents]').isChecked(), true);
+      await page.locator('input[name=required]').check();
+      await page.getByRole('button', { name: 'Save settings' }).click();
+      await page.getByText('This cannot be demanded yet').waitFor();
+      await page.goto(`${world.console}/domains/claimed-${tag}.example`);
+      await page.locator('summary', { hasText: 'Give the domain up' }).click();
+      await page.locator('details[open] button', { hasText: 'Give the domain up' }).click();
+      await page.waitForURL(/done=domain/);
+    });
+
+    scenario(`a key of the API is made, works, and is revoked: ${how}`, async ({ world }) => {
+      const page = await chromium.open({ scripts });
+      await signIn(page, world);
+      await page.goto(`${world.console}/developers`);
+      await page.locator('summary', { hasText: 'New API key' }).click();
+      await page.locator('#label').fill(`key ${tag}`);
+      await page.getByRole('button', { name: 'Make key' }).click();
+      await page.locator('#problem', { hasText: 'at least one scope' }).waitFor();
+      await page.locator('input[value="accounts:read"]').check();
+      await page.getByRole('button', { name: 'Make key' }).click();
+      const secret = await page.locator('section[aria-labelledby=secret] code').innerText();
+      assert.match(secret, /^pvk_/);
+      const call = () => fetch(`${world.installation.origin}/api/v1/accounts?limit=1`, { headers: { authorization: `Bearer ${secret}` } });
+      assert.equal((await call()).status, 200);
+      await page.goto(`${world.console}/developers`);
+      assert.ok(!(await page.content()).includes(secret));
+      await page.locator('tr', { hasText: `key ${tag}` }).getByRole('button').click();
+      await page.waitForURL(/done=key/);
+      assert.equal((await call()).status, 401);
+    });
+  }
+
+  scenario('r18 r19 an operator sets a plan, makes an application and reads the history of mails', async ({ world }) => {
+    const page = await chromium.open();
+    await signInOperator(page, world);
+    await page.goto(`${world.installation.origin}/console/operator`);
+    await page.locator('tr', { hasText: 'Bare' }).getByRole('link', { name: 'Plan' }).click();
+    await page.locator('input[name=scim]').uncheck();
+    await page.locator('input[value=operator_only]').check();
+    await judge(page, 'operator-plan');
+    await page.getByRole('button', { name: 'Save plan' }).click();
+    await page.waitForURL(/done=plan/);
+    assert.equal(await page.locator('input[name=scim]').isChecked(), false);
+    assert.equal(await page.locator('input[value=operator_only]').isChecked(), true);
+    await page.goto(`${world.installation.origin}/console/operator/applications`);
+    await page.locator('#client_id').fill('shop');
+    await page.locator('#redirect_uris').fill('https://shop.example/callback');
+    await page.getByRole('button', { name: 'Make application' }).click();
+    assert.match(await page.locator('section[aria-labelledby=secret] code').innerText(), /^pvs_/);
+    await judge(page, 'operator-applications');
+    await page.goto(`${world.installation.origin}/console/operator/mails?state=sent`);
+    assert.ok(await page.locator('tbody tr').count() > 0);
+    await judge(page, 'operator-mails');
+  });
+
+  for (const appearance of APPEARANCES) {
+    const name = `${appearance.colorScheme}-${appearance.width}`;
+    scenario(`pages of people are accessible and light: ${appearance.colorScheme} at ${appearance.width} px`, async ({ world }) => {
+      const page = await chromium.open(appearance);
+      await signIn(page, world);
+      for (const [title, path] of Object.entries({ add: '/users/add', import: '/users/import', invitations: '/invitations', 'invitations-all': '/invitations?show=all', moves: '/conversions', 'move-new': '/conversions/new', domains: '/domains', domain: `/domains/${ID}.example`, developers: '/developers' })) {
+        const weight = await visit(page, world.console + path);
+        await judge(page, `people-${title}-${name}`);
+        assert.ok(weight < HEAVIEST, `${title} weighs ${weight} bytes`);
+      }
+      await page.goto(`${world.console}/conversions`);
+      await page.locator('tbody a.name').first().click();
+      await judge(page, `people-move-${name}`);
+      await signInOperator(page, world);
+      for (const [title, path] of Object.entries({ plan: `/operator/organizations/${ID}`, applications: '/operator/applications', mails: '/operator/mails' })) {
+        const weight = await visit(page, `${world.installation.origin}/console${path}`);
+        await judge(page, `operator-${title}-${name}`);
+        assert.ok(weight < HEAVIEST, `${title} weighs ${weight} bytes`);
+      }
+    });
+  }
+
+  scenario('the pages of people speak German', async ({ world }) => {
+    const page = await chromium.open({ locale: 'de-DE' });
+    await signIn(page, world);
+    for (const [path, words] of Object.entries({ '/users/add': /Personen hinzufügen/, '/conversions/new': /Empfohlen/, '/domains': /Domain beanspruchen/, '/invitations': /Einladungen/ })) {
+      await page.goto(world.console + path);
+      assert.match(await page.innerText('main'), words);
+    }
+    await judge(page, 'people-invitations-german');
+  });
+});
+
+async function signIn(page, world, email = OWNER) {
+  world.cookies ??= {};
+  await page.context().clearCookies();
+  if (!world.cookies[email]) {
+    await page.goto(`${world.installation.origin}/login/password`);
+    await page.locator('#email').fill(email);
+    await page.locator('#password').fill(PASSWORD);
+    await page.keyboard.press('Enter');
+    await page.waitForURL(/\/account/);
+    world.cookies[email] = await page.context().cookies();
+  }
+  await page.context().addCookies(world.cookies[email]);
+}
+
+async function signInOperator(page, world) {
+  if (world.operatorLink) {
+    await page.context().clearCookies();
+    await page.goto(world.operatorLink);
+    await page.locator('#password').fill(PASSWORD);
+    await page.locator('#repeat').fill(PASSWORD);
+    await page.keyboard.press('Enter');
+    await page.waitForURL(/\/account/);
+    delete world.operatorLink;
+    world.cookies = { ...world.cookies, [OPERATOR]: await page.context().cookies() };
+  }
+  await signIn(page, world, OPERATOR);
+}
+
+async function visit(page, url) {
+  const answers = [];
+  const heard = (answer) => answers.push(answer);
+  page.on('response', heard);
+  const answer = await page.goto(url);
+  await page.waitForLoadState('networkidle');
+  page.off('response', heard);
+  assert.equal(answer.status(), 200, url);
+  let weight = 0;
+  for (const each of answers) weight += (await each.request().sizes()).responseBodySize;
+  return weight;
+}
+
+async function judge(page, name) {
+  await screenshot(page, name);
+  assert.deepEqual(await accessibilityViolations(page), [], name);
+  assert.ok(await sidewaysOverflow(page) <= 0, `${name} is wider than its window`);
+  assert.equal(await page.locator('h1').count(), 1, 'one main heading');
+  assert.deepEqual(page.complaints, [], name);
+}

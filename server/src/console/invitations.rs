@@ -1,0 +1,167 @@
+//! Who was invited, and how far each is: sent, opened, in, or too late; sending again and taking back, one by one or several
+//! at once.
+
+use askama::Template;
+use axum::extract::{Query, State};
+use provost_store::{Invitation, InvitationFilter, InvitationState};
+use serde::Deserialize;
+
+use super::format;
+use super::page::{self, segment};
+use super::sent::Sent;
+use super::shell::{Flash, Place, Shell};
+use super::told;
+use super::visit::{Manager, Outcome};
+use crate::app::App;
+use crate::flow::invitations;
+
+/// Invitations of one page.
+const PAGE: u32 = 50;
+
+/// What the address asks for.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Asked {
+    show: String,
+    before: Option<String>,
+    done: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "console/invitations.html")]
+struct InvitationsPage {
+    shell: Shell,
+    is_all: bool,
+    can_mail: bool,
+    rows: Vec<Row>,
+    shown: usize,
+    is_later: bool,
+    first: String,
+    next: Option<String>,
+}
+
+struct Row {
+    id: String,
+    email: String,
+    person: Option<String>,
+    tone: &'static str,
+    state: &'static str,
+    is_open: bool,
+    sent: Option<(String, String)>,
+    expires: (String, String),
+}
+
+/// `GET …/invitations`.
+pub async fn list(State(app): State<App>, manager: Manager, Query(asked): Query<Asked>) -> Outcome {
+    let shell = manager.shell(Place::Invitations).after(asked.done.as_deref());
+    show(&app, &manager, shell, &asked).await
+}
+
+async fn show(app: &App, manager: &Manager, shell: Shell, asked: &Asked) -> Outcome {
+    let is_all = asked.show == "all";
+    let filter = InvitationFilter {
+        organization: Some(manager.organization.organization.id.clone()),
+        account: None,
+        is_pending: !is_all,
+    };
+    let before = asked.before.clone().map(|id| id.replace('\0', ""));
+    let mut found = invitations::list(app, &manager.caller, filter, before, PAGE + 1).await?;
+    let has_more = found.len() > PAGE as usize;
+    found.truncate(PAGE as usize);
+    let address = |before: Option<&str>| {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        if is_all {
+            query.append_pair("show", "all");
+        }
+        if let Some(before) = before {
+            query.append_pair("before", before);
+        }
+        format!("{}/invitations?{}", shell.base, query.finish())
+    };
+    let next = found
+        .last()
+        .filter(|_| has_more)
+        .map(|last| address(Some(&last.id)));
+    let now = app.world.now();
+    page::show(&InvitationsPage {
+        rows: found.iter().map(|one| row(&shell, one, one.state(now))).collect(),
+        shown: found.len(),
+        is_later: asked.before.is_some(),
+        can_mail: app.config.mail.is_on(),
+        first: address(None),
+        next,
+        is_all,
+        shell,
+    })
+}
+
+fn row(shell: &Shell, one: &Invitation, state: InvitationState) -> Row {
+    let (tone, key) = match state {
+        InvitationState::Sent => ("idle", "invitations.sent"),
+        InvitationState::Skipped => ("idle", "invitations.skipped"),
+        InvitationState::Opened => ("idle", "invitations.opened"),
+        InvitationState::Accepted => ("good", "invitations.accepted"),
+        InvitationState::Revoked => ("bad", "invitations.revoked"),
+        InvitationState::Expired => ("warn", "invitations.expired"),
+    };
+    let both = |at: jiff::Timestamp| (at.to_string(), format::time(at));
+    Row {
+        id: one.id.clone(),
+        email: one.email.to_string(),
+        person: one.account.as_ref().map(|id| segment(id.as_str())),
+        tone,
+        state: shell.t(key),
+        is_open: !matches!(state, InvitationState::Accepted | InvitationState::Revoked),
+        sent: one.sent_at.map(both),
+        expires: both(one.expires_at),
+    }
+}
+
+/// `POST …/invitations`: sends again or takes back those that are ticked, or sends every open one again.
+pub async fn act(State(app): State<App>, manager: Manager, sent: Sent) -> Outcome {
+    let mut shell = manager.shell(Place::Invitations);
+    let organization = &manager.organization.organization.id;
+    let mut ids = sent.all("invitation");
+    ids.truncate(PAGE as usize);
+    let (mut done, mut not_done, mut reason) = (0_u32, 0_u32, None);
+    if sent.get("do") == "resend-all" {
+        match invitations::resend_pending(&app, &manager.caller, organization).await {
+            Ok(resent) => (done, not_done) = (resent.sent, resent.skipped),
+            Err(error) => reason = Some(told::mendable(&shell, error)?),
+        }
+    } else {
+        for id in ids {
+            let outcome = if sent.get("do") == "revoke" {
+                invitations::revoke(&app, &manager.caller, &id).await
+            } else {
+                invitations::resend(&app, &manager.caller, &id).await
+            };
+            match outcome {
+                Ok(_) => done += 1,
+                Err(error) if error.status().is_client_error() => {
+                    not_done += 1;
+                    reason = Some(told::sentence(&shell, &error));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    let mut text = if sent.get("do") == "revoke" {
+        shell.t2("invitations.revoked_some", &done, &not_done)
+    } else {
+        shell.t2("invitations.resent_some", &done, &not_done)
+    };
+    if let Some(reason) = reason {
+        text = format!("{text} {reason}");
+    }
+    shell.flash = Some(Flash {
+        tone: if not_done > 0 || done == 0 { "warn" } else { "good" },
+        text,
+    });
+    shell.path = format!("{}/invitations", shell.base);
+    let asked = Asked {
+        show: sent.get("show").to_owned(),
+        ..Asked::default()
+    };
+    show(&app, &manager, shell, &asked).await
+}

@@ -1,0 +1,38 @@
+//! Errors and refusals as sentences of a page, in its language. Never chooses what is shown of them.
+
+use axum::http::StatusCode;
+
+use super::shell::Shell;
+use super::visit::Stop;
+use crate::error::AppError;
+
+/// Says what is wrong: in the language of the page where the catalogue knows the code, else as the API says it.
+pub fn sentence(shell: &Shell, error: &AppError) -> String {
+    let language = shell.look.language;
+    let code = error.code();
+    let known = language
+        .known(&format!("fault.{code}"))
+        .or_else(|| language.known(&format!("verdict.{code}")));
+    known.map_or_else(|| error.public().to_owned(), str::to_owned)
+}
+
+/// Says why the kernel refused something, by the code of the denial.
+pub fn denial(shell: &Shell, code: &str) -> String {
+    let language = shell.look.language;
+    let known = language
+        .known(&format!("fault.{code}"))
+        .or_else(|| language.known(&format!("verdict.{code}")));
+    known.map_or_else(|| code.to_owned(), str::to_owned)
+}
+
+/// Takes what a person can mend as a sentence for the page; everything else goes on as an error.
+///
+/// # Errors
+/// What no person can mend here: something that is not there, and faults of ours.
+pub fn mendable(shell: &Shell, error: AppError) -> Result<String, Stop> {
+    let status = error.status();
+    if status == StatusCode::NOT_FOUND || !status.is_client_error() {
+        return Err(error.into());
+    }
+    Ok(sentence(shell, &error))
+}
