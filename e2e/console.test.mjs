@@ -2,6 +2,7 @@
 // with scripts and without; and who is let in.
 import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
+import { eventually } from './lib/process.mjs';
 import { onEachEngine } from './lib/scenario.mjs';
 import { accessibilityViolations, APPEARANCES, screenshot, sidewaysOverflow, startChromium } from './partners/chromium.mjs';
 import { consoleWorld, MEMBER, OPERATOR, OWNER, PASSWORD } from './worlds/console.mjs';
@@ -112,6 +113,46 @@ onEachEngine('console in Chromium', consoleWorld, (scenario) => {
       await page.locator('footer button', { hasText: 'Suspend' }).click();
       assert.match(await page.innerText('main'), /2 done, 0 refused/);
       if (scripts) await judge(page, 'console-bulk-done');
+      await page.context().close();
+    });
+
+    scenario(`more than a page at once: asked first, carried out in the background, the refused tried again: ${how}`, async ({ world }) => {
+      const page = await chromium.open({ scripts });
+      await signIn(page, world, OWNER);
+      await page.goto(`${world.organization}/users?via=-password`);
+      await page.locator('input[name=everybody]').check();
+      await page.locator('tbody input[type=checkbox]').first().check();
+      await page.getByRole('button', { name: scripts ? 'Pin access' : 'Return to rules' }).click();
+      assert.match(await page.innerText('main'), /and 4\d more/);
+      if (scripts) await judge(page, 'console-bulk-everybody');
+      await page.locator('footer button').click();
+      await page.waitForURL(/\/users\/runs\//);
+      const run = page.url();
+      await eventually('the run is through', async () => {
+        await page.goto(run);
+        return (await page.locator('.badge.good', { hasText: 'Done' }).count()) > 0;
+      });
+      assert.match(await page.innerText('.tiles'), /6\d/);
+      if (scripts) await judge(page, 'console-bulk-run');
+      await page.context().close();
+    });
+
+    scenario(`filters are kept under a name, for oneself: ${how}`, async ({ world }) => {
+      const page = await chromium.open({ scripts });
+      await signIn(page, world, OWNER);
+      await page.goto(`${world.organization}/users?kind=reader&q=person`);
+      await page.locator('summary', { hasText: 'Save this view' }).click();
+      await page.locator('#view-name').fill(`Readers ${how}`);
+      await page.locator('.views').getByRole('button', { name: 'Save', exact: true }).click();
+      await page.waitForURL(/kind=reader/);
+      await page.goto(`${world.organization}/users`);
+      await page.getByRole('link', { name: `Readers ${how}` }).click();
+      await page.waitForURL(/kind=reader/);
+      assert.match(page.url(), /q=person/);
+      if (scripts) await judge(page, 'console-view');
+      await page.getByRole('button', { name: `Delete the view Readers ${how}` }).click();
+      await page.waitForURL(/\/users$/);
+      assert.equal(await page.getByRole('link', { name: `Readers ${how}` }).count(), 0);
       await page.context().close();
     });
 

@@ -42,9 +42,12 @@ pub mod words;
 
 /// The addresses of the console.
 pub fn routes() -> Router<App> {
+    instance().merge(people()).merge(organization())
+}
+
+/// Pages of operators.
+fn instance() -> Router<App> {
     Router::new()
-        .route("/console", get(organizations::list))
-        .route("/console/look", post(organizations::set_look))
         .route("/console/components", get(operator::components))
         .route("/console/operator", get(operator::overview))
         .route("/console/operator/connections", get(operator::connections))
@@ -59,7 +62,11 @@ pub fn routes() -> Router<App> {
             get(operator_organization::show).post(operator_organization::save),
         )
         .route("/console/operator/activity", get(operator::activity))
-        .route("/console/{organization}", get(home::show))
+}
+
+/// Pages of the people of an organization and of their addresses.
+fn people() -> Router<App> {
+    Router::new()
         .route("/console/{organization}/users", get(users::list))
         .route(
             "/console/{organization}/users/add",
@@ -111,6 +118,14 @@ pub fn routes() -> Router<App> {
             "/console/{organization}/users/{account}/{action}",
             post(person::act),
         )
+}
+
+/// The front page, and the other pages of an organization.
+fn organization() -> Router<App> {
+    Router::new()
+        .route("/console", get(organizations::list))
+        .route("/console/look", post(organizations::set_look))
+        .route("/console/{organization}", get(home::show))
         .route("/console/{organization}/activity", get(activity::list))
         .route("/console/{organization}/traces", get(trace::look_up))
         .route("/console/{organization}/traces/{trace}", get(trace::show))

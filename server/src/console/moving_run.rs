@@ -397,12 +397,13 @@ impl Following {
         };
         let html = piece.render().ok()?;
         self.is_over = conversions::is_at_rest(&standing.run);
-        let lines: String = html.lines().map(|line| format!("data: {line}\n")).collect();
+        let lines: Vec<&str> = html.lines().collect();
+        let data = lines.join("\ndata: ");
         let end = if self.is_over {
             "event: rest\ndata:\n\n"
         } else {
             ""
         };
-        Some(format!("event: piece\n{lines}\n{end}"))
+        Some(format!("event: piece\ndata: {data}\n\n{end}"))
     }
 }

@@ -122,7 +122,7 @@ pub async fn act(State(app): State<App>, operator: Operator, sent: Sent) -> Outc
             "There is an application with this client id.",
         ))
     } else {
-        let body = body(&typed, secret.as_ref().map(|secret| secret.expose_secret()));
+        let body = body(&typed, secret.as_ref().map(secrecy::ExposeSecret::expose_secret));
         configuration::put_application(&app, &caller, &typed.client_id, body, Mode::Write).await
     };
     match outcome {

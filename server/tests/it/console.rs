@@ -66,6 +66,14 @@ const PAGES: &[&str] = &[
     "/access",
     "/licenses",
     "/developers",
+    "/users/add",
+    "/users/import",
+    "/invitations",
+    "/invitations?show=all&before=inv_x",
+    "/conversions",
+    "/conversions/new?connection=acme-idp&q=o",
+    "/domains",
+    "/domains/acme.example",
 ];
 
 /// Pages of the instance.
@@ -74,6 +82,10 @@ const OPERATOR_PAGES: &[&str] = &[
     "/console/operator/connections",
     "/console/operator/jobs",
     "/console/operator/activity",
+    "/console/operator/mails",
+    "/console/operator/mails?q=olga@acme.example&state=sent",
+    "/console/operator/applications",
+    "/console/operator/organizations/acme",
     "/console/components",
 ];
 
@@ -287,6 +299,27 @@ async fn dangerous_actions_want_a_recent_sign_in() {
             "/console/acme/users/bulk".to_owned(),
             vec![("do", "deactivate"), ("account", mia.as_str()), ("sure", "1")],
         ),
+        (
+            "/console/acme/users/bulk".to_owned(),
+            vec![("do", "pin"), ("everybody", "1"), ("sure", "1")],
+        ),
+        (
+            "/console/acme/conversions/new".to_owned(),
+            vec![
+                ("do", "start"),
+                ("connection", "acme-idp"),
+                ("who", "all"),
+                ("user", "1"),
+            ],
+        ),
+        (
+            "/console/acme/domains/acme.example".to_owned(),
+            vec![("do", "give-up")],
+        ),
+        (
+            "/console/acme/developers".to_owned(),
+            vec![("label", "key"), ("scope", "accounts:read")],
+        ),
     ] {
         let page = act(&mut olga, &path, &fields).await;
         assert_eq!(page.status, StatusCode::FORBIDDEN, "{path}");
@@ -431,4 +464,145 @@ async fn a_session_proved_by_one_customers_provider_opens_neither_anothers_conso
 async fn want(app: &TestApp, action: Action) {
     let actor = Actor::Operator { account: None };
     acting::act(&app.app, Wish::new(actor, action)).await.unwrap();
+}
+
+#[tokio::test]
+async fn r86_r104_what_an_address_would_become_is_told_before_anything_happens() {
+    on_each_engine(|app| async move {
+        world(&app).await;
+        let mut adam = sign_in(&app, "adam@acme.example").await;
+        let fields = [
+            (
+                "addresses",
+                "new@acme.example, stranger@elsewhere.example nonsense",
+            ),
+            ("sso", "1"),
+            ("connection", "acme-idp"),
+            ("kind", "reader"),
+            ("skip", "1"),
+        ];
+        let page = act(&mut adam, "/console/acme/users/add", &fields).await;
+        assert_eq!(page.status, StatusCode::OK);
+        assert!(page.body.contains("This is no e-mail address."), "{}", page.body);
+        assert!(page.body.contains("no verified domain"), "{}", page.body);
+        assert!(accounts(&app.app, "new@acme.example").await.is_empty());
+        let with = |last| [fields.as_slice(), &[last]].concat();
+        let page = act(&mut adam, "/console/acme/users/add", &with(("do", "add"))).await;
+        assert!(page.body.contains("1 added, 2 not."), "{}", page.body);
+        assert_eq!(accounts(&app.app, "new@acme.example").await.len(), 1);
+        // The same again: the person is an SSO reader now, and the button is off.
+        let page = act(&mut adam, "/console/acme/users/add", &with(("do", "check"))).await;
+        assert!(page.body.contains("already is an SSO reader"), "{}", page.body);
+        assert!(
+            page.body
+                .contains("data-guarded aria-describedby=\"checked\" disabled"),
+            "{}",
+            page.body
+        );
+        let page = act(&mut adam, "/console/acme/users/add", &with(("do", "add"))).await;
+        assert!(page.body.contains("0 added, 3 not."), "{}", page.body);
+        // An admin makes no owner.
+        let owner = [
+            ("addresses", "boss@acme.example"),
+            ("role", "owner"),
+            ("skip", "1"),
+            ("do", "add"),
+        ];
+        let page = act(&mut adam, "/console/acme/users/add", &owner).await;
+        assert!(page.body.contains("0 added, 1 not."), "{}", page.body);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn many_at_once_are_judged_one_by_one_and_only_those_who_fit() {
+    on_each_engine(|app| async move {
+        world(&app).await;
+        let mut adam = sign_in(&app, "adam@acme.example").await;
+        let fields = [
+            ("do", "suspend"),
+            ("everybody", "1"),
+            ("back", "/console/acme/users?kind=user"),
+        ];
+        let page = act(&mut adam, "/console/acme/users/bulk", &fields).await;
+        assert!(page.body.contains("Nothing has happened yet"), "{}", page.body);
+        let sure = [fields.as_slice(), &[("sure", "1")]].concat();
+        let page = act(&mut adam, "/console/acme/users/bulk", &sure).await;
+        let path = page.location().unwrap();
+        let id = path.rsplit('/').next().unwrap().to_owned();
+        provost::flow::console::bulk::work(&app.app, &serde_json::json!({ "run": id }))
+            .await
+            .unwrap();
+        let status = |email| {
+            let app = app.app.clone();
+            async move { accounts(&app, email).await.remove(0).status }
+        };
+        assert_eq!(
+            status("mia@acme.example").await,
+            provost_kernel::directory::Status::Suspended
+        );
+        // An owner is beyond an admin, and an account that belongs elsewhere too is not this organization's alone.
+        assert_eq!(
+            status("olga@acme.example").await,
+            provost_kernel::directory::Status::Active
+        );
+        assert_eq!(
+            status("both@acme.example").await,
+            provost_kernel::directory::Status::Active
+        );
+        let page = adam.get(&path).await;
+        assert!(page.body.contains("/console/acme/traces/"), "{}", page.body);
+        // Another organization knows nothing of the run.
+        make_operator(&app, "both@acme.example").await;
+        let mut both = sign_in(&app, "both@acme.example").await;
+        let elsewhere = both.get(&format!("/console/globex/users/runs/{id}")).await;
+        assert_eq!(elsewhere.status, StatusCode::NOT_FOUND);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_import_of_an_admin_reaches_no_other_organization() {
+    on_each_engine(|app| async move {
+        world(&app).await;
+        let adam = id_of(&app, "adam@acme.example").await;
+        let caller = provost::flow::api_keys::Caller {
+            person: Some(provost_kernel::provision::Actor::Admin {
+                account: adam,
+                organization: provost_kernel::id::OrganizationId::new("acme"),
+            }),
+            organization: Some(provost_kernel::id::OrganizationId::new("acme")),
+            ..provost::flow::api_keys::Caller::operator()
+        };
+        let text = "email,organization,roles\nin@globex.example,globex,owner\nboss@acme.example,acme,owner\nfia@acme.example,,member\n";
+        let done = provost::flow::imports::start(
+            &app.app,
+            &caller,
+            text.to_owned(),
+            provost::flow::imports::ImportOptions {
+                organization: Some("acme".to_owned()),
+                ..Default::default()
+            },
+        )
+        .await
+        .unwrap();
+        assert_eq!((done.progress.created, done.progress.failed), (1, 2), "{:?}", done.progress);
+        assert!(accounts(&app.app, "in@globex.example").await.is_empty());
+        assert!(accounts(&app.app, "boss@acme.example").await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn pages_for_people_speak_the_language_of_the_browser() {
+    let app = TestApp::start().await;
+    let mut browser = app.browser();
+    browser.headers.insert("accept-language", "de".parse().unwrap());
+    let page = browser.get("/login").await.body;
+    assert!(
+        page.contains("lang=\"de\"") && page.contains("Anmelden"),
+        "{page}"
+    );
+    let missing = browser.get("/no-such-page").await;
+    assert!(missing.body.contains("Nicht gefunden"), "{}", missing.body);
 }

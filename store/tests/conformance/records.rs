@@ -356,4 +356,62 @@ conformance! {
             .await
             .unwrap();
     }
+
+    async fn runs_over_many_people_go_on_where_they_stopped_and_forget_whom_they_were_about(store, _) {
+        seed(&store).await;
+        let run = provost_store::BulkRun {
+            id: "blk_1".to_owned(),
+            organization: org(),
+            actor: provost_kernel::provision::Actor::Operator { account: None },
+            action: "pin".to_owned(),
+            total: 2,
+            progress: provost_store::BulkProgress::default(),
+            created_at: at(10),
+            finished_at: None,
+        };
+        let progress = provost_store::BulkProgress {
+            done: 1,
+            changed: 0,
+            refused: vec![provost_store::BulkRefused { account: "ada".into(), code: "not_permitted".to_owned(), trace: "t".to_owned() }],
+        };
+        store
+            .write(move |tx| {
+                Box::pin(async move {
+                    tx.insert_bulk_run(&run, &["ada".into(), "bob".into()]).await?;
+                    assert_eq!(tx.bulk_run("blk_1").await?, Some(run.clone()));
+                    tx.note_bulk_run("blk_1", &progress, None).await?;
+                    assert_eq!(tx.bulk_accounts("blk_1").await?, ["ada".into(), "bob".into()]);
+                    tx.note_bulk_run("blk_1", &progress, Some(at(20))).await?;
+                    assert!(tx.bulk_accounts("blk_1").await?.is_empty());
+                    let known = tx.bulk_run("blk_1").await?.unwrap();
+                    assert_eq!((known.progress, known.finished_at), (progress, Some(at(20))));
+                    assert_eq!(tx.bulk_run("blk_2").await?, None);
+                    Ok::<_, StoreError>(())
+                })
+            })
+            .await
+            .unwrap();
+    }
+
+    async fn views_are_kept_by_name_for_one_person_in_one_organization(store, _) {
+        seed(&store).await;
+        apply(&store, decision("t", "ada", vec![create(account("ada")), create(standard("bob"))])).await.unwrap();
+        store
+            .write(move |tx| {
+                Box::pin(async move {
+                    tx.put_view(&"ada".into(), &org(), "Readers", "kind=reader").await?;
+                    tx.put_view(&"ada".into(), &org(), "Readers", "kind=reader&q=a").await?;
+                    tx.put_view(&"bob".into(), &org(), "Mine", "q=b").await?;
+                    let own = tx.views(&"ada".into(), &org()).await?;
+                    assert_eq!(own, [("Readers".to_owned(), "kind=reader&q=a".to_owned())]);
+                    tx.delete_view(&"bob".into(), &org(), "Readers").await?;
+                    assert_eq!(tx.views(&"ada".into(), &org()).await?.len(), 1);
+                    tx.delete_view(&"ada".into(), &org(), "Readers").await?;
+                    assert!(tx.views(&"ada".into(), &org()).await?.is_empty());
+                    Ok::<_, StoreError>(())
+                })
+            })
+            .await
+            .unwrap();
+    }
 }
