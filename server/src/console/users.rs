@@ -400,7 +400,11 @@ async fn everybody(app: &App, manager: &Manager, sent: &Sent) -> Outcome {
     let organization = manager.organization.organization.id.clone();
     let query = way_back.split_once('?').map_or("", |(_, query)| query);
     let asked = Asked::read(&sent::read(query.as_bytes()).unwrap_or_default());
-    let accounts = bulk::everybody(app, asked.filter(organization.clone())).await?;
+    let mut accounts = bulk::everybody(app, asked.filter(organization.clone())).await?;
+    if takes {
+        // Whoever takes access from everybody means everybody else, and must not stop halfway by losing her own.
+        accounts.retain(|id| *id != manager.visitor.active.account.id);
+    }
     let shell = manager.shell(Place::Users);
     if sent.has("sure") {
         manager.visitor.must_be_fresh(app)?;
