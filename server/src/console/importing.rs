@@ -114,6 +114,7 @@ pub async fn submit(State(app): State<App>, manager: Manager, Uploaded(sent): Up
         dry_run: sent.get("do") != "import",
         connection: connection.clone(),
         organization: Some(manager.id().to_owned()),
+        ..ImportOptions::default()
     };
     let is_trial = options.dry_run;
     let chosen = connection.unwrap_or_default();

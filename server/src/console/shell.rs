@@ -45,6 +45,11 @@ impl Theme {
         }
     }
 
+    /// Tells whether somebody chose it, other than as the system says.
+    pub const fn is_chosen(self) -> bool {
+        !matches!(self, Self::System)
+    }
+
     /// Returns the key of its name.
     pub const fn key(self) -> &'static str {
         match self {
