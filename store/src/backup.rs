@@ -80,6 +80,8 @@ const TABLES: &[&str] = &[
     "imports",
     "conversions",
     "conversion_rows",
+    "connection_drafts",
+    "setup_links",
 ];
 
 /// Tables that triggers fill from others, also while restoring.

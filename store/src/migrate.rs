@@ -98,6 +98,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "console",
         sql: include_str!("../migrations/0070_console.sql"),
     },
+    Migration {
+        version: 80,
+        name: "setup",
+        sql: include_str!("../migrations/0080_setup.sql"),
+    },
 ];
 
 /// The schema version that this program works with.

@@ -66,4 +66,6 @@ mod second_factors;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]
+mod setup;
+#[cfg(test)]
 mod sync;
