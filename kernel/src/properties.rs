@@ -96,9 +96,7 @@ fn settings() -> impl Strategy<Value = Settings> {
             license: third.3,
         },
         licence_at: third.4,
-        strip_guard: Some(StripGuard::default()),
-        directory: DirectorySettings::default(),
-        attributes: Vec::new(),
+        ..Settings::default()
     })
 }
 

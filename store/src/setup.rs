@@ -51,7 +51,8 @@ pub struct SetupLink {
     pub revoked_at: Option<Timestamp>,
 }
 
-const DRAFT: &str = "SELECT connection, organization, document, created_at, updated_at FROM connection_drafts";
+const DRAFT: &str =
+    "SELECT connection, organization, document, created_at, updated_at FROM connection_drafts";
 const LINK: &str = "SELECT id, organization, connection, scopes, label, created_by, created_at, expires_at, opened_at, \
                     done_at, revoked_at FROM setup_links";
 

@@ -154,14 +154,19 @@ struct LinkView {
     /// Who made it.
     created_by: String,
     /// When it was made.
+    #[schemars(with = "String")]
     created_at: Timestamp,
     /// When it ends.
+    #[schemars(with = "String")]
     expires_at: Timestamp,
     /// When it was first opened.
+    #[schemars(with = "Option<String>")]
     opened_at: Option<Timestamp>,
     /// When everything was done.
+    #[schemars(with = "Option<String>")]
     done_at: Option<Timestamp>,
     /// When it was taken back.
+    #[schemars(with = "Option<String>")]
     revoked_at: Option<Timestamp>,
 }
 
@@ -223,7 +228,10 @@ async fn create(
         connection: body.connection,
         days: body.days,
     };
-    Ok(made(&app, links::create(&app, &caller, &organization, new).await?))
+    Ok(made(
+        &app,
+        links::create(&app, &caller, &organization, new).await?,
+    ))
 }
 
 async fn regenerate(

@@ -6,7 +6,7 @@ use askama::Template;
 use axum::extract::{Query, State};
 use provost_kernel::directory::Account;
 use provost_kernel::id::{AccountId, ConnectionId};
-use provost_kernel::trace::{PASSWORD_SIGN_IN, PROVISION, SIGN_IN, TEST_SIGN_IN, StepOutcome};
+use provost_kernel::trace::{PASSWORD_SIGN_IN, PROVISION, SIGN_IN, StepOutcome, TEST_SIGN_IN};
 use provost_store::{AuditRow, ScimRequest, TraceRecord};
 use serde::Deserialize;
 

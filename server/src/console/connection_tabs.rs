@@ -274,7 +274,8 @@ fn questions(shell: &Shell, settings: &Settings) -> Vec<Question> {
         &[("queue", "setting.seat_queue"), ("refuse", "setting.seat_refuse")],
     );
     if let OnNoSeat::Other(_) = settings.on_no_seat {
-        seat.answers.push(("other".to_owned(), shell.t("setting.seat_other"), true));
+        seat.answers
+            .push(("other".to_owned(), shell.t("setting.seat_other"), true));
     }
     vec![
         ask(
@@ -317,7 +318,10 @@ fn questions(shell: &Shell, settings: &Settings) -> Vec<Question> {
             "on_no_role",
             "setting.no_role",
             format::word(&settings.on_no_role),
-            &[("skip", "setting.no_role_skip"), ("default_role", "setting.no_role_default")],
+            &[
+                ("skip", "setting.no_role_skip"),
+                ("default_role", "setting.no_role_default"),
+            ],
         ),
         seat,
         ask(
@@ -351,7 +355,7 @@ pub async fn save_provisioning(
         "false" => Some(false),
         _ => None,
     };
-    let (mode, existing, sync, lost, no_role, seat, email) = (
+    let (mode, existing, sync, lost, no_role, no_seat, email) = (
         word::<Provisioning>(&sent, "mode"),
         word::<ExistingAccount>(&sent, "existing_account"),
         word::<RoleSync>(&sent, "role_sync"),
@@ -368,8 +372,8 @@ pub async fn save_provisioning(
         entry.on_lost_match = lost.unwrap_or(entry.on_lost_match);
         entry.on_no_role = no_role.unwrap_or(entry.on_no_role);
         entry.email_update = email.unwrap_or(entry.email_update);
-        if let Some(seat) = seat {
-            entry.on_no_seat = seat;
+        if let Some(no_seat) = no_seat {
+            entry.on_no_seat = no_seat;
         }
     })
     .await;
@@ -426,7 +430,9 @@ pub async fn more(
     Query(asked): Query<Asked>,
 ) -> Outcome {
     let record = directory::connection(&app, &manager.caller, &id).await?;
-    let people = configuration::affected(&app, &manager.caller, &id, 0).await?.count;
+    let people = configuration::affected(&app, &manager.caller, &id, 0)
+        .await?
+        .count;
     let shell = manager.shell(Place::Connections).after(asked.done.as_deref());
     more_page(&app, shell, &record, people, None)
 }
@@ -449,7 +455,9 @@ fn more_page(
         name: connection.name.clone(),
         is_saml: connection.protocol == Protocol::Saml,
         idp_initiated: initiated.is_some(),
-        landing: initiated.map(|one| one.allowed_applications.join(" ")).unwrap_or_default(),
+        landing: initiated
+            .map(|one| one.allowed_applications.join(" "))
+            .unwrap_or_default(),
         idle: connection
             .settings
             .idle_minutes
@@ -477,14 +485,28 @@ pub async fn save_more(
     if sent.has("delete") {
         return delete(&app, &manager, &record, &sent).await;
     }
-    let name = sent.some("name").map(|name| name.chars().take(100).collect::<String>());
+    let name = sent
+        .some("name")
+        .map(|name| name.chars().take(100).collect::<String>());
     let idle = match sent.get("idle") {
         "" => None,
-        text => Some(text.parse::<u32>().ok().filter(|minutes| *minutes <= 60 * 24 * 30).ok_or_else(
-            || AppError::bad_request("invalid_form", "The idle time is a number of minutes, 30 days at most."),
-        )?),
+        text => Some(
+            text.parse::<u32>()
+                .ok()
+                .filter(|minutes| *minutes <= 60 * 24 * 30)
+                .ok_or_else(|| {
+                    AppError::bad_request(
+                        "invalid_form",
+                        "The idle time is a number of minutes, 30 days at most.",
+                    )
+                })?,
+        ),
     };
-    let landing: Vec<String> = sent.get("landing").split_whitespace().map(str::to_owned).collect();
+    let landing: Vec<String> = sent
+        .get("landing")
+        .split_whitespace()
+        .map(str::to_owned)
+        .collect();
     let initiated = sent.has("idp_initiated").then_some(IdpInitiated {
         allowed_applications: landing,
     });
@@ -503,7 +525,9 @@ pub async fn save_more(
         }
     })
     .await;
-    let people = configuration::affected(&app, &manager.caller, &id, 0).await?.count;
+    let people = configuration::affected(&app, &manager.caller, &id, 0)
+        .await?
+        .count;
     done(&manager, &id, "more", saved, |shell, error| {
         more_page(&app, shell, &record, people, Some(error))
     })
@@ -512,7 +536,11 @@ pub async fn save_more(
 async fn delete(app: &App, manager: &Manager, record: &ConnectionRecord, sent: &Sent) -> Outcome {
     manager.visitor.must_be_fresh(app)?;
     let id = record.connection.id.as_str();
-    let owner = record.connection.owner().map(ToString::to_string).unwrap_or_default();
+    let owner = record
+        .connection
+        .owner()
+        .map(ToString::to_string)
+        .unwrap_or_default();
     crate::flow::setup::require(app, &manager.caller, &owner).await?;
     let people = configuration::affected(app, &manager.caller, id, 0).await?.count;
     let shell = manager.shell(Place::Connections);
@@ -527,9 +555,7 @@ async fn delete(app: &App, manager: &Manager, record: &ConnectionRecord, sent: &
     };
     match configuration::delete_connection(app, &manager.caller, id, fate).await {
         Ok(_) => page::lead_to(&format!("{}/connections?done=deleted", manager.base())),
-        Err(error) if error.status().is_client_error() => {
-            more_page(app, shell, record, people, Some(&error))
-        }
+        Err(error) if error.status().is_client_error() => more_page(app, shell, record, people, Some(&error)),
         Err(error) => Err(error.into()),
     }
 }

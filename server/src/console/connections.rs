@@ -17,8 +17,8 @@ use crate::connection_config::{ProtocolConfig, Stage};
 use crate::error::AppError;
 use crate::flow::console::activity::{self as happened, Wanted};
 use crate::flow::console::overview::{self, Health};
-use crate::flow::setup::{self, is_draft};
 use crate::flow::directory;
+use crate::flow::setup::{self, is_draft};
 
 /// The head of a connection's pages.
 pub(super) struct Head {
@@ -160,7 +160,11 @@ pub(super) fn card(shell: &Shell, health: &Health, now: Timestamp) -> Card {
     }
     Card {
         path: if is_draft(record) {
-            format!("{}/connections/{}/setup", shell.base, segment(connection.id.as_str()))
+            format!(
+                "{}/connections/{}/setup",
+                shell.base,
+                segment(connection.id.as_str())
+            )
         } else {
             format!("{}/connections/{}", shell.base, segment(connection.id.as_str()))
         },

@@ -173,9 +173,15 @@ pub async fn set_up(
         exact: true,
         setting_up,
     };
-    declarative::apply_as(app, document, Path::new("."), Mode::Write, by)
-        .await
-        .map_err(refused)
+    Box::pin(declarative::apply_as(
+        app,
+        document,
+        Path::new("."),
+        Mode::Write,
+        by,
+    ))
+    .await
+    .map_err(refused)
 }
 
 /// Whom the end of a connection would concern.

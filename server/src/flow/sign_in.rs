@@ -47,7 +47,11 @@ pub struct Start {
 
 impl Start {
     const fn purpose(&self) -> Purpose {
-        if self.is_test { Purpose::Test } else { Purpose::SignIn }
+        if self.is_test {
+            Purpose::Test
+        } else {
+            Purpose::SignIn
+        }
     }
 }
 

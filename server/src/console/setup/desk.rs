@@ -28,7 +28,7 @@ pub(super) const PORTAL: &str = "/setup";
 
 /// Whoever sets up.
 #[derive(Clone, Debug)]
-pub struct Desk {
+pub(super) struct Desk {
     /// The same, for flows.
     pub(super) caller: Caller,
     /// For whom.
@@ -95,7 +95,13 @@ impl Desk {
     /// 404.
     pub(super) fn must_be_for(&self, connection: &str) -> Result<(), AppError> {
         match &self.link {
-            Some(link) if link.connection.as_ref().map(|id| id.as_str()) != Some(connection) => {
+            Some(link)
+                if link
+                    .connection
+                    .as_ref()
+                    .map(provost_kernel::id::ConnectionId::as_str)
+                    != Some(connection) =>
+            {
                 Err(AppError::not_found())
             }
             Some(_) | None => Ok(()),
@@ -160,9 +166,11 @@ pub(super) fn ended(look: Look, state: Option<State>) -> Result<Response, Stop> 
         Some(State::Done) => (StatusCode::OK, "setup.ended_done", "setup.ended_done_why"),
         Some(State::Revoked) => (StatusCode::GONE, "setup.ended_revoked", "setup.ended_ask"),
         Some(State::Expired) => (StatusCode::GONE, "setup.ended_expired", "setup.ended_ask"),
-        Some(State::Open | State::Opened) | None => {
-            (StatusCode::FORBIDDEN, "setup.ended_unknown", "setup.ended_unknown_why")
-        }
+        Some(State::Open | State::Opened) | None => (
+            StatusCode::FORBIDDEN,
+            "setup.ended_unknown",
+            "setup.ended_unknown_why",
+        ),
     };
     let shell = Shell::of_portal(look, String::new(), String::new(), PORTAL.to_owned());
     let (title, text) = (shell.t(title), shell.t(text));
@@ -191,13 +199,17 @@ impl FromRequestParts<App> for Desk {
             });
         }
         let look = Look::of(&app.config, &parts.headers);
-        let token = Cookie::SetUp.read(&app.config, &parts.headers).unwrap_or_default();
-        let stopped = |state| Stop::Answer(Box::new(match ended(look, state) {
-            Ok(response) => response,
-            Err(stop) => axum::response::IntoResponse::into_response(stop),
-        }));
+        let token = Cookie::SetUp
+            .read(&app.config, &parts.headers)
+            .unwrap_or_default();
+        let stopped = |state| {
+            Stop::Answer(Box::new(match ended(look, state) {
+                Ok(response) => response,
+                Err(stop) => axum::response::IntoResponse::into_response(stop),
+            }))
+        };
         let link = match links::present(app, &token).await? {
-            Presented::Good(link) => link,
+            Presented::Good(link) => *link,
             Presented::Ended(state) => return Err(stopped(Some(state))),
             Presented::Unknown => return Err(stopped(None)),
         };

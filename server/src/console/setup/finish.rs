@@ -23,7 +23,6 @@ struct ReviewPage {
     frame: Frame,
     sentences: Vec<(&'static str, String)>,
     is_proved: bool,
-    is_mode_chosen: bool,
     tester: Option<Side>,
     test_path: String,
     discard: String,
@@ -39,7 +38,6 @@ pub(super) async fn show(app: &App, desk: &Desk, setup: &SetUp, problem: Option<
         frame: frame(desk, &shell, setup, Step::Review),
         sentences: sentences(app, desk, &shell, setup).await?,
         is_proved: setup.is_proved(),
-        is_mode_chosen: setup.draft.mode.is_some(),
         tester: people::tester(app, desk, &shell, setup).await?,
         test_path: desk.step_path(id, Step::Test.word()),
         discard: desk.step_path(id, "discard"),
@@ -67,15 +65,20 @@ async fn sentences(
 ) -> Result<Vec<(&'static str, String)>, AppError> {
     let (_, protocol) = protocol_word(setup.protocol());
     let organization = &desk.organization.organization.name;
-    let mut said = vec![
-        ("good", shell.t2("setup.says_connection", &setup.guide().name, &protocol)),
-    ];
+    let mut said = vec![(
+        "good",
+        shell.t2("setup.says_connection", &setup.guide().name, &protocol),
+    )];
     let mut verified = Vec::new();
     let mut waiting = Vec::new();
     for seen in domains::list(app, &desk.caller, desk.id()).await? {
         let name = seen.claim.domain.name;
         if setup.draft.domains.contains(&name) {
-            let list = if seen.claim.claim.state.is_in_force() { &mut verified } else { &mut waiting };
+            let list = if seen.claim.claim.state.is_in_force() {
+                &mut verified
+            } else {
+                &mut waiting
+            };
             list.push(name);
         }
     }

@@ -58,8 +58,12 @@ fn pieces(line: &str, values: &[(&str, String)]) -> Vec<Piece> {
         }
         let mut rest = part;
         while let Some((before, after)) = rest.split_once('{') {
-            let Some((name, behind)) = after.split_once('}') else { break };
-            let Some((_, value)) = values.iter().find(|(known, _)| *known == name) else { break };
+            let Some((name, behind)) = after.split_once('}') else {
+                break;
+            };
+            let Some((_, value)) = values.iter().find(|(known, _)| *known == name) else {
+                break;
+            };
             add(&mut found, "text", before);
             add(&mut found, "value", value);
             rest = behind;
@@ -86,7 +90,15 @@ mod tests {
     use crate::flow::setup::guides::GUIDES;
 
     /// What lines may name.
-    const VALUES: &[&str] = &["acs", "entity_id", "metadata", "redirect", "start", "scim_url", "slo"];
+    const VALUES: &[&str] = &[
+        "acs",
+        "entity_id",
+        "metadata",
+        "redirect",
+        "start",
+        "scim_url",
+        "slo",
+    ];
 
     fn part_of(protocol: Protocol) -> &'static str {
         match protocol {
@@ -100,11 +112,17 @@ mod tests {
         for language in Language::ALL {
             let all = texts(*language);
             for guide in GUIDES {
-                let parts = all.get(guide.id).unwrap_or_else(|| panic!("{language:?} {}", guide.id));
+                let parts = all
+                    .get(guide.id)
+                    .unwrap_or_else(|| panic!("{language:?} {}", guide.id));
                 for protocol in guide.protocols {
                     let part = part_of(*protocol);
                     assert!(!parts[part].is_empty(), "{} {part}", guide.id);
-                    assert!(!parts[&format!("{part}_claims")].is_empty(), "{} {part}", guide.id);
+                    assert!(
+                        !parts[&format!("{part}_claims")].is_empty(),
+                        "{} {part}",
+                        guide.id
+                    );
                 }
                 assert!(!parts["scim"].is_empty(), "{}", guide.id);
             }
@@ -122,7 +140,11 @@ mod tests {
                     let expected = &english[guide][part];
                     assert_eq!(found.len(), expected.len(), "{language:?} {guide} {part}");
                     for (line, original) in found.iter().zip(expected) {
-                        assert_eq!(marks(line), marks(original), "{language:?} {guide} {part}: {line}");
+                        assert_eq!(
+                            marks(line),
+                            marks(original),
+                            "{language:?} {guide} {part}: {line}"
+                        );
                     }
                 }
             }
@@ -135,7 +157,9 @@ mod tests {
         let values: Vec<(&str, String)> = VALUES.iter().map(|name| (*name, format!("<{name}>"))).collect();
         let pieces = pieces(line, &values);
         assert!(
-            pieces.iter().all(|piece| piece.kind == "screen" || !piece.text.contains('{')),
+            pieces
+                .iter()
+                .all(|piece| piece.kind == "screen" || !piece.text.contains('{')),
             "{line}"
         );
         let mut found: Vec<String> = pieces
@@ -150,7 +174,10 @@ mod tests {
     #[test]
     fn a_line_is_cut_at_screens_and_values() {
         let values = [("acs", "https://x/acs".to_owned())];
-        let piece = |kind, text: &str| Piece { kind, text: text.to_owned() };
+        let piece = |kind, text: &str| Piece {
+            kind,
+            text: text.to_owned(),
+        };
         assert_eq!(
             pieces("Put {acs} into **ACS URL**.", &values),
             [

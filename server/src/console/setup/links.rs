@@ -51,12 +51,7 @@ async fn show(State(app): State<App>, manager: Manager) -> Outcome {
     render(&app, &manager, None, None).await
 }
 
-async fn render(
-    app: &App,
-    manager: &Manager,
-    made: Option<String>,
-    problem: Option<&AppError>,
-) -> Outcome {
+async fn render(app: &App, manager: &Manager, made: Option<String>, problem: Option<&AppError>) -> Outcome {
     let shell = manager.shell(Place::Connections);
     let now = app.world.now();
     let found = links::list(app, &manager.caller, manager.id()).await?;
@@ -90,7 +85,11 @@ fn row(shell: &Shell, link: &SetupLink, now: Timestamp) -> Row {
             .into_iter()
             .map(|scope| shell.look.language.text(scope_key(scope)))
             .collect(),
-        connection: link.connection.as_ref().map(ToString::to_string).unwrap_or_default(),
+        connection: link
+            .connection
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
         tone,
         state: shell.t(key),
         made: format::time(link.created_at),
@@ -125,7 +124,11 @@ async fn act(State(app): State<App>, manager: Manager, sent: Sent) -> Outcome {
     } else {
         let new = New {
             label: sent.get("label").to_owned(),
-            scopes: sent.all("scope").iter().filter_map(|word| Scope::parse(word)).collect(),
+            scopes: sent
+                .all("scope")
+                .iter()
+                .filter_map(|word| Scope::parse(word))
+                .collect(),
             connection: sent.some("connection"),
             days: sent.get("days").parse().ok(),
         };

@@ -18,7 +18,7 @@ use axum::Extension;
 use axum::Router;
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
-use axum::response::IntoResponse as _;
+
 use axum::routing::{get, post};
 use provost_kernel::connection::Protocol;
 use serde::Deserialize;
@@ -97,9 +97,10 @@ impl Step {
 
     /// Tells whether the step belongs to this set-up.
     fn applies(self, desk: &Desk, setup: &SetUp) -> bool {
-        match self {
-            Self::Scim => desk.sets_up_scim(setup),
-            other => desk.may(other.scope()),
+        if self == Self::Scim {
+            desk.sets_up_scim(setup)
+        } else {
+            desk.may(self.scope())
         }
     }
 
@@ -112,8 +113,7 @@ impl Step {
             Self::Test => setup.is_proved(),
             Self::Mode => draft.mode.is_some(),
             // A directory may be connected later, too; what follows tells whether it has called.
-            Self::Scim => draft.policy_seen,
-            Self::Policy => draft.policy_seen,
+            Self::Scim | Self::Policy => draft.policy_seen,
             Self::Review => false,
         }
     }
@@ -136,10 +136,11 @@ fn frame(desk: &Desk, shell: &Shell, setup: &SetUp, here: Step) -> Frame {
         .copied()
         .filter(|step| step.applies(desk, setup))
         .collect();
-    let place = applicable.iter().position(|step| *step == here).unwrap_or_default();
-    let path = |step: Option<&Step>| {
-        step.map_or_else(String::new, |step| desk.step_path(id, step.word()))
-    };
+    let place = applicable
+        .iter()
+        .position(|step| *step == here)
+        .unwrap_or_default();
+    let path = |step: Option<&Step>| step.map_or_else(String::new, |step| desk.step_path(id, step.word()));
     Frame {
         name: setup.draft.name.clone(),
         product: setup.guide().name,
@@ -190,8 +191,14 @@ fn shared(base: &str) -> Router<App> {
         .route(&path("/connections/new"), get(choose).post(begin))
         .route(&path("/connections/{connection}/setup"), get(resume))
         .route(&path("/connections/{connection}/setup/discard"), post(discard))
-        .route(&path("/connections/{connection}/setup/scim/events"), get(scim::events))
-        .route(&path("/connections/{connection}/setup/{step}"), get(show).post(act))
+        .route(
+            &path("/connections/{connection}/setup/scim/events"),
+            get(scim::events),
+        )
+        .route(
+            &path("/connections/{connection}/setup/{step}"),
+            get(show).post(act),
+        )
 }
 
 #[derive(Template)]
@@ -248,7 +255,10 @@ const fn protocol_word(protocol: Protocol) -> (&'static str, &'static str) {
 async fn begin(State(app): State<App>, desk: Desk, sent: Sent) -> Outcome {
     desk.must(Scope::Sso)?;
     // A button says both, so that one click is enough.
-    let (guide, protocol) = sent.get("guide").split_once('.').unwrap_or((sent.get("guide"), ""));
+    let (guide, protocol) = sent
+        .get("guide")
+        .split_once('.')
+        .unwrap_or((sent.get("guide"), ""));
     let protocol = match protocol {
         "saml" => Some(Protocol::Saml),
         "oidc" => Some(Protocol::Oidc),
@@ -261,10 +271,20 @@ async fn begin(State(app): State<App>, desk: Desk, sent: Sent) -> Outcome {
         // What was begun before with this link, and is left for this, goes.
         if let Some(before) = &link.connection {
             let left = flow::discard(&app, &desk.caller, desk.id(), before.as_str()).await;
-            left.or_else(|error| if error.code() == "not_found" { Ok(()) } else { Err(error) })?;
+            left.or_else(|error| {
+                if error.code() == "not_found" {
+                    Ok(())
+                } else {
+                    Err(error)
+                }
+            })?;
         }
     }
-    let first = if desk.may(Scope::Domain) { Step::Domain } else { Step::Values };
+    let first = if desk.may(Scope::Domain) {
+        Step::Domain
+    } else {
+        Step::Values
+    };
     page::lead_to(&desk.step_path(id.as_str(), first.word()))
 }
 
@@ -302,12 +322,7 @@ struct Asked {
 }
 
 /// `GET …/setup/{step}`.
-async fn show(
-    State(app): State<App>,
-    desk: Desk,
-    Path(names): Names,
-    Query(asked): Query<Asked>,
-) -> Outcome {
+async fn show(State(app): State<App>, desk: Desk, Path(names): Names, Query(asked): Query<Asked>) -> Outcome {
     let step = Step::parse(name(&names, "step")).ok_or_else(AppError::not_found)?;
     desk.must(step.scope())?;
     let id = name(&names, "connection");
@@ -320,9 +335,9 @@ async fn show(
     }
     match step {
         Step::Domain => people::domain(&app, &desk, Some(&setup), None).await,
-        Step::Values => values::show(&app, &desk, &setup, &values::Fields::of(&setup), Vec::new()).await,
+        Step::Values => values::show(&app, &desk, &setup, &values::Fields::of(&setup), Vec::new()),
         Step::Test => test::show(&app, &desk, &setup).await,
-        Step::Mode => people::mode(&desk, &setup).await,
+        Step::Mode => people::mode(&desk, &setup),
         Step::Policy => people::policy(&app, &desk, &setup, None).await,
         Step::Review | Step::Scim => finish::show(&app, &desk, &setup, None).await,
     }
@@ -386,9 +401,4 @@ const fn part_of(protocol: Protocol) -> &'static str {
 fn told(shell: &Shell, error: &AppError) -> String {
     let known = shell.look.language.known(&format!("word.{}", error.code()));
     known.map_or_else(|| error.public().to_owned(), str::to_owned)
-}
-
-/// Answers with a piece, or whatever else.
-fn plain(response: impl axum::response::IntoResponse) -> Outcome {
-    Ok(response.into_response())
 }

@@ -98,9 +98,13 @@ pub(super) async fn act_domain(app: &App, desk: &Desk, setup: Option<&SetUp>, se
         |setup| desk.step_path(setup.id.as_str(), Step::Domain.word()),
     );
     let done = if let Some(name) = sent.some("claim") {
-        domains::claim(app, &desk.caller, desk.id(), &name).await.map(drop)
+        domains::claim(app, &desk.caller, desk.id(), &name)
+            .await
+            .map(drop)
     } else if let Some(name) = sent.some("check") {
-        domains::check(app, &desk.caller, desk.id(), &name).await.map(drop)
+        domains::check(app, &desk.caller, desk.id(), &name)
+            .await
+            .map(drop)
     } else {
         return match (setup, &desk.link) {
             (Some(setup), _) => {
@@ -149,7 +153,7 @@ const MODES: &[(Provisioning, &str, &str)] = &[
 ];
 
 /// `GET …/setup/mode`: what is preselected depends on what the product can do.
-pub(super) async fn mode(desk: &Desk, setup: &SetUp) -> Outcome {
+pub(super) fn mode(desk: &Desk, setup: &SetUp) -> Outcome {
     let shell = desk.shell();
     page::show(&ModePage {
         frame: frame(desk, &shell, setup, Step::Mode),
@@ -194,20 +198,23 @@ struct PolicyPage {
 }
 
 /// `GET …/setup/policy`: one role for all, or rules; with what the tester would get.
-pub(super) async fn policy(
-    app: &App,
-    desk: &Desk,
-    setup: &SetUp,
-    problem: Option<&AppError>,
-) -> Outcome {
+pub(super) async fn policy(app: &App, desk: &Desk, setup: &SetUp, problem: Option<&AppError>) -> Outcome {
     let shell = desk.shell();
     let record = setup.record.as_ref().ok_or_else(AppError::not_found)?;
-    let rule = record.connection.policy.as_ref().and_then(|policy| policy.role.as_ref());
+    let rule = record
+        .connection
+        .policy
+        .as_ref()
+        .and_then(|policy| policy.role.as_ref());
     let fixed = match rule {
         Some(RoleRule::Fixed(name)) => Some(name.clone()),
         Some(RoleRule::Expression(_) | RoleRule::Groups(_) | RoleRule::Mapping(_)) | None => None,
     };
-    let preset = desk.organization.roles.iter().find(|role| role.default && !role.owner);
+    let preset = desk
+        .organization
+        .roles
+        .iter()
+        .find(|role| role.default && !role.owner);
     let chosen = fixed.clone().or_else(|| preset.map(|role| role.name.clone()));
     let plan = entitlements::get(app, &desk.caller, desk.id()).await?;
     let page = PolicyPage {
@@ -222,7 +229,11 @@ pub(super) async fn policy(
         is_written: rule.is_some() && fixed.is_none(),
         may_change: plan.entitlements.policies,
         editor: if desk.link.is_none() {
-            format!("{}/connections/{}/policies", desk.base(), page::segment(setup.id.as_str()))
+            format!(
+                "{}/connections/{}/policies",
+                desk.base(),
+                page::segment(setup.id.as_str())
+            )
         } else {
             String::new()
         },
@@ -240,7 +251,12 @@ pub(super) async fn tester(
     shell: &Shell,
     setup: &SetUp,
 ) -> Result<Option<Side>, AppError> {
-    let Some(test) = setup.draft.test.as_ref().filter(|test| test.code == flow::VERIFIED) else {
+    let Some(test) = setup
+        .draft
+        .test
+        .as_ref()
+        .filter(|test| test.code == flow::VERIFIED)
+    else {
         return Ok(None);
     };
     let subject = Subject::Trace(test.trace.clone());
@@ -255,7 +271,11 @@ pub(super) async fn tester(
 pub(super) async fn act_policy(app: &App, desk: &Desk, setup: &SetUp, sent: &Sent) -> Outcome {
     let record = setup.record.as_ref().ok_or_else(AppError::not_found)?;
     if let Some(role) = sent.some("role") {
-        let known = desk.organization.roles.iter().any(|one| one.name == role && !one.owner);
+        let known = desk
+            .organization
+            .roles
+            .iter()
+            .any(|one| one.name == role && !one.owner);
         if !known {
             return Err(AppError::bad_request("invalid_form", "Choose one of the roles.").into());
         }

@@ -1,10 +1,10 @@
 //! `/setup/…`: the way in by a link. The token is taken out of the address at once, into a cookie of its own.
 
+use axum::Extension;
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::routing::{get, post};
-use axum::Extension;
 
 use super::super::page;
 use super::super::sent::Sent;
@@ -42,8 +42,8 @@ async fn open(
     let look = Look::of(&app.config, &headers);
     let link = match links::present(&app, &token).await? {
         Presented::Good(link) => link,
-        Presented::Ended(state) => return Ok(desk::ended(look, Some(state))?),
-        Presented::Unknown => return Ok(desk::ended(look, None)?),
+        Presented::Ended(state) => return desk::ended(look, Some(state)),
+        Presented::Unknown => return desk::ended(look, None),
     };
     links::opened(&app, &link).await?;
     let mut response = page::lead_to(PORTAL)?;
@@ -59,12 +59,13 @@ async fn home(State(_app): State<App>, desk: Desk) -> Outcome {
     };
     let path = match &link.connection {
         Some(connection) if desk.may(Scope::Sso) => {
-            format!("{PORTAL}/connections/{}/setup", page::segment(connection.as_str()))
+            format!(
+                "{PORTAL}/connections/{}/setup",
+                page::segment(connection.as_str())
+            )
         }
         None if desk.may(Scope::Sso) => format!("{PORTAL}/connections/new"),
-        Some(connection) if desk.may(Scope::Scim) => {
-            desk.step_path(connection.as_str(), Step::Scim.word())
-        }
+        Some(connection) if desk.may(Scope::Scim) => desk.step_path(connection.as_str(), Step::Scim.word()),
         Some(_) | None => format!("{PORTAL}/domain"),
     };
     page::lead_to(&path)
@@ -111,7 +112,15 @@ mod tests {
 
     #[test]
     fn the_way_back_stays_in_the_portal() {
-        for hostile in ["", "/", "//evil", "/setup//evil", "/setup/\\evil", "/setups", "https://evil"] {
+        for hostile in [
+            "",
+            "/",
+            "//evil",
+            "/setup//evil",
+            "/setup/\\evil",
+            "/setups",
+            "https://evil",
+        ] {
             assert_eq!(back(hostile), "/setup", "{hostile}");
         }
         assert_eq!(back("/setup/domain"), "/setup/domain");

@@ -7,6 +7,7 @@ use std::time::Duration;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use axum::response::IntoResponse as _;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream;
 use provost_kernel::connection::Provisioning;
@@ -20,7 +21,7 @@ use super::super::shell::Shell;
 use super::super::visit::Outcome;
 use super::desk::{Desk, PORTAL};
 use super::guide::Piece;
-use super::{Asked, Frame, Names, Step, frame, guide_lines, name, next_path, plain};
+use super::{Asked, Frame, Names, Step, frame, guide_lines, name, next_path};
 use crate::app::App;
 use crate::error::AppError;
 use crate::flow::console::overview;
@@ -134,7 +135,11 @@ async fn render(
         urls,
         tokens: live.iter().filter(|token| tokens::is_live(token, now)).count(),
         made,
-        problem: if problem.is_empty() { "" } else { shell.look.language.text(problem) },
+        problem: if problem.is_empty() {
+            ""
+        } else {
+            shell.look.language.text(problem)
+        },
         last: last_call(app, id).await?,
         events: format!("{here}/events"),
         live: format!("{here}?piece=1"),
@@ -148,9 +153,7 @@ pub(super) async fn act(app: &App, desk: &Desk, id: &str, sent: &Sent) -> Outcom
     let setup = found(app, desk, id).await?;
     if !sent.has("make") {
         return match (&setup, &desk.link) {
-            (Some(setup), _) if desk.may(Scope::Sso) => {
-                page::lead_to(&next_path(desk, setup, Step::Scim))
-            }
+            (Some(setup), _) if desk.may(Scope::Sso) => page::lead_to(&next_path(desk, setup, Step::Scim)),
             (_, Some(link)) => {
                 links::finish(app, link).await?;
                 page::lead_to(PORTAL)
@@ -159,7 +162,11 @@ pub(super) async fn act(app: &App, desk: &Desk, id: &str, sent: &Sent) -> Outcom
         };
     }
     desk.must_be_fresh(app)?;
-    let label = format!("{} {}", setup.as_ref().map_or("setup", |setup| setup.guide().id), app.world.reference()?);
+    let label = format!(
+        "{} {}",
+        setup.as_ref().map_or("setup", |setup| setup.guide().id),
+        app.world.reference()?
+    );
     let wanted = tokens::Wanted {
         connection: id.to_owned(),
         label,
@@ -222,7 +229,8 @@ pub(super) async fn events(State(app): State<App>, desk: Desk, Path(names): Name
         _open: open,
     };
     let stream = stream::unfold(Some(watch), |watch| async move { look(watch?).await });
-    plain(Sse::new(stream).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
+    let alive = KeepAlive::new().interval(Duration::from_secs(15));
+    Ok(Sse::new(stream).keep_alive(alive).into_response())
 }
 
 /// Waits for the first call. The stream ends with it, and with the last look.

@@ -42,7 +42,9 @@ impl Fields {
             how: "url".to_owned(),
             ..Self::default()
         };
-        let Some(record) = &setup.record else { return fields };
+        let Some(record) = &setup.record else {
+            return fields;
+        };
         match ProtocolConfig::of(setup.id.as_str(), &record.protocol_config) {
             Ok(ProtocolConfig::Saml(saml)) => {
                 if saml.metadata_url.is_none() {
@@ -125,7 +127,7 @@ struct ValuesPage {
 }
 
 /// `GET …/setup/values`, and the form as it was sent with what is wrong.
-pub(super) async fn show(
+pub(super) fn show(
     app: &App,
     desk: &Desk,
     setup: &SetUp,

@@ -152,7 +152,13 @@ async fn insert(
         return Err(TokenError::TooMany(id.as_str().to_owned()));
     }
     tx.insert_token(record, digest).await?;
-    tx.record(event(record, &stored.connection, "scim_token.created", actor, now));
+    tx.record(event(
+        record,
+        &stored.connection,
+        "scim_token.created",
+        actor,
+        now,
+    ));
     let config = ScimConfig::of(&stored.protocol_config).unwrap_or_default();
     Ok((config.versions, stored.connection.provisioning))
 }

@@ -44,7 +44,11 @@ pub async fn edit(
     edit: impl FnOnce(&mut ConnectionEntry) + Send,
 ) -> Result<()> {
     let record = directory::connection(app, caller, id).await?;
-    let owner = record.connection.owner().map(ToString::to_string).unwrap_or_default();
+    let owner = record
+        .connection
+        .owner()
+        .map(ToString::to_string)
+        .unwrap_or_default();
     super::require(app, caller, &owner).await?;
     let mut entry = declarative::entry_of(&record).map_err(AppError::internal)?;
     edit(&mut entry);
@@ -52,7 +56,7 @@ pub async fn edit(
         Value::Object(body) => body,
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Map::new(),
     };
-    configuration::put_connection(app, caller, id, body, Mode::Write)
+    Box::pin(configuration::put_connection(app, caller, id, body, Mode::Write))
         .await
         .map(drop)
 }
@@ -83,7 +87,8 @@ pub async fn save_mapping(app: &App, caller: &Caller, id: &str, mapping: Mapping
             // The subject keeps its name: another one would make strangers of everybody.
             let subject = saml.attributes.get("subject").cloned();
             saml.attributes = mapping.clone();
-            saml.attributes.extend(subject.map(|name| ("subject".to_owned(), name)));
+            saml.attributes
+                .extend(subject.map(|name| ("subject".to_owned(), name)));
         }
         if let Some(oidc) = &mut entry.oidc {
             oidc.identifier_path = mapping.get("identifier_path").cloned();
@@ -121,9 +126,18 @@ pub async fn read(app: &App, caller: &Caller, id: &str, mapping: &Mapping) -> Re
         })?;
         Some((trace.trace.id.to_string(), kept))
     });
-    let Some((reference, kept)) = newest else { return Ok(None) };
-    let claims = kept.get("claims").and_then(Value::as_object).cloned().unwrap_or_default();
-    let subject = kept.pointer("/subject/value").and_then(Value::as_str).map(str::to_owned);
+    let Some((reference, kept)) = newest else {
+        return Ok(None);
+    };
+    let claims = kept
+        .get("claims")
+        .and_then(Value::as_object)
+        .cloned()
+        .unwrap_or_default();
+    let subject = kept
+        .pointer("/subject/value")
+        .and_then(Value::as_str)
+        .map(str::to_owned);
     let config = ProtocolConfig::of(id, &record.protocol_config).map_err(AppError::internal)?;
     let incoming = match config {
         ProtocolConfig::Saml(saml) => translate::saml::pasted(
@@ -141,7 +155,13 @@ pub async fn read(app: &App, caller: &Caller, id: &str, mapping: &Mapping) -> Re
                 tenant: oidc.tenant,
             };
             let claims = claims.clone();
-            translate::oidc::pasted(&record.connection.id, &oidc.issuer, claims, subject.as_deref(), &paths)
+            translate::oidc::pasted(
+                &record.connection.id,
+                &oidc.issuer,
+                claims,
+                subject.as_deref(),
+                &paths,
+            )
         }
     };
     Ok(Some(Reading {

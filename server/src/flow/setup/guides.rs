@@ -33,12 +33,7 @@ pub const GUIDES: &[Guide] = &[
 ];
 
 impl Guide {
-    const fn new(
-        id: &'static str,
-        name: &'static str,
-        protocols: &'static [Protocol],
-        scim: bool,
-    ) -> Self {
+    const fn new(id: &'static str, name: &'static str, protocols: &'static [Protocol], scim: bool) -> Self {
         Self {
             id,
             name,

@@ -139,7 +139,11 @@ pub async fn create(app: &App, caller: &Caller, organization: &str, new: New) ->
     if !(1..=MOST_DAYS).contains(&days) {
         return Err(invalid("A link lasts from 1 to 90 days."));
     }
-    let mut scopes = if new.scopes.is_empty() { Scope::ALL.to_vec() } else { new.scopes };
+    let mut scopes = if new.scopes.is_empty() {
+        Scope::ALL.to_vec()
+    } else {
+        new.scopes
+    };
     scopes.sort();
     scopes.dedup();
     if scopes.contains(&Scope::Scim) {
@@ -210,7 +214,9 @@ fn ends(now: Timestamp, days: u32) -> Result<Timestamp> {
 }
 
 fn url(app: &App, token: &SecretString) -> SecretString {
-    app.config.url(&format!("/setup/{}", token.expose_secret())).into()
+    app.config
+        .url(&format!("/setup/{}", token.expose_secret()))
+        .into()
 }
 
 /// Lists the links of an organization, ended ones too, the newest first.
@@ -332,7 +338,7 @@ fn ended() -> AppError {
 #[derive(Clone, Debug)]
 pub enum Presented {
     /// A link that opens something.
-    Good(SetupLink),
+    Good(Box<SetupLink>),
     /// A link of ours that opens nothing any more, and why.
     Ended(State),
     /// Nothing that we know.
@@ -355,7 +361,7 @@ pub async fn present(app: &App, token: &str) -> Result<Presented> {
     Ok(match found {
         None => Presented::Unknown,
         Some(link) => match state(&link, now) {
-            State::Open | State::Opened => Presented::Good(link),
+            State::Open | State::Opened => Presented::Good(Box::new(link)),
             other @ (State::Done | State::Revoked | State::Expired) => Presented::Ended(other),
         },
     })

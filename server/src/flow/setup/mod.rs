@@ -24,7 +24,7 @@ use crate::connection_config::Stage;
 use crate::declarative::{self, SettingUp};
 use crate::error::{AppError, Result};
 use crate::flow::api_keys::Caller;
-use crate::flow::{configuration, directory, entitlements};
+use crate::flow::{configuration, entitlements};
 
 use guides::Guide;
 
@@ -147,8 +147,8 @@ pub async fn begin(
         .or_else(|| guide.protocols.first().copied())
         .filter(|wanted| guide.protocols.contains(wanted))
         .ok_or_else(unknown)?;
-    let random: String = app.world.bytes::<4>()?.iter().map(|byte| format!("{byte:02x}")).collect();
-    let id = ConnectionId::new(format!("{}-{random}", guide.id));
+    let random = u32::from_be_bytes(app.world.bytes::<4>()?);
+    let id = ConnectionId::new(format!("{}-{random:08x}", guide.id));
     let draft = Draft {
         guide: guide.id.to_owned(),
         protocol: Some(protocol),
@@ -276,11 +276,7 @@ pub async fn list(app: &App, caller: &Caller, organization: &str) -> Result<Vec<
 ///
 /// # Errors
 /// 404 for a draft that is gone; those of the store.
-async fn keep(
-    app: &App,
-    id: &ConnectionId,
-    edit: impl FnOnce(&mut Draft) + Send + 'static,
-) -> Result<()> {
+async fn keep(app: &App, id: &ConnectionId, edit: impl FnOnce(&mut Draft) + Send + 'static) -> Result<()> {
     let (id, now) = (id.clone(), app.world.now());
     app.store
         .write(move |tx| {
@@ -288,8 +284,7 @@ async fn keep(
                 let Some(mut record) = tx.draft(&id).await? else {
                     return Err(AppError::not_found());
                 };
-                let mut draft: Draft =
-                    serde_json::from_value(record.document).map_err(AppError::internal)?;
+                let mut draft: Draft = serde_json::from_value(record.document).map_err(AppError::internal)?;
                 edit(&mut draft);
                 record.document = json!(draft);
                 tx.put_draft(&record, now).await?;
@@ -311,7 +306,10 @@ pub async fn choose_domains(
     names: Vec<String>,
 ) -> Result<()> {
     let setup = one(app, caller, organization, id).await?;
-    let mut names: Vec<String> = names.iter().filter_map(|name| domain::normalize(name).ok()).collect();
+    let mut names: Vec<String> = names
+        .iter()
+        .filter_map(|name| domain::normalize(name).ok())
+        .collect();
     names.sort();
     names.dedup();
     names.truncate(200);
@@ -481,14 +479,6 @@ pub async fn discard(app: &App, caller: &Caller, organization: &str, id: &str) -
         })
         .await?;
     Ok(())
-}
-
-/// Finds a connection that is live, or of a draft that has one: for pages that show both.
-///
-/// # Errors
-/// 404; those of the store.
-pub async fn connection(app: &App, caller: &Caller, id: &str) -> Result<ConnectionRecord> {
-    directory::connection(app, caller, id).await
 }
 
 fn event(

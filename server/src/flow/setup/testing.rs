@@ -1,11 +1,12 @@
 //! Test sign-ins: the whole way to the identity provider and back, verified like any other, and then nothing: no account is
 //! looked for, none is made, no session opens. What came is kept as a trace.
 
+use jiff::Timestamp;
 use provost_kernel::connection::Protocol;
 use provost_kernel::id::{ConnectionId, TraceId};
 use provost_kernel::incoming::Incoming;
 use provost_kernel::trace::{Stage as Link, Step, StepOutcome, TEST_SIGN_IN, Trace};
-use provost_store::TraceRecord;
+use provost_store::{TraceRecord, Tx};
 use serde_json::{Value, json};
 
 use crate::app::App;
@@ -60,9 +61,16 @@ pub async fn conclude(app: &App, live: &LiveConnection, outcome: Result<&Incomin
     let connection = live.in_force.connection();
     let (step, verdict, kept, code, text) = match outcome {
         Ok(incoming) => {
-            let text = "the answer was verified; this was a test: no account was looked for and nothing changed";
+            let text =
+                "the answer was verified; this was a test: no account was looked for and nothing changed";
             let step = (StepOutcome::Passed, "test_verified", text.to_owned());
-            (step, "accepted", Some(claims::kept(incoming)), VERIFIED, String::new())
+            (
+                step,
+                "accepted",
+                Some(claims::kept(incoming)),
+                VERIFIED,
+                String::new(),
+            )
         }
         Err(fault) => {
             let step = (StepOutcome::Refused, fault.code, fault.text.clone());
@@ -84,7 +92,7 @@ pub async fn conclude(app: &App, live: &LiveConnection, outcome: Result<&Incomin
             drift: None,
         }],
     };
-    let test = Test {
+    let shown = Test {
         trace: reference,
         at: now,
         code: code.to_owned(),
@@ -96,35 +104,46 @@ pub async fn conclude(app: &App, live: &LiveConnection, outcome: Result<&Incomin
         .write(move |tx| {
             Box::pin(async move {
                 tx.insert_trace(&trace, verdict, kept.as_ref())?;
-                let Some(mut record) = tx.draft(&id).await? else {
-                    return Ok(());
-                };
-                let mut draft: Draft =
-                    serde_json::from_value(record.document).map_err(AppError::internal)?;
-                draft.test = Some(test);
-                let is_proof = proved.is_some();
-                if is_proof {
-                    draft.proved = proved;
-                }
-                record.document = json!(draft);
-                tx.put_draft(&record, now).await?;
-                if is_proof
-                    && let Some(stored) = tx.connection(&id).await?
-                    && Stage::of(&stored.status) == Stage::Draft
-                {
-                    tx.put_connection(
-                        &stored.connection,
-                        &stored.protocol_config,
-                        &stored.secrets,
-                        Stage::Testing.word(),
-                        now,
-                    )
-                    .await?;
-                }
-                Ok::<_, AppError>(())
+                note_in_tx(tx, &id, shown, proved, now).await
             })
         })
         .await
+}
+
+/// Notes in the draft what a test showed, if the connection is one.
+async fn note_in_tx(
+    tx: &mut Tx,
+    id: &ConnectionId,
+    test: Test,
+    proved: Option<String>,
+    now: Timestamp,
+) -> Result<()> {
+    let Some(mut record) = tx.draft(id).await? else {
+        return Ok(());
+    };
+    let mut draft: Draft = serde_json::from_value(record.document).map_err(AppError::internal)?;
+    draft.test = Some(test);
+    let is_proof = proved.is_some();
+    if is_proof {
+        draft.proved = proved;
+    }
+    record.document = json!(draft);
+    tx.put_draft(&record, now).await?;
+    if is_proof
+        && let Some(stored) = tx.connection(id).await?
+        && Stage::of(&stored.status) == Stage::Draft
+    {
+        let testing = Stage::Testing.word();
+        tx.put_connection(
+            &stored.connection,
+            &stored.protocol_config,
+            &stored.secrets,
+            testing,
+            now,
+        )
+        .await?;
+    }
+    Ok(())
 }
 
 /// What the test proves: the settings with which the answer was verified, not those that were stored meanwhile.
@@ -147,7 +166,9 @@ pub async fn latest(app: &App, caller: &Caller, connection: &str) -> Result<Opti
         ..traces::Wanted::default()
     };
     let recent = traces::list(app, caller, wanted, 50).await?;
-    Ok(recent.into_iter().find(|record| record.trace.kind == TEST_SIGN_IN))
+    Ok(recent
+        .into_iter()
+        .find(|record| record.trace.kind == TEST_SIGN_IN))
 }
 
 /// One field of a person and what came for it.
@@ -232,7 +253,8 @@ mod tests {
 
     #[test]
     fn r183_what_is_there_and_what_is_missing_is_told_apart() {
-        let kept = json!({ "normalized": { "email": "ann@example.com", "given_name": "", "groups": ["a", "b"] } });
+        let kept =
+            json!({ "normalized": { "email": "ann@example.com", "given_name": "", "groups": ["a", "b"] } });
         let found = fields(&kept);
         let of = |name: &str| found.iter().find(|field| field.name == name).unwrap();
         assert_eq!(of("email").value.as_deref(), Some("ann@example.com"));

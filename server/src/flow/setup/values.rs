@@ -9,7 +9,7 @@ use crate::connection_config::ProtocolConfig;
 use crate::declarative::{self, ConnectionEntry, SettingUp};
 use crate::error::{AppError, Fault, Result};
 use crate::flow::api_keys::Caller;
-use crate::flow::configuration;
+use crate::flow::{configuration, directory};
 
 use super::{SetUp, keep, label, one, verified};
 
@@ -74,7 +74,7 @@ pub async fn save(
     configuration::set_up(app, caller, entry, SettingUp::Draft)
         .await
         .map_err(|error| with_short_paths(error, id))?;
-    let record = super::connection(app, caller, id).await?;
+    let record = directory::connection(app, caller, id).await?;
     let now = fingerprint(&record);
     keep(app, &setup.id, move |draft| {
         draft.name = name;
@@ -243,8 +243,13 @@ mod tests {
     #[test]
     fn new_values_replace_what_says_who_the_provider_is_and_nothing_else() {
         let old = json!({ "entity_id": "old", "certificates": ["x"], "attributes": { "email": "mail" } });
-        let new = merged("saml", &old, json!({ "metadata_url": "https://idp.example/metadata" }));
-        let expected = json!({ "metadata_url": "https://idp.example/metadata", "attributes": { "email": "mail" } });
+        let new = merged(
+            "saml",
+            &old,
+            json!({ "metadata_url": "https://idp.example/metadata" }),
+        );
+        let expected =
+            json!({ "metadata_url": "https://idp.example/metadata", "attributes": { "email": "mail" } });
         assert_eq!(new, expected);
     }
 }
