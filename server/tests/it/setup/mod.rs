@@ -5,7 +5,8 @@ mod tabs;
 
 use axum::http::{StatusCode, header};
 use provost::flow::api_keys::Caller;
-use provost::flow::setup::links::{self, New, Scope};
+use provost::flow::setup::links as flow;
+use provost::flow::setup::links::{New, Scope};
 use provost_kernel::id::ConnectionId;
 use provost_saml::issue::parse_authn_request;
 use provost_saml::logout::Received;
@@ -129,7 +130,7 @@ async fn link(app: &TestApp, scopes: &[Scope], connection: Option<&str>) -> (Str
         connection: connection.map(str::to_owned),
         days: Some(7),
     };
-    let made = links::create(&app.app, &Caller::operator(), "acme", new)
+    let made = flow::create(&app.app, &Caller::operator(), "acme", new)
         .await
         .unwrap();
     let url = made.url.expose_secret().to_owned();
