@@ -155,11 +155,25 @@ pub struct Settings {
     pub invite_on: InviteOn,
     /// When a change that takes access from many waits for an admin; none never holds any.
     pub strip_guard: Option<StripGuard>,
+    /// Minutes without use after which a session of this connection ends: none is the installation's own limit, 0 never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idle_minutes: Option<u32>,
     /// What directory pushes do; matters where `provisioning` is `scim`.
     pub directory: DirectorySettings,
     /// Attributes of people that admins defined.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub attributes: Vec<AttributeDefinition>,
+}
+
+impl Settings {
+    /// Returns after how many seconds without use a session ends; never later than by its age.
+    pub fn idle_seconds(&self, usual: i64, absolute: i64) -> i64 {
+        match self.idle_minutes {
+            None => usual,
+            Some(0) => absolute,
+            Some(minutes) => (i64::from(minutes) * 60).min(absolute),
+        }
+    }
 }
 
 impl Default for Settings {
@@ -182,6 +196,7 @@ impl Default for Settings {
             licence_at: LicenseAt::default(),
             invite_on: InviteOn::default(),
             strip_guard: Some(StripGuard::default()),
+            idle_minutes: None,
             directory: DirectorySettings::default(),
             attributes: Vec::new(),
         }

@@ -8,6 +8,8 @@ use crate::plan::MembershipEdit;
 
 /// [`Trace::kind`] of a sign-in through a connection.
 pub const SIGN_IN: &str = "sign_in";
+/// [`Trace::kind`] of a test sign-in through a connection, which has no effect.
+pub const TEST_SIGN_IN: &str = "test_sign_in";
 /// [`Trace::kind`] of a sign-in with a password.
 pub const PASSWORD_SIGN_IN: &str = "password_sign_in";
 /// [`Trace::kind`] of a provisioning request.
@@ -20,7 +22,7 @@ pub struct Trace {
     pub id: TraceId,
     /// When it was decided.
     pub at: Timestamp,
-    /// What was attempted: `sign_in`, `password_sign_in`, `provision`.
+    /// What was attempted: `sign_in`, `test_sign_in`, `password_sign_in`, `provision`.
     pub kind: String,
     /// Through which connection.
     pub connection: Option<ConnectionId>,

@@ -96,8 +96,10 @@
     });
   }
 
-  // Live parts: a piece of the page that is fetched anew until it says that it is done.
+  // Live parts: a piece of the page that the server sends when it is there; without such a stream it is fetched anew until it
+  // says that it is done.
   for (const live of document.querySelectorAll('[data-live]')) {
+    if (live.querySelector('[data-done]')) continue;
     const look = async () => {
       try {
         const answer = await fetch(live.dataset.live, { headers: { accept: 'text/html' } });
@@ -105,7 +107,23 @@
       } catch { /* the next look may succeed */ }
       if (!live.querySelector('[data-done]')) setTimeout(look, 2000);
     };
-    setTimeout(look, 2000);
+    if (!live.dataset.events) { setTimeout(look, 2000); continue; }
+    const stream = new EventSource(live.dataset.events);
+    stream.addEventListener('heard', (event) => { stream.close(); live.innerHTML = event.data; });
+    stream.addEventListener('error', () => { if (stream.readyState === EventSource.CLOSED) setTimeout(look, 2000); });
+    addEventListener('pagehide', () => stream.close());
+  }
+
+  // A file that is chosen is read into the field that it stands for.
+  for (const file of document.querySelectorAll('input[type=file][data-into]')) {
+    file.addEventListener('change', async () => {
+      if (file.files[0]) document.getElementById(file.dataset.into).value = await file.files[0].text();
+    });
+  }
+
+  // A form that opens a window of its own: what came of it is shown here when one comes back.
+  for (const form of document.querySelectorAll('form[target]')) {
+    form.addEventListener('submit', () => addEventListener('focus', () => location.reload(), { once: true }));
   }
 
   // Progress as it happens: pieces from server-sent events until all is at rest; then the page as it is.

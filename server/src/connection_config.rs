@@ -21,6 +21,42 @@ pub mod secret {
     pub const SAML_DECRYPTION_KEY: &str = "saml_decryption_key";
 }
 
+/// Stage of life of a connection. Nobody signs in through one that is not live, and no directory changes anything through it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Being set up; no test sign-in has succeeded.
+    Draft,
+    /// Being set up; a test sign-in has succeeded.
+    Testing,
+    /// In use, or switched off by hand.
+    Live,
+}
+
+impl Stage {
+    /// Returns the word that the store keeps.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Testing => "testing",
+            Self::Live => "active",
+        }
+    }
+
+    /// Reads the word that the store keeps.
+    pub fn of(word: &str) -> Self {
+        match word {
+            "draft" => Self::Draft,
+            "testing" => Self::Testing,
+            _ => Self::Live,
+        }
+    }
+
+    /// Tells whether the connection is still being set up.
+    pub const fn is_draft(self) -> bool {
+        matches!(self, Self::Draft | Self::Testing)
+    }
+}
+
 /// Protocol side of one connection.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "protocol")]
@@ -162,6 +198,20 @@ impl ProtocolConfig {
             connection: connection.to_owned(),
             source,
         })
+    }
+
+    /// Returns what a test sign-in proves, as a digest: every setting of the protocol but what changes by itself.
+    pub fn fingerprint(&self) -> String {
+        let mut proved = self.clone();
+        if let Self::Saml(saml) = &mut proved {
+            saml.metadata_read_at = None;
+            if saml.metadata_url.is_some() {
+                // They follow the metadata, tested or not.
+                saml.signing_certificates.clear();
+            }
+        }
+        let text = serde_json::to_string(&proved).unwrap_or_default();
+        crate::world::digest_of(&format!("provost tested settings\n{text}"))
     }
 
     /// Returns the form that the store keeps, with the directory's settings beside it.

@@ -19,6 +19,8 @@ pub enum Cookie {
     Look,
     /// A sign-in that waits for its second factor. Ten minutes, `SameSite=Lax`.
     Half,
+    /// The token of a set-up link, after the link was opened. Apart from the session: whoever has it has no account here.
+    SetUp,
     /// A browser that accounts have signed in from with a password: limits are kinder to it. Opens nothing by itself.
     Device,
 }
@@ -30,6 +32,7 @@ impl Cookie {
             Self::Browser => "provost_browser",
             Self::Look => "provost_look",
             Self::Half => "provost_half",
+            Self::SetUp => "provost_setup",
             Self::Device => "provost_device",
         }
     }
@@ -85,7 +88,7 @@ impl Cookie {
     const fn age(self) -> &'static str {
         match self {
             // Ends with the browser; its server side ends by idle and absolute limits.
-            Self::Session => "",
+            Self::Session | Self::SetUp => "",
             // A day: longer than any pending sign-in, so several tabs share one.
             Self::Browser => "; Max-Age=86400",
             Self::Look => "; Max-Age=31536000",
@@ -97,10 +100,10 @@ impl Cookie {
 
     fn attributes(self, config: &Config) -> &'static str {
         match (self, config.is_https()) {
-            (Self::Session | Self::Look | Self::Half | Self::Device, true) => {
+            (Self::Session | Self::Look | Self::Half | Self::SetUp | Self::Device, true) => {
                 "; Path=/; HttpOnly; Secure; SameSite=Lax"
             }
-            (Self::Session | Self::Look | Self::Half | Self::Device, false) => {
+            (Self::Session | Self::Look | Self::Half | Self::SetUp | Self::Device, false) => {
                 "; Path=/; HttpOnly; SameSite=Lax"
             }
             (Self::Browser, true) => "; Path=/; HttpOnly; Secure; SameSite=None",

@@ -82,6 +82,8 @@ const TABLES: &[&str] = &[
     "conversion_rows",
     "bulk_runs",
     "saved_views",
+    "connection_drafts",
+    "setup_links",
 ];
 
 /// Tables that triggers fill from others, also while restoring.

@@ -104,6 +104,11 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/0071_managed_by.sql"),
     },
     Migration {
+        version: 80,
+        name: "setup",
+        sql: include_str!("../migrations/0080_setup.sql"),
+    },
+    Migration {
         version: 85,
         name: "console_work",
         sql: include_str!("../migrations/0085_console_work.sql"),

@@ -67,6 +67,10 @@ impl Work<'_> {
             Actor::Person => {
                 Err(self.refuse(Denial::NotPermitted, "a person who signs in may request nothing"))
             }
+            Actor::SetupLink { .. } => Err(self.refuse(
+                Denial::NotPermitted,
+                "whoever sets a connection up by a link may request nothing of people",
+            )),
             Actor::Admin {
                 account,
                 organization,

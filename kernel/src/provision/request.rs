@@ -46,6 +46,13 @@ pub enum Actor {
         /// The organization that the key is bound to; none acts for the whole instance.
         organization: Option<OrganizationId>,
     },
+    /// Somebody without an account who sets a connection up by a link. May request nothing of people; stands in audit rows.
+    SetupLink {
+        /// The link's identifier, never its token.
+        link: String,
+        /// The one organization that the link is for.
+        organization: OrganizationId,
+    },
     /// A directory pushing through a connection.
     Scim {
         /// The connection.
@@ -57,7 +64,8 @@ pub enum Actor {
 
 impl Actor {
     /// Returns the actor as one stable word for audit rows: `operator`, `operator:ID`, `file`, `system`,
-    /// `admin:ID@ORGANIZATION`, `api_key:ID`, `api_key:ID@ORGANIZATION`, `scim:CONNECTION` or `person`.
+    /// `admin:ID@ORGANIZATION`, `api_key:ID`, `api_key:ID@ORGANIZATION`, `setup_link:ID@ORGANIZATION`, `scim:CONNECTION` or
+    /// `person`.
     pub fn label(&self) -> String {
         match self {
             Self::Operator {
@@ -78,6 +86,7 @@ impl Actor {
                 key,
                 organization: None,
             } => format!("api_key:{key}"),
+            Self::SetupLink { link, organization } => format!("setup_link:{link}@{organization}"),
             Self::Scim { connection } => format!("scim:{connection}"),
             Self::Person => "person".to_owned(),
         }
@@ -86,7 +95,9 @@ impl Actor {
     /// Returns the general origin that lifecycle states keep.
     pub const fn origin(&self) -> Origin {
         match self {
-            Self::Operator { .. } | Self::Admin { .. } | Self::Key { .. } => Origin::Admin,
+            Self::Operator { .. } | Self::Admin { .. } | Self::Key { .. } | Self::SetupLink { .. } => {
+                Origin::Admin
+            }
             Self::File => Origin::File,
             Self::System => Origin::System,
             Self::Scim { .. } => Origin::Scim,
@@ -97,9 +108,12 @@ impl Actor {
     /// Returns the source that grants of this actor keep.
     pub fn source(&self) -> Source {
         match self {
-            Self::Operator { .. } | Self::Admin { .. } | Self::Key { .. } | Self::System | Self::Person => {
-                Source::Manual
-            }
+            Self::Operator { .. }
+            | Self::Admin { .. }
+            | Self::Key { .. }
+            | Self::SetupLink { .. }
+            | Self::System
+            | Self::Person => Source::Manual,
             Self::File => Source::Import,
             Self::Scim { connection } => Source::Scim {
                 connection: connection.clone(),

@@ -32,6 +32,7 @@ mod policies;
 mod preview;
 mod rows;
 mod seats;
+mod setup_links;
 mod tokens;
 mod traces;
 
@@ -63,6 +64,7 @@ pub fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
         traces::ENDPOINTS,
         configuration::ENDPOINTS,
         tokens::ENDPOINTS,
+        setup_links::ENDPOINTS,
         events::ENDPOINTS,
         mails::ENDPOINTS,
         domains::ENDPOINTS,

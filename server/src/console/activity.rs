@@ -6,7 +6,7 @@ use askama::Template;
 use axum::extract::{Query, State};
 use provost_kernel::directory::Account;
 use provost_kernel::id::{AccountId, ConnectionId};
-use provost_kernel::trace::{PASSWORD_SIGN_IN, PROVISION, SIGN_IN, StepOutcome};
+use provost_kernel::trace::{PASSWORD_SIGN_IN, PROVISION, SIGN_IN, StepOutcome, TEST_SIGN_IN};
 use provost_store::{AuditRow, ScimRequest, TraceRecord};
 use serde::Deserialize;
 
@@ -166,6 +166,7 @@ pub(super) fn kind_of(shell: &Shell, kind: &str) -> String {
     shell
         .t(match kind {
             SIGN_IN => "trace.sign_in",
+            TEST_SIGN_IN => "trace.test_sign_in",
             PASSWORD_SIGN_IN => "trace.password_sign_in",
             PROVISION => "trace.provision",
             _ => "trace.other",
@@ -263,6 +264,7 @@ fn actor(shell: &Shell, label: &str) -> String {
         "file" => "actor.file",
         "system" => "actor.system",
         "person" => "actor.person",
+        "setup_link" => "actor.setup_link",
         _ => return label.to_owned(),
     };
     let who = who.split('@').next().unwrap_or_default();

@@ -1,10 +1,11 @@
 //! Identity providers: a list with how each does, and of one its state and the values to exchange.
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use jiff::Timestamp;
 use provost_kernel::connection::{Protocol, Provisioning, Scope};
 use provost_store::ConnectionRecord;
+use serde::Deserialize;
 
 use super::activity::{self, Entry};
 use super::format;
@@ -12,11 +13,12 @@ use super::page::{self, segment};
 use super::shell::{Place, Shell};
 use super::visit::{Manager, Outcome};
 use crate::app::App;
-use crate::connection_config::ProtocolConfig;
+use crate::connection_config::{ProtocolConfig, Stage};
 use crate::error::AppError;
 use crate::flow::console::activity::{self as happened, Wanted};
 use crate::flow::console::overview::{self, Health};
 use crate::flow::directory;
+use crate::flow::setup::{self, is_draft};
 
 /// The head of a connection's pages.
 pub(super) struct Head {
@@ -36,8 +38,11 @@ pub(super) fn head(shell: &Shell, record: &ConnectionRecord, tab: &str) -> Head 
     let tabs = [
         ("", "overview", "tab.overview"),
         ("/values", "values", "tab.values"),
+        ("/claims", "claims", "tab.claims"),
+        ("/provisioning", "provisioning", "tab.provisioning"),
         ("/policies", "policies", "tab.policies"),
         ("/scim", "scim", "tab.scim"),
+        ("/more", "more", "tab.more"),
     ];
     let mut tabs: Vec<(String, &'static str, bool)> = tabs
         .iter()
@@ -82,19 +87,33 @@ const fn mode_why(mode: Provisioning) -> &'static str {
     }
 }
 
-fn state(record: &ConnectionRecord) -> (&'static str, &'static str) {
-    if record.connection.enabled {
-        ("good", "connections.on")
-    } else {
-        ("idle", "connections.off")
+/// The badge of a connection's stage of life.
+pub(super) fn state(record: &ConnectionRecord) -> (&'static str, &'static str) {
+    match Stage::of(&record.status) {
+        Stage::Draft => ("idle", "connections.draft"),
+        Stage::Testing => ("warn", "connections.testing"),
+        Stage::Live if record.connection.enabled => ("good", "connections.live"),
+        Stage::Live => ("idle", "connections.off"),
     }
 }
+
+/// Tells whether a live connection does not do what it is for: its certificates are over, its directory complains, or none of
+/// the latest attempts got through.
+fn is_failing(health: &Health, now: Timestamp) -> bool {
+    let is_over = health.certificate_ends.is_some_and(|end| end < now);
+    let refuses_all = health.looked_at >= ENOUGH && health.refused == health.looked_at;
+    health.record.connection.enabled && (is_over || refuses_all || !health.concerns.is_empty())
+}
+
+/// Fewer attempts say nothing.
+const ENOUGH: usize = 3;
 
 #[derive(Template)]
 #[template(path = "console/connections.html")]
 struct ConnectionsPage {
     shell: Shell,
     cards: Vec<Card>,
+    drafts: Vec<(String, String, &'static str)>,
     shared: Vec<(String, &'static str)>,
 }
 
@@ -117,7 +136,11 @@ pub(super) struct Card {
 pub(super) fn card(shell: &Shell, health: &Health, now: Timestamp) -> Card {
     let record = &health.record;
     let connection = &record.connection;
-    let (tone, status) = state(record);
+    let (tone, status) = if is_failing(health, now) {
+        ("bad", "connections.error")
+    } else {
+        state(record)
+    };
     let both = |at: Timestamp| (at.to_string(), format::time(at));
     let mut concerns: Vec<&'static str> = health
         .concerns
@@ -136,7 +159,15 @@ pub(super) fn card(shell: &Shell, health: &Health, now: Timestamp) -> Card {
         }
     }
     Card {
-        path: format!("{}/connections/{}", shell.base, segment(connection.id.as_str())),
+        path: if is_draft(record) {
+            format!(
+                "{}/connections/{}/setup",
+                shell.base,
+                segment(connection.id.as_str())
+            )
+        } else {
+            format!("{}/connections/{}", shell.base, segment(connection.id.as_str()))
+        },
         name: connection.name.clone(),
         protocol: protocol(connection.protocol),
         mode: shell.t(mode_key(connection.provisioning)),
@@ -152,14 +183,31 @@ pub(super) fn card(shell: &Shell, health: &Health, now: Timestamp) -> Card {
     }
 }
 
+/// What the address asks for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Asked {
+    done: Option<String>,
+}
+
 /// `GET …/connections`.
-pub async fn list(State(app): State<App>, manager: Manager) -> Outcome {
+pub async fn list(State(app): State<App>, manager: Manager, Query(asked): Query<Asked>) -> Outcome {
     let organization = &manager.organization.organization.id;
     let own = overview::own_connections(&app, organization).await?;
+    // Drafts whose values are known are among the cards.
+    let mut drafts = setup::list(&app, &manager.caller, manager.id()).await?;
+    drafts.retain(|draft| draft.record.is_none());
     let shared = crate::flow::console::people::connections(&app, organization).await?;
-    let shell = manager.shell(Place::Connections);
+    let shell = manager.shell(Place::Connections).after(asked.done.as_deref());
     let now = app.world.now();
     page::show(&ConnectionsPage {
+        drafts: drafts
+            .into_iter()
+            .map(|draft| {
+                let path = format!("{}/connections/{}/setup", shell.base, segment(draft.id.as_str()));
+                (path, draft.draft.name.clone(), draft.guide().name)
+            })
+            .collect(),
         cards: own.iter().map(|health| card(&shell, health, now)).collect(),
         shared: shared
             .into_iter()
@@ -181,6 +229,7 @@ struct OverviewPage {
     settings: Vec<(&'static str, &'static str)>,
     entries: Vec<Entry>,
     sign_in: String,
+    set_up: String,
 }
 
 /// `GET …/connections/{connection}`.
@@ -188,10 +237,11 @@ pub async fn overview(
     State(app): State<App>,
     manager: Manager,
     Path((_, id)): Path<(String, String)>,
+    Query(asked): Query<Asked>,
 ) -> Outcome {
     let record = directory::connection(&app, &manager.caller, &id).await?;
     let health = overview::one(&app, &record).await?;
-    let shell = manager.shell(Place::Connections);
+    let shell = manager.shell(Place::Connections).after(asked.done.as_deref());
     let wanted = Wanted {
         connection: Some(record.connection.id.clone()),
         ..Wanted::default()
@@ -211,6 +261,11 @@ pub async fn overview(
             .map(|item| activity::entry(&shell, item, &found.people))
             .collect(),
         sign_in: app.config.url(&format!("/sso/{}/login", segment(&id))),
+        set_up: if is_draft(&record) {
+            format!("{}/connections/{}/setup", shell.base, segment(&id))
+        } else {
+            String::new()
+        },
         shell,
     })
 }

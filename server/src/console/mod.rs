@@ -12,6 +12,7 @@ pub mod activity;
 pub mod adding;
 pub mod bulk;
 pub mod connection_scim;
+pub mod connection_tabs;
 pub mod connections;
 pub mod developers;
 pub mod directory;
@@ -32,6 +33,7 @@ pub mod person;
 pub mod policy;
 pub mod policy_form;
 pub mod sent;
+pub mod setup;
 pub mod shell;
 pub mod told;
 pub mod trace;
@@ -129,6 +131,7 @@ fn organization() -> Router<App> {
         .route("/console/{organization}/activity", get(activity::list))
         .route("/console/{organization}/traces", get(trace::look_up))
         .route("/console/{organization}/traces/{trace}", get(trace::show))
+        .merge(setup::routes())
         .route("/console/{organization}/connections", get(connections::list))
         .route(
             "/console/{organization}/connections/{connection}",
@@ -141,6 +144,22 @@ fn organization() -> Router<App> {
         .route(
             "/console/{organization}/connections/{connection}/scim",
             get(connection_scim::show).post(connection_scim::act),
+        )
+        .route(
+            "/console/{organization}/connections/{connection}/claims",
+            get(connection_tabs::claims).post(connection_tabs::save_claims),
+        )
+        .route(
+            "/console/{organization}/connections/{connection}/claims/try",
+            post(connection_tabs::try_claims),
+        )
+        .route(
+            "/console/{organization}/connections/{connection}/provisioning",
+            get(connection_tabs::provisioning).post(connection_tabs::save_provisioning),
+        )
+        .route(
+            "/console/{organization}/connections/{connection}/more",
+            get(connection_tabs::more).post(connection_tabs::save_more),
         )
         .route(
             "/console/{organization}/connections/{connection}/policies",

@@ -83,7 +83,8 @@ struct ConnectionRow {
     name: String,
     protocol: String,
     mode: String,
-    is_on: bool,
+    tone: &'static str,
+    status: &'static str,
     owner: Option<(String, String)>,
     own_policies: Vec<String>,
     has_default: bool,
@@ -106,14 +107,16 @@ pub async fn connections(State(app): State<App>, operator: Operator, Query(asked
     let rows = found
         .into_iter()
         .map(|record| {
+            let (tone, status) = super::connections::state(&record);
             let connection = record.connection;
             ConnectionRow {
+                tone,
+                status: shell.look.language.text(status),
                 id: connection.id.to_string(),
                 protocol: format::word(&connection.protocol).to_uppercase(),
                 mode: shell
                     .of("word", &format::word(&connection.provisioning))
                     .to_owned(),
-                is_on: connection.enabled,
                 owner: match &connection.scope {
                     Scope::Instance => None,
                     Scope::Organization { organization, .. } => {

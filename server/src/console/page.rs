@@ -5,6 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse as _};
 
 use super::visit::{Outcome, Stop};
+use crate::config::Config;
 use crate::http::page;
 
 /// The policy of the console's pages: our own script from a file, which may fetch from here.
@@ -28,6 +29,26 @@ pub fn show_with<T: Template>(status: StatusCode, page: &T) -> Outcome {
     response
         .headers_mut()
         .insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    Ok(response)
+}
+
+/// Shows a page with a form that ends at another site: browsers apply `form-action` to redirects, too.
+///
+/// # Errors
+/// 500 when the template fails.
+pub fn show_leading_away<T: Template>(config: &Config, page: &T) -> Outcome {
+    let mut response = page::show(page)?;
+    // Plain http only where the product itself runs without https: on loopback.
+    let targets = if config.is_https() {
+        "form-action 'self' https:"
+    } else {
+        "form-action 'self' https: http:"
+    };
+    let policy = POLICY.replace("form-action 'self'", targets);
+    let value = HeaderValue::from_str(&policy).map_err(crate::error::AppError::internal)?;
+    response
+        .headers_mut()
+        .insert(header::CONTENT_SECURITY_POLICY, value);
     Ok(response)
 }
 

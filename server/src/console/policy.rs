@@ -404,7 +404,8 @@ fn told(shell: &Shell, error: AppError, tried: &mut Tried) -> Result<()> {
     Ok(())
 }
 
-fn side(shell: &Shell, record: &TraceRecord) -> Side {
+/// Shows one side of a comparison.
+pub(super) fn side(shell: &Shell, record: &TraceRecord) -> Side {
     let (tone, verdict) = activity::verdict(shell, &record.verdict);
     Side {
         tone,

@@ -1,4 +1,5 @@
-//! Forms of the console as they were sent: proved to come from this session's own page before anything reads them.
+//! Forms of the console and of the set-up portal as they were sent: proved to come from this session's, or this link's, own page
+//! before anything reads them.
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Multipart, Request};
@@ -6,6 +7,7 @@ use percent_encoding::percent_decode_str;
 
 use super::visit::Stop;
 use crate::app::App;
+use crate::cookie::Cookie;
 use crate::error::AppError;
 use crate::http::browser;
 
@@ -52,12 +54,14 @@ impl FromRequest<App> for Sent {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Self::Rejection> {
         let headers = request.headers().clone();
+        let is_portal = request.uri().path().starts_with("/setup/");
         let body = Bytes::from_request(request, app)
             .await
             .map_err(|_| unreadable())?;
         let fields = read(&body).ok_or_else(unreadable)?;
         let sent = Self(fields);
-        browser::check_session_form(app, &headers, sent.get("form_token"))?;
+        let proof = if is_portal { Cookie::SetUp } else { Cookie::Session };
+        browser::check_form_of(app, &headers, proof, sent.get("form_token"))?;
         Ok(sent)
     }
 }

@@ -198,6 +198,27 @@ impl Shell {
         }
     }
 
+    /// Begins a page of the set-up portal: no navigation, nobody who is signed in.
+    pub fn of_portal(look: Look, form_token: String, organization_name: String, path: String) -> Self {
+        Self {
+            look,
+            form_token,
+            person: String::new(),
+            place: Place::None,
+            organization_name,
+            base: "/setup".to_owned(),
+            standing: "",
+            path,
+            is_operator: false,
+            flash: None,
+        }
+    }
+
+    /// Tells whether this is a page of the set-up portal.
+    pub fn is_portal(&self) -> bool {
+        self.base == "/setup"
+    }
+
     /// Says what just happened, named in the address by a code of ours.
     #[must_use]
     pub fn after(mut self, done: Option<&str>) -> Self {

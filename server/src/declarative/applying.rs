@@ -38,6 +38,19 @@ pub struct As {
     pub actor: Actor,
     /// Whether the lists inside of entries are exact: what they do not name goes.
     pub exact: bool,
+    /// Whether the connections of the document are being set up.
+    pub setting_up: SettingUp,
+}
+
+/// What a document means for the stage of life of its connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SettingUp {
+    /// New ones are in use at once, and drafts stay drafts.
+    No,
+    /// New ones are drafts: nobody signs in through them.
+    Draft,
+    /// Drafts go live, if a test sign-in has proved the settings that the document has.
+    GoLive,
 }
 
 /// Applies a document. `folder` is where file names in it begin.
@@ -48,6 +61,7 @@ pub async fn apply(app: &App, document: Document, folder: &Path, mode: Mode) -> 
     let by = As {
         actor: Actor::File,
         exact: false,
+        setting_up: SettingUp::No,
     };
     apply_as(app, document, folder, mode, by).await
 }

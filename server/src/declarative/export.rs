@@ -175,6 +175,17 @@ async fn connection(reader: &mut Reader, record: &ConnectionRecord) -> Result<Co
     Ok(entry)
 }
 
+/// Writes a stored connection as an entry, without secrets and tokens, to be changed and applied again.
+///
+/// # Errors
+/// [`StoredConfigError`].
+pub fn entry_of(record: &ConnectionRecord) -> Result<ConnectionEntry, StoredConfigError> {
+    let id = &record.connection.id;
+    let config = ProtocolConfig::of(id.as_str(), &record.protocol_config)?;
+    let scim = ScimConfig::of(&record.protocol_config);
+    Ok(connection_entry(&record.connection, config, scim))
+}
+
 /// Writes a connection as an entry, without secrets and tokens.
 pub(super) fn connection_entry(
     connection: &Connection,
@@ -236,6 +247,7 @@ pub(super) fn connection_entry(
         licence_at: settings.licence_at,
         invite_on: settings.invite_on,
         strip_guard: settings.strip_guard,
+        idle_minutes: settings.idle_minutes,
         policy: connection.policy.clone(),
         organization_policies: connection.organization_policies.clone(),
         id: id.as_str().to_owned(),
@@ -248,6 +260,7 @@ fn saml(config: SamlConfig) -> SamlEntry {
     let field = |value: Option<String>| value.filter(|_| !is_fetched);
     SamlEntry {
         metadata_file: None,
+        metadata: None,
         metadata_url: config.metadata_url,
         entity_id: Some(config.idp_entity_id),
         sso_url: field(config.sso_redirect_url),

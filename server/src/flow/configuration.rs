@@ -13,7 +13,9 @@ use serde_json::{Map, Value, json};
 
 use crate::app::App;
 use crate::declarative::document::{ApplicationEntry, OrganizationEntry};
-use crate::declarative::{self, ApplyError, As, ConnectionEntry, Document, ExportError, Mode, Report};
+use crate::declarative::{
+    self, ApplyError, As, ConnectionEntry, Document, ExportError, Mode, Report, SettingUp,
+};
 use crate::error::{AppError, Fault, Result};
 use crate::flow::api_keys::Caller;
 use crate::flow::entitlements;
@@ -157,6 +159,36 @@ pub async fn put_connection(
     carry_out(app, caller, document, mode, true).await
 }
 
+/// Applies one connection that is being set up. Lists are exact; tokens stay.
+///
+/// # Errors
+/// 422 (`invalid_configuration`); those of the store.
+pub async fn set_up(
+    app: &App,
+    caller: &Caller,
+    entry: ConnectionEntry,
+    setting_up: SettingUp,
+) -> Result<Report> {
+    let document = Document {
+        connections: vec![entry],
+        ..Document::default()
+    };
+    let by = As {
+        actor: caller.actor(),
+        exact: true,
+        setting_up,
+    };
+    Box::pin(declarative::apply_as(
+        app,
+        document,
+        Path::new("."),
+        Mode::Write,
+        by,
+    ))
+    .await
+    .map_err(refused)
+}
+
 /// Lists the applications. They belong to the instance.
 ///
 /// # Errors
@@ -259,6 +291,7 @@ async fn carry_out(
     let by = As {
         actor: caller.actor(),
         exact,
+        setting_up: SettingUp::No,
     };
     declarative::apply_as(app, document, Path::new("."), mode, by)
         .await

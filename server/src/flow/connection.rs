@@ -22,7 +22,7 @@ use provost_store::{SecretMap, StoreError};
 use crate::app::App;
 use crate::cache::Versioned;
 use crate::config::Config;
-use crate::connection_config::{OidcConfig, ProtocolConfig, SamlConfig, ScimConfig, secret};
+use crate::connection_config::{OidcConfig, ProtocolConfig, SamlConfig, ScimConfig, Stage, secret};
 use crate::error::{AppError, Result};
 use crate::flow::entitlements;
 use crate::scim_config::ScimMode;
@@ -48,6 +48,8 @@ pub struct LiveConnection {
     pub protocol: LiveProtocol,
     /// What a directory may do.
     pub scim: ScimSide,
+    /// Stage of life.
+    pub stage: Stage,
     /// Revision of the stored connections that this was made from.
     pub revision: i64,
 }
@@ -219,6 +221,7 @@ fn ready(
     revision: i64,
 ) -> Result<LiveConnection, Unusable> {
     let id = record.connection.id.clone();
+    let stage = Stage::of(&record.status);
     let unusable = |what: String| Unusable {
         connection: id.clone(),
         what,
@@ -251,6 +254,7 @@ fn ready(
         in_force,
         protocol,
         scim,
+        stage,
         revision,
     })
 }

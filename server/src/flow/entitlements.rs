@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use provost_kernel::connection::Connection;
 use provost_kernel::entitlement::{Entitlements, Feature, Setup};
 use provost_kernel::id::OrganizationId;
+use provost_kernel::provision::Actor;
 use provost_store::{NewEvent, Reader, StoreError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -142,12 +143,17 @@ pub async fn set(app: &App, caller: &Caller, organization: &str, plan: Plan) -> 
     }
 }
 
+/// Tells whether an operator acts, if only within one organization as in the console.
+const fn is_operator(caller: &Caller) -> bool {
+    matches!(caller.person, Some(Actor::Operator { .. }))
+}
+
 /// Lets an organization itself do something only if its plan includes it. Operators go on.
 ///
 /// # Errors
 /// 403 (`entitlement_missing`); those of the store.
 pub async fn require(app: &App, caller: &Caller, feature: Feature) -> Result<()> {
-    let Some(own) = &caller.organization else {
+    let Some(own) = caller.organization.as_ref().filter(|_| !is_operator(caller)) else {
         return Ok(());
     };
     let plan = get(app, caller, own.as_str()).await?;
@@ -169,11 +175,13 @@ pub async fn require(app: &App, caller: &Caller, feature: Feature) -> Result<()>
 /// # Errors
 /// 403 (`setup_by_link`, `setup_by_operator`); those of the store.
 pub async fn require_setup(app: &App, caller: &Caller) -> Result<()> {
-    let Some(own) = &caller.organization else {
+    let Some(own) = caller.organization.as_ref().filter(|_| !is_operator(caller)) else {
         return Ok(());
     };
+    let by_link = matches!(caller.person, Some(Actor::SetupLink { .. }));
     match get(app, caller, own.as_str()).await?.setup {
         Setup::SelfService => Ok(()),
+        Setup::Link if by_link => Ok(()),
         Setup::Link => Err(AppError::forbidden(
             "setup_by_link",
             "Connections of this organization are set up through a link that an operator gives.",

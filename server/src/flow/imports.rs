@@ -516,7 +516,7 @@ impl Caller {
                 caller.key.clone_from(key);
                 caller.organization.clone_from(organization);
             }
-            Actor::Admin { organization, .. } => {
+            Actor::Admin { organization, .. } | Actor::SetupLink { organization, .. } => {
                 caller.organization = Some(organization.clone());
                 caller.person = Some(actor.clone());
             }

@@ -104,7 +104,12 @@ impl Prepared {
         let created_by = match actor {
             Actor::Admin { account, .. } => Some(account.clone()),
             Actor::Operator { account } => account.clone(),
-            Actor::File | Actor::System | Actor::Key { .. } | Actor::Scim { .. } | Actor::Person => None,
+            Actor::File
+            | Actor::System
+            | Actor::Key { .. }
+            | Actor::SetupLink { .. }
+            | Actor::Scim { .. }
+            | Actor::Person => None,
         };
         let is_sent = letter != Letter::Skip;
         let invitation = Invitation {

@@ -96,7 +96,11 @@ async fn attempt(
     let now = app.world.now();
     let limits = SessionLimits {
         absolute_seconds: app.config.session_seconds,
-        idle_seconds: app.config.session_idle_seconds,
+        idle_seconds: live
+            .in_force
+            .connection()
+            .settings
+            .idle_seconds(app.config.session_idle_seconds, app.config.session_seconds),
     };
     let (live, proven) = (Arc::clone(live), Arc::clone(proven));
     let ids = app.organization_ids.clone();

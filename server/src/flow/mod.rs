@@ -60,6 +60,7 @@ pub mod seats;
 pub mod second_factor;
 pub mod session;
 pub mod set_password;
+pub mod setup;
 pub mod sign_in;
 pub mod sign_out;
 pub mod standing;

@@ -32,6 +32,7 @@ use crate::flow::pending_login::{self, Party, PendingLogin, Purpose, Taken};
 use crate::flow::provider::ProviderError;
 use crate::flow::refusal::{self, Fault};
 use crate::flow::return_to::ReturnTo;
+use crate::flow::setup::testing;
 use crate::outbound::OutboundError;
 use crate::pages::refusal::Reason;
 use crate::translate;
@@ -117,6 +118,15 @@ pub async fn finish(
         let fault = Fault::new(Reason::AttemptGone, "oidc_request_not_open", text);
         return refuse(app, &live, fault, ReturnTo::Account).await;
     };
+    if pending.purpose == Purpose::Test {
+        let proved = match prove(app, &live, side, &params, &state, &pending).await {
+            Ok((incoming, _)) => Ok(incoming),
+            Err(Failed::Fault(fault)) => Err(fault),
+            Err(Failed::App(error)) => return Err(error),
+        };
+        testing::conclude(app, &live, proved.as_ref()).await?;
+        return Ok(SignIn::Tested(return_to));
+    }
     if !live.in_force.connection().enabled {
         let denial = Denial::ConnectionDisabled;
         let fault = Fault::new(

@@ -14,6 +14,8 @@ use crate::pages::refusal::{Reason, RefusalPage};
 pub enum SignIn {
     /// The person is in.
     Admitted(Admitted),
+    /// It was a test, and here is the page that tells what came of it.
+    Tested(ReturnTo),
     /// The person is not in, and gets a page that says why.
     Refused(Refused),
 }

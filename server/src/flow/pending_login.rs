@@ -27,8 +27,21 @@ pub enum Purpose {
     /// Signing in.
     #[default]
     SignIn,
+    /// Trying a connection: goes the way of a sign-in and ends without one.
+    Test,
     /// Signing out at the provider too.
     SignOut,
+}
+
+impl Purpose {
+    /// Tells whether an answer to a wish of `wanted` may find a request of this purpose.
+    const fn answers(self, wanted: Self) -> bool {
+        match wanted {
+            Self::SignIn => matches!(self, Self::SignIn | Self::Test),
+            Self::Test => matches!(self, Self::Test),
+            Self::SignOut => matches!(self, Self::SignOut),
+        }
+    }
 }
 
 /// What is kept meanwhile.
@@ -117,7 +130,7 @@ pub async fn keep(
     limits::outcome(toll, kept)
 }
 
-/// Takes a pending request: none if it is unknown, for another purpose or connection, too old, taken before, or began
+/// Takes a pending request; a test is found as a sign-in, and its purpose tells. None if it is unknown, for another purpose or connection, too old, taken before, or began
 /// in another browser. `toll` is what the try costs, whatever comes of it; none if it was paid before.
 ///
 /// # Errors
@@ -156,7 +169,7 @@ pub async fn take(
         return Ok(None);
     };
     let pending: PendingLogin = serde_json::from_value(taken.data).map_err(AppError::internal)?;
-    if pending.purpose != purpose {
+    if !pending.purpose.answers(purpose) {
         return Ok(None);
     }
     let return_to = serde_json::from_value(taken.return_to).map_err(AppError::internal)?;

@@ -21,6 +21,11 @@ pub enum ReturnTo {
     },
     /// The console.
     Console,
+    /// The set-up of a connection, after a test sign-in. Made by `flow/setup/testing.rs` alone.
+    SetUp {
+        /// A path of ours.
+        path: String,
+    },
     /// A registered app, after a sign-in that began at the identity provider. Made by `flow/landing.rs` alone.
     Landing {
         /// An address from the app's registration.
@@ -53,7 +58,7 @@ impl ReturnTo {
     /// Returns the parameter that [`Self::parse`] reads; empty for "my account".
     pub fn parameter(&self) -> &str {
         match self {
-            Self::Account | Self::Landing { .. } => "",
+            Self::Account | Self::SetUp { .. } | Self::Landing { .. } => "",
             Self::Console => CONSOLE,
             Self::Authorize { request } => request,
         }
@@ -62,7 +67,7 @@ impl ReturnTo {
     /// Returns the id of the request that waits, if one does.
     pub fn request(&self) -> Option<&str> {
         match self {
-            Self::Account | Self::Console | Self::Landing { .. } => None,
+            Self::Account | Self::Console | Self::SetUp { .. } | Self::Landing { .. } => None,
             Self::Authorize { request } => Some(request),
         }
     }
@@ -73,6 +78,7 @@ impl ReturnTo {
             Self::Account => "/account".to_owned(),
             Self::Console => "/console".to_owned(),
             Self::Authorize { request } => pending::continue_path(request),
+            Self::SetUp { path } => path.clone(),
             Self::Landing { url } => url.clone(),
         }
     }
@@ -80,7 +86,7 @@ impl ReturnTo {
     /// Appends `return_to` to a path of ours, where something waits.
     pub fn carry(&self, path: &str) -> String {
         match self {
-            Self::Account | Self::Landing { .. } => path.to_owned(),
+            Self::Account | Self::SetUp { .. } | Self::Landing { .. } => path.to_owned(),
             Self::Authorize { .. } | Self::Console => {
                 let joiner = if path.contains('?') { '&' } else { '?' };
                 format!("{path}{joiner}return_to={}", self.parameter())

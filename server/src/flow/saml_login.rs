@@ -23,6 +23,7 @@ use crate::flow::outcome::SignIn;
 use crate::flow::pending_login::{self, Party, PendingLogin, Purpose};
 use crate::flow::refusal::{self, Fault};
 use crate::flow::return_to::ReturnTo;
+use crate::flow::setup::testing;
 use crate::jobs::metadata::{self, Outcome};
 use crate::pages::refusal::Reason;
 use crate::translate;
@@ -48,7 +49,12 @@ pub struct Posted {
 /// # Errors
 /// 404 if there is no such SAML connection.
 pub async fn our_metadata(app: &App, connection: &str) -> Result<String> {
-    let live = connection::find(app, connection).await?;
+    let live = match connection::find(app, connection).await {
+        Err(error) if error.code() == "not_found" => {
+            return testing::early_metadata(app, connection).await;
+        }
+        other => other?,
+    };
     let side = saml_side(&live)?;
     let formats: Vec<String> = side.config.name_id_format.clone().into_iter().collect();
     Ok(sp_metadata(&ServiceProvider {
@@ -80,6 +86,9 @@ pub async fn finish(app: &App, connection: &str, posted: Posted) -> Result<SignI
         Ok(request) => request,
         Err(fault) => return refuse(app, &live, fault, ReturnTo::Account).await,
     };
+    if request.pending.purpose == Purpose::Test {
+        return tested(app, live, &posted, request).await;
+    }
     if !live.in_force.connection().enabled {
         let denial = Denial::ConnectionDisabled;
         let fault = Fault::new(
@@ -119,6 +128,23 @@ pub async fn finish(app: &App, connection: &str, posted: Posted) -> Result<SignI
         },
     )
     .await
+}
+
+/// Ends a test: verified like a sign-in, and nothing more.
+async fn tested(
+    app: &App,
+    live: Arc<LiveConnection>,
+    posted: &Arc<Posted>,
+    request: Request,
+) -> Result<SignIn> {
+    let (live, verified) = verify_with_newest_keys(app, live, posted, &request).await?;
+    let side = saml_side(&live)?;
+    let incoming = verified.map_err(|error| fault_of(&error)).and_then(|assertion| {
+        translate::saml::incoming(live.in_force.connection(), &assertion, &side.config.attributes)
+            .map_err(|error| Fault::new(Reason::NotVerified, error.code(), error.to_string()))
+    });
+    testing::conclude(app, &live, incoming.as_ref()).await?;
+    Ok(SignIn::Tested(request.return_to))
 }
 
 /// The request that an answer claims to belong to.

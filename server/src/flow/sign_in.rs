@@ -19,10 +19,11 @@ use crate::flow::limits::Toll;
 use crate::flow::openid::authorize;
 use crate::flow::outcome::Refused;
 use crate::flow::pending::SignInHints;
-use crate::flow::pending_login::{self, Party, PendingLogin};
+use crate::flow::pending_login::{self, Party, PendingLogin, Purpose};
 use crate::flow::refusal::{self, Fault};
 use crate::flow::return_to::ReturnTo;
 use crate::flow::session::arrival;
+use crate::flow::setup::testing;
 use crate::pages::refusal::Reason;
 
 /// What begins a sign-in.
@@ -38,8 +39,20 @@ pub struct Start {
     pub login_hint: Option<String>,
     /// The invitation with which it begins.
     pub invitation: Option<String>,
+    /// Whether it is a test: it may go through a connection that is not in use, and nobody gets in by it.
+    pub is_test: bool,
     /// What the try costs.
     pub toll: Toll,
+}
+
+impl Start {
+    const fn purpose(&self) -> Purpose {
+        if self.is_test {
+            Purpose::Test
+        } else {
+            Purpose::SignIn
+        }
+    }
 }
 
 /// How a sign-in began.
@@ -70,7 +83,7 @@ pub async fn start(app: &App, start: Start) -> Result<Started> {
     if start.login_hint.is_some() {
         hints.login_hint.clone_from(&start.login_hint);
     }
-    if !connection.enabled {
+    if !connection.enabled && !start.is_test {
         start.toll.pay_now(app).await?;
         let text = "the connection is switched off";
         let fault = Fault::new(
@@ -86,6 +99,10 @@ pub async fn start(app: &App, start: Start) -> Result<Started> {
     };
     match begun? {
         Ok(departure) => Ok(Started::Leaving(departure)),
+        Err(fault) if start.is_test => {
+            testing::conclude(app, &live, Err(&fault)).await?;
+            Ok(Started::Leaving(Departure::Redirect(start.return_to.location())))
+        }
         Err(fault) => refuse(app, connection, fault, start.return_to).await,
     }
 }
@@ -123,6 +140,7 @@ async fn start_saml(
     let pending = PendingLogin {
         fresh_since: force_authn.then_some(now),
         invitation: start.invitation.clone(),
+        purpose: start.purpose(),
         ..PendingLogin::default()
     };
     let party = Party {
@@ -214,6 +232,7 @@ async fn start_oidc(
         fresh_since: hints.force.then_some(now),
         max_age: hints.max_age,
         invitation: start.invitation.clone(),
+        purpose: start.purpose(),
         ..PendingLogin::default()
     };
     let party = Party {

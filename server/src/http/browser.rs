@@ -72,7 +72,15 @@ pub fn check_form(app: &App, headers: &HeaderMap, posted: &str) -> Result<()> {
 /// # Errors
 /// 403 with a text that says what to do.
 pub fn check_session_form(app: &App, headers: &HeaderMap, posted: &str) -> Result<()> {
-    let secret = Cookie::Session.read(&app.config, headers);
+    check_form_of(app, headers, Cookie::Session, posted)
+}
+
+/// Refuses a form that did not come from our own pages, or not from whoever holds a cookie.
+///
+/// # Errors
+/// 403 with a text that says what to do.
+pub fn check_form_of(app: &App, headers: &HeaderMap, cookie: Cookie, posted: &str) -> Result<()> {
+    let secret = cookie.read(&app.config, headers);
     check_origin(&app.config, headers)?;
     if form_token::is_genuine(secret.as_deref(), posted) {
         Ok(())
@@ -114,6 +122,11 @@ fn check_origin(config: &Config, headers: &HeaderMap) -> Result<()> {
 /// Gives the browser the cookie of its new session.
 pub fn signed_in(config: &Config, response: Response, token: &SecretString) -> Response {
     with_cookie(response, Cookie::Session.set(config, token.expose_secret()))
+}
+
+/// Gives the browser the token of a set-up link, so that it need not stand in addresses any more.
+pub fn setting_up(config: &Config, response: Response, token: &str) -> Response {
+    with_cookie(response, Cookie::SetUp.set(config, token))
 }
 
 /// Gives the browser its token as one that accounts are known from.

@@ -65,6 +65,7 @@ pub async fn accept(
             browser: browser.secret,
             login_hint: Some(open.invitation.email.to_string()),
             invitation: Some(open.invitation.id),
+            is_test: false,
             toll: Toll::new(Limited::Start, &client.limit_key()),
         };
         return sso::leave(&app, sign_in::start(&app, start).await?);

@@ -157,6 +157,7 @@ pub async fn submit(
                 browser: browser.secret,
                 login_hint: Some(email.to_string()),
                 invitation: None,
+                is_test: false,
                 toll: Toll::new(Limited::Start, &client.limit_key()),
             };
             sso::leave(&app, sign_in::start(&app, start).await?)

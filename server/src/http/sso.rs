@@ -46,6 +46,7 @@ pub async fn start(
         browser: browser.secret.clone(),
         login_hint: query.login_hint.filter(|hint| hint.len() <= 254),
         invitation: None,
+        is_test: false,
         toll: Toll::new(Limited::Start, &client.limit_key()),
     };
     let started = sign_in::start(&app, start).await?;
@@ -67,6 +68,7 @@ pub fn leave(_app: &App, started: Started) -> Result<Response> {
 async fn end(app: &App, headers: &HeaderMap, outcome: SignIn) -> Result<Response> {
     match outcome {
         SignIn::Admitted(admitted) => arrive(app, headers, admitted).await,
+        SignIn::Tested(back) => page::see_other(&back.location()),
         SignIn::Refused(refused) => refuse(&refused),
     }
 }

@@ -70,4 +70,6 @@ mod second_factors;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]
+mod setup;
+#[cfg(test)]
 mod sync;

@@ -112,6 +112,11 @@ pub struct ConnectionEntry {
         skip_serializing_if = "is_default_strip_guard"
     )]
     pub strip_guard: Option<StripGuard>,
+    /// Minutes without use after which a session of this connection ends. Absent: the installation's
+    /// `session_idle_minutes`; 0: only by its age.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 43200))]
+    pub idle_minutes: Option<u32>,
     /// Default policy, for organizations without one of their own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<Policy>,
@@ -141,6 +146,7 @@ impl ConnectionEntry {
             licence_at: self.licence_at,
             invite_on: self.invite_on,
             strip_guard: self.strip_guard,
+            idle_minutes: self.idle_minutes,
             directory: self.scim.as_ref().map(ScimEntry::directory).unwrap_or_default(),
             attributes: self.attributes.clone(),
         }
@@ -175,7 +181,7 @@ pub enum ScopeWord {
     Organization,
 }
 
-/// The SAML side of a connection. The identity provider is given by `metadata_file`, by `metadata_url`, or by
+/// The SAML side of a connection. The identity provider is given by `metadata_file`, by `metadata_url`, by `metadata`, or by
 /// `entity_id`, `sso_url` (or `sso_post_url`) and `certificates`. Our keys are made once and kept.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -186,6 +192,9 @@ pub struct SamlEntry {
     /// Address of the metadata; read again every hour.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata_url: Option<String>,
+    /// The metadata document itself. What it says is kept as fields.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<String>,
     /// Entity ID of the identity provider. Beside metadata: which of several, or a check.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entity_id: Option<String>,

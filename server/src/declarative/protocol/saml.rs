@@ -21,6 +21,9 @@ const FIELDS: &[&str] = &[
     "permission_profile_id",
 ];
 
+const TWICE: &str =
+    "says the identity provider twice: metadata_file, metadata_url, metadata or fields, one of the four";
+
 /// What is known of the identity provider.
 #[derive(Clone, Debug, Default)]
 struct Provider {
@@ -119,6 +122,13 @@ async fn provider(
 ) -> Option<Provider> {
     let has_fields =
         entry.sso_url.is_some() || entry.sso_post_url.is_some() || !entry.certificates.is_empty();
+    if let Some(text) = &entry.metadata {
+        if has_fields || entry.metadata_file.is_some() || entry.metadata_url.is_some() {
+            context.add(path, TWICE);
+            return None;
+        }
+        return from_metadata(context, &format!("{path}.metadata"), text.as_bytes(), entry);
+    }
     match (&entry.metadata_file, &entry.metadata_url, has_fields) {
         (Some(file), None, false) => {
             let file_path = context.folder.join(file);
@@ -138,15 +148,12 @@ async fn provider(
         (None, None, false) => {
             context.add(
                 path,
-                "needs metadata_file, metadata_url, or entity_id with sso_url and certificates",
+                "needs metadata_file, metadata_url, metadata, or entity_id with sso_url and certificates",
             );
             None
         }
         (Some(_), Some(_), _) | (_, Some(_), true) | (Some(_), _, true) => {
-            context.add(
-                path,
-                "says the identity provider twice: metadata_file, metadata_url or fields, one of the three",
-            );
+            context.add(path, TWICE);
             None
         }
     }

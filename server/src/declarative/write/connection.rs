@@ -7,9 +7,10 @@ use provost_kernel::id::{ConnectionId, OrganizationId};
 use provost_kernel::mapping::InForce;
 use provost_kernel::policy::RoleRule;
 use provost_saml::key::Certificate;
-use provost_store::{SecretMap, StoreError, TokenRecord};
+use provost_store::{ConnectionRecord, SecretMap, StoreError, TokenRecord};
 use serde_json::{Value, json};
 
+use super::super::applying::SettingUp;
 use super::super::diff;
 use super::super::document::{ConnectionEntry, ScimToken};
 use super::super::export::connection_entry;
@@ -17,12 +18,12 @@ use super::super::protocol::Resolved;
 use super::super::report::ApplyError;
 use super::Run;
 use crate::config::keys::nearest;
+use crate::connection_config::Stage;
+use crate::flow::setup;
 use crate::world::digest_of;
 
 /// Kind of the tokens of directories, as the store knows them.
 pub(in super::super) const TOKEN_KIND: &str = "scim";
-/// Stage of life of a connection that a file made.
-const STATUS: &str = "active";
 
 impl Run<'_> {
     /// Writes one connection.
@@ -33,13 +34,17 @@ impl Run<'_> {
     ) -> Result<(), ApplyError> {
         let path = format!("connections[{}]", entry.id);
         let before = self.problems.len();
-        let wanted = &resolved.connection;
-        self.check_reach(&path, wanted).await?;
-        self.check_policies(&path, wanted).await?;
+        let mut wanted = resolved.connection.clone();
+        self.check_reach(&path, &wanted).await?;
+        self.check_policies(&path, &wanted).await?;
+        let stored = self.tx.connection(&wanted.id).await?;
+        let status = self
+            .settle_stage(&path, stored.as_ref(), resolved, &mut wanted)
+            .await?;
         if self.problems.len() > before {
             return Ok(());
         }
-        let stored = self.tx.connection(&wanted.id).await?;
+        let wanted = &wanted;
         let Ok(config) = resolved.config.to_stored(resolved.scim.as_ref()) else {
             self.add(path, "the protocol settings cannot be stored");
             return Ok(());
@@ -53,10 +58,9 @@ impl Run<'_> {
             }
             None => new_lines(resolved),
         };
-        let status = stored.as_ref().map_or(STATUS, |old| old.status.as_str());
         let now = self.prepared.now;
         self.tx
-            .put_connection(wanted, &config, &resolved.secrets, status, now)
+            .put_connection(wanted, &config, &resolved.secrets, &status, now)
             .await?;
         let tokens = entry.scim.as_ref().map_or(&[][..], |scim| scim.tokens.as_slice());
         fields.extend(self.tokens(&path, &wanted.id, tokens).await?);
@@ -75,6 +79,48 @@ impl Run<'_> {
             self.report.changed(what, fields);
         }
         Ok(())
+    }
+
+    /// Decides about the stage of life. Whoever is no part of a set-up cannot make a draft live, and going live needs a test
+    /// sign-in with the very settings that are written.
+    async fn settle_stage(
+        &mut self,
+        path: &str,
+        stored: Option<&ConnectionRecord>,
+        resolved: &Resolved,
+        wanted: &mut Connection,
+    ) -> Result<String, ApplyError> {
+        let setting_up = self.prepared.by.setting_up;
+        let is_new_draft = stored.is_none() && setting_up == SettingUp::Draft;
+        let stage = match stored {
+            Some(old) => Stage::of(&old.status),
+            None if is_new_draft => Stage::Draft,
+            None => Stage::Live,
+        };
+        if !stage.is_draft() {
+            let kept = stored.map_or(Stage::Live.word(), |old| old.status.as_str());
+            return Ok(kept.to_owned());
+        }
+        if setting_up == SettingUp::GoLive {
+            let draft = self.tx.draft(&wanted.id).await?;
+            let proved = draft.as_ref().and_then(|draft| setup::proved(&draft.document));
+            if proved.as_deref() == Some(resolved.config.fingerprint().as_str()) {
+                wanted.enabled = true;
+                self.tx.delete_draft(&wanted.id).await?;
+                return Ok(Stage::Live.word().to_owned());
+            }
+            self.add(
+                path,
+                "cannot go live: no test sign-in has succeeded with these settings",
+            );
+        } else if wanted.enabled && setting_up == SettingUp::No {
+            self.report.warn(
+                format!("{path}.enabled"),
+                "the connection is being set up: it goes live there, after a successful test sign-in",
+            );
+        }
+        wanted.enabled = false;
+        Ok(stage.word().to_owned())
     }
 
     /// Checks that everything named exists and that each domain is verified by an organization in reach (R-111, C-15).

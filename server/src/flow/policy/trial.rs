@@ -21,7 +21,7 @@ use crate::app::App;
 use crate::error::{AppError, Result};
 use crate::flow::api_keys::Caller;
 use crate::flow::connection::{LiveConnection, LiveProtocol};
-use crate::flow::{claims, connection, directory, traces};
+use crate::flow::{claims, connection, directory, setup, traces};
 use crate::translate;
 
 /// Whose claims are tried.
@@ -68,7 +68,11 @@ pub async fn run(
     subject: Subject,
     edited: Option<Policies>,
 ) -> Result<Trial> {
-    let record = directory::connection(app, caller, id).await?;
+    let mut record = directory::connection(app, caller, id).await?;
+    if setup::is_draft(&record) {
+        // What would be, once it is live.
+        record.connection.enabled = true;
+    }
     let live = connection::find(app, id).await?;
     let is_edited = edited.is_some();
     let in_force = edited

@@ -123,6 +123,13 @@ async fn enter(
         Some(_) | None => None,
     };
     let caller = Arc::new(access::admit(app, token, live, version).await?);
+    let is_look = call.method == "GET" || call.path.ends_with("/.search");
+    if caller.live.stage.is_draft() && !is_look {
+        return Err(ScimError::forbidden(
+            "this connection is being set up: it can be looked at, and takes changes once it is live",
+        )
+        .into());
+    }
     let rest = segments.get(2..).unwrap_or_default();
     let target = Target::parse(caller.version, rest).ok_or_else(|| ScimError::not_found("This address"))?;
     Ok((caller, target))

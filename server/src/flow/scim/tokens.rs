@@ -83,6 +83,14 @@ pub struct Made {
 /// # Errors
 /// [`TokenError`].
 pub async fn create(app: &App, wanted: Wanted) -> Result<Made, TokenError> {
+    create_as(app, wanted, Actor::Operator { account: None }).await
+}
+
+/// As [`create`], in somebody's name.
+///
+/// # Errors
+/// [`TokenError`].
+pub async fn create_as(app: &App, wanted: Wanted, actor: Actor) -> Result<Made, TokenError> {
     let secret = app.world.token(if wanted.is_client { "pvc_" } else { "pvt_" })?;
     let id = app.world.id(if wanted.is_client { "scl_" } else { "tok_" })?;
     let now = app.world.now();
@@ -106,7 +114,7 @@ pub async fn create(app: &App, wanted: Wanted) -> Result<Made, TokenError> {
     let digest = secret.digest;
     let (versions, provisioning) = app
         .store
-        .write(move |tx| Box::pin(async move { insert(tx, &kept, &digest, now).await }))
+        .write(move |tx| Box::pin(async move { insert(tx, &kept, &digest, &actor, now).await }))
         .await?;
     Ok(Made {
         record,
@@ -120,6 +128,7 @@ async fn insert(
     tx: &mut Tx,
     record: &TokenRecord,
     digest: &str,
+    actor: &Actor,
     now: Timestamp,
 ) -> Result<(Vec<ScimVersion>, Provisioning), TokenError> {
     let Some(id) = &record.connection else {
@@ -143,7 +152,13 @@ async fn insert(
         return Err(TokenError::TooMany(id.as_str().to_owned()));
     }
     tx.insert_token(record, digest).await?;
-    tx.record(event(record, &stored.connection, "scim_token.created", now));
+    tx.record(event(
+        record,
+        &stored.connection,
+        "scim_token.created",
+        actor,
+        now,
+    ));
     let config = ScimConfig::of(&stored.protocol_config).unwrap_or_default();
     Ok((config.versions, stored.connection.provisioning))
 }
@@ -191,7 +206,8 @@ pub async fn revoke(app: &App, id: String) -> Result<TokenRecord, TokenError> {
                 if let Some(connection) = &record.connection
                     && let Some(stored) = tx.connection(connection).await?
                 {
-                    tx.record(event(&record, &stored.connection, "scim_token.revoked", now));
+                    let by = Actor::Operator { account: None };
+                    tx.record(event(&record, &stored.connection, "scim_token.revoked", &by, now));
                 }
                 Ok(record)
             })
@@ -199,12 +215,18 @@ pub async fn revoke(app: &App, id: String) -> Result<TokenRecord, TokenError> {
         .await
 }
 
-fn event(record: &TokenRecord, connection: &Connection, kind: &str, now: Timestamp) -> NewEvent {
+fn event(
+    record: &TokenRecord,
+    connection: &Connection,
+    kind: &str,
+    actor: &Actor,
+    now: Timestamp,
+) -> NewEvent {
     let data = json!({
         "id": record.id,
         "kind": record.kind,
         "label": record.label,
         "expires_at": record.expires_at,
     });
-    watch::event(connection, kind, &Actor::Operator { account: None }, data, now)
+    watch::event(connection, kind, actor, data, now)
 }

@@ -28,6 +28,7 @@ async fn filled(app: &TestApp, endpoint: &Endpoint) -> String {
         .replace("{field}", "family_name")
         .replace("{reference}", &reference)
         .replace("{domain}", DOMAIN)
+        .replace("{link}", "sul_any")
         .replace("{session}", "ses_any")
         .replace("{group}", "grp_any")
         .replace("{import}", "imp_any")

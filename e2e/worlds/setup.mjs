@@ -1,0 +1,41 @@
+// A customer without any connection, its SAML identity provider, and somebody who runs that.
+import { newInstallation } from '../lib/provost.mjs';
+import { person, startSimpleSamlPhp } from '../partners/simplesamlphp.mjs';
+
+export const PASSWORD = 'correct horse battery staple';
+export const OWNER = 'olga@contoso.example';
+/** Who runs the identity provider, and tests with an account of their own there. */
+export const IVO = { user: 'ivo', password: 'pw', email: 'ivo@contoso.example' };
+
+export async function setupWorld(engine) {
+  const idp = await startSimpleSamlPhp({
+    users: { [IVO.user]: person(IVO.user, { email: IVO.email, given: 'Ivo', surname: 'Lund', groups: ['it', 'staff'], password: IVO.password }) },
+  });
+  const installation = await newInstallation(engine);
+  const world = {
+    installation,
+    idp,
+    console: `${installation.origin}/console/contoso`,
+    async stop() {
+      await installation.stop();
+      await idp.stop();
+    },
+  };
+  try {
+    await installation.apply({
+      organizations: [{
+        id: 'contoso',
+        name: 'Contoso',
+        domains: [{ name: 'contoso.example', verified: true }],
+        roles: [{ id: 'owner', name: 'Owner', owner: true }, { id: 'admin', name: 'Admin', admin: true }, { id: 'member', name: 'Member', default: true }],
+        workspaces: [{ id: 'main', name: 'Main', default: true }],
+      }],
+      users: [{ email: OWNER, given_name: 'Olga', family_name: 'Holt', password: PASSWORD, memberships: [{ organization: 'contoso', roles: ['owner'] }] }],
+    });
+    await installation.serve();
+    return world;
+  } catch (error) {
+    await world.stop();
+    throw error;
+  }
+}
