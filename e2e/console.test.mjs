@@ -260,6 +260,7 @@ async function pagesOf(page, world) {
     policies: '/connections/northwind-id/policies',
     scim: '/connections/northwind-hr/scim',
     access: '/access',
+    'sign-in': '/sign-in',
     licenses: '/licenses',
     developers: '/developers',
   };

@@ -16,15 +16,15 @@ export function binary() {
   return found;
 }
 
-/** One installation: an address, a database of its own, a data key. Several nodes may serve it. */
-export async function newInstallation(engine, settings = {}) {
+/** One installation: an address, a database of its own, a data key. Several nodes may serve it. Passkeys want a `host` with a name. */
+export async function newInstallation(engine, { host = '127.0.0.1', ...settings } = {}) {
   const directory = newDirectory(`provost-${engine}`);
   const port = await freePort();
   const database = await createDatabase(engine, directory);
   const installation = {
     engine,
     directory,
-    origin: `http://127.0.0.1:${port}`,
+    origin: `http://${host}:${port}`,
     nodes: [],
     /** Runs a command of the binary against this installation. */
     cli: (args, options = {}) => run(binary(), [...args, '--config', path.join(directory, 'provost.toml')], { cwd: directory, env, ...options }),

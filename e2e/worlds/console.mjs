@@ -18,8 +18,8 @@ const PEOPLE = {
   mal: ['Mal', 'Outsider', ['elsewhere']],
 };
 
-export async function consoleWorld(engine) {
-  const installation = await newInstallation(engine);
+export async function consoleWorld(engine, settings) {
+  const installation = await newInstallation(engine, settings);
   const provider = await startOpenidProvider({
     users: Object.fromEntries(Object.entries(PEOPLE).map(([login, [given_name, family_name, groups]]) => [login, {
       password: 'pw',

@@ -41,8 +41,10 @@ pub enum Denial {
     PasswordRefusedForSso,
     /// A change that the lifecycle does not allow.
     IllegalTransition,
-    /// The last owner or the emergency admin would be lost.
+    /// The last owner would be lost.
     LastOwner,
+    /// The last emergency admin of an organization that demands single sign-on would be lost.
+    LastEmergencyAdmin,
     /// The actor lacks the right.
     NotPermitted,
     /// What the request names does not exist.
@@ -115,6 +117,7 @@ impl Denial {
             Self::PasswordRefusedForSso => "password_refused_for_sso",
             Self::IllegalTransition => "illegal_transition",
             Self::LastOwner => "last_owner",
+            Self::LastEmergencyAdmin => "last_emergency_admin",
             Self::NotPermitted => "not_permitted",
             Self::NotFound => "not_found",
             Self::Conflict => "conflict",

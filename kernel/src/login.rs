@@ -95,6 +95,7 @@ pub fn need(incoming: &Incoming, in_force: &InForce) -> Need {
                 .map(|email| email.domain().to_owned())
                 .into_iter()
                 .collect(),
+            emergency: false,
         },
     }
 }

@@ -16,7 +16,8 @@
 //! What a directory keeps of the people whom it pushes, nobody else changes. For an emergency, owners, admins and operators
 //! override a field for a while ([`Action::OverrideField`]); pushes go on, and the directory's value returns by itself.
 //!
-//! Whoever acts: the last owner of an organization is never lost; name another one first.
+//! Whoever acts: the last owner of an organization is never lost, and neither is the last emergency admin of one that demands
+//! single sign-on; name another one first.
 //! Doing the same thing twice gives an empty second plan.
 
 use crate::connection::Connection;
@@ -36,6 +37,7 @@ mod account;
 mod authority;
 mod conversion;
 mod declared;
+mod emergency;
 mod identity;
 mod managed;
 mod membership;
@@ -129,11 +131,38 @@ pub fn need(request: &Request) -> Need {
         | Action::ResetSubject { .. }
         | Action::MakeOperator { .. } => {}
     }
+    need.sign_in.emergency = may_take_an_emergency_admin(request);
     organizations.extend(wanted.iter().map(|membership| membership.organization.clone()));
+    need.organizations = OrganizationsNeeded::Ids(distinct(organizations));
+    need
+}
+
+fn distinct(mut organizations: Vec<OrganizationId>) -> Vec<OrganizationId> {
     organizations.sort();
     organizations.dedup();
-    need.organizations = OrganizationsNeeded::Ids(organizations);
-    need
+    organizations
+}
+
+/// Tells whether a request could take a way in that is there for emergencies.
+fn may_take_an_emergency_admin(request: &Request) -> bool {
+    match &request.action {
+        Action::UpdateProfile { set, .. } => set.emergency_admin == Some(false),
+        // The file brings an account that is there to the wanted state.
+        Action::CreateAccount(_) => request.actor == Actor::File,
+        Action::SetStatus { .. }
+        | Action::Delete { .. }
+        | Action::SetMemberships { .. }
+        | Action::EditMembership { .. }
+        | Action::RemoveMembership { .. }
+        | Action::Convert { .. } => true,
+        Action::Invite { .. }
+        | Action::ResetSubject { .. }
+        | Action::TakeIdentity { .. }
+        | Action::Unconvert { .. }
+        | Action::OverrideField { .. }
+        | Action::EndOverride { .. }
+        | Action::MakeOperator { .. } => false,
+    }
 }
 
 /// Decides a request. `in_force` is the connection that the account is or shall be bound to, if any; without it nothing
@@ -156,7 +185,9 @@ pub fn decide(
     };
     let text = format!("asked by {}", request.actor.label());
     work.steps.add(Stage::Verify, StepOutcome::Passed, "asked", text);
-    let outcome = work.perform(&request.action);
+    let outcome = work
+        .perform(&request.action)
+        .and_then(|account| work.keep_an_emergency_admin().map(|()| account));
     let account = outcome.clone().ok().or_else(|| request.action.account().cloned());
     let (verdict, changes) = match outcome {
         Ok(account) => {

@@ -30,4 +30,5 @@ pub mod pages;
 pub mod router;
 pub mod scim_config;
 pub mod translate;
+pub mod webauthn;
 pub mod world;

@@ -7,7 +7,9 @@ use crate::api;
 use crate::app::App;
 use crate::console;
 use crate::error;
-use crate::http::{account, forgot, invite, layers, login, openid, ops, scim, second_factor, sso};
+use crate::http::{
+    account, confirm, forgot, invite, layers, login, openid, ops, passkey, scim, second_factor, sso,
+};
 
 /// Builds the routes with all layers around them.
 pub fn router(app: App) -> Router {
@@ -91,10 +93,13 @@ fn person() -> Router<App> {
             "/login/second",
             get(second_factor::show).post(second_factor::submit),
         )
+        .route("/login/second/passkey", post(passkey::submit_second))
+        .route("/login/passkey", get(passkey::show).post(passkey::submit))
         .route("/invite/{token}", get(invite::show).post(invite::accept))
         .route("/login/{organization}", get(login::organization))
         .route("/logout", get(account::ask_logout).post(account::logout))
         .route("/account", get(account::show))
+        .route("/account/confirm", get(confirm::start))
         .route("/account/sessions/{session}/revoke", post(account::end_session))
         .route("/account/security", get(second_factor::security))
         .route(
@@ -104,6 +109,10 @@ fn person() -> Router<App> {
         .route(
             "/account/security/factors/{factor}/remove",
             post(second_factor::remove),
+        )
+        .route(
+            "/account/security/passkeys",
+            get(passkey::show_new).post(passkey::make),
         )
         .route(
             "/account/security/recovery-codes",

@@ -76,6 +76,31 @@ impl Reader {
         Ok(found)
     }
 
+    /// Lists active owners of an organization, in order of their ids.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn owners_of(&mut self, organization: &OrganizationId, limit: u32) -> Result<Vec<Account>> {
+        let sql = "SELECT DISTINCT a.id FROM roles r \
+                   JOIN membership_roles g ON g.organization = r.organization AND g.role = r.id \
+                   JOIN memberships m ON m.account = g.account AND m.organization = g.organization AND m.active = 1 \
+                   JOIN accounts a ON a.id = g.account AND a.status = 'active' \
+                   WHERE r.organization = $1 AND r.is_owner = 1 ORDER BY a.id LIMIT $2";
+        let rows = self.rows(sql, binds![organization, limit]).await?;
+        let ids: Vec<AccountId> = rows
+            .into_iter()
+            .map(|mut row| Ok(AccountId::new(row.text("accounts.id")?)))
+            .collect::<Result<_>>()?;
+        let mut owners: Vec<Account> = self
+            .account_facts(&ids)
+            .await?
+            .into_iter()
+            .map(|facts| facts.account)
+            .collect();
+        owners.sort_by(|one, other| one.id.cmp(&other.id));
+        Ok(owners)
+    }
+
     /// Lists standard accounts that could be signed in with a password and that a demand for single sign-on may concern:
     /// members of an organization, or accounts with an address in one of its domains. By account, after one.
     ///

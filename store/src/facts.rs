@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use provost_kernel::directory::{ManagedBy, Organization, Subject};
-use provost_kernel::domain::DomainSettings;
+use provost_kernel::domain::{DomainSettings, SignInRule};
 use provost_kernel::facts::{
     AccountFacts, CANDIDATES, Facts, LicensePool, Need, OrganizationFacts, OrganizationsNeeded,
 };
@@ -136,8 +136,32 @@ impl Tx {
             let ids = list(need.accounts.iter().map(AccountId::as_str))?;
             self.account_ids(sql, binds![ids]).await?;
         }
-        Reader::facts_and_revision(self, need, name).await
+        let (mut facts, revision) = Reader::facts_and_revision(self, need, name).await?;
+        if need.sign_in.emergency && self.conn().dialect() == Dialect::Postgres && has_emergency_admin(&facts)
+        {
+            // Two writers may each take one of the last two emergency admins, or one the last while another one begins to
+            // demand single sign-on: they wait for each other here, and whoever comes second looks again.
+            let ids = list(
+                facts
+                    .organizations
+                    .iter()
+                    .map(|known| known.organization.id.as_str()),
+            )?;
+            let sql = "SELECT id FROM organizations WHERE id IN ({list:$1}) ORDER BY id{lock}";
+            self.rows(sql, binds![ids]).await?;
+            facts.sign_in.emergency = self.emergency_facts(&facts).await?;
+        }
+        Ok((facts, revision))
     }
+}
+
+/// Tells whether one of the people found is an emergency admin.
+fn has_emergency_admin(found: &Facts) -> bool {
+    found
+        .accounts
+        .iter()
+        .chain(&found.candidates)
+        .any(|known| known.account.emergency_admin)
 }
 
 impl Reader {
@@ -256,6 +280,58 @@ impl Reader {
         Ok(policies)
     }
 
+    /// Finds the emergency admins of those of the organizations found that demand single sign-on. Costs nothing where none of
+    /// the people found is one, which is nearly always.
+    async fn emergency_facts(&mut self, found: &Facts) -> Result<BTreeMap<OrganizationId, Vec<AccountId>>> {
+        let mut holders = BTreeMap::new();
+        if !has_emergency_admin(found) {
+            return Ok(holders);
+        }
+        let ids: Vec<OrganizationId> = found
+            .organizations
+            .iter()
+            .map(|known| known.organization.id.clone())
+            .collect();
+        let ids_list = list(ids.iter().map(OrganizationId::as_str))?;
+        for (id, policy) in self.sign_in_policies(&ids).await? {
+            if policy.sso == SignInRule::Required {
+                holders.insert(id, Vec::new());
+            }
+        }
+        let sql = "SELECT organization, settings FROM domains WHERE organization IN ({list:$1}) AND verified_at IS NOT NULL";
+        for mut row in self.rows(sql, binds![&ids_list]).await? {
+            let organization = OrganizationId::new(row.text("domains.organization")?);
+            let settings = DomainSettings::read(&row.json("domains.settings")?);
+            if settings.sign_in == SignInRule::Required {
+                holders.entry(organization).or_default();
+            }
+        }
+        if holders.is_empty() {
+            return Ok(holders);
+        }
+        let sql = "SELECT m.organization, m.account, g.role FROM accounts a JOIN memberships m ON m.account = a.id AND m.active = 1 \
+                   JOIN membership_roles g ON g.account = m.account AND g.organization = m.organization \
+                   WHERE m.organization IN ({list:$1}) AND a.emergency_admin = 1 AND a.connection IS NULL \
+                   AND a.status = 'active' ORDER BY m.organization, m.account";
+        for mut row in self.rows(sql, binds![ids_list]).await? {
+            let organization = OrganizationId::new(row.text("memberships.organization")?);
+            let account = AccountId::new(row.text("memberships.account")?);
+            let role = row.text("membership_roles.role")?;
+            let manages = found
+                .organizations
+                .iter()
+                .filter(|known| known.organization.id == organization)
+                .flat_map(|known| &known.roles)
+                .any(|known| (known.owner || known.admin) && known.id.as_str() == role);
+            if let Some(known) = holders.get_mut(&organization).filter(|_| manages)
+                && !known.contains(&account)
+            {
+                known.push(account);
+            }
+        }
+        Ok(holders)
+    }
+
     /// Loads what organizations demand of passwords and who has domains. Costs nothing where it is not asked for, as in
     /// sign-ins through identity providers.
     async fn sign_in_facts(&mut self, need: &Need, found: &Facts) -> Result<SignInFacts> {
@@ -283,6 +359,9 @@ impl Reader {
                     },
                 );
             }
+        }
+        if need.sign_in.emergency {
+            facts.emergency = self.emergency_facts(found).await?;
         }
         Ok(facts)
     }

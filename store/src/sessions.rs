@@ -208,6 +208,27 @@ impl Tx {
         Ok(self.run(sql, binds![id, now, before]).await? > 0)
     }
 
+    /// Notes that the person of a session was proved again, as another session of hers says that was just opened. False if the
+    /// session has ended, or is of another account.
+    ///
+    /// # Errors
+    /// `engine`.
+    pub async fn prove_session(&mut self, id: &SessionId, proof: &SessionRecord) -> Result<bool> {
+        // The provider ends its newest session, so that one has to be found.
+        let sql = "UPDATE sessions SET authenticated_at = $3, methods = $4, class = $5, \
+                   upstream_session = COALESCE($6, upstream_session) \
+                   WHERE id = $1 AND account = $2 AND revoked_at IS NULL";
+        let row = binds![
+            id,
+            &proof.account,
+            proof.authenticated_at,
+            json(&proof.methods)?,
+            &proof.class,
+            &proof.upstream_session,
+        ];
+        Ok(self.run(sql, row).await? > 0)
+    }
+
     /// Keeps the provider's ID token of a session, sealed, for the logout hint.
     ///
     /// # Errors

@@ -44,6 +44,7 @@ pub fn need(account: &AccountId, domain: Option<&str>) -> Need {
         sign_in: SignInNeed {
             policies: true,
             domains: domain.map(str::to_owned).into_iter().collect(),
+            emergency: false,
         },
         ..Need::default()
     }
@@ -56,6 +57,7 @@ pub fn need_for_eviction(accounts: &[AccountId], domains: Vec<String>) -> Need {
         sign_in: SignInNeed {
             policies: true,
             domains,
+            emergency: false,
         },
         ..Need::default()
     }

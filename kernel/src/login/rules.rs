@@ -14,7 +14,7 @@ use crate::directory::{Account, Membership};
 use crate::domain::{DomainSettings, SignInRule};
 use crate::email::Email;
 use crate::facts::{AccountFacts, Facts};
-use crate::id::OrganizationId;
+use crate::id::{AccountId, OrganizationId};
 
 /// What one organization demands of its members who sign in with a password.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +62,8 @@ pub struct SignInNeed {
     pub policies: bool,
     /// Domains of addresses of which is wanted who has them.
     pub domains: Vec<String>,
+    /// Whether it is wanted who the emergency admins are, of those of the organizations that demand single sign-on.
+    pub emergency: bool,
 }
 
 /// What was found for [`SignInNeed`].
@@ -72,6 +74,9 @@ pub struct SignInFacts {
     pub policies: BTreeMap<OrganizationId, SignInPolicy>,
     /// Domains that an organization has in force.
     pub domains: BTreeMap<String, OwnedDomain>,
+    /// Emergency admins by organization: active accounts with a password and this mark, whose active membership holds a role
+    /// that manages people. Of organizations that demand single sign-on, of members or of a domain; others are absent.
+    pub emergency: BTreeMap<OrganizationId, Vec<AccountId>>,
 }
 
 /// A domain that an organization has in force.

@@ -5,6 +5,7 @@ use crate::plan::ProfilePatch;
 
 mod conversion;
 mod domains;
+mod emergency;
 mod keys;
 mod overriding;
 mod sources;

@@ -32,6 +32,7 @@ pub mod page;
 pub mod person;
 pub mod policy;
 pub mod policy_form;
+pub mod security;
 pub mod sent;
 pub mod setup;
 pub mod shell;
@@ -175,5 +176,9 @@ fn organization() -> Router<App> {
         .route(
             "/console/{organization}/developers",
             get(developers::show).post(developers::act),
+        )
+        .route(
+            "/console/{organization}/sign-in",
+            get(security::show).post(security::act),
         )
 }

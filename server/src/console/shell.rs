@@ -100,6 +100,8 @@ pub enum Place {
     Groups,
     /// Identity providers.
     Connections,
+    /// How people sign in.
+    SignIn,
     /// Workspaces and roles.
     Access,
     /// Licenses.
@@ -312,6 +314,7 @@ impl Shell {
             | Place::Users
             | Place::Groups
             | Place::Connections
+            | Place::SignIn
             | Place::Access
             | Place::Licenses
             | Place::Activity
@@ -341,6 +344,7 @@ impl Shell {
                     links: vec![
                         link("/connections", "nav.connections", Place::Connections),
                         link("/domains", "domains.title", Place::Domains),
+                        link("/sign-in", "nav.security", Place::SignIn),
                         link("/access", "nav.access", Place::Access),
                         link("/developers", "nav.developers", Place::Developers),
                     ],

@@ -6,11 +6,11 @@
 use std::collections::HashMap;
 
 use axum::extract::{FromRequestParts, Path};
-use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use jiff::SignedDuration;
 use provost_kernel::facts::OrganizationFacts;
+use url::{Url, form_urlencoded};
 
 use super::page;
 use super::shell::{Look, Place, Refused, Shell};
@@ -20,10 +20,8 @@ use crate::flow::api_keys::Caller;
 use crate::flow::console::standing::{self, Standing};
 use crate::flow::return_to::ReturnTo;
 use crate::flow::session::{ActiveSession, current_session};
+use crate::flow::step_up;
 use crate::http;
-
-/// How fresh a sign-in must be for what is dangerous.
-const FRESH: SignedDuration = SignedDuration::from_mins(15);
 
 /// What handlers of the console return.
 pub type Outcome = std::result::Result<Response, Stop>;
@@ -61,6 +59,8 @@ pub struct Visitor {
     pub look: Look,
     /// The address of this page, with its query.
     pub path: String,
+    /// The page that she sees: this one, or the one whose form was sent.
+    pub seen: String,
 }
 
 impl Visitor {
@@ -82,16 +82,16 @@ impl Visitor {
         }
     }
 
-    /// Holds up what is dangerous until the person has signed in lately.
+    /// Holds up what is dangerous until the person has proved lately who she is.
     ///
     /// # Errors
     /// The page that asks for it.
     pub fn must_be_fresh(&self, app: &App) -> Result<(), Stop> {
-        let session = &self.active.session;
-        if app.world.now().duration_since(session.created_at) <= FRESH {
+        if step_up::is_fresh(&self.active.session, app.world.now()) {
             return Ok(());
         }
-        let again = ReturnTo::Console.carry("/login");
+        let to: String = form_urlencoded::byte_serialize(self.seen.as_bytes()).collect();
+        let again = format!("/account/confirm?to={to}");
         Err(self.refused(StatusCode::FORBIDDEN, "refused.not_fresh", Some(again)))
     }
 }
@@ -108,12 +108,31 @@ impl FromRequestParts<App> for Visitor {
             .uri
             .path_and_query()
             .map_or_else(|| "/console".to_owned(), ToString::to_string);
+        let seen = if parts.method == Method::GET {
+            path.clone()
+        } else {
+            form_page(app, &parts.headers).unwrap_or_else(|| "/console".to_owned())
+        };
         Ok(Self {
             active,
             look: Look::of(&app.config, &parts.headers),
             path,
+            seen,
         })
     }
+}
+
+/// Finds the page whose form was sent. It is only a place to come back to: our pages send the address to ourselves
+/// (`Referrer-Policy: same-origin`), and what is none of ours is left out.
+fn form_page(app: &App, headers: &HeaderMap) -> Option<String> {
+    let sender = Url::parse(headers.get(header::REFERER)?.to_str().ok()?).ok()?;
+    if sender.origin() != app.config.public_url.origin() {
+        return None;
+    }
+    Some(match sender.query() {
+        Some(query) => format!("{}?{query}", sender.path()),
+        None => sender.path().to_owned(),
+    })
 }
 
 /// Somebody who manages the organization of this address.

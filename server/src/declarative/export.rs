@@ -7,6 +7,7 @@ use provost_kernel::directory::{Authentication, Status};
 use provost_kernel::domain::DomainSettings;
 use provost_kernel::facts::AccountFacts;
 use provost_kernel::id::{AccountId, ConnectionId, OrganizationId};
+use provost_kernel::login::rules::SignInPolicy;
 use provost_store::{ApplicationRecord, ConnectionRecord, Reader, StoreError};
 
 use super::document::{
@@ -152,6 +153,8 @@ async fn organization(
             .collect(),
         roles_per_member: record.organization.roles_per_member,
         managed_by: record.organization.managed_by,
+        sign_in: Some(SignInPolicy::read(&record.settings))
+            .filter(|policy| *policy != SignInPolicy::default()),
         mail: Some(Branding::of(&record.settings)).filter(|branding| *branding != Branding::default()),
     })
 }

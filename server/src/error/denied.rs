@@ -35,6 +35,10 @@ impl AppError {
                 409,
                 "The organization would be left without an owner. Name another owner first.",
             ),
+            Denial::LastEmergencyAdmin => (
+                409,
+                "The organization demands single sign-on and would be left without an emergency admin. Name another one first.",
+            ),
             Denial::NoSeat => (409, "No seat is free."),
             Denial::WrongLicenseKind => (409, "The license is for another kind of account."),
             Denial::IllegalTransition => (409, "The present state does not allow this."),

@@ -116,6 +116,8 @@ pub async fn put(
     app.store
         .write(move |tx| {
             Box::pin(async move {
+                // Whoever takes an emergency admin away at this moment waits for this row, too.
+                tx.lock_organization(&id).await?;
                 let Some(mut record) = tx.organization(&id).await? else {
                     return Err(AppError::not_found());
                 };
@@ -126,11 +128,7 @@ pub async fn put(
                 if wanted.sso == SignInRule::Required && before.sso == SignInRule::Optional {
                     refuse_unless_ready(missing(tx, &id, None, now).await?)?;
                 }
-                if let Value::Object(settings) = &mut record.settings {
-                    settings.insert(SignInPolicy::KEY.to_owned(), json!(wanted));
-                } else {
-                    record.settings = json!({ SignInPolicy::KEY: wanted });
-                }
+                put_into(&mut record.settings, &wanted);
                 tx.put_organization(&record.organization, &record.settings, now)
                     .await?;
                 queue_eviction_in_tx(tx, job, &id, now).await?;
@@ -150,6 +148,15 @@ pub async fn put(
         .await?;
     app.ring_jobs();
     get(app, caller, organization).await
+}
+
+/// Puts a policy into the settings of an organization.
+pub fn put_into(settings: &mut Value, policy: &SignInPolicy) {
+    if let Value::Object(settings) = settings {
+        settings.insert(SignInPolicy::KEY.to_owned(), json!(policy));
+    } else {
+        *settings = json!({ SignInPolicy::KEY: policy });
+    }
 }
 
 /// Refuses a demand for which something is missing.

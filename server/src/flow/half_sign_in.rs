@@ -6,17 +6,21 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
+use provost_kernel::audit::EventKind;
 use provost_kernel::directory::Account;
 use provost_kernel::id::AccountId;
 use provost_kernel::login::password::SecondFactor as Second;
 use provost_kernel::plan::Decision;
-use provost_store::{FactorKind, HalfSignIn, SecondFactor, StoreError, Tx};
+use provost_kernel::provision::Actor;
+use provost_store::{FactorKind, HalfSignIn, NewEvent, SecondFactor, StoreError, Tx};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::app::App;
 use crate::error::{AppError, Result};
+use crate::flow::alerts::{self, Alerts};
 use crate::flow::limits::{self, Limited};
 use crate::flow::outcome::Admitted;
 use crate::flow::password::{self, Decided, Entered, Opening, Proof, SignInBrowser};
@@ -25,6 +29,9 @@ use crate::flow::second_factor::{recovery_digest, totp_factor};
 use crate::flow::totp;
 use crate::world::digest_of;
 
+/// What the tokens of sign-ins that wait begin with. Challenges for passkeys wait in the same table under another beginning, and
+/// none of them must ever pass for a password that was right.
+const PREFIX: &str = "pvh_";
 /// How long one waits.
 const LIFE: SignedDuration = SignedDuration::from_mins(10);
 /// How many codes may be tried.
@@ -65,7 +72,50 @@ pub struct Found {
     pub enroll: Option<[u8; 20]>,
     /// Where she was going.
     pub return_to: ReturnTo,
-    typed: bool,
+    /// Challenge for passkeys: another one after each try.
+    pub challenge: Vec<u8>,
+    /// Whether the password was typed.
+    pub typed: bool,
+}
+
+/// What was shown beside the password, or in the place of it.
+#[derive(Clone)]
+pub enum Given {
+    /// A code of an authenticator app, or a recovery code.
+    Code(Zeroizing<String>),
+    /// A code of an authenticator app that is set up with it.
+    FirstCode(Zeroizing<String>, Box<SecondFactor>),
+    /// A signature of a passkey, verified.
+    Passkey {
+        /// Which.
+        factor: String,
+        /// Signatures that it has counted.
+        count: i64,
+        /// Whether it stands in for the password, too.
+        alone: bool,
+    },
+}
+
+/// Whose sign-in ends, and how it began.
+#[derive(Clone, Debug)]
+pub struct Ending {
+    /// Whose.
+    pub account: Account,
+    /// Where she was going.
+    pub return_to: ReturnTo,
+    /// Whether the password was typed.
+    pub typed: bool,
+}
+
+impl Found {
+    /// Says whose sign-in ends.
+    pub fn ending(&self) -> Ending {
+        Ending {
+            account: self.account.clone(),
+            return_to: self.return_to.clone(),
+            typed: self.typed,
+        }
+    }
 }
 
 /// How a try ended.
@@ -87,7 +137,7 @@ pub enum Tried {
 /// Those of the store.
 pub async fn begin(app: &App, browser: &SignInBrowser, waiting: &Waiting) -> Result<SecretString> {
     let now = app.world.now();
-    let token = app.world.token("pvh_")?;
+    let token = app.world.token(PREFIX)?;
     let kept = Kept {
         return_to: waiting.return_to.clone(),
         typed: waiting.typed,
@@ -112,6 +162,9 @@ pub async fn begin(app: &App, browser: &SignInBrowser, waiting: &Waiting) -> Res
 /// # Errors
 /// Those of the store.
 pub async fn find(app: &App, token: &str, browser: &str) -> Result<Option<Found>> {
+    if !token.starts_with(PREFIX) {
+        return Ok(None);
+    }
     let (digest, browser, now) = (digest_of(token), digest_of(browser), app.world.now());
     let found = app
         .store
@@ -145,8 +198,27 @@ pub async fn find(app: &App, token: &str, browser: &str) -> Result<Option<Found>
         recovery_codes,
         enroll,
         return_to: kept.return_to,
+        challenge: challenge(token, half.attempts),
         typed: kept.typed,
     }))
+}
+
+/// Makes the challenge for the next try. Only this browser and we know the token, and no try has the same number.
+fn challenge(token: &str, attempts: u32) -> Vec<u8> {
+    digest_of(&format!("provost passkey challenge\n{attempts}\n{token}")).into_bytes()
+}
+
+/// Counts a try that failed before anything could be spent.
+///
+/// # Errors
+/// 429 above the limit; those of the store.
+pub async fn count_try(app: &App, token: &str, account: &AccountId) -> Result<()> {
+    limits::count(app, Limited::SecondFactor, account.as_str()).await?;
+    let (digest, now) = (digest_of(token), app.world.now());
+    app.store
+        .write(move |tx| Box::pin(async move { tx.try_half_sign_in(&digest, TRIES, now).await.map(drop) }))
+        .await?;
+    Ok(())
 }
 
 /// Completes a sign-in that waits, with a code of an authenticator app or a recovery code.
@@ -157,15 +229,37 @@ pub async fn complete(app: &App, token: &str, browser: &SignInBrowser, code: &st
     let Some(found) = find(app, token, &browser.secret).await? else {
         return Ok(Tried::Gone);
     };
-    limits::count(app, Limited::SecondFactor, found.account.id.as_str()).await?;
     if found.factors.is_empty() && found.enroll.is_none() {
         // The last factor was removed meanwhile; begin anew.
         return Ok(Tried::Gone);
     }
-    let enrolled = match &found.enroll {
-        Some(secret) if found.factors.is_empty() => Some(totp_factor(app, &found.account.id, secret)?),
-        Some(_) | None => None,
+    let code = Zeroizing::new(code.chars().take(64).collect());
+    let given = match &found.enroll {
+        Some(secret) if found.factors.is_empty() => {
+            Given::FirstCode(code, Box::new(totp_factor(app, &found.account.id, secret)?))
+        }
+        Some(_) | None => Given::Code(code),
     };
+    finish(app, token, browser, found.ending(), given).await
+}
+
+/// Writes the end of a sign-in that waits: what was given is spent, and the session is opened unless the rules are against it.
+///
+/// # Errors
+/// 429 above the limit; those of the store.
+pub async fn finish(
+    app: &App,
+    token: &str,
+    browser: &SignInBrowser,
+    ending: Ending,
+    given: Given,
+) -> Result<Tried> {
+    let Ending {
+        account,
+        return_to,
+        typed,
+    } = ending;
+    limits::count(app, Limited::SecondFactor, account.id.as_str()).await?;
     for _ in 0..DECISIONS {
         let (fresh, session) = app.world.fresh()?;
         let device = match &browser.device {
@@ -174,20 +268,16 @@ pub async fn complete(app: &App, token: &str, browser: &SignInBrowser, code: &st
         };
         let attempt = Attempt {
             digest: digest_of(token),
-            code: Zeroizing::new(code.chars().take(64).collect()),
-            enrolled: enrolled.clone(),
+            given: given.clone(),
             opening: Opening {
-                account: found.account.id.clone(),
-                domain: found
-                    .account
-                    .email
-                    .as_ref()
-                    .map(|email| email.domain().to_owned()),
-                proof: Proof::password(found.typed),
+                account: account.id.clone(),
+                domain: account.email.as_ref().map(|email| email.domain().to_owned()),
+                proof: Proof::password(typed),
                 device: digest_of(device.expose_secret()),
                 seconds: app.config.session_seconds,
                 fresh,
                 now: app.world.now(),
+                alerts: Alerts::of(app),
             },
         };
         let outcome: Result<Outcome, StoreError> = app
@@ -197,17 +287,17 @@ pub async fn complete(app: &App, token: &str, browser: &SignInBrowser, code: &st
         match outcome {
             Ok(Outcome::Gone) => return Ok(Tried::Gone),
             Ok(Outcome::Wrong) => {
-                tracing::info!(account = %found.account.id, "second factor refused");
+                tracing::info!(account = %account.id, "second factor refused");
                 return Ok(Tried::Wrong);
             }
             Ok(Outcome::Decided(decision)) => {
-                let decided = password::conclude(&found.account, &decision, session.secret, device);
+                if alerts::are_raised(&decision) {
+                    app.ring_mail();
+                }
+                let decided = password::conclude(&account, &decision, session.secret, device);
                 return Ok(match decided {
                     Decided::In { token, device } => Tried::In(Entered {
-                        admitted: Admitted {
-                            token,
-                            return_to: found.return_to,
-                        },
+                        admitted: Admitted { token, return_to },
                         device,
                     }),
                     Decided::No(_) => Tried::Refused,
@@ -222,11 +312,28 @@ pub async fn complete(app: &App, token: &str, browser: &SignInBrowser, code: &st
     ))
 }
 
+/// What admins read of a passkey whose count did not go up: somebody has a copy of it, or it was removed a moment ago.
+fn copied(account: &AccountId, factor: &str, now: Timestamp) -> NewEvent {
+    NewEvent {
+        at: now,
+        kind: EventKind::AlertRaised.code().to_owned(),
+        actor: Actor::Person.label(),
+        account: Some(account.clone()),
+        organization: None,
+        connection: None,
+        trace: None,
+        data: json!({
+            "code": "passkey_copied",
+            "text": "a passkey signed with a count that does not go up: there may be a copy of it",
+            "factor": factor,
+        }),
+    }
+}
+
 /// One try, to be written.
 struct Attempt {
     digest: String,
-    code: Zeroizing<String>,
-    enrolled: Option<SecondFactor>,
+    given: Given,
     opening: Opening,
 }
 
@@ -239,14 +346,19 @@ enum Outcome {
 impl Attempt {
     async fn run_in_tx(mut self, tx: &mut Tx) -> Result<Outcome, StoreError> {
         let now = self.opening.now;
-        if !tx.try_half_sign_in(&self.digest, TRIES, now).await? {
+        // The challenge of a passkey alone was taken away before its answer was looked at.
+        let stands_alone = matches!(self.given, Given::Passkey { alone: true, .. });
+        if !stands_alone && !tx.try_half_sign_in(&self.digest, TRIES, now).await? {
             return Ok(Outcome::Gone);
         }
         let Some((method, second)) = self.check_in_tx(tx, now).await? else {
             return Ok(Outcome::Wrong);
         };
-        if !tx.take_half_sign_in(&self.digest).await? {
+        if !stands_alone && !tx.take_half_sign_in(&self.digest).await? {
             return Ok(Outcome::Gone);
+        }
+        if stands_alone {
+            self.opening.proof.methods.clear();
         }
         self.opening.proof.methods.extend([method, "mfa"]);
         self.opening.proof.second = second;
@@ -261,28 +373,38 @@ impl Attempt {
         now: Timestamp,
     ) -> Result<Option<(&'static str, Second)>, StoreError> {
         let account = &self.opening.account;
-        if let Some(factor) = &self.enrolled {
-            let step = factor
-                .secret
-                .as_ref()
-                .and_then(|secret| totp::step_of(secret, &self.code, now));
-            let Some(step) = step else { return Ok(None) };
-            let mut factor = factor.clone();
-            factor.last_step = Some(step);
-            factor.last_used_at = Some(now);
-            tx.insert_second_factor(&factor).await?;
-            return Ok(Some(("otp", Second::Given)));
-        }
+        let code = match &self.given {
+            Given::Code(code) => code,
+            Given::FirstCode(code, factor) => {
+                let step = factor
+                    .secret
+                    .as_ref()
+                    .and_then(|secret| totp::step_of(secret, code, now));
+                let Some(step) = step else { return Ok(None) };
+                let mut factor = factor.clone();
+                factor.last_step = Some(step);
+                factor.last_used_at = Some(now);
+                tx.insert_second_factor(&factor).await?;
+                return Ok(Some(("otp", Second::Given)));
+            }
+            Given::Passkey { factor, count, .. } => {
+                let is_new = tx.spend_count(factor, *count, now).await?;
+                if !is_new {
+                    tx.record(copied(account, factor, now));
+                }
+                return Ok(is_new.then_some(("pop", Second::Given)));
+            }
+        };
         let factors = tx.second_factors(account).await?;
         let apps: Vec<SecondFactor> = factors
             .into_iter()
             .filter(|factor| factor.kind == FactorKind::Totp)
             .collect();
-        if let Some((factor, step)) = totp::find(&apps, &self.code, now) {
+        if let Some((factor, step)) = totp::find(&apps, code, now) {
             let is_new = tx.spend_step(&factor.id, step, now).await?;
             return Ok(is_new.then_some(("otp", Second::Given)));
         }
-        let Some(digest) = recovery_digest(account, &self.code) else {
+        let Some(digest) = recovery_digest(account, code) else {
             return Ok(None);
         };
         let is_good = tx.use_recovery_code(account, &digest, now).await?;

@@ -57,6 +57,16 @@ pub enum Kind {
     PasswordResetSso,
     /// Something for admins to know; values `what` and `text`.
     Alert,
+    /// An emergency admin came in with a password although single sign-on is demanded.
+    EmergencySignIn,
+    /// A recovery code stood in for a second factor.
+    RecoveryCodeUsed,
+    /// A directory has not called for days.
+    DirectorySilent,
+    /// Most of what a directory asks for fails.
+    DirectoryFailing,
+    /// A directory takes out too many people at once, and is held.
+    DeparturesHeld,
 }
 
 impl Kind {
@@ -73,6 +83,11 @@ impl Kind {
             Self::PasswordReset => "password_reset",
             Self::PasswordResetSso => "password_reset_sso",
             Self::Alert => "alert",
+            Self::EmergencySignIn => "emergency_sign_in",
+            Self::RecoveryCodeUsed => "recovery_code_used",
+            Self::DirectorySilent => "directory_silent",
+            Self::DirectoryFailing => "directory_failing",
+            Self::DeparturesHeld => "departures_held",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod acting;
+pub mod alerts;
 pub mod api_keys;
 pub mod audit;
 pub mod backchannel_logout;
@@ -39,6 +40,7 @@ pub mod operator;
 pub mod organizations;
 pub mod outcome;
 pub mod overrides;
+pub mod passkeys;
 pub mod password;
 pub mod password_reset;
 pub mod passwords;
@@ -64,5 +66,6 @@ pub mod setup;
 pub mod sign_in;
 pub mod sign_out;
 pub mod standing;
+pub mod step_up;
 pub mod totp;
 pub mod traces;

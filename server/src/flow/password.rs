@@ -20,6 +20,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::app::App;
 use crate::error::{AppError, Result};
+use crate::flow::alerts::{self, Alerts};
 use crate::flow::half_sign_in::{self, Waiting};
 use crate::flow::limits::{self, Limited};
 use crate::flow::outcome::Admitted;
@@ -281,13 +282,19 @@ pub async fn decide(app: &App, account: &Account, proof: &Proof, browser: &SignI
             seconds: app.config.session_seconds,
             fresh,
             now: app.world.now(),
+            alerts: Alerts::of(app),
         };
         let outcome: Result<Decision, StoreError> = app
             .store
             .write(move |tx| Box::pin(async move { opening.decide_in_tx(tx).await }))
             .await;
         match outcome {
-            Ok(decision) => return Ok(conclude(account, &decision, token.secret, device)),
+            Ok(decision) => {
+                if alerts::are_raised(&decision) {
+                    app.ring_mail();
+                }
+                return Ok(conclude(account, &decision, token.secret, device));
+            }
             Err(error) if error.is_retryable() => {}
             Err(error) => return Err(error.into()),
         }
@@ -313,6 +320,8 @@ pub struct Opening {
     pub fresh: Fresh,
     /// When.
     pub now: Timestamp,
+    /// How owners are told if it is a way in for emergencies.
+    pub alerts: Alerts,
 }
 
 impl Opening {
@@ -340,6 +349,7 @@ impl Opening {
         };
         let decision = kernel::decide(&proof, &facts, &limits, &self.fresh, *now);
         tx.apply(&decision, &Actor::Person, *now).await?;
+        self.alerts.of_sign_in_in_tx(tx, &facts, &decision, *now).await?;
         if matches!(decision.verdict, Verdict::Admitted(_)) {
             let until = now.checked_add(DEVICE_LIFE).unwrap_or(Timestamp::MAX);
             tx.put_known_device(&self.device, account, *now, until).await?;

@@ -72,6 +72,31 @@ pub async fn overview(app: &App, active: &ActiveSession) -> Result<Overview> {
     })
 }
 
+/// Tells whether a second factor is a passkey.
+pub fn is_passkey(factor: &SecondFactor) -> bool {
+    factor.kind == FactorKind::Passkey
+}
+
+/// Tells whether one of these shows codes.
+pub fn has_app(factors: &[SecondFactor]) -> bool {
+    factors.iter().any(|factor| factor.kind == FactorKind::Totp)
+}
+
+/// Refuses another second factor where there are enough.
+///
+/// # Errors
+/// 409 (`too_many_factors`).
+pub fn must_have_room(overview: &Overview) -> Result<()> {
+    if overview.factors.len() < MOST {
+        return Ok(());
+    }
+    Err(AppError::new(
+        axum::http::StatusCode::CONFLICT,
+        "too_many_factors",
+        "This account has as many second factors as it may have. Remove one first.",
+    ))
+}
+
 /// Sets an authenticator app up, whose secret the person has just scanned and shows a code of.
 ///
 /// # Errors
@@ -84,13 +109,7 @@ pub async fn add_totp(
     code: &str,
     client: &str,
 ) -> Result<Wish<()>> {
-    if overview(app, active).await?.factors.len() >= MOST {
-        return Err(AppError::new(
-            axum::http::StatusCode::CONFLICT,
-            "too_many_factors",
-            "This account has as many second factors as it may have. Remove one first.",
-        ));
-    }
+    must_have_room(&overview(app, active).await?)?;
     if !confirm(app, &active.account, password, client).await? {
         return Ok(Wish::WrongPassword);
     }
@@ -214,7 +233,12 @@ pub fn recovery_digest(account: &AccountId, code: &str) -> Option<String> {
 }
 
 /// Checks the password again, within the limits of sign-ins.
-async fn confirm(app: &App, account: &Account, password: SecretString, client: &str) -> Result<bool> {
+pub(crate) async fn confirm(
+    app: &App,
+    account: &Account,
+    password: SecretString,
+    client: &str,
+) -> Result<bool> {
     limits::count(app, Limited::PasswordByBoth, &format!("{client}:{}", account.id)).await?;
     if password.expose_secret().len() > passwords::MAXIMUM {
         return Ok(false);
@@ -251,7 +275,7 @@ fn only_standard(account: &Account) -> Result<()> {
     }
 }
 
-fn event(active: &ActiveSession, kind: &str, factor: &str, now: jiff::Timestamp) -> NewEvent {
+pub(crate) fn event(active: &ActiveSession, kind: &str, factor: &str, now: jiff::Timestamp) -> NewEvent {
     NewEvent {
         at: now,
         kind: kind.to_owned(),

@@ -80,6 +80,8 @@ pub async fn start(app: &App, start: Start) -> Result<Started> {
     };
     let connection = live.in_force.connection();
     let mut hints = authorize::hints_of(app, &arrival).await?.unwrap_or_default();
+    // Where a page wants to know again that it is she, the provider shall ask her, and say so.
+    hints.force |= start.return_to.is_again();
     if start.login_hint.is_some() {
         hints.login_hint.clone_from(&start.login_hint);
     }

@@ -14,6 +14,7 @@ use crate::error::Result;
 use crate::flow::discovery::{self, ConnectionSummary};
 use crate::flow::hints;
 use crate::flow::limits::{self, Limited, Toll};
+use crate::flow::passkeys;
 use crate::flow::password::{self, Attempt, Entry};
 use crate::flow::pending::SignInHints;
 use crate::flow::return_to::ReturnTo;
@@ -270,6 +271,8 @@ fn password_page(
         return_to: return_to.parameter().to_owned(),
         forgot_path: app.config.mail.is_on().then(|| return_to.carry("/login/forgot")),
         email,
+        again: return_to.is_again(),
+        passkey_path: passkeys::host(app).map(|_| return_to.carry("/login/passkey")),
         login_path: return_to.carry("/login"),
         problem,
     }

@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod browser;
+pub mod confirm;
 pub mod forgot;
 pub mod invite;
 pub mod layers;
@@ -10,6 +11,7 @@ pub mod login;
 pub mod openid;
 pub mod ops;
 pub mod page;
+pub mod passkey;
 pub mod request;
 pub mod scim;
 pub mod second_factor;

@@ -44,6 +44,24 @@ pub fn show_leading_away<T: Template>(config: &Config, page: &T) -> Result<Respo
     Ok(response)
 }
 
+/// Renders a page that runs the script for passkeys: ours, from a file.
+///
+/// # Errors
+/// 500 when the template fails.
+pub fn show_with_script<T: Template>(config: &Config, page: &T) -> Result<Response> {
+    let mut response = show(page)?;
+    let targets = if config.is_https() {
+        "'self' https:"
+    } else {
+        "'self' https: http:"
+    };
+    set_policy(
+        &mut response,
+        &format!("{POLICY}; script-src 'self'; form-action {targets}"),
+    )?;
+    Ok(response)
+}
+
 /// Sends the browser to another site: by redirect, or by a form that posts itself.
 ///
 /// # Errors

@@ -2,11 +2,11 @@
 //! up. Works without scripts.
 
 use axum::Extension;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -17,13 +17,21 @@ use crate::flow::half_sign_in::{self, Found, Tried};
 use crate::flow::password::{Entered, SignInBrowser};
 use crate::flow::second_factor::{self, Wish};
 use crate::flow::session::{ActiveSession, current_session};
-use crate::flow::totp;
+use crate::flow::{passkeys, totp};
 use crate::http::browser::{self, Browser};
 use crate::http::request::ClientAddress;
 use crate::http::{page, sso};
+use crate::pages::passkey::PasskeyForm;
 use crate::pages::second_factor::{
     FactorRow, RecoveryCodesPage, SecondPage, SecurityPage, SetUpView, TotpPage,
 };
+
+/// Parameters of the second step.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct SecondQuery {
+    failed: Option<String>,
+}
 
 /// The form with a code.
 #[derive(Deserialize)]
@@ -89,12 +97,28 @@ pub fn ask(app: &App, browser: &Browser, token: &SecretString) -> Result<Respons
 }
 
 /// `GET /login/second`.
-pub async fn show(State(app): State<App>, headers: HeaderMap) -> Result<Response> {
+pub async fn show(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Query(query): Query<SecondQuery>,
+) -> Result<Response> {
     let browser = Browser::of(&app, &headers)?;
+    let problem = query
+        .failed
+        .map(|_| "That passkey was not taken. Try again, or use a code.".to_owned());
     let Some((_, found)) = waiting(&app, &headers, &browser).await? else {
         return page::see_other("/login");
     };
-    page::show_leading_away(&app.config, &second_page(&browser, &found, None)?)
+    second_response(&app, &second_page(&app, &browser, &found, problem)?)
+}
+
+/// Only where a passkey can be asked for does a script run.
+fn second_response(app: &App, shown: &SecondPage) -> Result<Response> {
+    if shown.passkey.is_some() {
+        page::show_with_script(&app.config, shown)
+    } else {
+        page::show_leading_away(&app.config, shown)
+    }
 }
 
 /// `POST /login/second`.
@@ -121,8 +145,8 @@ pub async fn submit(
             "E-mail or password is not right, or this account signs in through its company."
         }
     };
-    let shown = second_page(&browser, &found, Some(problem.to_owned()))?;
-    let mut response = page::show_leading_away(&app.config, &shown)?;
+    let shown = second_page(&app, &browser, &found, Some(problem.to_owned()))?;
+    let mut response = second_response(&app, &shown)?;
     *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
     Ok(response)
 }
@@ -135,7 +159,7 @@ async fn waiting(app: &App, headers: &HeaderMap, browser: &Browser) -> Result<Op
     Ok(found.map(|found| (token, found)))
 }
 
-fn second_page(browser: &Browser, found: &Found, problem: Option<String>) -> Result<SecondPage> {
+fn second_page(app: &App, browser: &Browser, found: &Found, problem: Option<String>) -> Result<SecondPage> {
     let email = found
         .account
         .email
@@ -146,10 +170,23 @@ fn second_page(browser: &Browser, found: &Found, problem: Option<String>) -> Res
         Some(secret) if found.factors.is_empty() => Some(set_up_view(totp::set_up(secret, &email)?)),
         Some(_) | None => None,
     };
+    let known = passkeys::known(&found.factors);
+    let passkey = passkeys::host(app)
+        .filter(|_| !known.is_empty())
+        .map(|host| PasskeyForm {
+            action: "/login/second/passkey".to_owned(),
+            kind: "second",
+            pending: String::new(),
+            challenge: URL_SAFE_NO_PAD.encode(&found.challenge),
+            host: host.to_owned(),
+            known,
+        });
     Ok(SecondPage {
         form_token: browser.form_token(),
         email,
+        asks_for_code: set_up.is_some() || found.recovery_codes > 0 || second_factor::has_app(&found.factors),
         set_up,
+        passkey,
         recovery_codes: found.recovery_codes > 0,
         login_path: found.return_to.carry("/login"),
         problem,
@@ -172,12 +209,17 @@ async fn security_page(app: &App, active: &ActiveSession, problem: Option<String
             .factors
             .into_iter()
             .map(|factor| FactorRow {
+                is_passkey: second_factor::is_passkey(&factor),
                 id: factor.id,
                 label: factor.label,
+                used: factor
+                    .last_used_at
+                    .map(|at| (at.to_string(), at.strftime("%-d %B %Y").to_string())),
                 since: factor.created_at.to_string(),
                 since_text: factor.created_at.strftime("%-d %B %Y").to_string(),
             })
             .collect(),
+        passkeys: passkeys::host(app).is_some(),
         recovery_codes: overview.recovery_codes,
         problem,
     })

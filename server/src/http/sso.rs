@@ -18,7 +18,8 @@ use crate::flow::saml_login::Posted;
 use crate::flow::saml_logout::{Arrived, Ended};
 use crate::flow::session::{current_session, replace};
 use crate::flow::sign_in::{self, Start, Started};
-use crate::flow::{backchannel_logout, oidc_login, saml_login, saml_logout, sign_out};
+use crate::flow::step_up::Proved;
+use crate::flow::{backchannel_logout, oidc_login, saml_login, saml_logout, sign_out, step_up};
 use crate::http::browser::{self, Browser};
 use crate::http::page;
 use crate::http::request::ClientAddress;
@@ -78,6 +79,19 @@ async fn end(app: &App, headers: &HeaderMap, outcome: SignIn) -> Result<Response
 /// # Errors
 /// Those of the store.
 pub async fn arrive(app: &App, headers: &HeaderMap, admitted: Admitted) -> Result<Response> {
+    if admitted.return_to.is_again() {
+        match step_up::settle(app, headers, &admitted).await? {
+            Proved::Again => return page::see_other(&admitted.return_to.location()),
+            Proved::SomebodyElse => {
+                return Err(AppError::forbidden(
+                    "somebody_else",
+                    "You signed in as somebody else than the one who is signed in here. Nothing was done. \
+                     Sign out first if you want to change accounts.",
+                ));
+            }
+            Proved::New => {}
+        }
+    }
     replace(app, headers, &admitted.token).await?;
     let response = page::see_other(&admitted.return_to.location())?;
     Ok(browser::signed_in(&app.config, response, &admitted.token))

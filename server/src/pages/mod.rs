@@ -7,6 +7,7 @@
 pub mod account;
 pub mod api_docs;
 pub mod error;
+pub mod passkey;
 pub mod refusal;
 pub mod second_factor;
 pub mod sign_in;

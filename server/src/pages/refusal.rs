@@ -188,6 +188,7 @@ const fn denied(denial: Denial) -> Words {
         | Denial::SecondFactorRequired
         | Denial::IllegalTransition
         | Denial::LastOwner
+        | Denial::LastEmergencyAdmin
         | Denial::NotPermitted
         | Denial::NotFound
         | Denial::NotADirectory

@@ -2,6 +2,8 @@
 
 use askama::Template;
 
+use crate::pages::passkey::PasskeyForm;
+
 /// `/login/second`.
 #[derive(Template)]
 #[template(path = "second.html")]
@@ -12,6 +14,10 @@ pub struct SecondPage {
     pub email: String,
     /// An authenticator app that has to be set up first.
     pub set_up: Option<SetUpView>,
+    /// Whether a code is of use: of an app or for recovery.
+    pub asks_for_code: bool,
+    /// The form for a passkey, if she has one.
+    pub passkey: Option<PasskeyForm>,
     /// Whether recovery codes exist.
     pub recovery_codes: bool,
     /// The way back.
@@ -38,6 +44,8 @@ pub struct SecurityPage {
     pub form_token: String,
     /// Second factors, oldest first.
     pub factors: Vec<FactorRow>,
+    /// Whether passkeys can be made here.
+    pub passkeys: bool,
     /// Recovery codes that are still good.
     pub recovery_codes: u32,
     /// What was wrong with the last form.
@@ -50,6 +58,10 @@ pub struct FactorRow {
     pub id: String,
     /// What it is called.
     pub label: String,
+    /// Whether it is a passkey; else an authenticator app.
+    pub is_passkey: bool,
+    /// When it was last used, for machines and for people.
+    pub used: Option<(String, String)>,
     /// Since when, for machines.
     pub since: String,
     /// The same, for people.

@@ -30,6 +30,10 @@ pub struct PasswordPage {
     pub return_to: String,
     /// Address to fill in.
     pub email: String,
+    /// Whether a page wants to know again that it is she.
+    pub again: bool,
+    /// Where passkeys are asked for, where browsers know them.
+    pub passkey_path: Option<String>,
     /// The way back to the e-mail form.
     pub login_path: String,
     /// Where a new password is asked for, if mail can leave.

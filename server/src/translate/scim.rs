@@ -211,6 +211,9 @@ pub fn refusal(denial: Denial, kind: ResourceKind, said: Option<&str>) -> ScimEr
         Denial::LastOwner => ScimError::forbidden(
             "this user is the last owner of an organization: name another owner there first",
         ),
+        Denial::LastEmergencyAdmin => ScimError::forbidden(
+            "this user is the last emergency admin of an organization: name another one there first",
+        ),
         Denial::IllegalTransition => ScimError::conflict(
             "the user's present state does not allow this change: an administrator suspended or deleted the account",
         ),

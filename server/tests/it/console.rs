@@ -63,6 +63,7 @@ const PAGES: &[&str] = &[
     "/connections/acme-idp/scim",
     "/connections/acme-idp/scim?piece=1",
     "/groups",
+    "/sign-in",
     "/access",
     "/licenses",
     "/developers",
@@ -324,7 +325,7 @@ async fn dangerous_actions_want_a_recent_sign_in() {
         let page = act(&mut olga, &path, &fields).await;
         assert_eq!(page.status, StatusCode::FORBIDDEN, "{path}");
         assert!(
-            page.body.contains("/login?return_to=console"),
+            page.body.contains("/account/confirm?to="),
             "{path}: {}",
             page.body
         );

@@ -1,21 +1,26 @@
 //! Demanding single sign-on: `/api/v1/organizations/{organization}/sign-in`, and what it does at `/login`.
 
 use axum::http::{Method, StatusCode};
+use provost::flow::acting::{self, Wish};
 use provost::flow::enforcement;
 use provost_kernel::id::AccountId;
 use provost_kernel::plan::{Change, Plan, ProfilePatch};
+use provost_kernel::provision::{Action, Actor};
 use serde_json::{Value, json};
 
 use crate::api::{Client, ann_signs_in, code, furnish};
 use crate::app::{Page, TestApp, on_each_engine};
+use crate::declarative;
 use crate::directory::{self, DOMAIN, ORGANIZATION};
+use crate::documents;
+use crate::mail::with_mail;
 use crate::openid::lab::apply;
-use crate::second_factors::{CARA, PASSWORD, member, recovery_codes, signed_in, type_password};
+use crate::second_factors::{CARA, PASSWORD, member, recovery_codes, set_up, signed_in, type_password};
 
-const ADMIN: &str = "emergency@home-lab.example";
+pub const ADMIN: &str = "emergency@home-lab.example";
 const PATH: &str = "/api/v1/organizations/home-lab/sign-in";
 
-async fn demand(client: &mut Client) -> Page {
+pub async fn demand(client: &mut Client) -> Page {
     client
         .send_json(
             Method::PUT,
@@ -35,7 +40,7 @@ async fn missing(client: &mut Client) -> Vec<String> {
         .collect()
 }
 
-async fn mark_emergency(app: &TestApp, account: &AccountId) {
+pub async fn mark_emergency(app: &TestApp, account: &AccountId) {
     let set = |mark| ProfilePatch {
         emergency_admin: Some(mark),
         ..ProfilePatch::default()
@@ -58,7 +63,7 @@ async fn mark_emergency(app: &TestApp, account: &AccountId) {
 }
 
 /// An emergency admin with everything that is asked of one.
-async fn emergency_admin(app: &TestApp) {
+pub async fn emergency_admin(app: &TestApp) {
     let admin = directory::standard_account(&app.app, ADMIN, Some(PASSWORD)).await;
     member(app, &admin, "owner").await;
     mark_emergency(app, &admin).await;
@@ -270,6 +275,217 @@ async fn r112_nobody_else_signs_people_up_with_a_domain_that_prevents_it() {
         assert_eq!(page.location().as_deref(), Some("/account"), "{}", page.body);
         let seen: Value = client.get(PATH).await.json();
         assert_eq!(seen["sso"], "optional");
+    })
+    .await;
+}
+
+/// Takes the emergency mark of an account, or the account itself, through the API.
+async fn patch(client: &mut Client, account: &AccountId, body: &Value) -> Page {
+    client
+        .send_json(Method::PATCH, &format!("/api/v1/accounts/{account}"), body)
+        .await
+}
+
+#[tokio::test]
+async fn r184_the_last_emergency_admin_is_not_lost_while_single_sign_on_is_demanded() {
+    on_each_engine(|app| async move {
+        furnish(&app).await;
+        emergency_admin(&app).await;
+        let first = directory::accounts(&app.app, ADMIN).await.remove(0).id;
+        // Another owner, so that it is not about the last one.
+        let olga = directory::standard_account(&app.app, "olga@freelance.example", Some(PASSWORD)).await;
+        member(&app, &olga, "owner").await;
+        let mut client = Client::new(&app, None).await;
+        // Where nothing is demanded, the mark comes and goes.
+        let unmarked = json!({ "emergency_admin": false });
+        assert_eq!(patch(&mut client, &first, &unmarked).await.status, StatusCode::OK);
+        let marked = json!({ "emergency_admin": true });
+        assert_eq!(patch(&mut client, &first, &marked).await.status, StatusCode::OK);
+        assert_eq!(demand(&mut client).await.status, StatusCode::OK);
+        let page = patch(&mut client, &first, &unmarked).await;
+        assert_eq!(page.status, StatusCode::CONFLICT, "{}", page.body);
+        assert_eq!(code(&page), "last_emergency_admin");
+        for step in ["suspend", "deactivate"] {
+            let page = client
+                .send(Method::POST, &format!("/api/v1/accounts/{first}/{step}"))
+                .await;
+            assert_eq!(code(&page), "last_emergency_admin", "{step}: {}", page.body);
+        }
+        let membership = format!("/api/v1/organizations/{ORGANIZATION}/members/{first}");
+        let page = client.send(Method::DELETE, &membership).await;
+        assert_eq!(code(&page), "last_emergency_admin", "{}", page.body);
+        // A second one, and the first may go; then that one is the last.
+        let second = directory::standard_account(&app.app, CARA, Some(PASSWORD)).await;
+        member(&app, &second, "owner").await;
+        mark_emergency(&app, &second).await;
+        assert_eq!(patch(&mut client, &first, &unmarked).await.status, StatusCode::OK);
+        assert_eq!(
+            code(&patch(&mut client, &second, &unmarked).await),
+            "last_emergency_admin"
+        );
+        // Once nothing is demanded any more, she may go, too.
+        let page = client
+            .send_json(Method::PUT, PATH, &json!({ "sso": "optional" }))
+            .await;
+        assert_eq!(page.status, StatusCode::OK, "{}", page.body);
+        assert_eq!(
+            patch(&mut client, &second, &unmarked).await.status,
+            StatusCode::OK
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn r184_two_writers_never_take_both_of_the_last_two_emergency_admins() {
+    on_each_engine(|app| async move {
+        furnish(&app).await;
+        emergency_admin(&app).await;
+        let first = directory::accounts(&app.app, ADMIN).await.remove(0).id;
+        let second = directory::standard_account(&app.app, CARA, Some(PASSWORD)).await;
+        member(&app, &second, "owner").await;
+        mark_emergency(&app, &second).await;
+        let mut client = Client::new(&app, None).await;
+        assert_eq!(demand(&mut client).await.status, StatusCode::OK);
+        for _ in 0..8 {
+            let tries = [&first, &second].map(|account| {
+                let (app, account) = (app.app.clone(), account.clone());
+                tokio::spawn(async move {
+                    let set = ProfilePatch {
+                        emergency_admin: Some(false),
+                        ..ProfilePatch::default()
+                    };
+                    let action = Action::UpdateProfile {
+                        account,
+                        set: Box::new(set),
+                    };
+                    let wish = Wish::new(Actor::Operator { account: None }, action);
+                    acting::attempt(&app, wish).await.unwrap().is_ok()
+                })
+            });
+            let mut taken = 0;
+            for one in tries {
+                taken += usize::from(one.await.unwrap());
+            }
+            assert_eq!(taken, 1, "one is left");
+            for account in [&first, &second] {
+                let page = patch(&mut client, account, &json!({ "emergency_admin": true })).await;
+                assert_eq!(page.status, StatusCode::OK, "{}", page.body);
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn r184_owners_get_a_mail_when_a_way_in_for_emergencies_is_used() {
+    with_mail(|app, mailbox| async move {
+        furnish(&app).await;
+        emergency_admin(&app).await;
+        let cara = directory::standard_account(&app.app, CARA, Some(PASSWORD)).await;
+        member(&app, &cara, "owner").await;
+        let mut client = Client::new(&app, None).await;
+        signed_in(&app, ADMIN).await;
+        assert!(mailbox.of(&app, CARA).await.is_empty(), "nothing is demanded yet");
+        assert_eq!(demand(&mut client).await.status, StatusCode::OK);
+        type_password(&mut app.browser(), ADMIN, "a wrong password").await;
+        assert!(mailbox.of(&app, CARA).await.is_empty(), "nobody came in");
+        let mut browser = signed_in(&app, ADMIN).await;
+        let mails = mailbox.of(&app, CARA).await;
+        assert_eq!(mails.len(), 1);
+        assert!(
+            mails[0].header("Subject").unwrap().contains("mergency sign-in"),
+            "{}",
+            mails[0].text
+        );
+        assert!(mails[0].text.contains(ADMIN), "{}", mails[0].text);
+        assert!(mails[0].link("/console/home-lab/traces/").starts_with("http"));
+        // A recovery code: its owner hears of it as well.
+        set_up(&app, &mut browser).await;
+        let codes = recovery_codes(&mut browser).await;
+        let mut browser = app.browser();
+        type_password(&mut browser, ADMIN, PASSWORD).await;
+        let form = browser.get("/login/second").await.form("/login/second");
+        let done = browser.submit(&form, &[("code", &codes[0])]).await;
+        assert_eq!(done.location().as_deref(), Some("/account"), "{}", done.body);
+        assert_eq!(mailbox.of(&app, CARA).await.len(), 3, "both alerts");
+        let own = mailbox.of(&app, ADMIN).await;
+        assert!(
+            own.iter()
+                .any(|mail| mail.text.contains("/account/security") && mail.text.contains("recovery code")),
+            "{own:?}"
+        );
+        assert!(own.iter().all(|mail| !mail.text.contains(&codes[0])));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn r184_the_file_demands_single_sign_on_under_the_same_law_and_exports_what_is_demanded() {
+    on_each_engine(|app| async move {
+        furnish(&app).await;
+        let folder = documents::folder();
+        let file = |sign_in: &str| {
+            format!("organizations:\n  - {{ id: home-lab, name: Home Lab, roles_per_member: many, sign_in: {sign_in} }}\n")
+        };
+        let required = file("{ sso: required, exceptions: [boss@home-lab.example] }");
+        let refused = declarative::apply(&app.app, &required, &folder.0).await.unwrap_err().to_string();
+        assert!(
+            refused.contains("organizations[home-lab].sign_in.sso") && refused.contains("emergency admin"),
+            "{refused}"
+        );
+        emergency_admin(&app).await;
+        let cara = directory::standard_account(&app.app, CARA, Some(PASSWORD)).await;
+        member(&app, &cara, "member").await;
+        let mut caras = signed_in(&app, CARA).await;
+        let report = declarative::apply(&app.app, &required, &folder.0).await.unwrap();
+        assert!(report.to_string().contains("sign_in"), "{report}");
+        let again = declarative::apply(&app.app, &required, &folder.0).await.unwrap();
+        assert!(again.is_empty(), "{again}");
+        end_sessions(&app).await;
+        assert_eq!(caras.get("/account").await.status, StatusCode::SEE_OTHER);
+        let exported = provost::declarative::export(&app.app).await.unwrap();
+        let text = provost::declarative::render(&exported).unwrap();
+        assert!(text.contains("sso: required") && text.contains("boss@home-lab.example"), "{text}");
+        // What a file does not mention stays.
+        let silent = "organizations:\n  - { id: home-lab, name: Home Lab, roles_per_member: many }\n";
+        let report = declarative::apply(&app.app, silent, &folder.0).await.unwrap();
+        assert!(report.is_empty(), "{report}");
+        let optional = file("{ second_factor_for_admins: true }");
+        declarative::apply(&app.app, &optional, &folder.0).await.unwrap();
+        let mut client = Client::new(&app, None).await;
+        let seen = client.get(PATH).await.json();
+        assert_eq!((&seen["sso"], &seen["second_factor_for_admins"]), (&json!("optional"), &json!(true)));
+        let wrong = provost::declarative::read(&file("{ sso: maybe }")).unwrap_err().to_string();
+        assert!(wrong.contains("sign_in.sso"), "{wrong}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn r169_owners_get_a_mail_when_a_directory_falls_silent() {
+    with_mail(|app, mailbox| async move {
+        crate::scim::lab::fill(&app.app).await;
+        let cara = directory::standard_account(&app.app, CARA, Some(PASSWORD)).await;
+        member(&app, &cara, "owner").await;
+        let _okta = crate::scim::lab::Directory::of(&app, "okta").await;
+        provost::flow::scim::watch::run(&app.app).await.unwrap();
+        assert!(mailbox.of(&app, CARA).await.is_empty());
+        app.app.world.advance(jiff::SignedDuration::from_hours(8 * 24));
+        provost::flow::scim::watch::run(&app.app).await.unwrap();
+        provost::flow::scim::watch::run(&app.app).await.unwrap();
+        let mails = mailbox.of(&app, CARA).await;
+        assert_eq!(mails.len(), 1, "told once");
+        assert!(
+            mails[0].header("Subject").unwrap().contains("fallen silent"),
+            "{}",
+            mails[0].text
+        );
+        assert!(
+            mails[0].text.contains("/connections/okta/scim"),
+            "{}",
+            mails[0].text
+        );
     })
     .await;
 }

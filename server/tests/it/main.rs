@@ -38,6 +38,8 @@ mod jobs;
 #[cfg(test)]
 mod login;
 #[cfg(test)]
+mod login_and_security;
+#[cfg(test)]
 mod mail;
 #[cfg(test)]
 mod managing;
@@ -51,6 +53,8 @@ mod oidc_idp;
 mod openid;
 #[cfg(test)]
 mod ops;
+#[cfg(test)]
+mod passkeys;
 #[cfg(test)]
 mod preset_walks;
 #[cfg(test)]
@@ -71,5 +75,7 @@ mod second_factors;
 mod sessions;
 #[cfg(test)]
 mod setup;
+#[cfg(test)]
+mod step_up;
 #[cfg(test)]
 mod sync;

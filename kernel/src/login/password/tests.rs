@@ -89,6 +89,7 @@ fn demanding(known: AccountFacts, by_domain: bool, by_policy: bool) -> Facts {
         accounts: vec![known],
         organizations: vec![organization("acme"), organization("beta")],
         sign_in: SignInFacts {
+            emergency: std::collections::BTreeMap::new(),
             policies: [(
                 "acme".into(),
                 SignInPolicy {

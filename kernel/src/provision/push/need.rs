@@ -171,6 +171,7 @@ fn of_user(user: &PushedUser, connection: &Connection) -> Need {
                 .filter(|email| !connection.settings.require_domain && !connection.serves(email))
                 .map(|email| email.domain().to_owned())
                 .collect(),
+            emergency: false,
         },
         external_id: keyed(&user.external_id),
         user_name: keyed(&user.user_name),

@@ -3,6 +3,7 @@
 use provost_kernel::directory::{AccountKind, ManagedBy, RolesPerMember};
 use provost_kernel::domain::SignInRule;
 use provost_kernel::entitlement::{Entitlements, Setup};
+use provost_kernel::login::rules::SignInPolicy;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +48,9 @@ pub struct OrganizationEntry {
     /// Who sets up connections and policies (C-21).
     #[serde(default, skip_serializing_if = "is_default")]
     pub setup: Setup,
+    /// What the organization demands of sign-ins with a password. Absent: what is stored stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sign_in: Option<SignInPolicy>,
 }
 
 /// A domain of an organization.

@@ -6,6 +6,7 @@ use provost_kernel::directory::{License, Organization, Role, Workspace};
 use provost_kernel::domain::{self, Claim, DomainSettings, SignInRule};
 use provost_kernel::email::Email;
 use provost_kernel::id::{LicenseId, OrganizationId, RoleId, WorkspaceId};
+use provost_kernel::login::rules::SignInPolicy;
 use provost_kernel::provision::Actor;
 use provost_store::{DomainClaim, DomainRecord, StoreError};
 use serde_json::{Value, json};
@@ -64,7 +65,8 @@ impl Run<'_> {
             |license| license.id.as_str().to_owned(),
         );
         self.keep_default_workspace(&path, old.map(|old| old.workspaces.as_slice()), &workspaces);
-        let settings = self.settings(entry, old, prune).await?;
+        let mut settings = self.settings(entry, old, prune).await?;
+        self.sign_in(&path, entry, &mut settings, prune).await?;
         let after = view(&organization, &settings, &roles, &workspaces, &licenses);
         let fields = match old {
             Some(old) => diff::fields(
@@ -133,6 +135,39 @@ impl Run<'_> {
             None => {}
         }
         Ok(settings)
+    }
+
+    /// Puts into the settings what is demanded of sign-ins with a password; single sign-on only if nobody is locked out by it.
+    async fn sign_in(
+        &mut self,
+        path: &str,
+        entry: &OrganizationEntry,
+        settings: &mut Value,
+        prune: bool,
+    ) -> Result<(), ApplyError> {
+        let (id, now) = (OrganizationId::new(&entry.id), self.prepared.now);
+        let before = SignInPolicy::read(settings);
+        let wanted = match &entry.sign_in {
+            Some(wanted) => wanted.clone(),
+            None if prune => SignInPolicy::default(),
+            None => return Ok(()),
+        };
+        if wanted == before {
+            return Ok(());
+        }
+        if wanted.sso == SignInRule::Required && before.sso == SignInRule::Optional {
+            self.tx.lock_organization(&id).await?;
+            for missing in enforcement::missing(self.tx, &id, None, now).await? {
+                self.add(
+                    format!("{path}.sign_in.sso"),
+                    format!("cannot be required yet: {}", missing.advice()),
+                );
+            }
+        }
+        enforcement::put_into(settings, &wanted);
+        let job = self.prepared.world.id("job_")?;
+        enforcement::queue_eviction_in_tx(self.tx, job, &id, now).await?;
+        Ok(())
     }
 
     /// Makes these the roles. Rules are those of the connections as the file wants them.
@@ -454,5 +489,6 @@ fn view(
         "mail": Branding::of(settings),
         "entitlements": Plan::of(settings).entitlements,
         "setup": Plan::of(settings).setup,
+        "sign_in": SignInPolicy::read(settings),
     })
 }

@@ -8,5 +8,6 @@ pub mod bulk;
 pub mod moving;
 pub mod overview;
 pub mod people;
+pub mod security;
 pub mod standing;
 pub mod views;

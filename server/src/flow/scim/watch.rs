@@ -11,9 +11,11 @@ use provost_store::{ConnectionRecord, NewEvent, Reader, ScimTraffic, StoreError,
 use serde_json::{Value, json};
 
 use crate::app::App;
+use crate::flow::alerts::Alerts;
 use crate::flow::connection::LiveConnection;
 use crate::flow::scim::tokens::{BEARER, CLIENT};
 use crate::scim_config::ScimConfig;
+use crate::world::digest_of;
 
 /// How long the same concern is not told again.
 const TOLD_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -210,12 +212,19 @@ async fn tell(
         id: concern.mark.clone(),
         until: now.saturating_add(kept).unwrap_or(Timestamp::MAX),
     };
+    let (alerts, told_of) = (Alerts::of(app), connection.clone());
     let told = app
         .store
         .write(move |tx| {
             Box::pin(async move {
                 tx.spend(None, &proof);
                 tx.record(alert);
+                // What is told once is numbered by what it is told once for.
+                let seed = digest_of(&format!("{}\n{}", proof.issuer, proof.id));
+                let seed: String = seed.chars().take(32).collect();
+                alerts
+                    .of_directory_in_tx(tx, &told_of, (concern.code, seed), now)
+                    .await?;
                 Ok::<_, StoreError>(())
             })
         })
@@ -223,6 +232,7 @@ async fn tell(
     match told {
         Ok(()) => {
             tracing::warn!(connection = %connection.id, code = concern.code, "a directory wants an eye");
+            app.ring_mail();
             Ok(())
         }
         Err(StoreError::ProofSpent) => Ok(()),
