@@ -99,9 +99,8 @@ impl ReturnTo {
             Self::Account => "/account".to_owned(),
             Self::Console => "/console".to_owned(),
             Self::Authorize { request } => pending::continue_path(request),
-            Self::SetUp { path } => path.clone(),
+            Self::SetUp { path } | Self::Again { path } => path.clone(),
             Self::Landing { url } => url.clone(),
-            Self::Again { path } => path.clone(),
         }
     }
 
