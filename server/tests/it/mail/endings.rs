@@ -110,7 +110,9 @@ async fn r176_people_become_password_accounts_that_go_on_with_everything_and_nob
         let log = own.get("/api/v1/audit?kind=connection.retired").await.json();
         let data = json!({ "people": "convert", "done": 1, "refused": refused });
         assert_eq!(log["items"][0]["data"], data, "{log}");
-        let changes = own
+        // What an account is stands in the log of the instance.
+        let mut everything = Client::new(&app, None).await;
+        let changes = everything
             .get(&format!("/api/v1/audit?account={id}&kind=user"))
             .await
             .json();
