@@ -153,7 +153,7 @@ mod tests {
 
     /// The screens and values of a line, in order of the alphabet: sentences are built differently.
     fn marks(line: &str) -> Vec<String> {
-        assert!(line.matches("**").count() % 2 == 0, "{line}");
+        assert!(line.matches("**").count().is_multiple_of(2), "{line}");
         let values: Vec<(&str, String)> = VALUES.iter().map(|name| (*name, format!("<{name}>"))).collect();
         let pieces = pieces(line, &values);
         assert!(
