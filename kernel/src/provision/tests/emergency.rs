@@ -138,7 +138,7 @@ fn r184_what_an_earlier_file_gave_is_not_taken_back_from_the_last_emergency_admi
         let mut world = guarded();
         for known in &mut world.accounts {
             if known.account.id == "eva".into() {
-                known.memberships = vec![member("acme", Source::File, &["admin"])];
+                known.memberships = vec![member("acme", Source::Import, &["admin"])];
             }
         }
         world
