@@ -2,12 +2,13 @@
 
 use std::net::SocketAddr;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::{Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
+use serde_json::Value;
 use tokio::net::TcpStream;
 
 /// An answer, read to its end.
@@ -84,6 +85,47 @@ impl Client {
             .header(header::AUTHORIZATION, format!("Bearer {token}"));
         let body = body.map_or_else(Full::default, Full::from);
         self.send(builder.body(body)?).await
+    }
+
+    /// Posts JSON with a bearer token and hands each line of the answer to `take` as it comes, until there is none or `take`
+    /// wants no more. Then the connection is of no further use.
+    ///
+    /// # Errors
+    /// For any other answer than 200, and for lines that are not JSON.
+    pub async fn lines(
+        &mut self,
+        path: &str,
+        token: &str,
+        body: String,
+        mut take: impl FnMut(Value) -> Result<bool>,
+    ) -> Result<()> {
+        let request = Request::builder()
+            .method("POST")
+            .uri(path)
+            .header(header::HOST, self.address.to_string())
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::AUTHORIZATION, format!("Bearer {token}"))
+            .body(Full::from(body))?;
+        let mut response = self.sender.send_request(request).await?;
+        ensure!(
+            response.status() == StatusCode::OK,
+            "{path}: {}",
+            response.status()
+        );
+        let mut begun = Vec::new();
+        while let Some(frame) = response.body_mut().frame().await {
+            let Ok(data) = frame?.into_data() else { continue };
+            for part in data.split_inclusive(|byte| *byte == b'\n') {
+                begun.extend_from_slice(part);
+                if part.ends_with(b"\n") {
+                    if !take(serde_json::from_slice(&begun)?)? {
+                        return Ok(());
+                    }
+                    begun.clear();
+                }
+            }
+        }
+        Ok(())
     }
 
     fn request(&self, method: &str, path: &str) -> hyper::http::request::Builder {

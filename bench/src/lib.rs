@@ -7,6 +7,7 @@ pub mod clock;
 pub mod identity_provider;
 pub mod installation;
 pub mod load;
+pub mod preview;
 pub mod process;
 pub mod progress;
 pub mod report;

@@ -113,7 +113,11 @@ pub fn run(setting: Setting<'_>, engine: &Engine, bounds: Bounds, results: &mut 
     outcome
 }
 
-async fn wait_until_ready(installation: &Installation, server: &mut Server) -> Result<()> {
+/// Waits until the server answers.
+///
+/// # Errors
+/// When it has ended, or is not ready in time.
+pub async fn wait_until_ready(installation: &Installation, server: &mut Server) -> Result<()> {
     let start = clock::start();
     while start.elapsed() < Duration::from_secs(30) {
         server.check()?;

@@ -12,7 +12,7 @@ use provost_bench::installation::Engine;
 use provost_bench::report::Results;
 use provost_bench::saml::{self, Peer};
 use provost_bench::scim::{self, PeerProgram};
-use provost_bench::{load, startup};
+use provost_bench::{load, preview, startup};
 
 /// Measures Provost beside its peers.
 #[derive(Debug, Parser)]
@@ -29,7 +29,7 @@ struct Arguments {
     /// A peer as `NAME=PROGRAM ARGUMENT…`; the folder of the message and the seconds are appended.
     #[arg(long = "peer")]
     peers: Vec<String>,
-    /// URL of an empty PostgreSQL database, one for each of sign-ins, start-up and SCIM; without, SQLite only.
+    /// URL of an empty PostgreSQL database, one for each of sign-ins, start-up, SCIM and the preview; without, SQLite only.
     #[arg(long)]
     postgres: Vec<String>,
     /// Process id of PostgreSQL's postmaster, to count its processor time.
@@ -53,7 +53,7 @@ struct Arguments {
     /// A SCIM peer as `NAME=PROGRAM ARGUMENT…`; the port is appended.
     #[arg(long = "scim-peer")]
     scim_peers: Vec<String>,
-    /// People that Provost is filled with before reads and groups are measured.
+    /// People that Provost is filled with before the preview, or reads and groups, are measured.
     #[arg(long, default_value_t = 100_000)]
     people: usize,
     /// People that a SCIM peer is filled with, at most.
@@ -81,6 +81,8 @@ enum Part {
     Startup,
     /// Directory pushes, beside the peers.
     Scim,
+    /// The preview of an edited policy over everybody.
+    Preview,
 }
 
 fn main() -> Result<()> {
@@ -92,6 +94,7 @@ fn main() -> Result<()> {
             Part::Signin => measure_sign_ins(&arguments, &mut results)?,
             Part::Startup => measure_startup(&arguments, &mut results)?,
             Part::Scim => measure_scim(&arguments, &mut results)?,
+            Part::Preview => measure_preview(&arguments, &mut results)?,
         }
     }
     let mut stdout = std::io::stdout().lock();
@@ -177,6 +180,13 @@ fn measure_sign_ins(arguments: &Arguments, results: &mut Results) -> Result<()> 
 fn measure_startup(arguments: &Arguments, results: &mut Results) -> Result<()> {
     for engine in engines(arguments, 1) {
         startup::run(setting(arguments), &engine, arguments.starts, results)?;
+    }
+    Ok(())
+}
+
+fn measure_preview(arguments: &Arguments, results: &mut Results) -> Result<()> {
+    for engine in engines(arguments, 3) {
+        preview::run(setting(arguments), &engine, arguments.people, results)?;
     }
     Ok(())
 }

@@ -96,6 +96,11 @@ impl Drop for Server {
 
 /// Runs a command of the binary to its end.
 pub fn run(binary: &Path, arguments: &[&str], config: &Path) -> Result<()> {
+    output(binary, arguments, config).map(drop)
+}
+
+/// Runs a command of the binary to its end and returns what it printed.
+pub fn output(binary: &Path, arguments: &[&str], config: &Path) -> Result<String> {
     let output = Command::new(binary)
         .args(arguments)
         .arg("--config")
@@ -108,7 +113,7 @@ pub fn run(binary: &Path, arguments: &[&str], config: &Path) -> Result<()> {
             String::from_utf8_lossy(&output.stderr)
         );
     }
-    Ok(())
+    Ok(String::from_utf8(output.stdout)?)
 }
 
 /// Returns the processor time of a process and of its children that still run, in seconds.

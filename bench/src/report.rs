@@ -55,6 +55,25 @@ pub struct ScimCell {
     pub text: String,
 }
 
+/// One preview of an edited policy.
+#[derive(Clone, Debug)]
+pub struct PreviewRow {
+    /// Database.
+    pub engine: String,
+    /// People whom the connection knows.
+    pub people: usize,
+    /// Seconds for all of them.
+    pub seconds: f64,
+    /// Until the first progress, in milliseconds.
+    pub first_milliseconds: f64,
+    /// Processor time of the server for all of them, in seconds.
+    pub processor_seconds: f64,
+    /// Resident memory of the server before, and the most of it meanwhile, in MB (10^6 bytes).
+    pub megabytes: (f64, f64),
+    /// Processor time of the server in the second after a reader hung up, in seconds.
+    pub after_giving_up: f64,
+}
+
 /// One measured thing.
 #[derive(Clone, Debug)]
 pub enum Entry {
@@ -71,6 +90,8 @@ pub enum Entry {
     },
     /// Sign-ins under load.
     Load(Load),
+    /// The preview over everybody.
+    Preview(PreviewRow),
     /// Start-up.
     Startup {
         /// Database.
@@ -127,6 +148,7 @@ impl Results {
         self.render_loads(&mut out);
         self.render_startup(&mut out);
         self.render_scim(&mut out);
+        self.render_previews(&mut out);
         for note in &self.notes {
             line(&mut out, &format!("Note: {note}"));
         }
@@ -143,7 +165,11 @@ impl Results {
                     version,
                     milliseconds,
                 } => Some((name, version, *milliseconds)),
-                Entry::Scim(_) | Entry::Load(_) | Entry::Startup { .. } | Entry::Memory { .. } => None,
+                Entry::Scim(_)
+                | Entry::Load(_)
+                | Entry::Preview(_)
+                | Entry::Startup { .. }
+                | Entry::Memory { .. } => None,
             })
             .collect();
         // The form that all of them verify is ours first.
@@ -221,7 +247,11 @@ impl Results {
             .iter()
             .filter_map(|entry| match entry {
                 Entry::Scim(cell) => Some(cell),
-                Entry::Saml { .. } | Entry::Load(_) | Entry::Startup { .. } | Entry::Memory { .. } => None,
+                Entry::Saml { .. }
+                | Entry::Load(_)
+                | Entry::Preview(_)
+                | Entry::Startup { .. }
+                | Entry::Memory { .. } => None,
             })
             .collect();
         let mut targets: Vec<&str> = Vec::new();
@@ -273,6 +303,37 @@ impl Results {
         table.render(out);
     }
 
+    fn render_previews(&self, out: &mut String) {
+        let mut table = Table::new(&[
+            "preview of an edited policy",
+            "people",
+            "s",
+            "people/s",
+            "first progress ms",
+            "server CPU s",
+            "MB before",
+            "MB at most",
+            "CPU s in the second after hanging up",
+        ]);
+        for entry in &self.entries {
+            let Entry::Preview(row) = entry else { continue };
+            #[expect(clippy::cast_precision_loss, reason = "people are far below 2^52")]
+            let rate = row.people as f64 / row.seconds.max(0.001);
+            table.row(vec![
+                row.engine.clone(),
+                row.people.to_string(),
+                format!("{:.1}", row.seconds),
+                format!("{rate:.0}"),
+                format!("{:.0}", row.first_milliseconds),
+                format!("{:.1}", row.processor_seconds),
+                format!("{:.1}", row.megabytes.0),
+                format!("{:.1}", row.megabytes.1),
+                format!("{:.2}", row.after_giving_up),
+            ]);
+        }
+        table.render(out);
+    }
+
     fn render_startup(&self, out: &mut String) {
         let mut times = Table::new(&[
             "exec to first 200 at /readyz",
@@ -305,7 +366,7 @@ impl Results {
                     };
                     memory.row(vec![what.clone(), format!("{megabytes:.1}"), goal]);
                 }
-                Entry::Scim(_) | Entry::Saml { .. } | Entry::Load(_) => {}
+                Entry::Scim(_) | Entry::Saml { .. } | Entry::Load(_) | Entry::Preview(_) => {}
             }
         }
         times.render(out);
