@@ -32,6 +32,21 @@ onEachEngine('console in Chromium', consoleWorld, (scenario) => {
       await page.context().close();
     });
 
+    scenario(`every page of the set-up portal is accessible and light: ${look}`, async ({ world }) => {
+      const page = await chromium.open(appearance);
+      await signIn(page, world, OWNER);
+      const { id, link } = await draftOf(page, world);
+      await page.context().clearCookies();
+      await page.goto(link);
+      const steps = Object.fromEntries(STEPS.map((step) => [step, `/setup/connections/${id}/setup/${step}`]));
+      for (const [title, path] of Object.entries({ choose: '/setup/connections/new', domains: '/setup/domain', ...steps, colleague: '/setup/colleague?step=values' })) {
+        const weight = await visit(page, world.installation.origin + path);
+        await judge(page, `portal-${title}-${name}`);
+        assert.ok(weight < HEAVIEST, `${title} weighs ${weight} bytes`);
+      }
+      await page.context().close();
+    });
+
     scenario(`every page of an operator is accessible and light: ${look}`, async ({ world }) => {
       const page = await chromium.open(appearance);
       await signInOperator(page, world);
@@ -253,7 +268,22 @@ async function pagesOf(page, world) {
   await page.goto(`${world.organization}/activity?show=attempts&connection=northwind-id`);
   const trace = await page.locator('.timeline a', { hasText: 'Why?' }).first().getAttribute('href');
   const within = (href) => href.replace('/console/northwind', '');
+  const { id } = await draftOf(page, world);
   return {
+    ...Object.fromEntries(STEPS.map((step) => [`setup-${step}`, `/connections/${id}/setup/${step}`])),
+    'setup-choose': '/connections/new',
+    'setup-links': '/setup-links',
+    claims: '/connections/northwind-id/claims',
+    provisioning: '/connections/northwind-id/provisioning',
+    more: '/connections/northwind-id/more',
+    'scim-quiet': '/connections/northwind-id/scim',
+    add: '/users/add',
+    import: '/users/import',
+    invitations: '/invitations',
+    moves: '/conversions',
+    'move-new': '/conversions/new',
+    domains: '/domains',
+    domain: '/domains/northwind.example',
     home: '',
     users: '/users',
     'users-none': '/users?q=zzz',
@@ -271,6 +301,31 @@ async function pagesOf(page, world) {
     licenses: '/licenses',
     developers: '/developers',
   };
+}
+
+const STEPS = ['domain', 'values', 'test', 'mode', 'scim', 'policy', 'review'];
+
+/** A connection that is being set up, and a link for it: made once, by whoever is signed in. */
+async function draftOf(page, world) {
+  if (world.draft) return world.draft;
+  await page.goto(`${world.organization}/connections/new`);
+  await page.locator('button[value="oidc.oidc"]').click();
+  await page.waitForURL(/setup\/domain/);
+  const [, id] = page.url().match(/connections\/([^/]+)\/setup/);
+  await page.getByRole('button', { name: 'Continue' }).click();
+  await page.waitForURL(/setup\/values/);
+  await page.locator('#issuer').fill(world.provider.issuer);
+  await page.locator('#client_id').fill('not-there-yet');
+  await page.locator('#client_secret').fill('a-secret-0123456789abcdef');
+  await page.getByRole('button', { name: 'Save and continue' }).click();
+  await page.waitForURL(/setup\/test/);
+  await page.goto(`${world.organization}/setup-links`);
+  await page.locator('#label').fill('Ivo');
+  await page.locator('#connection').selectOption(id);
+  await page.getByRole('button', { name: 'Make link' }).click();
+  const link = await page.locator('section[aria-labelledby=made] code').innerText();
+  world.draft = { id, link };
+  return world.draft;
 }
 
 /** Signs in once for each person: guessing passwords is slowed down, and so would be a suite that signs in for each test. */

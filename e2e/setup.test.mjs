@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
 import { onEachEngine } from './lib/scenario.mjs';
-import { accessibilityViolations, APPEARANCES, screenshot, sidewaysOverflow, startChromium } from './partners/chromium.mjs';
-import { IVO, OWNER, PASSWORD, setupWorld } from './worlds/setup.mjs';
+import { APPEARANCES, startChromium } from './partners/chromium.mjs';
+import { IVO, KIM, LOU, setupWorld } from './worlds/setup.mjs';
+import { judge, makeLink, signIn, until } from './worlds/setup-walk.mjs';
 
 let chromium;
 before(async () => {
@@ -55,6 +56,76 @@ onEachEngine('set-up of a connection', setupWorld, (scenario) => {
     await olga.context().close();
   });
 
+  for (const [how, who] of [['document', KIM], ['fields', LOU]]) {
+    scenario(`r182 metadata given as ${how} are proved by a sign-in`, async ({ world }) => {
+      const page = await chromium.open();
+      await signIn(page, world);
+      const id = await toValues(page, world);
+      await giveMetadata(page, world, how);
+      await page.getByRole('button', { name: 'Save and continue' }).click();
+      await page.waitForURL(/setup\/test/);
+      const metadata = await fetch(`${world.installation.origin}/sso/${id}/saml/metadata`);
+      await world.idp.trust(id, await metadata.text(), {});
+      const [tested] = await Promise.all([page.context().waitForEvent('page'), page.locator('form[target] button').click()]);
+      await atTheProvider(tested, who);
+      await tested.waitForURL(/setup\/test/);
+      assert.match(await tested.innerText('main'), new RegExp(who.email.replaceAll('.', '\\.')));
+      await tested.close();
+      await page.goto(page.url().replace(/test$/, 'mode'));
+      await page.locator('input[value=jit]').check();
+      await page.getByRole('button', { name: 'Continue' }).click();
+      await page.waitForURL(/setup\/policy/);
+      await page.locator('#role').selectOption('Member');
+      await page.getByRole('button', { name: 'Continue' }).click();
+      await page.waitForURL(/setup\/review/);
+      await page.getByRole('button', { name: 'Go live' }).click();
+      await page.waitForURL(/done=live/);
+      const person = await chromium.open();
+      await person.goto(`${world.installation.origin}/sso/${id}/login`);
+      await atTheProvider(person, who);
+      await person.waitForURL(/\/account/);
+      assert.match(await person.innerText('main'), /Member/);
+      await person.context().close();
+      await page.context().close();
+    });
+  }
+
+  scenario('page map 17: a colleague is asked, gets the step, and is taken back', async ({ world }) => {
+    const olga = await chromium.open();
+    await signIn(olga, world);
+    const link = await makeLink(olga, world);
+    await olga.context().close();
+    const ivo = await chromium.open();
+    await ivo.goto(link);
+    await ivo.locator('button[value="okta.saml"]').click();
+    await ivo.waitForURL(/setup\/domain/);
+    await ivo.goto(ivo.url().replace(/domain$/, 'values'));
+    const step = ivo.url();
+    for (const appearance of APPEARANCES) {
+      const page = await chromium.open(appearance);
+      await page.context().addCookies(await ivo.context().cookies());
+      await page.goto(step);
+      await page.getByRole('link', { name: 'Ask a colleague' }).click();
+      await judge(page, `setup-colleague-${appearance.colorScheme}-${appearance.width}`);
+      await page.context().close();
+    }
+    await ivo.getByRole('link', { name: 'Ask a colleague' }).click();
+    await ivo.locator('#label').fill('Kim');
+    await ivo.getByRole('button', { name: 'Make link' }).click();
+    const address = await ivo.locator('section[aria-labelledby=made] code').innerText();
+    await judge(ivo, 'setup-colleague-made');
+    const kim = await chromium.open({ colorScheme: 'dark', width: 360 });
+    await kim.goto(address);
+    assert.equal(kim.url(), step);
+    await judge(kim, 'setup-colleague-step');
+    assert.equal(await kim.getByRole('link', { name: 'Ask a colleague' }).count(), 0);
+    await ivo.getByRole('button', { name: /Revoke/ }).click();
+    await ivo.locator('tbody tr', { hasText: 'Revoked' }).waitFor();
+    assert.equal((await kim.reload()).status(), 410);
+    await kim.context().close();
+    await ivo.context().close();
+  });
+
   scenario('what is wrong with the values stands at the form, and a draft is found again', async ({ world }) => {
     const page = await chromium.open();
     await signIn(page, world);
@@ -94,6 +165,28 @@ onEachEngine('set-up of a connection', setupWorld, (scenario) => {
     await page.context().close();
   });
 });
+
+/** Begins a set-up with any SAML product and goes to the form for its values; returns the connection. */
+async function toValues(page, world) {
+  await page.goto(`${world.console}/connections/new`);
+  await page.locator('button[value="saml.saml"]').click();
+  await page.waitForURL(/setup\/domain/);
+  await page.getByRole('button', { name: 'Continue' }).click();
+  await page.waitForURL(/setup\/values/);
+  return page.url().match(/connections\/([^/]+)\/setup/)[1];
+}
+
+/** Fills in what an identity provider's page shows, as a person copies it. */
+async function giveMetadata(page, world, how) {
+  const metadata = await world.idp.metadata();
+  await page.locator(`input[name=how][value=${how}]`).check();
+  if (how === 'document') return page.locator('#metadata').fill(metadata);
+  const [, certificate] = metadata.match(/X509Certificate>([^<]+)</);
+  const [tag] = metadata.match(/<[^<]*SingleSignOnService[^>]*HTTP-Redirect[^>]*>/);
+  await page.locator('#entity_id').fill(world.idp.entityId);
+  await page.locator('#sso_url').fill(tag.match(/Location="([^"]+)"/)[1]);
+  await page.locator('#certificates').fill(certificate);
+}
 
 /** Walks every step; ends with a person who signs in through what was set up. */
 async function walk(page, world, where, name, { scripts = true } = {}) {
@@ -135,7 +228,7 @@ async function walk(page, world, where, name, { scripts = true } = {}) {
     page.context().waitForEvent('page'),
     page.locator('form[target] button').click(),
   ]);
-  await atTheProvider(tested, scripts);
+  await atTheProvider(tested, IVO, scripts);
   await tested.waitForURL(/setup\/test/);
   assert.match(await tested.innerText('main'), /ivo@contoso\.example/);
   await tested.close();
@@ -184,15 +277,15 @@ async function walk(page, world, where, name, { scripts = true } = {}) {
   assert.equal((await scim(address, token, 'POST', 'Users', pushed())).status, 201);
   const ivo = await chromium.open({ scripts });
   await ivo.goto(`${world.installation.origin}/sso/${id}/login`);
-  await atTheProvider(ivo, scripts);
+  await atTheProvider(ivo, IVO, scripts);
   await ivo.waitForURL(/\/account/);
   await ivo.context().close();
 }
 
 /** Signs in at the identity provider and comes back. */
-async function atTheProvider(page, scripts) {
-  await page.locator('input[name=username]').fill(IVO.user);
-  await page.locator('input[name=password]').fill(IVO.password);
+async function atTheProvider(page, who, scripts = true) {
+  await page.locator('input[name=username]').fill(who.user);
+  await page.locator('input[name=password]').fill(who.password);
   await page.locator('input[name=password]').press('Enter');
   if (!scripts) await page.locator('form[action*="/saml/acs"] button[type=submit]').click();
 }
@@ -211,42 +304,4 @@ function scim(address, token, method, path, body) {
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/scim+json' },
     body: body && JSON.stringify(body),
   });
-}
-
-async function makeLink(page, world) {
-  await page.goto(`${world.console}/setup-links`);
-  await page.locator('#label').fill('Ivo');
-  await page.getByRole('button', { name: 'Make link' }).click();
-  return page.locator('section[aria-labelledby=made] code').innerText();
-}
-
-/** Signs in once: guessing passwords is slowed down, and so would be a suite that signs in for each test. */
-async function signIn(page, world) {
-  if (!world.cookies) {
-    await page.goto(`${world.installation.origin}/login/password`);
-    await page.locator('#email').fill(OWNER);
-    await page.locator('#password').fill(PASSWORD);
-    await page.keyboard.press('Enter');
-    await page.waitForURL(/\/account/);
-    // Not the browser's own secret: without https it is sent along from the provider's site only while it is new.
-    world.cookies = (await page.context().cookies()).filter((each) => !each.name.includes('browser'));
-    await page.context().clearCookies();
-  }
-  await page.context().addCookies(world.cookies);
-}
-
-async function until(holds) {
-  for (let round = 0; round < 60; round++) {
-    if (await holds()) return;
-    await new Promise((resolve) => setTimeout(resolve, 250));
-  }
-  assert.fail('it did not come to be');
-}
-
-async function judge(page, name, { expected } = {}) {
-  await screenshot(page, name);
-  assert.deepEqual(await accessibilityViolations(page), [], name);
-  assert.ok(await sidewaysOverflow(page) <= 0, `${name} is wider than its window`);
-  assert.equal(await page.locator('h1').count(), 1, 'one main heading');
-  assert.deepEqual(page.complaints.filter((complaint) => !expected?.test(complaint)), [], name);
 }

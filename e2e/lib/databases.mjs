@@ -21,6 +21,16 @@ export async function createDatabase(engine, directory) {
   return server.href;
 }
 
+/** Changes rows behind the product's back: what only time would change. */
+export async function execute(database, sql) {
+  if (database.startsWith('sqlite:')) {
+    const script = 'import sqlite3, sys; c = sqlite3.connect(sys.argv[1], timeout=10); c.execute(sys.argv[2]); c.commit()';
+    await run('python3', ['-c', script, database.slice('sqlite:'.length), sql]);
+  } else {
+    await run('psql', [database, '-qc', sql]);
+  }
+}
+
 /** Stops the cluster, if this process started one of its own. */
 export async function stopCluster() {
   if (!cluster) return;

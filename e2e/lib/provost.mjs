@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createDatabase } from './databases.mjs';
+import { createDatabase, execute } from './databases.mjs';
 import { freePort, run, start, waitForHttp } from './process.mjs';
 import { newDirectory } from './work.mjs';
 
@@ -28,6 +28,8 @@ export async function newInstallation(engine, { host = '127.0.0.1', ...settings 
     nodes: [],
     /** Runs a command of the binary against this installation. */
     cli: (args, options = {}) => run(binary(), [...args, '--config', path.join(directory, 'provost.toml')], { cwd: directory, env, ...options }),
+    /** Changes rows behind the product's back. */
+    sql: (text) => execute(database, text),
     /** Writes the declarative document and applies it; returns what the command printed. */
     async apply(document, ...flags) {
       const file = path.join(directory, 'provost.json');

@@ -43,6 +43,11 @@ export async function startOpenidProvider({ users, clients, algorithms = Object.
     users,
     /** Every client metadata document that the provider has, by client id. */
     clients,
+    /** Adds an application, as its administrator does while setting up single sign-on. */
+    register(client) {
+      clients.push(client);
+      configure();
+    },
     async turnKeys(name, { keepOld = false } = {}) {
       const fresh = await makeKeys(algorithms, name);
       keys = keepOld ? [...fresh, ...keys] : fresh;

@@ -7,9 +7,26 @@ export const OWNER = 'olga@contoso.example';
 /** Who runs the identity provider, and tests with an account of their own there. */
 export const IVO = { user: 'ivo', password: 'pw', email: 'ivo@contoso.example' };
 
+/** Others who sign in for the first time, each through a connection of her own. */
+export const KIM = { user: 'kim', password: 'pw', email: 'kim@contoso.example' };
+export const LOU = { user: 'lou', password: 'pw', email: 'lou@contoso.example' };
+
+/** An organization that has nothing yet but its owner and a verified domain. */
+export const CONTOSO = {
+  organizations: [{
+    id: 'contoso',
+    name: 'Contoso',
+    domains: [{ name: 'contoso.example', verified: true }],
+    roles: [{ id: 'owner', name: 'Owner', owner: true }, { id: 'admin', name: 'Admin', admin: true }, { id: 'member', name: 'Member', default: true }],
+    workspaces: [{ id: 'main', name: 'Main', default: true }],
+  }],
+  users: [{ email: OWNER, given_name: 'Olga', family_name: 'Holt', password: PASSWORD, memberships: [{ organization: 'contoso', roles: ['owner'] }] }],
+};
+
 export async function setupWorld(engine) {
+  const people = [[IVO, 'Ivo'], [KIM, 'Kim'], [LOU, 'Lou']];
   const idp = await startSimpleSamlPhp({
-    users: { [IVO.user]: person(IVO.user, { email: IVO.email, given: 'Ivo', surname: 'Lund', groups: ['it', 'staff'], password: IVO.password }) },
+    users: Object.fromEntries(people.map(([who, given]) => [who.user, person(who.user, { email: who.email, given, surname: 'Lund', groups: ['it', 'staff'], password: who.password })])),
   });
   const installation = await newInstallation(engine);
   const world = {
@@ -22,16 +39,7 @@ export async function setupWorld(engine) {
     },
   };
   try {
-    await installation.apply({
-      organizations: [{
-        id: 'contoso',
-        name: 'Contoso',
-        domains: [{ name: 'contoso.example', verified: true }],
-        roles: [{ id: 'owner', name: 'Owner', owner: true }, { id: 'admin', name: 'Admin', admin: true }, { id: 'member', name: 'Member', default: true }],
-        workspaces: [{ id: 'main', name: 'Main', default: true }],
-      }],
-      users: [{ email: OWNER, given_name: 'Olga', family_name: 'Holt', password: PASSWORD, memberships: [{ organization: 'contoso', roles: ['owner'] }] }],
-    });
+    await installation.apply(CONTOSO);
     await installation.serve();
     return world;
   } catch (error) {

@@ -63,6 +63,7 @@ const TABLES: &[&str] = &[
     "group_stamps",
     "scim_requests",
     "scim_traffic",
+    "sign_in_days",
     "push_counts",
     "last_claims",
     "policy_changes",

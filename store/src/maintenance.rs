@@ -19,6 +19,8 @@ pub struct Retention {
 
 /// Counts of pushes older than this are of no window of the guard against mass deactivation.
 const LONGEST_WINDOW: SignedDuration = SignedDuration::from_hours(24 * 31);
+/// No chart goes back further.
+const LONGEST_CHART: SignedDuration = SignedDuration::from_hours(24 * 400);
 
 impl Tx {
     /// Removes up to `batch` expired rows of each kind and returns how many went. Repeat until that is 0.
@@ -61,6 +63,7 @@ impl Tx {
             gone += self.run(&sql, binds![before, batch]).await?;
         }
         let window = now.checked_sub(LONGEST_WINDOW).unwrap_or(Timestamp::MIN);
-        Ok(gone + self.purge_pushes(window).await?)
+        let chart = now.checked_sub(LONGEST_CHART).unwrap_or(Timestamp::MIN);
+        Ok(gone + self.purge_pushes(window).await? + self.purge_sign_in_days(chart).await?)
     }
 }

@@ -113,6 +113,21 @@ const MIGRATIONS: &[Migration] = &[
         name: "console_work",
         sql: include_str!("../migrations/0085_console_work.sql"),
     },
+    Migration {
+        version: 87,
+        name: "sign_in_days",
+        sql: include_str!("../migrations/0087_sign_in_days.sql"),
+    },
+    Migration {
+        version: 88,
+        name: "asked_links",
+        sql: include_str!("../migrations/0088_asked_links.sql"),
+    },
+    Migration {
+        version: 89,
+        name: "pending_invitations",
+        sql: include_str!("../migrations/0089_pending_invitations.sql"),
+    },
 ];
 
 /// The schema version that this program works with.

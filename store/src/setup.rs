@@ -49,12 +49,19 @@ pub struct SetupLink {
     pub done_at: Option<Timestamp>,
     /// When it was taken back.
     pub revoked_at: Option<Timestamp>,
+    /// The link whose holder made this one for a colleague.
+    pub asked_from: Option<String>,
+    /// The step that it opens at, if it is for one.
+    pub step: Option<String>,
 }
 
 const DRAFT: &str =
     "SELECT connection, organization, document, created_at, updated_at FROM connection_drafts";
 const LINK: &str = "SELECT id, organization, connection, scopes, label, created_by, created_at, expires_at, opened_at, \
-                    done_at, revoked_at FROM setup_links";
+                    done_at, revoked_at, asked_from, step FROM setup_links";
+/// A link, those that were made from it, and the one that it was made from with the others of that; they share one connection.
+const FAMILY: &str = "(id = $1 OR asked_from = $1 OR id = (SELECT asked_from FROM setup_links WHERE id = $1) \
+                      OR asked_from = (SELECT asked_from FROM setup_links WHERE id = $1))";
 
 impl Tx {
     /// Keeps a draft, or what it has become. False where another organization has a draft of that name.
@@ -89,7 +96,7 @@ impl Tx {
     /// `conflict` (`setup_links_digest`) if the same token is kept already.
     pub async fn insert_setup_link(&mut self, link: &SetupLink, digest: &str) -> Result<()> {
         let sql = "INSERT INTO setup_links (id, digest, organization, connection, scopes, label, created_by, created_at, \
-                   expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+                   expires_at, asked_from, step) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
         let row = binds![
             &link.id,
             digest,
@@ -100,38 +107,53 @@ impl Tx {
             &link.created_by,
             link.created_at,
             link.expires_at,
+            &link.asked_from,
+            &link.step,
         ];
         self.run(sql, row).await.map(drop)
     }
 
-    /// Gives a link that is neither done nor revoked a new token and a new end: the old token opens nothing any more.
+    /// Gives a link that is neither done nor revoked a new token and a new end: the old token opens nothing any more, and
+    /// neither does what was made with it.
     ///
     /// # Errors
     /// `conflict` (`setup_links_digest`).
-    pub async fn renew_setup_link(&mut self, id: &str, digest: &str, expires_at: Timestamp) -> Result<bool> {
+    pub async fn renew_setup_link(
+        &mut self,
+        id: &str,
+        digest: &str,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool> {
         let sql = "UPDATE setup_links SET digest = $2, expires_at = $3, opened_at = NULL WHERE id = $1 \
                    AND done_at IS NULL AND revoked_at IS NULL";
-        Ok(self.run(sql, binds![id, digest, expires_at]).await? > 0)
+        if self.run(sql, binds![id, digest, expires_at]).await? == 0 {
+            return Ok(false);
+        }
+        let sql = "UPDATE setup_links SET revoked_at = $2 WHERE asked_from = $1 AND done_at IS NULL AND revoked_at IS NULL";
+        self.run(sql, binds![id, now]).await?;
+        Ok(true)
     }
 
-    /// Takes a link back. Tells whether it was still good for something.
+    /// Takes a link back, and those that were made with it. Tells whether any was still good for something.
     ///
     /// # Errors
     /// `engine`.
     pub async fn revoke_setup_link(&mut self, id: &str, now: Timestamp) -> Result<bool> {
-        let sql =
-            "UPDATE setup_links SET revoked_at = $2 WHERE id = $1 AND done_at IS NULL AND revoked_at IS NULL";
+        let sql = "UPDATE setup_links SET revoked_at = $2 WHERE (id = $1 OR asked_from = $1) AND done_at IS NULL \
+                   AND revoked_at IS NULL";
         Ok(self.run(sql, binds![id, now]).await? > 0)
     }
 
-    /// Notes that everything is done: the link opens nothing any more.
+    /// Notes that everything is done: neither the link nor those of its colleagues open anything any more.
     ///
     /// # Errors
     /// `engine`.
     pub async fn finish_setup_link(&mut self, id: &str, now: Timestamp) -> Result<bool> {
-        let sql =
-            "UPDATE setup_links SET done_at = $2 WHERE id = $1 AND done_at IS NULL AND revoked_at IS NULL";
-        Ok(self.run(sql, binds![id, now]).await? > 0)
+        let sql = format!(
+            "UPDATE setup_links SET done_at = $2 WHERE {FAMILY} AND done_at IS NULL AND revoked_at IS NULL"
+        );
+        Ok(self.run(&sql, binds![id, now]).await? > 0)
     }
 
     /// Notes when a link was first opened. Tells whether this was the first time.
@@ -143,7 +165,7 @@ impl Tx {
         Ok(self.run(sql, binds![id, now]).await? > 0)
     }
 
-    /// Binds a link to the connection that was begun with it; `was` is the one that it was bound to. Of two that begin at the
+    /// Binds a link, and those of its colleagues, to the connection that was begun with it; `was` is the one that it was bound to. Of two that begin at the
     /// same moment, one is bound.
     ///
     /// # Errors
@@ -154,9 +176,11 @@ impl Tx {
         was: Option<&ConnectionId>,
         connection: Option<&ConnectionId>,
     ) -> Result<bool> {
-        let sql = "UPDATE setup_links SET connection = $2 WHERE id = $1 AND coalesce(connection, '') = coalesce($3, '') \
-                   AND done_at IS NULL AND revoked_at IS NULL";
-        Ok(self.run(sql, binds![id, connection, was]).await? > 0)
+        let sql = format!(
+            "UPDATE setup_links SET connection = $2 WHERE {FAMILY} AND coalesce(connection, '') = coalesce($3, '') \
+             AND done_at IS NULL AND revoked_at IS NULL"
+        );
+        Ok(self.run(&sql, binds![id, connection, was]).await? > 0)
     }
 }
 
@@ -198,6 +222,16 @@ impl Reader {
         self.row(&sql, binds![id]).await?.map(link).transpose()
     }
 
+    /// Lists the links that were made with a link for colleagues, ended ones too, the newest first.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn asked_links(&mut self, id: &str, limit: u32) -> Result<Vec<SetupLink>> {
+        let sql = format!("{LINK} WHERE asked_from = $1 ORDER BY created_at DESC, id DESC LIMIT $2");
+        let rows = self.rows(&sql, binds![id, limit]).await?;
+        rows.into_iter().map(link).collect()
+    }
+
     /// Lists the links of an organization, ended ones too, the newest first.
     ///
     /// # Errors
@@ -232,5 +266,7 @@ fn link(mut row: Row) -> Result<SetupLink> {
         opened_at: row.opt_time("setup_links.opened_at")?,
         done_at: row.opt_time("setup_links.done_at")?,
         revoked_at: row.opt_time("setup_links.revoked_at")?,
+        asked_from: row.opt_text("setup_links.asked_from")?,
+        step: row.opt_text("setup_links.step")?,
     })
 }

@@ -38,7 +38,7 @@ pub struct TraceFilter {
 const COLUMNS: &str = "SELECT trace, verdict, claims FROM traces";
 
 impl Tx {
-    /// Keeps a trace, perhaps with the masked claims. The job fails with `conflict` for an id used twice.
+    /// Keeps a trace, perhaps with the masked claims, and counts it if it is a sign-in. The job fails with `conflict` for an id used twice.
     ///
     /// # Errors
     /// `corrupt` for a trace that has no JSON form.
@@ -56,6 +56,7 @@ impl Tx {
             claims.map(json).transpose()?,
         ];
         self.later(sql, row);
+        self.count_sign_in(trace, verdict);
         Ok(())
     }
 

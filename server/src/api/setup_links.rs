@@ -168,6 +168,10 @@ struct LinkView {
     /// When it was taken back.
     #[schemars(with = "Option<String>")]
     revoked_at: Option<Timestamp>,
+    /// The link whose holder made this one for a colleague.
+    asked_from: Option<String>,
+    /// The step that it opens at, if it is for one.
+    step: Option<String>,
 }
 
 /// A link that was just made.
@@ -194,6 +198,8 @@ fn view(link: SetupLink, now: Timestamp) -> LinkView {
         opened_at: link.opened_at,
         done_at: link.done_at,
         revoked_at: link.revoked_at,
+        asked_from: link.asked_from,
+        step: link.step,
     }
 }
 

@@ -7,6 +7,7 @@ use provost_store::{ConnectionRecord, TokenRecord};
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 
+use super::chart::{self, Chart, Day, Plot};
 use super::connections::{Head, head};
 use super::format;
 use super::page::{self, segment};
@@ -40,7 +41,7 @@ struct ScimPage {
     made: Option<String>,
     problem: Option<&'static str>,
     last: Option<(String, String)>,
-    chart: Option<Chart>,
+    chart: Chart,
     live: String,
 }
 
@@ -51,23 +52,6 @@ struct TokenRow {
     ends: Option<String>,
     used: Option<(String, String)>,
     is_live: bool,
-}
-
-/// Bars of a chart, in a grid of 14 by 60.
-struct Chart {
-    bars: Vec<Bar>,
-    total: String,
-    wrong: String,
-}
-
-/// One day.
-struct Bar {
-    x: i64,
-    y: u64,
-    height: u64,
-    bad_y: u64,
-    bad_height: u64,
-    name: String,
 }
 
 /// `GET …/scim`.
@@ -134,7 +118,7 @@ async fn render(
         made,
         problem: problem.map(|key| shell.t(key)),
         last: found.last.map(|at| (at.to_string(), format::time(at))),
-        chart: chart(&shell, &found.days),
+        chart: requests(&shell, &found.days),
         live: format!("{}/connections/{id}/scim?piece=1", shell.base),
         shell,
     })
@@ -151,35 +135,28 @@ fn token_row(token: &TokenRecord, now: Timestamp) -> TokenRow {
     }
 }
 
-fn chart(shell: &Shell, days: &[(i64, u64, u64)]) -> Option<Chart> {
-    const HEIGHT: u64 = 60;
-    let most = days
+fn requests(shell: &Shell, days: &[(i64, u64, u64)]) -> Chart {
+    let days: Vec<Day> = days
         .iter()
-        .map(|(_, all, _)| *all)
-        .max()
-        .filter(|most| *most > 0)?;
-    let bars = days
-        .iter()
-        .zip(0_i64..)
-        .map(|((day, all, wrong), place)| {
-            let height = (all * HEIGHT).div_ceil(most);
-            let bad_height = (wrong * HEIGHT).div_ceil(most).min(height);
-            let date = Timestamp::from_second(day * 86_400).unwrap_or_default();
-            Bar {
-                x: place * 20,
-                y: HEIGHT - height,
-                height: height - bad_height,
-                bad_y: HEIGHT - bad_height,
-                bad_height,
-                name: format!("{}: {all}, {wrong}", date.strftime("%Y-%m-%d")),
-            }
+        .map(|(day, all, wrong)| Day {
+            day: *day,
+            first: all.saturating_sub(*wrong),
+            second: *wrong,
+            limit: None,
         })
         .collect();
-    Some(Chart {
-        bars,
-        total: shell.number(&days.iter().map(|(_, all, _)| all).sum()),
-        wrong: shell.number(&days.iter().map(|(_, _, wrong)| wrong).sum()),
-    })
+    let plot = Plot {
+        id: "requests",
+        title: shell.t1("scim.chart", &days.len()),
+        days: &days,
+        first: "scim.right",
+        second: "scim.wrong",
+        limit: "",
+        is_level: false,
+        is_calm: false,
+        nothing: "scim.no_requests",
+    };
+    chart::draw(shell, plot)
 }
 
 /// `POST …/scim`: makes or revokes a token.

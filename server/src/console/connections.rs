@@ -129,7 +129,17 @@ pub(super) struct Card {
     pub(super) people: String,
     pub(super) last: Option<(String, String)>,
     pub(super) pushed: Option<(String, String)>,
+    pub(super) certificate: Option<String>,
+    pub(super) scope: &'static str,
     pub(super) concerns: Vec<&'static str>,
+}
+
+/// A certificate that ends in less than these days wants somebody.
+pub(super) const CERTIFICATE_DAYS: i64 = 30;
+
+/// Returns how many whole days are left.
+pub(super) fn days_left(end: Timestamp, now: Timestamp) -> i64 {
+    end.duration_since(now).as_hours() / 24
 }
 
 /// Shows how a connection does.
@@ -151,10 +161,10 @@ pub(super) fn card(shell: &Shell, health: &Health, now: Timestamp) -> Card {
         })
         .collect();
     if let Some(end) = health.certificate_ends {
-        let days = end.duration_since(now).as_hours() / 24;
-        if days < 0 {
+        let days = days_left(end, now);
+        if end <= now {
             concerns.push(shell.t("concern.certificate_over"));
-        } else if days < 30 {
+        } else if days < CERTIFICATE_DAYS {
             concerns.push(shell.t("concern.certificate"));
         }
     }
@@ -179,6 +189,14 @@ pub(super) fn card(shell: &Shell, health: &Health, now: Timestamp) -> Card {
         pushed: overview::is_pushed(record)
             .then(|| health.traffic.last_at.map(both))
             .flatten(),
+        certificate: health
+            .certificate_ends
+            .map(|end| shell.t1("connections.days_left", &days_left(end, now).max(0))),
+        scope: shell.t(match &connection.scope {
+            Scope::Instance => "connections.instance",
+            Scope::Organization { shared_with, .. } if !shared_with.is_empty() => "connections.shared",
+            Scope::Organization { .. } => "connections.own",
+        }),
         concerns,
     }
 }

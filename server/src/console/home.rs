@@ -2,14 +2,19 @@
 
 use askama::Template;
 use axum::extract::State;
+use jiff::Timestamp;
+use provost_store::{DomainRecord, SignInDay};
 
+use super::chart::{self, Chart, Day, Plot};
 use super::connections::{self, Card};
 use super::directory::{self, Pool};
+use super::format;
 use super::page::{self, segment};
 use super::shell::{Place, Shell};
 use super::visit::{Manager, Outcome};
 use crate::app::App;
-use crate::flow::console::overview;
+use crate::flow::console::overview::{self, Health, Waiting};
+use crate::flow::setup::is_draft;
 
 #[derive(Template)]
 #[template(path = "console/home.html")]
@@ -19,6 +24,7 @@ struct HomePage {
     pools: Vec<Pool>,
     members: String,
     needs: Vec<Need>,
+    chart: Chart,
     steps: Vec<(&'static str, bool, String)>,
     is_live: bool,
 }
@@ -36,30 +42,11 @@ pub async fn show(State(app): State<App>, manager: Manager) -> Outcome {
     let own = overview::own_connections(&app, organization).await?;
     let waiting = overview::waiting(&app, organization, &own).await?;
     let domains = overview::domains(&app, organization).await?;
+    let ids = own.iter().map(|health| health.record.connection.id.clone());
+    let days = overview::sign_ins(&app, Some(ids.collect())).await?;
     let shell = manager.shell(Place::Home);
     let now = app.world.now();
-    let mut needs = Vec::new();
-    if waiting.refused > 0 {
-        needs.push(Need {
-            text: shell.t1("home.refused", &waiting.refused),
-            path: format!("{}/activity?show=attempts&refused=1", shell.base),
-            link: shell.t("home.look"),
-        });
-    }
-    if waiting.seatless > 0 {
-        needs.push(Need {
-            text: shell.t1("home.seatless", &waiting.seatless),
-            path: format!("{}/users?waiting=1", shell.base),
-            link: shell.t("home.look"),
-        });
-    }
-    for connection in &waiting.held {
-        needs.push(Need {
-            text: shell.t1("home.held", connection),
-            path: format!("{}/connections/{}/policies", shell.base, segment(connection)),
-            link: shell.t("home.look"),
-        });
-    }
+    let needs = needs(&shell, &waiting, &own, &domains, now);
     let steps = vec![
         (
             shell.t("home.step_domain"),
@@ -95,8 +82,99 @@ pub async fn show(State(app): State<App>, manager: Manager) -> Outcome {
             .collect(),
         members: shell.number(&waiting.members),
         needs,
+        chart: sign_ins(&shell, &days),
         is_live: steps.iter().all(|(_, done, _)| *done),
         steps,
         shell,
     })
+}
+
+/// Lists what waits for somebody.
+fn needs(
+    shell: &Shell,
+    waiting: &Waiting,
+    own: &[Health],
+    domains: &[DomainRecord],
+    now: Timestamp,
+) -> Vec<Need> {
+    let mut needs = Vec::new();
+    let mut need = |text: String, path: String| {
+        needs.push(Need {
+            text,
+            path: format!("{}{path}", shell.base),
+            link: shell.t("home.look"),
+        });
+    };
+    if waiting.refused > 0 {
+        let count = up_to(shell, waiting.refused);
+        need(shell.t1("home.refused", &count), "/activity?show=attempts&refused=1".to_owned());
+    }
+    for health in own {
+        let connection = &health.record.connection;
+        let id = segment(connection.id.as_str());
+        let wrong = health.traffic.failures + health.traffic.refusals;
+        if wrong > 0 {
+            let count = shell.number(&wrong);
+            let path = format!("/activity?show=scim&refused=1&connection={id}");
+            need(shell.t2("home.pushes", &connection.name, &count), path);
+        }
+        if let Some(end) = health.certificate_ends
+            && connections::days_left(end, now) < connections::CERTIFICATE_DAYS
+        {
+            let text = shell.t2("home.certificate", &connection.name, &format::time(end));
+            need(text, format!("/connections/{id}/values"));
+        }
+        if is_draft(&health.record) {
+            need(shell.t1("home.draft", &connection.name), format!("/connections/{id}/setup"));
+        }
+    }
+    if waiting.seatless > 0 {
+        let count = up_to(shell, waiting.seatless);
+        need(shell.t1("home.seatless", &count), "/users?waiting=1".to_owned());
+    }
+    if waiting.invited > 0 {
+        let count = up_to(shell, waiting.invited);
+        need(shell.t1("home.invited", &count), "/invitations".to_owned());
+    }
+    for domain in domains.iter().filter(|domain| domain.verified_at.is_none()) {
+        let path = format!("/domains/{}", segment(&domain.name));
+        need(shell.t1("home.domain", &domain.name), path);
+    }
+    for connection in &waiting.held {
+        let path = format!("/connections/{}/policies", segment(connection));
+        need(shell.t1("home.held", connection), path);
+    }
+    needs
+}
+
+/// A count of what was looked at up to a page.
+fn up_to(shell: &Shell, count: usize) -> String {
+    let most = overview::RECENT as usize;
+    let number = shell.number(&u64::try_from(count).unwrap_or_default());
+    if count < most { number } else { format!("{number}+") }
+}
+
+/// Draws sign-ins by day.
+pub(super) fn sign_ins(shell: &Shell, days: &[SignInDay]) -> Chart {
+    let days: Vec<Day> = days
+        .iter()
+        .map(|one| Day {
+            day: one.day,
+            first: one.admitted,
+            second: one.refused,
+            limit: None,
+        })
+        .collect();
+    let plot = Plot {
+        id: "sign-ins",
+        title: shell.t1("chart.sign_ins", &days.len()),
+        days: &days,
+        first: "chart.admitted",
+        second: "chart.refused",
+        limit: "",
+        is_level: false,
+        is_calm: false,
+        nothing: "chart.no_sign_ins",
+    };
+    chart::draw(shell, plot)
 }

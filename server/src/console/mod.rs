@@ -11,6 +11,7 @@ use crate::app::App;
 pub mod activity;
 pub mod adding;
 pub mod bulk;
+mod chart;
 pub mod connection_scim;
 pub mod connection_tabs;
 pub mod connections;

@@ -6,7 +6,9 @@ use provost_kernel::connection::Scope;
 use serde::Deserialize;
 
 use super::activity::{self, ActivityPage};
+use super::chart::{self, Chart, Day, Plot};
 use super::format;
+use super::home;
 use super::page::{self, segment};
 use super::shell::{Place, Shell};
 use super::visit::{Operator, Outcome};
@@ -34,6 +36,7 @@ pub(super) fn shell(operator: &Operator, place: Place) -> Shell {
 #[template(path = "console/operator.html")]
 struct OrganizationsPage {
     shell: Shell,
+    chart: Option<Chart>,
     rows: Vec<Row>,
     next: Option<String>,
 }
@@ -48,8 +51,14 @@ struct Row {
 
 /// `GET /console/operator`.
 pub async fn overview(State(app): State<App>, operator: Operator, Query(asked): Query<After>) -> Outcome {
+    let is_first = asked.after.is_none();
     let found = standing::all(&app, asked.after).await?;
     let shell = shell(&operator, Place::Organizations);
+    let chart = if is_first {
+        Some(home::sign_ins(&shell, &overview::sign_ins(&app, None).await?))
+    } else {
+        None
+    };
     let next = found
         .last()
         .filter(|_| found.len() == standing::PAGE as usize)
@@ -67,7 +76,12 @@ pub async fn overview(State(app): State<App>, operator: Operator, Query(asked): 
             }),
         })
         .collect();
-    page::show(&OrganizationsPage { shell, rows, next })
+    page::show(&OrganizationsPage {
+        chart,
+        shell,
+        rows,
+        next,
+    })
 }
 
 #[derive(Template)]
@@ -225,13 +239,41 @@ struct ComponentsPage {
     shell: Shell,
     used: u32,
     seats: u32,
+    charts: Vec<Chart>,
 }
 
 /// `GET /console/components`: every component of the design, for those who build pages.
 pub async fn components(State(_app): State<App>, operator: Operator) -> Outcome {
+    let shell = shell(&operator, Place::Components);
     page::show(&ComponentsPage {
-        shell: shell(&operator, Place::Components),
         used: 62,
         seats: 100,
+        charts: vec![example(&shell), home::sign_ins(&shell, &[])],
+        shell,
     })
+}
+
+/// A chart of made-up days, with a line across.
+fn example(shell: &Shell) -> Chart {
+    let days: Vec<Day> = (0..30_u64)
+        .zip(20_400_i64..)
+        .map(|(place, day)| Day {
+            day,
+            first: 40 + place,
+            second: place % 7,
+            limit: Some(if place < 12 { 60 } else { 80 }),
+        })
+        .collect();
+    let plot = Plot {
+        id: "example",
+        title: shell.t("components.charts").to_owned(),
+        days: &days,
+        first: "chart.admitted",
+        second: "chart.refused",
+        limit: "chart.limit",
+        is_level: true,
+        is_calm: false,
+        nothing: "chart.no_sign_ins",
+    };
+    chart::draw(shell, plot)
 }

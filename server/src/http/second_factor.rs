@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -214,15 +215,20 @@ async fn security_page(app: &App, active: &ActiveSession, problem: Option<String
                 label: factor.label,
                 used: factor
                     .last_used_at
-                    .map(|at| (at.to_string(), at.strftime("%-d %B %Y").to_string())),
+                    .map(|at| (at.to_string(), day(at))),
                 since: factor.created_at.to_string(),
-                since_text: factor.created_at.strftime("%-d %B %Y").to_string(),
+                since_text: day(factor.created_at),
             })
             .collect(),
         passkeys: passkeys::host(app).is_some(),
         recovery_codes: overview.recovery_codes,
         problem,
     })
+}
+
+/// The same in all languages.
+fn day(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d").to_string()
 }
 
 /// `GET /account/security/totp`: a new secret to scan.

@@ -36,6 +36,8 @@ mod entitlements;
 #[cfg(test)]
 mod jobs;
 #[cfg(test)]
+mod languages;
+#[cfg(test)]
 mod login;
 #[cfg(test)]
 mod login_and_security;

@@ -18,7 +18,7 @@ const ORIGIN: &str = "http://localhost:8080";
 const MALLORY: &str = "mallory@freelance.example";
 
 /// Runs a test on each engine under a host name, because passkeys belong to one.
-async fn on_each_engine<F>(test: impl Fn(TestApp) -> F)
+pub async fn on_each_engine<F>(test: impl Fn(TestApp) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
@@ -159,6 +159,11 @@ async fn set_up(browser: &mut Browser, device: &mut Device) {
     // A challenge works once.
     let again = browser.submit(&form, &[]).await;
     assert_eq!(again.status, StatusCode::BAD_REQUEST, "{}", again.body);
+}
+
+/// Makes a passkey on a new device.
+pub async fn make_one(browser: &mut Browser, id: &str) {
+    set_up(browser, &mut Device::new(id)).await;
 }
 
 async fn methods(app: &TestApp) -> Vec<String> {

@@ -75,6 +75,46 @@ async fn r118_a_session_ends_by_idling() {
 }
 
 #[tokio::test]
+async fn r118_a_connection_has_an_idle_limit_of_its_own() {
+    on_each_engine(|app| async move {
+        let ann = connected(&app).await;
+        saml_idp::connect(&app.app, "entra", |_| {}).await;
+        saml_idp::connect(&app.app, "google", |_| {}).await;
+        for (id, minutes) in [("okta", 15), ("entra", 0)] {
+            let minutes = Some(minutes);
+            directory::change_connection(&app.app, id, |connection, _| {
+                connection.settings.idle_minutes = minutes;
+            })
+            .await;
+        }
+        let (mut short, mut never, mut usual) = (app.browser(), app.browser(), app.browser());
+        sign_in(&app.app, &mut short, "okta", &ann).await;
+        let [dan, eve] = ["dan", "eve"].map(|name| Person::new(name, &format!("{name}@home-lab.example")));
+        sign_in(&app.app, &mut never, "entra", &dan).await;
+        sign_in(&app.app, &mut usual, "google", &eve).await;
+        for _ in 0..3 {
+            app.app.world.advance(SignedDuration::from_mins(14));
+            assert!(is_in(&mut short).await, "use keeps it alive");
+        }
+        app.app.world.advance(SignedDuration::from_mins(17));
+        let page = short.get("/account").await;
+        assert_eq!(page.status, StatusCode::SEE_OTHER, "{}", page.body);
+        assert!(page.location().unwrap().starts_with("/login"), "{page:?}");
+        // The cookie opens nothing any more, neither here nor for an app.
+        assert_eq!(short.get("/console").await.status, StatusCode::SEE_OTHER);
+        // 59 minutes without use so far.
+        assert!(is_in(&mut usual).await && is_in(&mut never).await);
+        app.app.world.advance(SignedDuration::from_mins(122));
+        assert!(!is_in(&mut usual).await, "the installation's limit");
+        app.app.world.advance(SignedDuration::from_mins(240));
+        assert!(is_in(&mut never).await, "0 never ends it by idling");
+        app.app.world.advance(SignedDuration::from_hours(12));
+        assert!(!is_in(&mut never).await, "it still ends by age");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_session_ends_by_age_however_busy_it_is() {
     let app = TestApp::start_with(&[("session_hours", "2"), ("session_idle_minutes", "60")]).await;
     let ann = connected(&app).await;

@@ -30,6 +30,8 @@ mod search;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]
+mod sign_in_days;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod values;

@@ -83,10 +83,7 @@ impl Desk {
         if self.may(scope) {
             return Ok(());
         }
-        Err(AppError::forbidden(
-            "setup_out_of_scope",
-            "This link is not for that. Ask whoever gave it to you.",
-        ))
+        Err(links::out_of_scope())
     }
 
     /// Holds up another connection than the one that the link is for.

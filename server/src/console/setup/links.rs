@@ -17,7 +17,7 @@ use super::super::visit::{Manager, Outcome};
 use super::told;
 use crate::app::App;
 use crate::error::AppError;
-use crate::flow::setup::links::{self, New, Scope, State as Standing};
+use crate::flow::setup::links::{self, New, Scope};
 
 /// The addresses.
 pub(super) fn routes() -> Router<App> {
@@ -44,6 +44,7 @@ struct Row {
     made: String,
     ends: String,
     is_open: bool,
+    is_asked: bool,
 }
 
 /// `GET …/setup-links`.
@@ -70,14 +71,7 @@ async fn render(app: &App, manager: &Manager, made: Option<String>, problem: Opt
 }
 
 fn row(shell: &Shell, link: &SetupLink, now: Timestamp) -> Row {
-    let state = links::state(link, now);
-    let (tone, key) = match state {
-        Standing::Open => ("idle", "setup.link_open"),
-        Standing::Opened => ("good", "setup.link_opened"),
-        Standing::Done => ("good", "setup.link_done"),
-        Standing::Revoked => ("bad", "setup.link_revoked"),
-        Standing::Expired => ("warn", "setup.link_expired"),
-    };
+    let Standing { tone, key, is_open } = standing(link, now);
     Row {
         id: link.id.clone(),
         label: link.label.clone(),
@@ -94,7 +88,32 @@ fn row(shell: &Shell, link: &SetupLink, now: Timestamp) -> Row {
         state: shell.t(key),
         made: format::time(link.created_at),
         ends: format::time(link.expires_at),
-        is_open: !matches!(state, Standing::Done | Standing::Revoked),
+        is_open,
+        is_asked: link.asked_from.is_some(),
+    }
+}
+
+/// How a link stands, for a page.
+pub(super) struct Standing {
+    pub(super) tone: &'static str,
+    pub(super) key: &'static str,
+    /// Whether anything can be done with it.
+    pub(super) is_open: bool,
+}
+
+pub(super) fn standing(link: &SetupLink, now: Timestamp) -> Standing {
+    let state = links::state(link, now);
+    let (tone, key) = match state {
+        links::State::Open => ("idle", "setup.link_open"),
+        links::State::Opened => ("good", "setup.link_opened"),
+        links::State::Done => ("good", "setup.link_done"),
+        links::State::Revoked => ("bad", "setup.link_revoked"),
+        links::State::Expired => ("warn", "setup.link_expired"),
+    };
+    Standing {
+        tone,
+        key,
+        is_open: !matches!(state, links::State::Done | links::State::Revoked),
     }
 }
 

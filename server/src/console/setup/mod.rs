@@ -1,6 +1,7 @@
 //! Setting a connection up, step by step (F1): the same pages in an organization's console and in the portal that a set-up link
 //! opens. Every step has an address of its own, keeps what was done, and works without a script.
 
+mod colleague;
 mod desk;
 mod finish;
 mod guide;
@@ -127,6 +128,8 @@ struct Frame {
     steps: Vec<(&'static str, String, bool, bool)>,
     back: String,
     next: String,
+    /// Where a colleague is asked; empty where nobody may be.
+    ask: String,
 }
 
 fn frame(desk: &Desk, shell: &Shell, setup: &SetUp, here: Step) -> Frame {
@@ -146,6 +149,7 @@ fn frame(desk: &Desk, shell: &Shell, setup: &SetUp, here: Step) -> Frame {
         product: setup.guide().name,
         back: path(place.checked_sub(1).and_then(|before| applicable.get(before))),
         next: path(applicable.get(place + 1)),
+        ask: colleague::address(desk, here.word()),
         steps: applicable
             .iter()
             .map(|step| {
@@ -182,6 +186,7 @@ pub fn routes() -> Router<App> {
         .merge(shared("/console/{organization}"))
         .merge(shared(PORTAL))
         .merge(portal::routes())
+        .merge(colleague::routes())
         .merge(links::routes())
 }
 

@@ -12,6 +12,7 @@ use super::super::policy::{self as editor, Side};
 use super::super::sent::Sent;
 use super::super::shell::Shell;
 use super::super::visit::Outcome;
+use super::colleague;
 use super::desk::{Desk, PORTAL};
 use super::{Frame, Step, frame, next_path, told};
 use crate::app::App;
@@ -28,6 +29,7 @@ use crate::flow::{domains, entitlements};
 struct DomainPage {
     shell: Shell,
     frame: Option<Frame>,
+    ask: String,
     rows: Vec<DomainRow>,
     problem: String,
 }
@@ -74,6 +76,7 @@ pub(super) async fn domain(
     let status = problem.map_or(StatusCode::OK, AppError::status);
     let page = DomainPage {
         frame: setup.map(|setup| frame(desk, &shell, setup, Step::Domain)),
+        ask: colleague::address(desk, Step::Domain.word()),
         rows,
         problem: problem.map(|error| told(&shell, error)).unwrap_or_default(),
         shell,

@@ -10,6 +10,7 @@ use super::super::page;
 use super::super::sent::Sent;
 use super::super::shell::Look;
 use super::super::visit::Outcome;
+use super::colleague;
 use super::desk::{self, Desk, PORTAL};
 use super::{Step, people};
 use crate::app::App;
@@ -46,7 +47,7 @@ async fn open(
         Presented::Unknown => return desk::ended(look, None),
     };
     links::opened(&app, &link).await?;
-    let mut response = page::lead_to(PORTAL)?;
+    let mut response = page::lead_to(&colleague::entrance(&link))?;
     let quiet = HeaderValue::from_static("no-referrer");
     response.headers_mut().insert(header::REFERRER_POLICY, quiet);
     Ok(browser::setting_up(&app.config, response, &token))

@@ -42,6 +42,7 @@ const MOST_STREAMS: usize = 500;
 struct ScimPage {
     shell: Shell,
     frame: Option<Frame>,
+    ask: String,
     lines: Vec<Vec<Piece>>,
     urls: Vec<(&'static str, String)>,
     tokens: usize,
@@ -129,6 +130,7 @@ async fn render(
     let live = tokens::list(app, Some(id.to_owned())).await?;
     let page = ScimPage {
         frame: setup.map(|setup| frame(desk, &shell, setup, Step::Scim)),
+        ask: super::colleague::address(desk, Step::Scim.word()),
         lines: setup
             .map(|setup| guide_lines(app, &shell, setup, "scim"))
             .unwrap_or_default(),

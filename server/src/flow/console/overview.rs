@@ -8,8 +8,8 @@ use provost_kernel::id::{ConnectionId, GroupId, OrganizationId};
 use provost_kernel::trace::SIGN_IN;
 use provost_saml::key::Certificate;
 use provost_store::{
-    ConnectionRecord, DomainRecord, GroupRow, JobBacklog, JobRecord, PeopleFilter, Reader, ScimTraffic,
-    StoreError, TokenRecord, TraceFilter,
+    ConnectionRecord, DomainRecord, GroupRow, InvitationFilter, JobBacklog, JobRecord, PeopleFilter, Reader, ScimTraffic,
+    SignInDay, StoreError, TokenRecord, TraceFilter,
 };
 
 use crate::app::App;
@@ -19,13 +19,13 @@ use crate::flow::policy::change;
 use crate::flow::scim::{tokens, watch};
 
 /// Attempts that are looked at for the last of each kind.
-const RECENT: u32 = 50;
+pub const RECENT: u32 = 50;
 /// Connections of one page.
 pub const CONNECTIONS: u32 = 100;
 /// Groups of one page.
 pub const GROUPS: u32 = 100;
 /// Days of a chart.
-pub const DAYS: i64 = 14;
+pub const DAYS: i64 = 30;
 
 /// How a connection does.
 #[derive(Clone, Debug)]
@@ -161,6 +161,8 @@ pub struct Waiting {
     pub refused: usize,
     /// People who wait for a seat, up to a page.
     pub seatless: usize,
+    /// People who were invited and have not come in, up to a page.
+    pub invited: usize,
     /// Changes of policies that are held, with their connections.
     pub held: Vec<String>,
 }
@@ -193,6 +195,11 @@ pub async fn waiting(app: &App, organization: &OrganizationId, own: &[Health]) -
                     .saturating_sub(SignedDuration::from_hours(24))
                     .unwrap_or(Timestamp::MIN);
                 let refused = reader.traces(&filter, RECENT).await?;
+                let invited = InvitationFilter {
+                    organization: Some(organization.clone()),
+                    is_pending: true,
+                    ..InvitationFilter::default()
+                };
                 let seatless = PeopleFilter {
                     waiting: true,
                     ..PeopleFilter::of(organization.clone())
@@ -201,12 +208,33 @@ pub async fn waiting(app: &App, organization: &OrganizationId, own: &[Health]) -
                     members: reader.count_people(&organization).await?,
                     refused: refused.iter().filter(|trace| trace.trace.at > day_ago).count(),
                     seatless: reader.people(&seatless, RECENT).await?.len(),
+                    invited: reader.invitations(&invited, None, RECENT).await?.len(),
                     held,
                 })
             })
         })
         .await?;
     Ok(found)
+}
+
+/// Counts the sign-ins of each of the last days through connections, or with none of the whole instance; the oldest first.
+///
+/// # Errors
+/// Those of the store.
+pub async fn sign_ins(app: &App, connections: Option<Vec<ConnectionId>>) -> Result<Vec<SignInDay>> {
+    let today = app.world.now().as_second().div_euclid(86_400);
+    let since = today - DAYS + 1;
+    let counted = app
+        .store
+        .read(|reader| Box::pin(async move { reader.sign_in_days(connections.as_deref(), since).await }))
+        .await?;
+    let day = |day| SignInDay {
+        day,
+        ..SignInDay::default()
+    };
+    Ok((since..=today)
+        .map(|at| counted.iter().copied().find(|one| one.day == at).unwrap_or_else(|| day(at)))
+        .collect())
 }
 
 /// What a directory's page shows.

@@ -130,14 +130,10 @@ pub struct Made {
 /// (`too_many_setup_links`); those of the store.
 pub async fn create(app: &App, caller: &Caller, organization: &str, new: New) -> Result<Made> {
     super::require(app, caller, organization).await?;
-    let invalid = |text: &'static str| AppError::bad_request("invalid_setup_link", text);
-    let label = new.label.trim().to_owned();
-    if label.chars().count() > LONGEST_LABEL || label.chars().any(char::is_control) {
-        return Err(invalid("A label has at most 200 characters."));
-    }
+    let label = label(&new.label)?;
     let days = new.days.unwrap_or(DAYS);
     if !(1..=MOST_DAYS).contains(&days) {
-        return Err(invalid("A link lasts from 1 to 90 days."));
+        return Err(invalid());
     }
     let mut scopes = if new.scopes.is_empty() {
         Scope::ALL.to_vec()
@@ -167,6 +163,8 @@ pub async fn create(app: &App, caller: &Caller, organization: &str, new: New) ->
         opened_at: None,
         done_at: None,
         revoked_at: None,
+        asked_from: None,
+        step: None,
     };
     let (kept, digest, actor) = (link.clone(), token.digest, caller.actor());
     app.store
@@ -176,12 +174,10 @@ pub async fn create(app: &App, caller: &Caller, organization: &str, new: New) ->
                 let all = tx.setup_links(&kept.organization, 1000).await?;
                 let open = all
                     .iter()
+                    .filter(|link| link.asked_from.is_none())
                     .filter(|link| matches!(state(link, now), State::Open | State::Opened));
                 if open.count() >= MOST_OPEN {
-                    return Err(AppError::conflict(
-                        "too_many_setup_links",
-                        "The organization has as many open links as it may have. Revoke one first.",
-                    ));
+                    return Err(too_many());
                 }
                 tx.insert_setup_link(&kept, &digest).await?;
                 tx.record(event("setup_link.created", &actor, &kept, now));
@@ -208,7 +204,38 @@ async fn bindable(app: &App, caller: &Caller, organization: &str, id: &str) -> R
     Ok(super::one(app, caller, organization, id).await?.id)
 }
 
-fn ends(now: Timestamp, days: u32) -> Result<Timestamp> {
+/// Reads the label of a link.
+pub(super) fn label(text: &str) -> Result<String> {
+    let label = text.trim().to_owned();
+    if label.chars().count() > LONGEST_LABEL || label.chars().any(char::is_control) {
+        return Err(AppError::bad_request(
+            "invalid_setup_link",
+            "A label has at most 200 characters.",
+        ));
+    }
+    Ok(label)
+}
+
+pub(super) fn invalid() -> AppError {
+    AppError::bad_request("invalid_setup_link", "A link lasts from 1 to 90 days.")
+}
+
+/// Says that a link is not for a page.
+pub fn out_of_scope() -> AppError {
+    AppError::forbidden(
+        "setup_out_of_scope",
+        "This link is not for that. Ask whoever gave it to you.",
+    )
+}
+
+pub(super) fn too_many() -> AppError {
+    AppError::conflict(
+        "too_many_setup_links",
+        "There are as many open links as there may be. Revoke one first.",
+    )
+}
+
+pub(super) fn ends(now: Timestamp, days: u32) -> Result<Timestamp> {
     now.checked_add(SignedDuration::from_hours(24 * i64::from(days)))
         .map_err(AppError::internal)
 }
@@ -273,10 +300,7 @@ pub async fn regenerate(
     let mut link = one(app, caller, organization, id).await?;
     let days = days.unwrap_or(DAYS);
     if !(1..=MOST_DAYS).contains(&days) {
-        return Err(AppError::bad_request(
-            "invalid_setup_link",
-            "A link lasts from 1 to 90 days.",
-        ));
+        return Err(invalid());
     }
     let token = app.world.token(PREFIX)?;
     let now = app.world.now();
@@ -287,7 +311,8 @@ pub async fn regenerate(
         .store
         .write(move |tx| {
             Box::pin(async move {
-                let renewed = tx.renew_setup_link(&kept.id, &digest, kept.expires_at).await?;
+                let renewed = tx.renew_setup_link(&kept.id, &digest, kept.expires_at, now)
+                    .await?;
                 if renewed {
                     tx.record(event("setup_link.regenerated", &actor, &kept, now));
                 }
@@ -327,7 +352,7 @@ pub async fn revoke(app: &App, caller: &Caller, organization: &str, id: &str) ->
     if revoked? { Ok(()) } else { Err(ended()) }
 }
 
-fn ended() -> AppError {
+pub(super) fn ended() -> AppError {
     AppError::conflict(
         "setup_link_ended",
         "The link is done or was taken back. Make a new one.",
@@ -453,7 +478,7 @@ pub async fn finish(app: &App, link: &SetupLink) -> Result<()> {
     Ok(())
 }
 
-fn event(kind: &str, actor: &Actor, link: &SetupLink, now: Timestamp) -> NewEvent {
+pub(super) fn event(kind: &str, actor: &Actor, link: &SetupLink, now: Timestamp) -> NewEvent {
     NewEvent {
         at: now,
         kind: kind.to_owned(),

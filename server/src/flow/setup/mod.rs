@@ -3,6 +3,7 @@
 //! A draft is a connection with the stage `draft` or `testing`: switched off for sign-ins, discovery and changes by a
 //! directory. It is written the way of `provost apply`; only what the wizard itself keeps stands beside it.
 
+pub mod colleagues;
 pub mod editing;
 pub mod guides;
 pub mod links;

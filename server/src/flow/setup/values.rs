@@ -130,7 +130,7 @@ fn put(entry: &mut ConnectionEntry, given: Given) -> Result<()> {
             client_secret,
             groups_scope,
         } => {
-            let mut fields = json!({ "issuer": issuer, "client_id": client_id });
+            let mut fields = json!({ "issuer": issuer_of(&issuer), "client_id": client_id });
             if !client_secret.is_empty() {
                 set(&mut fields, "client_secret", json!(client_secret));
             }
@@ -191,6 +191,11 @@ fn set(value: &mut Value, name: &str, to: Value) {
     }
 }
 
+/// Returns the issuer, of which products also show the address of its discovery document (OpenID Connect Discovery 4).
+fn issuer_of(text: &str) -> &str {
+    text.strip_suffix("/.well-known/openid-configuration").unwrap_or(text)
+}
+
 /// Splits what was pasted into certificates: PEM blocks, else the whole.
 fn split(text: &str) -> Vec<String> {
     const END: &str = "-----END CERTIFICATE-----";
@@ -230,7 +235,7 @@ fn with_short_paths(error: AppError, id: &str) -> AppError {
 mod tests {
     use serde_json::json;
 
-    use super::{merged, split};
+    use super::{issuer_of, merged, split};
 
     #[test]
     fn r182_several_certificates_are_pasted_one_after_the_other() {
@@ -238,6 +243,12 @@ mod tests {
         assert_eq!(split(&format!("{one}\n\n{one}\n")), [one, one]);
         assert_eq!(split(" AAA= "), ["AAA="]);
         assert!(split("  ").is_empty());
+    }
+
+    #[test]
+    fn the_address_of_the_discovery_document_stands_for_its_issuer() {
+        assert_eq!(issuer_of("https://idp.example/a/.well-known/openid-configuration"), "https://idp.example/a");
+        assert_eq!(issuer_of("https://idp.example/"), "https://idp.example/");
     }
 
     #[test]

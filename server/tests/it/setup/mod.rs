@@ -1,5 +1,6 @@
 //! Setting a connection up (F1, R-181 to R-183): drafts that affect nobody, test sign-ins without effect, going live, set-up links.
 
+mod colleagues;
 mod links;
 mod tabs;
 
