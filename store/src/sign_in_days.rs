@@ -35,9 +35,10 @@ impl Tx {
         };
         let day = trace.at.as_millisecond().div_euclid(DAY);
         let admitted = i64::from(verdict == "admitted");
-        let places = connection.map_or("($1, $2, {shard}, $3, $4)", |_| {
-            "($1, $2, {shard}, $3, $4), ($5, $2, {shard}, $3, $4)"
-        });
+        let places = connection.map_or(
+            "($1, $2, {shard}, $3, $4)",
+            |_| "($1, $2, {shard}, $3, $4), ($5, $2, {shard}, $3, $4)",
+        );
         let sql = format!(
             "INSERT INTO sign_in_days (connection, day, shard, admitted, refused) VALUES {places} \
              ON CONFLICT (connection, day, shard) DO UPDATE SET admitted = sign_in_days.admitted + excluded.admitted, \
@@ -54,7 +55,8 @@ impl Tx {
     /// `engine`.
     pub async fn purge_sign_in_days(&mut self, before: Timestamp) -> Result<u64> {
         let day = before.as_millisecond().div_euclid(DAY);
-        self.run("DELETE FROM sign_in_days WHERE day < $1", binds![day]).await
+        self.run("DELETE FROM sign_in_days WHERE day < $1", binds![day])
+            .await
     }
 }
 

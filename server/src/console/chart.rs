@@ -104,14 +104,22 @@ pub(super) fn draw(shell: &Shell, plot: Plot<'_>) -> Chart {
         is_empty: days.iter().all(|day| day.first + day.second == 0),
         nothing: shell.t(plot.nothing),
         width: STEP * u64::try_from(days.len()).unwrap_or_default(),
-        bars: days.iter().zip(0..).map(|(day, place)| bar(shell, day, place, most, first, second)).collect(),
+        bars: days
+            .iter()
+            .zip(0..)
+            .map(|(day, place)| bar(shell, day, place, most, first, second))
+            .collect(),
         line: line(days, most),
         second_class,
         summary: format!("{}: {}", plot.title, texts.join(", ")),
         most: shell.number(&most),
         from: date(days.first()),
         to: date(days.last()),
-        rows: days.iter().rev().map(|day| row(shell, day, columns.len() > 2)).collect(),
+        rows: days
+            .iter()
+            .rev()
+            .map(|day| row(shell, day, columns.len() > 2))
+            .collect(),
         legend,
         columns,
         title: plot.title,
@@ -181,11 +189,11 @@ fn line(days: &[Day], most: u64) -> String {
         let y = HEIGHT - height(limit, most);
         let (left, right) = (place * STEP, (place + 1) * STEP);
         // Writing to a String cannot fail.
-        drop(if is_drawn {
+        let _ = if is_drawn {
             write!(path, "V{y}H{right}")
         } else {
             write!(path, "M{left} {y}H{right}")
-        });
+        };
         is_drawn = true;
     }
     path
@@ -206,8 +214,14 @@ mod tests {
 
     #[test]
     fn a_line_is_broken_where_there_is_no_limit() {
-        let day = |limit| Day { limit, ..Day::default() };
-        assert_eq!(line(&[day(Some(5)), day(Some(10)), day(None), day(Some(10))], 10), "M0 50H10V0H20M30 0H40");
+        let day = |limit| Day {
+            limit,
+            ..Day::default()
+        };
+        assert_eq!(
+            line(&[day(Some(5)), day(Some(10)), day(None), day(Some(10))], 10),
+            "M0 50H10V0H20M30 0H40"
+        );
         assert_eq!(line(&[day(None)], 10), "");
     }
 }

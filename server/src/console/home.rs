@@ -107,7 +107,10 @@ fn needs(
     };
     if waiting.refused > 0 {
         let count = up_to(shell, waiting.refused);
-        need(shell.t1("home.refused", &count), "/activity?show=attempts&refused=1".to_owned());
+        need(
+            shell.t1("home.refused", &count),
+            "/activity?show=attempts&refused=1".to_owned(),
+        );
     }
     for health in own {
         let connection = &health.record.connection;
@@ -125,7 +128,10 @@ fn needs(
             need(text, format!("/connections/{id}/values"));
         }
         if is_draft(&health.record) {
-            need(shell.t1("home.draft", &connection.name), format!("/connections/{id}/setup"));
+            need(
+                shell.t1("home.draft", &connection.name),
+                format!("/connections/{id}/setup"),
+            );
         }
     }
     if waiting.seatless > 0 {
@@ -151,7 +157,11 @@ fn needs(
 fn up_to(shell: &Shell, count: usize) -> String {
     let most = overview::RECENT as usize;
     let number = shell.number(&u64::try_from(count).unwrap_or_default());
-    if count < most { number } else { format!("{number}+") }
+    if count < most {
+        number
+    } else {
+        format!("{number}+")
+    }
 }
 
 /// Draws sign-ins by day.

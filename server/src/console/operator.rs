@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::extract::{Query, State};
 use provost_kernel::connection::Scope;
+use provost_store::SignInDay;
 use serde::Deserialize;
 
 use super::activity::{self, ActivityPage};
@@ -248,7 +249,10 @@ pub async fn components(State(_app): State<App>, operator: Operator) -> Outcome 
     page::show(&ComponentsPage {
         used: 62,
         seats: 100,
-        charts: vec![example(&shell), home::sign_ins(&shell, &[])],
+        charts: vec![
+            example(&shell),
+            home::sign_ins(&shell, &[SignInDay::default(); 30]),
+        ],
         shell,
     })
 }

@@ -213,9 +213,7 @@ async fn security_page(app: &App, active: &ActiveSession, problem: Option<String
                 is_passkey: second_factor::is_passkey(&factor),
                 id: factor.id,
                 label: factor.label,
-                used: factor
-                    .last_used_at
-                    .map(|at| (at.to_string(), day(at))),
+                used: factor.last_used_at.map(|at| (at.to_string(), day(at))),
                 since: factor.created_at.to_string(),
                 since_text: day(factor.created_at),
             })

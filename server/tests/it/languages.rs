@@ -6,7 +6,9 @@ use provost::console::words::Language;
 use crate::app::{Browser, Page, TestApp, on_each_engine};
 use crate::directory::{self, ORGANIZATION};
 use crate::passkeys;
-use crate::second_factors::{CARA, PASSWORD, demand_second_factors, member, recovery_codes, set_up, type_password};
+use crate::second_factors::{
+    CARA, PASSWORD, demand_second_factors, member, recovery_codes, set_up, type_password,
+};
 
 fn german(app: &TestApp) -> Browser {
     let mut browser = app.browser();
@@ -46,11 +48,16 @@ async fn second_steps_and_account_security_speak_german_to_a_german_browser() {
         directory::standard_account(&app.app, CARA, Some(PASSWORD)).await;
         let mut cara = german(&app);
         type_password(&mut cara, CARA, PASSWORD).await;
-        is_german(&cara.get("/account/security").await, &["Zweiter Schritt", "Es gibt keine."]);
+        is_german(
+            &cara.get("/account/security").await,
+            &["Zweiter Schritt", "Es gibt keine."],
+        );
         let totp = cara.get("/account/security/totp").await;
         is_german(&totp, &["Authenticator-App einrichten", "Schlüssel: <code"]);
         let form = totp.form("/account/security/totp");
-        let wrong = cara.submit(&form, &[("code", "000000"), ("password", PASSWORD)]).await;
+        let wrong = cara
+            .submit(&form, &[("code", "000000"), ("password", PASSWORD)])
+            .await;
         assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
         is_german(&wrong, &["Der Code stimmt nicht"]);
         set_up(&app, &mut cara).await;
@@ -66,7 +73,9 @@ async fn second_steps_and_account_security_speak_german_to_a_german_browser() {
         type_password(&mut again, CARA, PASSWORD).await;
         let second = again.get("/login/second").await;
         is_german(&second, &["Bestätigen Sie", "Wiederherstellungscodes"]);
-        let wrong = again.submit(&second.form("/login/second"), &[("code", "000000")]).await;
+        let wrong = again
+            .submit(&second.form("/login/second"), &[("code", "000000")])
+            .await;
         is_german(&wrong, &["Der Code stimmt nicht"]);
     })
     .await;
@@ -79,7 +88,10 @@ async fn a_second_step_that_is_demanded_is_explained_in_german() {
         let mut browser = german(&app);
         type_password(&mut browser, CARA, PASSWORD).await;
         let page = browser.get("/login/second").await;
-        is_german(&page, &["Zweiten Schritt einrichten", "Ihre Organisation verlangt"]);
+        is_german(
+            &page,
+            &["Zweiten Schritt einrichten", "Ihre Organisation verlangt"],
+        );
     })
     .await;
 }
@@ -89,16 +101,27 @@ async fn passkeys_speak_german_to_a_german_browser() {
     passkeys::on_each_engine(|app| async move {
         directory::standard_account(&app.app, CARA, Some(PASSWORD)).await;
         let login = german(&app).get("/login/passkey").await;
-        is_german(&login, &["Mit einem Passkey anmelden", "Passkeys brauchen ein Skript"]);
+        is_german(
+            &login,
+            &["Mit einem Passkey anmelden", "Passkeys brauchen ein Skript"],
+        );
         let mut cara = german(&app);
         type_password(&mut cara, CARA, PASSWORD).await;
         let new = cara.get("/account/security/passkeys").await;
-        is_german(&new, &["Passkey einrichten", "Der Browser hat keinen Passkey erzeugt"]);
-        let refused = cara.submit(&new.form("/account/security/passkeys"), &[("password", PASSWORD)]).await;
+        is_german(
+            &new,
+            &["Passkey einrichten", "Der Browser hat keinen Passkey erzeugt"],
+        );
+        let refused = cara
+            .submit(&new.form("/account/security/passkeys"), &[("password", PASSWORD)])
+            .await;
         assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{}", refused.body);
         is_german(&refused, &["Der Passkey wurde nicht angenommen."]);
         passkeys::make_one(&mut cara, "key-1").await;
-        is_german(&cara.get("/account/security").await, &["Passkey einrichten", "Entfernen"]);
+        is_german(
+            &cara.get("/account/security").await,
+            &["Passkey einrichten", "Entfernen"],
+        );
         let mut again = german(&app);
         type_password(&mut again, CARA, PASSWORD).await;
         let second = again.get("/login/second").await;

@@ -10,7 +10,14 @@ const DAY: i64 = 86_400;
 /// The day of `at(0)`.
 const FIRST: i64 = 1_800_000_000 / DAY;
 
-async fn attempt(store: &Store, id: &str, kind: &str, connection: Option<&str>, days: i64, verdict: &'static str) {
+async fn attempt(
+    store: &Store,
+    id: &str,
+    kind: &str,
+    connection: Option<&str>,
+    days: i64,
+    verdict: &'static str,
+) {
     let trace = Trace {
         id: id.into(),
         at: at(days * DAY),
@@ -26,14 +33,25 @@ async fn attempt(store: &Store, id: &str, kind: &str, connection: Option<&str>, 
 }
 
 async fn days(store: &Store, connections: Option<&[&str]>, since: i64) -> Vec<(i64, u64, u64)> {
-    let connections: Option<Vec<_>> =
-        connections.map(|all| all.iter().map(|id| provost_kernel::id::ConnectionId::new(*id)).collect());
+    let connections: Option<Vec<_>> = connections.map(|all| {
+        all.iter()
+            .map(|id| provost_kernel::id::ConnectionId::new(*id))
+            .collect()
+    });
     store
-        .read(|reader| Box::pin(async move { reader.sign_in_days(connections.as_deref(), FIRST + since).await }))
+        .read(|reader| {
+            Box::pin(async move { reader.sign_in_days(connections.as_deref(), FIRST + since).await })
+        })
         .await
         .unwrap()
         .into_iter()
-        .map(|SignInDay { day, admitted, refused }| (day - FIRST, admitted, refused))
+        .map(
+            |SignInDay {
+                 day,
+                 admitted,
+                 refused,
+             }| (day - FIRST, admitted, refused),
+        )
         .collect()
 }
 
@@ -51,7 +69,10 @@ async fn seed_attempts(store: &Store) {
 
 async fn all_is_counted(store: &Store) {
     assert_eq!(days(store, Some(&["one"]), 0).await, [(0, 2, 1), (3, 1, 0)]);
-    assert_eq!(days(store, Some(&["one", "two"]), 0).await, [(0, 2, 2), (3, 1, 0)]);
+    assert_eq!(
+        days(store, Some(&["one", "two"]), 0).await,
+        [(0, 2, 2), (3, 1, 0)]
+    );
     assert_eq!(days(store, Some(&["one"]), 1).await, [(3, 1, 0)]);
     assert_eq!(days(store, Some(&[]), 0).await, []);
     assert_eq!(days(store, None, 0).await, [(0, 2, 2), (3, 2, 0)]);

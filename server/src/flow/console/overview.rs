@@ -8,8 +8,8 @@ use provost_kernel::id::{ConnectionId, GroupId, OrganizationId};
 use provost_kernel::trace::SIGN_IN;
 use provost_saml::key::Certificate;
 use provost_store::{
-    ConnectionRecord, DomainRecord, GroupRow, InvitationFilter, JobBacklog, JobRecord, PeopleFilter, Reader, ScimTraffic,
-    SignInDay, StoreError, TokenRecord, TraceFilter,
+    ConnectionRecord, DomainRecord, GroupRow, InvitationFilter, JobBacklog, JobRecord, PeopleFilter, Reader,
+    ScimTraffic, SignInDay, StoreError, TokenRecord, TraceFilter,
 };
 
 use crate::app::App;
@@ -233,7 +233,13 @@ pub async fn sign_ins(app: &App, connections: Option<Vec<ConnectionId>>) -> Resu
         ..SignInDay::default()
     };
     Ok((since..=today)
-        .map(|at| counted.iter().copied().find(|one| one.day == at).unwrap_or_else(|| day(at)))
+        .map(|at| {
+            counted
+                .iter()
+                .copied()
+                .find(|one| one.day == at)
+                .unwrap_or_else(|| day(at))
+        })
         .collect())
 }
 

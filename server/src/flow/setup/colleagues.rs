@@ -93,7 +93,9 @@ pub async fn ask(app: &App, link: &SetupLink, asked: Asked) -> Result<Made> {
             })
         })
         .await?;
-    let url = app.config.url(&format!("/setup/{}", token.secret.expose_secret()));
+    let url = app
+        .config
+        .url(&format!("/setup/{}", token.secret.expose_secret()));
     Ok(Made {
         url: url.into(),
         link: made,

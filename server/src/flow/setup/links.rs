@@ -311,7 +311,8 @@ pub async fn regenerate(
         .store
         .write(move |tx| {
             Box::pin(async move {
-                let renewed = tx.renew_setup_link(&kept.id, &digest, kept.expires_at, now)
+                let renewed = tx
+                    .renew_setup_link(&kept.id, &digest, kept.expires_at, now)
                     .await?;
                 if renewed {
                     tx.record(event("setup_link.regenerated", &actor, &kept, now));

@@ -193,7 +193,8 @@ fn set(value: &mut Value, name: &str, to: Value) {
 
 /// Returns the issuer, of which products also show the address of its discovery document (OpenID Connect Discovery 4).
 fn issuer_of(text: &str) -> &str {
-    text.strip_suffix("/.well-known/openid-configuration").unwrap_or(text)
+    text.strip_suffix("/.well-known/openid-configuration")
+        .unwrap_or(text)
 }
 
 /// Splits what was pasted into certificates: PEM blocks, else the whole.
@@ -247,7 +248,10 @@ mod tests {
 
     #[test]
     fn the_address_of_the_discovery_document_stands_for_its_issuer() {
-        assert_eq!(issuer_of("https://idp.example/a/.well-known/openid-configuration"), "https://idp.example/a");
+        assert_eq!(
+            issuer_of("https://idp.example/a/.well-known/openid-configuration"),
+            "https://idp.example/a"
+        );
         assert_eq!(issuer_of("https://idp.example/"), "https://idp.example/");
     }
 

@@ -24,20 +24,32 @@ async fn ivo(app: &TestApp, scopes: &[Scope]) -> (Browser, String, String) {
 /// The address of a link that a page shows once.
 fn shown(page: &Page) -> String {
     assert_eq!(page.status, StatusCode::OK, "{}", page.body);
-    let (_, rest) = page.body.split_once("/setup/pvl_").unwrap_or_else(|| panic!("{}", page.body));
+    let (_, rest) = page
+        .body
+        .split_once("/setup/pvl_")
+        .unwrap_or_else(|| panic!("{}", page.body));
     format!("/setup/pvl_{}", rest.split('<').next().unwrap())
 }
 
 /// The first link that the page offers to revoke.
 async fn revocable(browser: &mut Browser) -> String {
     let page = browser.get(PAGE).await;
-    let (_, rest) = page.body.split_once("name=\"revoke\" value=\"").unwrap_or_else(|| panic!("{}", page.body));
+    let (_, rest) = page
+        .body
+        .split_once("name=\"revoke\" value=\"")
+        .unwrap_or_else(|| panic!("{}", page.body));
     rest.split('"').next().unwrap().to_owned()
 }
 
 async fn ask(browser: &mut Browser, days: &str) -> Page {
     let at = format!("{PAGE}?step=values");
-    send(browser, &at, PAGE, &[("step", "values"), ("label", "Kim"), ("days", days)]).await
+    send(
+        browser,
+        &at,
+        PAGE,
+        &[("step", "values"), ("label", "Kim"), ("days", days)],
+    )
+    .await
 }
 
 #[tokio::test]
@@ -46,15 +58,25 @@ async fn a_colleague_gets_the_step_with_the_same_scope_and_no_more() {
         lab::apply(&app.app, WORLD).await;
         let (mut ivo, id, setup) = ivo(&app, &[Scope::Sso]).await;
         let values = ivo.get(&format!("{setup}/values")).await;
-        assert!(values.body.contains("/setup/colleague?step=values"), "{}", values.body);
+        assert!(
+            values.body.contains("/setup/colleague?step=values"),
+            "{}",
+            values.body
+        );
         let path = shown(&ask(&mut ivo, "2").await);
         let mut kim = app.browser();
         let opened = kim.get(&path).await;
-        assert_eq!(opened.location().as_deref(), Some(format!("{setup}/values").as_str()));
+        assert_eq!(
+            opened.location().as_deref(),
+            Some(format!("{setup}/values").as_str())
+        );
         let page = kim.get(&format!("{setup}/values")).await;
         assert_eq!(page.status, StatusCode::OK, "{}", page.body);
         assert!(!page.body.contains(PAGE), "a colleague asks nobody else");
-        assert_eq!(kim.get(&format!("{setup}/domain")).await.status, StatusCode::FORBIDDEN);
+        assert_eq!(
+            kim.get(&format!("{setup}/domain")).await.status,
+            StatusCode::FORBIDDEN
+        );
         assert_eq!(kim.get("/setup/domain").await.status, StatusCode::FORBIDDEN);
         assert_eq!(kim.get(PAGE).await.status, StatusCode::FORBIDDEN);
         let refused = send(&mut kim, &format!("{setup}/values"), PAGE, &[("label", "x")]).await;
@@ -78,7 +100,11 @@ async fn a_colleagues_link_never_outlives_the_one_it_came_from() {
         lab::apply(&app.app, WORLD).await;
         let (mut holder, id, setup) = ivo(&app, &[]).await;
         for days in ["0", "15", "soon"] {
-            assert_eq!(ask(&mut holder, days).await.status, StatusCode::BAD_REQUEST, "{days}");
+            assert_eq!(
+                ask(&mut holder, days).await.status,
+                StatusCode::BAD_REQUEST,
+                "{days}"
+            );
         }
         // Its own link ends after seven days.
         let first = shown(&ask(&mut holder, "14").await);
@@ -106,7 +132,9 @@ async fn a_colleagues_link_never_outlives_the_one_it_came_from() {
         assert_eq!(kim.get(&at).await.status, StatusCode::OK);
 
         // A new address for Ivo ends what was made with the old one.
-        let renewed = links::regenerate(&app.app, &operator, "acme", &id, None).await.unwrap();
+        let renewed = links::regenerate(&app.app, &operator, "acme", &id, None)
+            .await
+            .unwrap();
         assert_eq!(kim.get(&at).await.status, StatusCode::GONE);
         let url = renewed.url.expose_secret().to_owned();
         holder.get(&url[url.find("/setup/").unwrap()..]).await;
@@ -129,7 +157,10 @@ async fn a_colleague_who_begins_anew_takes_everybody_along_and_there_are_five_at
         kim.get(&shown(&ask(&mut holder, "1").await)).await;
         let (anew, id) = begin(&mut kim, "/setup", "entra.saml").await;
         assert_ne!(anew, setup);
-        assert_eq!(holder.get(&format!("{setup}/values")).await.status, StatusCode::NOT_FOUND);
+        assert_eq!(
+            holder.get(&format!("{setup}/values")).await.status,
+            StatusCode::NOT_FOUND
+        );
         assert_eq!(holder.get(&format!("{anew}/values")).await.status, StatusCode::OK);
         for _ in 0..4 {
             shown(&ask(&mut holder, "1").await);
@@ -139,8 +170,15 @@ async fn a_colleague_who_begins_anew_takes_everybody_along_and_there_are_five_at
         // Whoever is in the console sees all of them, and has no such page.
         let mut olga = sign_in(&app, "olga@acme.example").await;
         let listed = olga.get("/console/acme/setup-links").await;
-        assert_eq!(listed.body.matches("made for a colleague").count(), 5, "{}", listed.body);
-        let here = olga.get(&format!("/console/acme/connections/{id}/setup/values")).await;
+        assert_eq!(
+            listed.body.matches("made for a colleague").count(),
+            5,
+            "{}",
+            listed.body
+        );
+        let here = olga
+            .get(&format!("/console/acme/connections/{id}/setup/values"))
+            .await;
         assert!(!here.body.contains(PAGE), "{}", here.body);
         assert_eq!(olga.get(PAGE).await.status, StatusCode::FORBIDDEN);
         step(&mut kim, &format!("{anew}/domain"), &[("domain", "acme.example")]).await;
