@@ -79,7 +79,8 @@ async function walk(page, world, base, name, { scripts = true } = {}) {
   await page.waitForURL(/setup\/policy/);
   await page.locator('#role').selectOption('Member');
   await page.locator('button[name=try]').click();
-  await page.getByText('Ivo').first().waitFor();
+  await page.waitForLoadState();
+  assert.match(await page.innerText('main'), /Member/);
   await look('policy');
   await page.getByRole('button', { name: 'Continue' }).click();
   await page.waitForURL(/setup\/review/);

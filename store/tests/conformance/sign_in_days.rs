@@ -84,10 +84,10 @@ conformance! {
         all_is_counted(&store).await;
         // The attempts go, their counts stay.
         let gone = provost_store::Retention { traces_before: at(9 * DAY), ended_before: at(0), jobs_before: at(0) };
-        store.write(|tx| Box::pin(async move { tx.purge(&gone, 500, at(9 * DAY)).await })).await.unwrap();
+        store.write(move |tx| Box::pin(async move { tx.purge(&gone, 500, at(9 * DAY)).await })).await.unwrap();
         all_is_counted(&store).await;
         let late = at(0) + SignedDuration::from_hours(24 * 402);
-        store.write(|tx| Box::pin(async move { tx.purge(&gone, 500, late).await })).await.unwrap();
+        store.write(move |tx| Box::pin(async move { tx.purge(&gone, 500, late).await })).await.unwrap();
         assert_eq!(days(&store, None, 0).await, [(3, 2, 0)]);
     }
 
