@@ -15,7 +15,7 @@ const STEP: u64 = 10;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Day {
     /// Days since 1970, in UTC.
-    pub(super) day: i64,
+    pub(super) at: i64,
     /// What is drawn from the ground.
     pub(super) first: u64,
     /// What is drawn on top of it.
@@ -99,7 +99,7 @@ pub(super) fn draw(shell: &Shell, plot: Plot<'_>) -> Chart {
         columns.push(shell.t(plot.limit));
     }
     let texts: Vec<&str> = legend.iter().map(|(_, text)| text.as_str()).collect();
-    let date = |day: Option<&Day>| day.map(|day| date(day.day)).unwrap_or_default();
+    let date = |day: Option<&Day>| day.map(|day| date(day.at)).unwrap_or_default();
     Chart {
         is_empty: days.iter().all(|day| day.first + day.second == 0),
         nothing: shell.t(plot.nothing),
@@ -143,7 +143,7 @@ fn row(shell: &Shell, day: &Day, has_limit: bool) -> (String, Vec<String>) {
     if has_limit {
         cells.push(day.limit.map(|limit| shell.number(&limit)).unwrap_or_default());
     }
-    (date(day.day), cells)
+    (date(day.at), cells)
 }
 
 /// The height of a number; whatever is not nothing can be seen.
@@ -168,7 +168,7 @@ fn bar(shell: &Shell, day: &Day, place: u64, most: u64, first: &str, second: &st
     Bar {
         name: format!(
             "{}: {}, {}",
-            date(day.day),
+            date(day.at),
             told(shell, first, day.first),
             told(shell, second, day.second)
         ),

@@ -139,7 +139,7 @@ fn requests(shell: &Shell, days: &[(i64, u64, u64)]) -> Chart {
     let days: Vec<Day> = days
         .iter()
         .map(|(day, all, wrong)| Day {
-            day: *day,
+            at: *day,
             first: all.saturating_sub(*wrong),
             second: *wrong,
             limit: None,

@@ -169,7 +169,7 @@ pub(super) fn sign_ins(shell: &Shell, days: &[SignInDay]) -> Chart {
     let days: Vec<Day> = days
         .iter()
         .map(|one| Day {
-            day: one.day,
+            at: one.day,
             first: one.admitted,
             second: one.refused,
             limit: None,

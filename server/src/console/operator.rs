@@ -78,8 +78,8 @@ pub async fn overview(State(app): State<App>, operator: Operator, Query(asked): 
         })
         .collect();
     page::show(&OrganizationsPage {
-        chart,
         shell,
+        chart,
         rows,
         next,
     })
@@ -261,8 +261,8 @@ pub async fn components(State(_app): State<App>, operator: Operator) -> Outcome 
 fn example(shell: &Shell) -> Chart {
     let days: Vec<Day> = (0..30_u64)
         .zip(20_400_i64..)
-        .map(|(place, day)| Day {
-            day,
+        .map(|(place, at)| Day {
+            at,
             first: 40 + place,
             second: place % 7,
             limit: Some(if place < 12 { 60 } else { 80 }),

@@ -377,7 +377,11 @@ async fn a_challenge_belongs_to_one_browser_one_account_and_one_answer() {
             .insert("form_token".to_owned(), own.fields["form_token"].clone());
         let refused = cara.submit(&crossed, &[]).await;
         assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{}", refused.body);
-        assert!(refused.body.contains("The passkey was not taken."), "{}", refused.body);
+        assert!(
+            refused.body.contains("The passkey was not taken."),
+            "{}",
+            refused.body
+        );
     })
     .await;
 }
