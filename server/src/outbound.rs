@@ -186,6 +186,14 @@ impl Outbound {
         self.send(&url, request).await
     }
 
+    /// Judges an address before it is kept, by what can be told from it alone. It is judged again when it is called.
+    ///
+    /// # Errors
+    /// [`OutboundError::Refused`] and [`OutboundError::NotPublic`].
+    pub fn may_call(&self, url: &str) -> Result<(), OutboundError> {
+        self.check(url).map(drop)
+    }
+
     /// Checks what can be told from the address alone; names are checked when they are resolved.
     fn check(&self, text: &str) -> Result<Url, OutboundError> {
         let refused = || OutboundError::Refused(shown(text));

@@ -85,6 +85,9 @@ const TABLES: &[&str] = &[
     "saved_views",
     "connection_drafts",
     "setup_links",
+    "webhooks",
+    "webhook_deliveries",
+    "webhook_attempts",
 ];
 
 /// Tables that triggers fill from others, also while restoring.

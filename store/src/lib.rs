@@ -59,6 +59,7 @@ mod tx;
 mod value;
 mod views;
 mod waiting;
+mod webhooks;
 mod writer;
 
 pub use account_lists::{AccountFilter, Likeness};
@@ -109,3 +110,4 @@ pub use tokens::TokenRecord;
 pub use traces::{TraceFilter, TraceRecord};
 pub use tx::{Reader, Tx};
 pub use waiting::{UntoldClient, WaitingRequest};
+pub use webhooks::{Attempt, Delivery, DeliveryState, Settled, Webhook};

@@ -104,6 +104,11 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/0071_managed_by.sql"),
     },
     Migration {
+        version: 72,
+        name: "webhooks",
+        sql: include_str!("../migrations/0072_webhooks.sql"),
+    },
+    Migration {
         version: 80,
         name: "setup",
         sql: include_str!("../migrations/0080_setup.sql"),

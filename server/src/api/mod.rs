@@ -35,6 +35,7 @@ mod seats;
 mod setup_links;
 mod tokens;
 mod traces;
+mod webhooks;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -66,6 +67,7 @@ pub fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
         tokens::ENDPOINTS,
         setup_links::ENDPOINTS,
         events::ENDPOINTS,
+        webhooks::ENDPOINTS,
         mails::ENDPOINTS,
         domains::ENDPOINTS,
         enforcement::ENDPOINTS,

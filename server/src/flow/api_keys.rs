@@ -60,6 +60,12 @@ pub enum Scope {
     /// Follow the event feed.
     #[serde(rename = "events:read")]
     EventsRead,
+    /// Read webhooks and what became of their calls.
+    #[serde(rename = "webhooks:read")]
+    WebhooksRead,
+    /// Make, change, try and delete webhooks, and send again.
+    #[serde(rename = "webhooks:write")]
+    WebhooksWrite,
     /// Read claims of domains and accounts outside.
     #[serde(rename = "domains:read")]
     DomainsRead,
@@ -118,6 +124,8 @@ impl Scope {
         Self::ConversionsWrite,
         Self::TracesRead,
         Self::EventsRead,
+        Self::WebhooksRead,
+        Self::WebhooksWrite,
         Self::DomainsRead,
         Self::DomainsWrite,
         Self::SignInWrite,
@@ -148,6 +156,8 @@ impl Scope {
             Self::ConversionsWrite => "conversions:write",
             Self::TracesRead => "traces:read",
             Self::EventsRead => "events:read",
+            Self::WebhooksRead => "webhooks:read",
+            Self::WebhooksWrite => "webhooks:write",
             Self::DomainsRead => "domains:read",
             Self::DomainsWrite => "domains:write",
             Self::SignInWrite => "sign_in:write",
@@ -179,6 +189,8 @@ impl Scope {
             Self::ConversionsWrite => "move people to single sign-on",
             Self::TracesRead => "read traces; shows claims of people",
             Self::EventsRead => "follow the event feed",
+            Self::WebhooksRead => "read webhooks and what became of their calls",
+            Self::WebhooksWrite => "make, change, try and delete webhooks, and send again",
             Self::DomainsRead => {
                 "read claims of domains, and accounts with their addresses outside the organization"
             }

@@ -69,3 +69,4 @@ pub mod standing;
 pub mod step_up;
 pub mod totp;
 pub mod traces;
+pub mod webhooks;

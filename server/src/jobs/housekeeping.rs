@@ -15,6 +15,8 @@ const ENDED_DAYS: i64 = 7;
 const JOB_DAYS: i64 = 7;
 /// The history of mails goes back this far.
 const MAIL_DAYS: i64 = 90;
+/// The history of webhooks goes back this far.
+const DELIVERY_DAYS: i64 = 30;
 
 /// Removes expired rows.
 pub(super) async fn run(app: &App) -> anyhow::Result<()> {
@@ -26,6 +28,7 @@ pub(super) async fn run(app: &App) -> anyhow::Result<()> {
         jobs_before: before(JOB_DAYS)?,
     };
     let mails_before = before(MAIL_DAYS)?;
+    let deliveries_before = before(DELIVERY_DAYS)?;
     let requests_before = before(i64::from(app.config.scim_log_days))?;
     let mut removed = 0;
     for _ in 0..PORTIONS {
@@ -34,7 +37,8 @@ pub(super) async fn run(app: &App) -> anyhow::Result<()> {
             .write(move |tx| {
                 Box::pin(async move {
                     let purged = tx.purge(&retention, PORTION, now).await?;
-                    let mails = tx.purge_mails(mails_before, PORTION).await?;
+                    let mails = tx.purge_mails(mails_before, PORTION).await?
+                        + tx.purge_deliveries(deliveries_before, PORTION).await?;
                     Ok(purged + mails + tx.purge_scim_requests(requests_before, PORTION).await?)
                 })
             })

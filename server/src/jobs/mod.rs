@@ -8,6 +8,7 @@ mod mail;
 pub mod metadata;
 mod runner;
 pub mod seats;
+mod webhooks;
 
 use std::time::Duration;
 

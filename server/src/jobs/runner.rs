@@ -9,7 +9,7 @@ use provost_store::{JobRecord, StoreError};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::{KINDS, Kind, kind, mail, new_job};
+use super::{KINDS, Kind, kind, mail, new_job, webhooks};
 use crate::app::App;
 use crate::flow::openid::notify;
 use crate::flow::scim::log;
@@ -39,6 +39,7 @@ impl Runner {
 
     async fn run(mut self) {
         let pump = tokio::spawn(mail::pump(self.app.clone(), self.stop.clone()));
+        let caller = tokio::spawn(webhooks::pump(self.app.clone(), self.stop.clone()));
         let mut running = JoinSet::new();
         let mut seen_slots = HashMap::new();
         while !*self.stop.borrow() {
@@ -71,6 +72,7 @@ impl Runner {
         while running.join_next().await.is_some() {}
         // An error only says that it has ended already.
         let _ = pump.await;
+        let _ = caller.await;
         log::flush(&self.app).await;
     }
 

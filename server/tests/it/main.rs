@@ -81,3 +81,5 @@ mod setup;
 mod step_up;
 #[cfg(test)]
 mod sync;
+#[cfg(test)]
+mod webhooks;

@@ -22,6 +22,8 @@ async fn filled(app: &TestApp, endpoint: &Endpoint) -> String {
         .replace("{mail}", &crate::mail::a_mail(app).await)
         .replace("{invitation}", &crate::mail::an_invitation(app).await)
         .replace("{conversion}", &crate::mail::a_conversion(app).await)
+        .replace("{webhook}", &crate::webhooks::a_webhook(app).await)
+        .replace("{delivery}", "whd_any")
         .replace("{organization}", ORGANIZATION)
         .replace("{connection}", CONNECTION)
         .replace("{account}", &account)
@@ -56,6 +58,7 @@ async fn send(client: &mut Client, endpoint: &Endpoint, path: &str) -> Page {
         let body = match endpoint.name {
             "testPolicies" => json!({ "claims": {} }),
             "createScimToken" => json!({ "label": "any" }),
+            "createWebhook" => json!({ "url": "https://app.example/hooks" }),
             "takeIdentity" => json!({ "from": "acc_any" }),
             "changeMemberships" => json!({ "accounts": ["acc_any"], "action": "pin" }),
             _ if path.ends_with("/test") => json!({ "claims": {} }),
@@ -130,7 +133,8 @@ async fn asvs_8_4_1_a_key_of_one_organization_never_sees_another() {
                     .replace("pch_", "pch_x")
                     .replace("mail_", "mail_x")
                     .replace("inv_", "inv_x")
-                    .replace("cnv_", "cnv_x");
+                    .replace("cnv_", "cnv_x")
+                    .replace("whk_", "whk_x");
                 let missing = send(&mut other, endpoint, &nowhere).await;
                 // A connection that does not exist may be made.
                 if endpoint.name != "putConnection" {
@@ -160,7 +164,7 @@ async fn asvs_8_4_1_a_key_of_one_organization_never_sees_another() {
         for endpoint in endpoints().filter(|endpoint| endpoint.verb == Verb::Get) {
             let path = filled(&app, endpoint).await;
             let page = send(&mut own, endpoint, &path).await;
-            if ["grp_any", "imp_any"]
+            if ["grp_any", "imp_any", "whd_any"]
                 .iter()
                 .any(|nothing| path.contains(nothing))
             {

@@ -1,0 +1,19 @@
+-- Webhooks (R-188): who is told of which events, one row for each event that is to be told, and how each try went. `subject` is
+-- the account that an event is about: what is told of one account is told in order. Secrets are sealed.
+CREATE TABLE webhooks (
+    id TEXT NOT NULL PRIMARY KEY, organization TEXT REFERENCES organizations (id) ON DELETE CASCADE, url TEXT NOT NULL,
+    description TEXT, kinds TEXT NOT NULL, enabled BIGINT NOT NULL, position BIGINT NOT NULL, secrets {blob} NOT NULL,
+    previous_until BIGINT, failing_since BIGINT, disabled_reason TEXT, created_at BIGINT NOT NULL);
+CREATE INDEX webhooks_organization ON webhooks (organization);
+CREATE TABLE webhook_deliveries (
+    id TEXT NOT NULL PRIMARY KEY, webhook TEXT NOT NULL REFERENCES webhooks (id) ON DELETE CASCADE, sequence BIGINT NOT NULL,
+    event TEXT NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL, state TEXT NOT NULL, attempts BIGINT NOT NULL,
+    failures BIGINT NOT NULL, due_at BIGINT NOT NULL, locked_until BIGINT, last_status BIGINT, last_error TEXT,
+    created_at BIGINT NOT NULL, delivered_at BIGINT);
+CREATE UNIQUE INDEX webhook_deliveries_sequence ON webhook_deliveries (webhook, sequence);
+CREATE INDEX webhook_deliveries_due ON webhook_deliveries (due_at) WHERE state = 'pending';
+CREATE INDEX webhook_deliveries_order ON webhook_deliveries (webhook, subject, sequence) WHERE state = 'pending';
+CREATE INDEX webhook_deliveries_created ON webhook_deliveries (created_at);
+CREATE TABLE webhook_attempts (
+    delivery TEXT NOT NULL REFERENCES webhook_deliveries (id) ON DELETE CASCADE, number BIGINT NOT NULL, at BIGINT NOT NULL,
+    status BIGINT, error TEXT, milliseconds BIGINT NOT NULL, PRIMARY KEY (delivery, number));
