@@ -208,13 +208,12 @@ impl Tx {
         };
         let webhook = self.webhook_row(row)?;
         let most = u32::try_from(ids.len()).unwrap_or(STRETCH).min(STRETCH);
-        let (events, position) = match &webhook.organization {
-            Some(own) => self.events_of(own, webhook.position, STRETCH, most).await?,
-            None => {
-                let events = self.events(webhook.position, most).await?;
-                let position = events.last().map_or(webhook.position, |last| last.sequence);
-                (events, position)
-            }
+        let (events, position) = if let Some(own) = &webhook.organization {
+            self.events_of(own, webhook.position, STRETCH, most).await?
+        } else {
+            let events = self.events(webhook.position, most).await?;
+            let position = events.last().map_or(webhook.position, |last| last.sequence);
+            (events, position)
         };
         if position == webhook.position {
             return Ok(false);
