@@ -36,6 +36,8 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// Body, at most [`BODY_LIMIT`] bytes.
     pub body: Vec<u8>,
+    /// Whether a public address answered.
+    pub is_public: bool,
 }
 
 impl Answer {
@@ -224,6 +226,9 @@ impl Outbound {
     async fn send(&self, url: &Url, request: reqwest::RequestBuilder) -> Result<Answer, OutboundError> {
         let mut response = request.send().await.map_err(|error| failure(url, &error))?;
         let status = response.status().as_u16();
+        let is_public = response
+            .remote_addr()
+            .is_some_and(|address| is_public(address.ip()));
         let headers = std::mem::take(response.headers_mut());
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| failure(url, &error))? {
@@ -236,6 +241,7 @@ impl Outbound {
             status,
             headers,
             body,
+            is_public,
         })
     }
 }

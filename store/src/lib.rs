@@ -110,4 +110,4 @@ pub use tokens::TokenRecord;
 pub use traces::{TraceFilter, TraceRecord};
 pub use tx::{Reader, Tx};
 pub use waiting::{UntoldClient, WaitingRequest};
-pub use webhooks::{Attempt, Delivery, DeliveryState, Settled, Webhook};
+pub use webhooks::{Attempt, Behind, Delivery, DeliveryState, Requeued, Settled, Tried, Webhook};

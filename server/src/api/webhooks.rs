@@ -1,5 +1,7 @@
 //! Webhooks: who is told of events by signed calls; what became of each call; sending again (R-188).
 
+mod views;
+
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
@@ -7,17 +9,17 @@ use axum::routing::{delete, get, patch, post};
 use axum::{Extension, Json};
 use jiff::Timestamp;
 use provost_kernel::id::OrganizationId;
-use provost_store::{Attempt, Delivery, DeliveryState, Webhook};
-use schemars::JsonSchema;
-use secrecy::ExposeSecret as _;
-use serde::{Deserialize, Serialize};
 
 use super::endpoint::{Answer, Endpoint, JSON, Verb, query_of, schema_of};
 use super::page::{Asked, Page, Sent, cursor, invalid_cursor, limit, open_cursor, time};
+use views::{
+    AttemptView, ChangeBody, DeliveryDetail, DeliveryQuery, DeliveryView, MadeView, NewWebhookBody, ReplayBody, ReplayedView,
+    WebhookView, Webhooks, detail,
+};
 use crate::app::App;
 use crate::error::Result;
 use crate::flow::api_keys::{Caller, Scope};
-use crate::flow::webhooks::{self, NewWebhook, WebhookChange, WithSecret, delivering};
+use crate::flow::webhooks::{self, NewWebhook, WebhookChange, delivering, history};
 
 const ONE: &[Answer] = &[Answer {
     status: 200,
@@ -40,7 +42,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         summary: "Make a webhook",
         description: "Tells an https address of what happens from now on: each event of the feed as one POST, signed as Standard \
                       Webhooks describes, at least once and in order for each account. Calls that fail are repeated with growing \
-                      pauses for a day and a half. The secret is shown once.",
+                      pauses for three days. The secret is shown once.",
         scope: Scope::WebhooksWrite,
         query: None,
         body: Some(schema_of::<NewWebhookBody>),
@@ -222,245 +224,6 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     },
 ];
 
-/// A webhook to be made.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "NewWebhook")]
-struct NewWebhookBody {
-    /// Where to: an https address that is not in the operator's own network.
-    url: String,
-    /// Kinds of events such as `user.created`, or `user.*` for all of a family; absent or empty for all.
-    #[serde(default)]
-    kinds: Vec<String>,
-    /// What it is for.
-    description: Option<String>,
-    /// Whose events; a key of one organization need not name it. Absent with a key of the instance: all events.
-    organization: Option<String>,
-}
-
-/// What is to be changed; what is absent stays.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-#[schemars(rename = "WebhookChange")]
-struct ChangeBody {
-    /// Where to.
-    url: Option<String>,
-    /// Kinds of events; empty for all.
-    kinds: Option<Vec<String>>,
-    /// What it is for; empty for nothing.
-    description: Option<String>,
-    /// Whether events are told.
-    enabled: Option<bool>,
-}
-
-/// Which deliveries are wanted.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct DeliveryQuery {
-    /// `pending`, `delivered` or `failed`.
-    #[schemars(with = "Option<String>")]
-    state: Option<DeliveryState>,
-    /// Where the page before ended: its `next`.
-    cursor: Option<String>,
-    /// Entries of a page, 50 if absent.
-    #[schemars(range(min = 1, max = 200))]
-    limit: Option<u32>,
-}
-
-/// What is to be sent again.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-#[schemars(rename = "Replay")]
-struct ReplayBody {
-    /// Made at this time or later (RFC 3339); absent: all that is kept.
-    since: Option<String>,
-    /// Those that arrived, too.
-    all: bool,
-}
-
-/// A webhook, without its secret.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[schemars(rename = "Webhook")]
-struct WebhookView {
-    /// Identifier.
-    id: String,
-    /// Whose events; absent for all of the instance.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    organization: Option<String>,
-    /// Where to.
-    url: String,
-    /// Kinds of events; empty for all.
-    kinds: Vec<String>,
-    /// What it is for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    description: Option<String>,
-    /// Whether events are told.
-    enabled: bool,
-    /// Why it was switched off by itself.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    disabled_reason: Option<String>,
-    /// Since when nothing has arrived, if something failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
-    failing_since: Option<Timestamp>,
-    /// Until when calls carry the signature of the secret before, too.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
-    previous_secret_until: Option<Timestamp>,
-    /// When it was made.
-    #[schemars(with = "String")]
-    created_at: Timestamp,
-}
-
-/// A webhook with its secret, for this one time.
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "MadeWebhook")]
-struct MadeView {
-    /// The webhook.
-    webhook: WebhookView,
-    /// The secret, `whsec_…`, as libraries of Standard Webhooks take it.
-    secret: String,
-}
-
-/// Webhooks.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-struct Webhooks {
-    /// Oldest first.
-    items: Vec<WebhookView>,
-}
-
-/// One event that was told or is to be told.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[schemars(rename = "Delivery")]
-struct DeliveryView {
-    /// Identifier.
-    id: String,
-    /// Identifier of the event: the `webhook-id` of the call.
-    event: String,
-    /// Kind of the event.
-    kind: String,
-    /// `pending`, `delivered` or `failed`.
-    state: String,
-    /// How often it was tried.
-    attempts: i64,
-    /// Status of the last answer.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last_status: Option<i64>,
-    /// What went wrong last.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last_error: Option<String>,
-    /// When it is tried next; absent unless it waits.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
-    next_attempt_at: Option<Timestamp>,
-    /// When it was made.
-    #[schemars(with = "String")]
-    created_at: Timestamp,
-    /// When it arrived.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
-    delivered_at: Option<Timestamp>,
-    #[serde(skip)]
-    sequence: i64,
-}
-
-/// A delivery with its tries.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-struct DeliveryDetail {
-    /// The delivery.
-    delivery: DeliveryView,
-    /// How each try went, oldest first.
-    attempts: Vec<AttemptView>,
-}
-
-/// How one try went.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[schemars(rename = "DeliveryAttempt")]
-struct AttemptView {
-    /// When.
-    #[schemars(with = "String")]
-    at: Timestamp,
-    /// Status of the answer, if there was one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<i64>,
-    /// What went wrong; absent if it arrived.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-    /// How long it took.
-    milliseconds: i64,
-}
-
-/// How many deliveries are sent again.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[schemars(rename = "Replayed")]
-struct ReplayedView {
-    /// Queued.
-    queued: u64,
-}
-
-impl From<Webhook> for WebhookView {
-    fn from(webhook: Webhook) -> Self {
-        Self {
-            id: webhook.id,
-            organization: webhook.organization.map(|id| id.as_str().to_owned()),
-            url: webhook.url,
-            kinds: webhook.kinds,
-            description: webhook.description,
-            enabled: webhook.enabled,
-            disabled_reason: webhook.disabled_reason,
-            failing_since: webhook.failing_since,
-            previous_secret_until: webhook.previous_until,
-            created_at: webhook.created_at,
-        }
-    }
-}
-
-impl From<WithSecret> for MadeView {
-    fn from(made: WithSecret) -> Self {
-        Self {
-            webhook: made.webhook.into(),
-            secret: made.secret.expose_secret().to_owned(),
-        }
-    }
-}
-
-impl From<Delivery> for DeliveryView {
-    fn from(delivery: Delivery) -> Self {
-        Self {
-            state: super::answer::word(&delivery.state),
-            next_attempt_at: (delivery.state == DeliveryState::Pending).then_some(delivery.due_at),
-            id: delivery.id,
-            event: delivery.event,
-            kind: delivery.kind,
-            attempts: delivery.attempts,
-            last_status: delivery.last_status,
-            last_error: delivery.last_error,
-            created_at: delivery.created_at,
-            delivered_at: delivery.delivered_at,
-            sequence: delivery.sequence,
-        }
-    }
-}
-
-impl From<Attempt> for AttemptView {
-    fn from(attempt: Attempt) -> Self {
-        Self {
-            at: attempt.at,
-            status: attempt.status,
-            error: attempt.error,
-            milliseconds: attempt.milliseconds,
-        }
-    }
-}
-
-fn detail((delivery, attempts): (Delivery, Vec<Attempt>)) -> Response {
-    let view = DeliveryDetail {
-        delivery: delivery.into(),
-        attempts: attempts.into_iter().map(AttemptView::from).collect(),
-    };
-    Json(view).into_response()
-}
-
 async fn create(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
@@ -548,7 +311,7 @@ async fn deliveries(
             Some(sequence.parse::<i64>().map_err(|_| invalid_cursor())?)
         }
     };
-    let found = webhooks::deliveries(&app, &caller, &id, query.state, before, limit).await?;
+    let found = history::deliveries(&app, &caller, &id, query.state, before, limit).await?;
     let is_full = u32::try_from(found.len()).is_ok_and(|count| count >= limit);
     let items: Vec<DeliveryView> = found.into_iter().map(DeliveryView::from).collect();
     let next = items
@@ -563,7 +326,7 @@ async fn delivery(
     Extension(caller): Extension<Caller>,
     Path((id, delivery)): Path<(String, String)>,
 ) -> Result<Response> {
-    Ok(detail(webhooks::delivery(&app, &caller, &id, &delivery).await?))
+    Ok(detail(history::delivery(&app, &caller, &id, &delivery).await?))
 }
 
 async fn replay_one(
@@ -571,7 +334,7 @@ async fn replay_one(
     Extension(caller): Extension<Caller>,
     Path((id, delivery)): Path<(String, String)>,
 ) -> Result<Response> {
-    Ok(detail(webhooks::replay_one(&app, &caller, &id, &delivery).await?))
+    Ok(detail(history::replay_one(&app, &caller, &id, &delivery).await?))
 }
 
 async fn replay(
@@ -581,6 +344,10 @@ async fn replay(
     Sent(body): Sent<ReplayBody>,
 ) -> Result<Response> {
     let since = time(body.since.as_deref())?.unwrap_or(Timestamp::UNIX_EPOCH);
-    let queued = webhooks::replay(&app, &caller, &id, since, body.all).await?;
-    Ok(Json(ReplayedView { queued }).into_response())
+    let found = history::replay(&app, &caller, &id, since, body.all).await?;
+    let view = ReplayedView {
+        queued: found.queued,
+        until: found.until,
+    };
+    Ok(Json(view).into_response())
 }

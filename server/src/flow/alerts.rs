@@ -219,6 +219,7 @@ fn managed(facts: &Facts, account: &AccountId) -> Vec<OrganizationId> {
         .collect()
 }
 
-fn when(at: Timestamp) -> String {
+/// Writes a time for a mail.
+pub(super) fn when(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }

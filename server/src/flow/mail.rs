@@ -67,6 +67,8 @@ pub enum Kind {
     DirectoryFailing,
     /// A directory takes out too many people at once, and is held.
     DeparturesHeld,
+    /// A webhook cannot be called any more.
+    WebhookDisabled,
 }
 
 impl Kind {
@@ -88,6 +90,7 @@ impl Kind {
             Self::DirectorySilent => "directory_silent",
             Self::DirectoryFailing => "directory_failing",
             Self::DeparturesHeld => "departures_held",
+            Self::WebhookDisabled => "webhook_disabled",
         }
     }
 }

@@ -8,6 +8,7 @@ use provost_store::{DataKeys, Store, StoreConfig, StoreError};
 
 use crate::search::{group, pushed, search};
 use crate::support::*;
+use crate::webhooks::webhook;
 
 fn file(name: &str) -> PathBuf {
     let path = std::env::temp_dir().join(format!("provost-backup-{}-{name}", std::process::id()));
@@ -48,6 +49,18 @@ async fn fill(store: &Store) {
     apply(store, decision("directory", "pushed", changes))
         .await
         .unwrap();
+    let hook = webhook("whk_1");
+    store
+        .write(move |tx| Box::pin(async move { tx.insert_webhook(&hook).await }))
+        .await
+        .unwrap();
+    apply(store, decision("told", "told", vec![create(account("told"))]))
+        .await
+        .unwrap();
+    store
+        .write(|tx| Box::pin(async move { tx.spread_events(at(9)).await }))
+        .await
+        .unwrap();
 }
 
 /// Everything that matters, as one value.
@@ -69,8 +82,13 @@ async fn contents(store: &Store) -> String {
                 assert_eq!(size, (121, 121));
                 let directory = reader.directory_group(&okta(), &"g1".into()).await?;
                 let groups = reader.groups_of(&["p1".into(), "pushed".into()]).await?;
+                let webhook = reader.webhook("whk_1").await?.unwrap();
+                assert_eq!(webhook.secrets.get("current"), Some("whsec_secret"));
+                let deliveries = reader.deliveries("whk_1", None, None, 9).await?;
+                assert_eq!(deliveries.len(), 1);
+                assert!(reader.has_due_webhook(at(9)).await?);
                 Ok::<_, StoreError>(format!(
-                    "{people:?}{events:?}{connections:?}{secret:?}{licenses:?}{audit:?}{session:?}{found:?}{directory:?}{groups:?}"
+                    "{people:?}{events:?}{connections:?}{secret:?}{licenses:?}{audit:?}{session:?}{found:?}{directory:?}{groups:?}{deliveries:?}"
                 ))
             })
         })

@@ -1,14 +1,17 @@
 //! Webhooks: told of events by signed calls, as Standard Webhooks describes them. Who is told of what is kept here;
-//! [`delivering`] makes the calls.
+//! [`delivering`] makes the calls, [`history`] shows what became of them.
 
+mod answer;
 pub mod delivering;
+pub mod history;
+mod off;
 pub mod signing;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
 use provost_kernel::id::OrganizationId;
-use provost_store::{Attempt, Delivery, DeliveryState, NewEvent, SecretMap, StoreError, Webhook};
+use provost_store::{NewEvent, SecretMap, StoreError, Tx, Webhook};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -17,7 +20,7 @@ use crate::error::{AppError, Fault, Result};
 use crate::flow::api_keys::Caller;
 
 /// Most webhooks of one organization, and of the instance.
-const MOST: usize = 20;
+const MOST: u32 = 20;
 /// Most kinds of one webhook.
 const MOST_KINDS: usize = 50;
 /// Longest address and description.
@@ -80,14 +83,13 @@ pub async fn create(app: &App, caller: &Caller, new: NewWebhook) -> Result<WithS
         description: new.description,
         kinds: new.kinds,
         enabled: true,
-        position: 0,
         secrets,
         previous_until: None,
         failing_since: None,
         disabled_reason: None,
         created_at: now,
     };
-    let (mut kept, actor) = (webhook.clone(), caller.actor().label());
+    let (kept, actor) = (webhook.clone(), caller.actor().label());
     let made = app
         .store
         .write(move |tx| {
@@ -97,21 +99,18 @@ pub async fn create(app: &App, caller: &Caller, new: NewWebhook) -> Result<WithS
                 {
                     return Ok(Err(AppError::not_found()));
                 }
-                let known = tx.webhooks(kept.organization.as_ref()).await?;
-                let own = known.iter().filter(|one| one.organization == kept.organization);
-                if own.count() >= MOST {
+                if tx.count_webhooks(kept.organization.as_ref()).await? >= MOST {
                     return Ok(Err(AppError::conflict(
                         "too_many_webhooks",
                         format!("At most {MOST} webhooks can be kept. Delete one first."),
                     )));
                 }
-                kept.position = tx.last_event().await?;
                 tx.insert_webhook(&kept).await?;
                 tx.record(event(
                     "webhook.created",
                     &kept,
                     actor,
-                    json!({ "url": kept.url, "kinds": kept.kinds }),
+                    json!({ "host": host_of(&kept.url), "kinds": kept.kinds }),
                     now,
                 ));
                 Ok::<_, StoreError>(Ok(kept))
@@ -236,7 +235,8 @@ pub async fn change(app: &App, caller: &Caller, id: &str, change: WebhookChange)
         change.kinds.as_deref(),
         change.description.as_deref(),
     )?;
-    edit(app, caller, id, "webhook.updated", move |webhook, _| {
+    let enabled = change.enabled;
+    edit(app, caller, id, "webhook.updated", enabled, move |webhook, _| {
         if let Some(url) = &change.url {
             webhook.url.clone_from(url);
         }
@@ -245,10 +245,6 @@ pub async fn change(app: &App, caller: &Caller, id: &str, change: WebhookChange)
         }
         if let Some(description) = &change.description {
             webhook.description = Some(description.clone()).filter(|text| !text.is_empty());
-        }
-        if let Some(enabled) = change.enabled {
-            webhook.enabled = enabled;
-            webhook.disabled_reason = None;
         }
     })
     .await
@@ -262,7 +258,7 @@ pub async fn rotate(app: &App, caller: &Caller, id: &str) -> Result<WithSecret> 
     find(app, caller, id).await?;
     let secret = new_secret(app)?;
     let new = secret.clone();
-    let webhook = edit(app, caller, id, "webhook.secret_rotated", move |webhook, now| {
+    let webhook = edit(app, caller, id, "webhook.secret_rotated", None, move |webhook, now| {
         if let Some(before) = webhook.secrets.get("current").map(str::to_owned) {
             webhook.secrets.set("previous", before);
             webhook.previous_until = now.checked_add(OVERLAP).ok();
@@ -276,7 +272,14 @@ pub async fn rotate(app: &App, caller: &Caller, id: &str) -> Result<WithSecret> 
     })
 }
 
-async fn edit<F>(app: &App, caller: &Caller, id: &str, kind: &'static str, edit: F) -> Result<Webhook>
+async fn edit<F>(
+    app: &App,
+    caller: &Caller,
+    id: &str,
+    kind: &'static str,
+    enabled: Option<bool>,
+    edit: F,
+) -> Result<Webhook>
 where
     F: FnOnce(&mut Webhook, Timestamp) + Send + 'static,
 {
@@ -285,22 +288,57 @@ where
         .store
         .write(move |tx| {
             Box::pin(async move {
-                tx.lock_webhook(&wanted).await?;
-                let Some(mut webhook) = tx.webhook(&wanted).await? else {
+                let Some((before, after)) = edit_in_tx(tx, &wanted, enabled, now, edit).await? else {
                     return Ok(None);
                 };
-                let before =
-                    json!({ "url": webhook.url, "kinds": webhook.kinds, "enabled": webhook.enabled });
-                edit(&mut webhook, now);
-                tx.update_webhook(&webhook).await?;
-                let after = json!({ "url": webhook.url, "kinds": webhook.kinds, "enabled": webhook.enabled });
-                let data = json!({ "before": before, "after": after });
-                tx.record(event(kind, &webhook, actor, data, now));
-                Ok::<_, StoreError>(Some(webhook))
+                let data = json!({ "before": told(&before), "after": told(&after) });
+                tx.record(event(kind, &after, actor, data, now));
+                Ok::<_, StoreError>(Some(after))
             })
         })
         .await?;
     written.ok_or_else(AppError::not_found)
+}
+
+/// Returns a webhook as it was and as it is.
+async fn edit_in_tx<F>(
+    tx: &mut Tx,
+    id: &str,
+    enabled: Option<bool>,
+    now: Timestamp,
+    edit: F,
+) -> std::result::Result<Option<(Webhook, Webhook)>, StoreError>
+where
+    F: FnOnce(&mut Webhook, Timestamp) + Send + 'static,
+{
+    // First what takes the place of the feed: that is locked before any webhook.
+    let known = tx.webhook(id).await?;
+    if let Some(enabled) = enabled {
+        tx.switch_webhook(id, enabled, None, now).await?;
+    }
+    tx.lock_webhook(id).await?;
+    let (Some(known), Some(mut webhook)) = (known, tx.webhook(id).await?) else {
+        return Ok(None);
+    };
+    edit(&mut webhook, now);
+    tx.update_webhook(&webhook).await?;
+    Ok(Some((known, webhook)))
+}
+
+/// What the audit log and the feed say of a webhook: addresses of receivers often hold secrets.
+fn told(webhook: &Webhook) -> Value {
+    json!({ "host": host_of(&webhook.url), "kinds": webhook.kinds, "enabled": webhook.enabled })
+}
+
+/// Returns the host of an address, and its port if it names one.
+pub fn host_of(url: &str) -> String {
+    let parsed = url::Url::parse(url).ok();
+    parsed
+        .and_then(|url| {
+            let host = url.host_str()?.to_owned();
+            Some(url.port().map_or_else(|| host.clone(), |port| format!("{host}:{port}")))
+        })
+        .unwrap_or_default()
 }
 
 /// Deletes a webhook with its history.
@@ -316,7 +354,7 @@ pub async fn delete(app: &App, caller: &Caller, id: &str) -> Result<()> {
             Box::pin(async move {
                 let deleted = tx.delete_webhook(&webhook.id).await?;
                 if deleted {
-                    let data = json!({ "url": webhook.url });
+                    let data = json!({ "host": host_of(&webhook.url) });
                     tx.record(event("webhook.deleted", &webhook, actor, data, now));
                 }
                 Ok::<_, StoreError>(deleted)
@@ -328,81 +366,4 @@ pub async fn delete(app: &App, caller: &Caller, id: &str) -> Result<()> {
     } else {
         Err(AppError::not_found())
     }
-}
-
-/// Lists deliveries of a webhook, newest event first, before a position.
-///
-/// # Errors
-/// 404; those of the store.
-pub async fn deliveries(
-    app: &App,
-    caller: &Caller,
-    id: &str,
-    state: Option<DeliveryState>,
-    before: Option<i64>,
-    limit: u32,
-) -> Result<Vec<Delivery>> {
-    let id = find(app, caller, id).await?.id;
-    let found = app
-        .store
-        .read(|reader| Box::pin(async move { reader.deliveries(&id, state, before, limit).await }))
-        .await?;
-    Ok(found)
-}
-
-/// Finds a delivery with how its tries went.
-///
-/// # Errors
-/// 404; those of the store.
-pub async fn delivery(
-    app: &App,
-    caller: &Caller,
-    id: &str,
-    delivery: &str,
-) -> Result<(Delivery, Vec<Attempt>)> {
-    let (id, delivery) = (find(app, caller, id).await?.id, delivery.to_owned());
-    let found = app
-        .store
-        .read(|reader| Box::pin(async move { reader.delivery(&id, &delivery).await }))
-        .await?;
-    found.ok_or_else(AppError::not_found)
-}
-
-/// Sends one delivery again.
-///
-/// # Errors
-/// 404; 409 (`wrong_state`) for one that waits anyway; those of the store.
-pub async fn replay_one(
-    app: &App,
-    caller: &Caller,
-    id: &str,
-    delivery: &str,
-) -> Result<(Delivery, Vec<Attempt>)> {
-    let known = self::delivery(app, caller, id, delivery).await?.0;
-    let now = app.world.now();
-    let queued = app
-        .store
-        .write(move |tx| Box::pin(async move { tx.replay_delivery(&known.webhook, &known.id, now).await }))
-        .await?;
-    if !queued {
-        return Err(AppError::conflict(
-            "wrong_state",
-            "The delivery waits for its turn already.",
-        ));
-    }
-    self::delivery(app, caller, id, delivery).await
-}
-
-/// Sends deliveries again that were made at this time or later: those that were given up, or all. Returns how many.
-///
-/// # Errors
-/// 404; those of the store.
-pub async fn replay(app: &App, caller: &Caller, id: &str, since: Timestamp, all: bool) -> Result<u64> {
-    let id = find(app, caller, id).await?.id;
-    let now = app.world.now();
-    let queued = app
-        .store
-        .write(move |tx| Box::pin(async move { tx.replay_deliveries(&id, since, all, now).await }))
-        .await?;
-    Ok(queued)
 }

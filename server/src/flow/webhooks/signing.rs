@@ -42,7 +42,6 @@ mod tests {
             description: None,
             kinds: Vec::new(),
             enabled: true,
-            position: 0,
             secrets,
             previous_until: Timestamp::from_second(1_614_265_331).ok(),
             failing_since: None,
