@@ -1,5 +1,5 @@
 //! What developers connect to: addresses, keys of the API that are made and revoked here, applications, snippets to begin
-//! with, and the events that apps act on.
+//! with. Webhooks and the catalogue of events are beside it.
 
 use askama::Template;
 use axum::extract::{Query, State};
@@ -28,6 +28,7 @@ pub struct Asked {
 #[template(path = "console/developers.html")]
 struct DevelopersPage {
     shell: Shell,
+    tabs: Vec<Tab>,
     values: Vec<(&'static str, String)>,
     keys: Vec<KeyRow>,
     scopes: Vec<ScopeRow>,
@@ -37,7 +38,6 @@ struct DevelopersPage {
     problem: Option<String>,
     apps: Vec<Listed>,
     snippets: Vec<(&'static str, String)>,
-    kinds: Vec<(&'static str, &'static str)>,
 }
 
 struct KeyRow {
@@ -56,19 +56,21 @@ struct ScopeRow {
     is_ticked: bool,
 }
 
-/// Kinds of events that apps most often act on.
-const KINDS: &[&str] = &[
-    "user.created",
-    "user.updated",
-    "user.suspended",
-    "user.deactivated",
-    "user.activated",
-    "user.deleted",
-    "membership.created",
-    "membership.updated",
-    "membership.removed",
-    "session.revoked",
-];
+/// A page beside others, as a tab: its address, its name, and whether it is this one.
+pub(super) type Tab = (String, &'static str, bool);
+
+/// The pages for developers, of which this is one.
+pub(super) fn tabs(shell: &Shell, this: &str) -> Vec<Tab> {
+    let tab = |word: &str, name: &'static str| {
+        let path = if word.is_empty() { String::new() } else { format!("/{word}") };
+        (format!("{}/developers{path}", shell.base), name, word == this)
+    };
+    vec![
+        tab("", shell.t("developers.keys_tab")),
+        tab("webhooks", shell.t("webhooks.title")),
+        tab("events", shell.t("webhooks.catalogue")),
+    ]
+}
 
 /// Scopes that a key of one organization can use; the others are of the whole instance.
 fn scopes() -> impl Iterator<Item = Scope> {
@@ -114,6 +116,7 @@ async fn render(
     ];
     let ticked = sent.all("scope");
     page::show(&DevelopersPage {
+        tabs: tabs(&shell, ""),
         values: values
             .into_iter()
             .map(|(key, value)| (shell.t(key), value))
@@ -141,10 +144,6 @@ async fn render(
         snippets: snippets(app, &shell, &apps, organization.as_str()),
         label: sent.get("label").to_owned(),
         days: sent.get("days").to_owned(),
-        kinds: KINDS
-            .iter()
-            .map(|kind| (*kind, shell.of("event", kind)))
-            .collect(),
         apps,
         made,
         problem,

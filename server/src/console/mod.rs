@@ -42,6 +42,8 @@ pub mod trace;
 pub mod users;
 pub mod views;
 pub mod visit;
+pub mod webhook;
+pub mod webhooks;
 pub mod words;
 
 /// The addresses of the console.
@@ -178,6 +180,19 @@ fn organization() -> Router<App> {
             "/console/{organization}/developers",
             get(developers::show).post(developers::act),
         )
+        .route(
+            "/console/{organization}/developers/webhooks",
+            get(webhooks::list).post(webhooks::add),
+        )
+        .route(
+            "/console/{organization}/developers/webhooks/{webhook}",
+            get(webhook::show).post(webhook::act),
+        )
+        .route(
+            "/console/{organization}/developers/webhooks/{webhook}/deliveries/{delivery}",
+            get(webhook::delivery).post(webhook::again),
+        )
+        .route("/console/{organization}/developers/events", get(webhooks::catalogue))
         .route(
             "/console/{organization}/sign-in",
             get(security::show).post(security::act),

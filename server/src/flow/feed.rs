@@ -1,5 +1,7 @@
 //! Following the event feed through the API: ordered, at least once, within the bounds of the caller.
 
+pub mod catalogue;
+
 use std::time::Duration;
 
 use provost_store::Event;

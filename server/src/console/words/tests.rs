@@ -91,6 +91,7 @@ fn every_key_that_a_page_names_exists() {
     // Families whose last part is made of data.
     let families = [
         "event.",
+        "about_event.",
         "status.",
         "stage.",
         "verdict.",

@@ -243,7 +243,7 @@ pub async fn test(app: &App, caller: &Caller, id: &str) -> Result<Attempt> {
 }
 
 /// What an event says to the outside, in the shape of Standard Webhooks.
-fn payload(event: &Event) -> Value {
+pub(super) fn payload(event: &Event) -> Value {
     json!({
         "type": event.kind,
         "timestamp": event.at,

@@ -96,3 +96,20 @@ pub async fn replay(app: &App, caller: &Caller, id: &str, since: Timestamp, all:
         .await?;
     Ok(queued)
 }
+
+/// Writes the body of a delivery's call, for people; nothing if the event is not kept any more. Whoever asks has found the
+/// delivery.
+///
+/// # Errors
+/// Those of the store.
+pub async fn payload(app: &App, delivery: &Delivery) -> Result<String> {
+    let sequence = delivery.sequence;
+    let event = app
+        .store
+        .read(|reader| Box::pin(async move { reader.event_at(sequence).await }))
+        .await?;
+    let Some(event) = event else {
+        return Ok(String::new());
+    };
+    serde_json::to_string_pretty(&super::delivering::payload(&event)).map_err(AppError::internal)
+}
