@@ -7,6 +7,7 @@ use provost_kernel::directory::{Account, AccountKind, Status};
 use provost_kernel::facts::AccountFacts;
 use provost_kernel::id::{AccountId, ConnectionId, OrganizationId};
 
+use crate::conditions::Conditions;
 use crate::error::Result;
 use crate::tx::Reader;
 use crate::value::{Bind, binds, fold, list, to_word};
@@ -52,13 +53,9 @@ pub struct Likeness {
 /// Most accounts that are offered as probably the same person.
 const MOST_ALIKE: u32 = 20;
 
-/// Sign-ins at `$n` or later, through a provider or with a password.
-fn signed_in(at: usize) -> String {
-    format!(
-        "(EXISTS (SELECT 1 FROM sessions s WHERE s.account = a.id AND s.authenticated_at >= ${at}) \
-         OR EXISTS (SELECT 1 FROM last_claims c WHERE c.account = a.id AND c.at >= ${at}))"
-    )
-}
+/// Sign-ins at `{}` or later, through a provider or with a password.
+const SIGNED_IN: &str = "(EXISTS (SELECT 1 FROM sessions s WHERE s.account = a.id AND s.authenticated_at >= {}) \
+                         OR EXISTS (SELECT 1 FROM last_claims c WHERE c.account = a.id AND c.at >= {}))";
 
 impl Reader {
     /// Lists accounts by id, after one, with links and memberships.
@@ -71,56 +68,7 @@ impl Reader {
         after: Option<&AccountId>,
         limit: u32,
     ) -> Result<Vec<AccountFacts>> {
-        let mut values: Vec<Bind> = binds![after.map_or("", AccountId::as_str), limit];
-        let mut conditions = Vec::new();
-        let mut hold = |condition: &str, value: Bind| {
-            values.push(value);
-            conditions.push(condition.replace("$n", &format!("${}", values.len())));
-        };
-        if let Some(organization) = &filter.organization {
-            let sql = "EXISTS (SELECT 1 FROM memberships m WHERE m.account = a.id AND m.organization = $n)";
-            hold(sql, organization.into());
-        }
-        if let Some(key) = &filter.email_key {
-            hold("a.email_key = $n", key.into());
-        }
-        if let Some(text) = &filter.text {
-            let sql = r"(a.email_key LIKE $n ESCAPE '\' OR a.user_name_key LIKE $n ESCAPE '\' OR a.display_name_key LIKE $n ESCAPE '\' OR a.given_name_key LIKE $n ESCAPE '\' OR a.family_name_key LIKE $n ESCAPE '\')";
-            hold(sql, contains(text).into());
-        }
-        if let Some(status) = &filter.status {
-            hold("a.status = $n", to_word(status)?.into());
-        }
-        if let Some(kind) = &filter.kind {
-            hold("a.kind = $n", to_word(kind)?.into());
-        }
-        if let Some(connection) = &filter.connection {
-            hold("a.connection = $n", connection.into());
-        }
-        if let Some(since) = filter.signed_in_since {
-            hold(&signed_in(0).replace("$0", "$n"), since.into());
-        }
-        if let Some(since) = filter.not_signed_in_since {
-            hold(&format!("NOT {}", signed_in(0).replace("$0", "$n")), since.into());
-        }
-        if let Some(before) = filter.created_before {
-            hold("a.created_at < $n", before.into());
-        }
-        if filter.just_in_time {
-            conditions.push(
-                "EXISTS (SELECT 1 FROM connections c WHERE c.id = a.connection \
-                 AND {json:c.document} ->> 'provisioning' = 'jit')"
-                    .to_owned(),
-            );
-        }
-        match filter.sso {
-            Some(true) => conditions.push("a.connection IS NOT NULL".to_owned()),
-            Some(false) => conditions.push("a.connection IS NULL".to_owned()),
-            None => {}
-        }
-        conditions.insert(0, "a.id > $1".to_owned());
-        let conditions = conditions.join(" AND ");
-        let sql = format!("SELECT a.id FROM accounts a WHERE {conditions} ORDER BY a.id LIMIT $2");
+        let (sql, values) = filter.select(after, limit)?;
         let ids = self.account_ids(&sql, values).await?;
         self.account_facts(&ids).await
     }
@@ -170,6 +118,55 @@ impl Reader {
                 })
             })
             .collect()
+    }
+}
+
+impl AccountFilter {
+    /// Writes the select of the ids.
+    fn select(&self, after: Option<&AccountId>, limit: u32) -> Result<(String, Vec<Bind>)> {
+        let mut wanted = Conditions::new("a.id > $1", binds![after.map_or("", AccountId::as_str), limit]);
+        if let Some(organization) = &self.organization {
+            let sql = "EXISTS (SELECT 1 FROM memberships m WHERE m.account = a.id AND m.organization = {})";
+            wanted.hold(sql, organization);
+        }
+        if let Some(key) = &self.email_key {
+            wanted.hold("a.email_key = {}", key);
+        }
+        if let Some(text) = &self.text {
+            let sql = r"(a.email_key LIKE {} ESCAPE '\' OR a.user_name_key LIKE {} ESCAPE '\' OR a.display_name_key LIKE {} ESCAPE '\' OR a.given_name_key LIKE {} ESCAPE '\' OR a.family_name_key LIKE {} ESCAPE '\')";
+            wanted.hold(sql, contains(text));
+        }
+        if let Some(status) = &self.status {
+            wanted.hold("a.status = {}", to_word(status)?);
+        }
+        if let Some(kind) = &self.kind {
+            wanted.hold("a.kind = {}", to_word(kind)?);
+        }
+        if let Some(connection) = &self.connection {
+            wanted.hold("a.connection = {}", connection);
+        }
+        if let Some(since) = self.signed_in_since {
+            wanted.hold(SIGNED_IN, since);
+        }
+        if let Some(since) = self.not_signed_in_since {
+            wanted.hold(&format!("NOT {SIGNED_IN}"), since);
+        }
+        if let Some(before) = self.created_before {
+            wanted.hold("a.created_at < {}", before);
+        }
+        if self.just_in_time {
+            wanted.always(
+                "EXISTS (SELECT 1 FROM connections c WHERE c.id = a.connection \
+                 AND {json:c.document} ->> 'provisioning' = 'jit')",
+            );
+        }
+        match self.sso {
+            Some(true) => wanted.always("a.connection IS NOT NULL"),
+            Some(false) => wanted.always("a.connection IS NULL"),
+            None => {}
+        }
+        let sql = format!("SELECT a.id FROM accounts a WHERE {} ORDER BY a.id LIMIT $2", wanted.text);
+        Ok((sql, wanted.values))
     }
 }
 

@@ -5,7 +5,7 @@ use provost_kernel::id::{AccountId, OrganizationId};
 use provost_kernel::provision::Actor;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Result, StoreError};
+use crate::error::Result;
 use crate::tx::{Reader, Tx};
 use crate::value::{Row, binds, json};
 
@@ -105,7 +105,7 @@ impl Reader {
     /// `engine` and `corrupt`.
     pub async fn bulk_run(&mut self, id: &str) -> Result<Option<BulkRun>> {
         let sql = format!("{COLUMNS} WHERE id = $1");
-        self.row(&sql, binds![id]).await?.map(run).transpose()
+        self.one(&sql, binds![id], run).await
     }
 
     /// Returns the people of a run that is not through.
@@ -114,11 +114,10 @@ impl Reader {
     /// `engine` and `corrupt`.
     pub async fn bulk_accounts(&mut self, id: &str) -> Result<Vec<AccountId>> {
         let sql = "SELECT accounts FROM bulk_runs WHERE id = $1 AND finished_at IS NULL";
-        let Some(mut row) = self.row(sql, binds![id]).await? else {
-            return Ok(Vec::new());
-        };
-        let text = row.text("bulk_runs.accounts")?;
-        serde_json::from_str(&text).map_err(|_| StoreError::Corrupt("bulk_runs.accounts"))
+        let found = self
+            .one(sql, binds![id], |mut row| row.json("bulk_runs.accounts"))
+            .await?;
+        Ok(found.unwrap_or_default())
     }
 }
 

@@ -204,7 +204,7 @@ impl Conn {
     ) -> Result<Vec<Row>> {
         let rows = match self {
             Self::Sqlite(conn) => {
-                for Change { query, needs } in changes {
+                for Change { query, needs, .. } in changes {
                     let hit = conn.run(&translate(Dialect::Sqlite, &query.sql), query.binds)?;
                     if let Some((_, unmet)) = needs.filter(|(rows, _)| *rows != hit) {
                         return Err(unmet);

@@ -5,7 +5,7 @@ use provost_kernel::id::OrganizationId;
 use provost_kernel::provision::Actor;
 use serde_json::Value;
 
-use crate::error::{Result, StoreError};
+use crate::error::Result;
 use crate::tx::{Reader, Tx};
 use crate::value::{Row, binds, json};
 
@@ -109,7 +109,7 @@ impl Reader {
     /// `engine` and `corrupt`.
     pub async fn import(&mut self, id: &str) -> Result<Option<ImportRecord>> {
         let sql = format!("{COLUMNS} WHERE id = $1");
-        self.row(&sql, binds![id]).await?.map(import).transpose()
+        self.one(&sql, binds![id], import).await
     }
 
     /// Returns what was sent, until the import is done.
@@ -118,8 +118,7 @@ impl Reader {
     /// `engine` and `corrupt`.
     pub async fn import_source(&mut self, id: &str) -> Result<Option<String>> {
         let sql = "SELECT source FROM imports WHERE id = $1 AND state <> 'done'";
-        let row = self.row(sql, binds![id]).await?;
-        row.map(|mut row| row.text("imports.source")).transpose()
+        self.one(sql, binds![id], |mut row| row.text("imports.source")).await
     }
 
     /// Lists imports, newest first, before one: all, or those of an organization.
@@ -136,11 +135,8 @@ impl Reader {
         let sql = format!(
             "{COLUMNS} WHERE ($1 IS NULL OR organization = $1) AND id < $2 ORDER BY id DESC LIMIT $3"
         );
-        self.rows(&sql, binds![organization, before.unwrap_or("imp_~"), limit])
-            .await?
-            .into_iter()
-            .map(import)
-            .collect()
+        let values = binds![organization, before.unwrap_or("imp_~"), limit];
+        self.all(&sql, values, import).await
     }
 }
 
@@ -148,9 +144,7 @@ fn import(mut row: Row) -> Result<ImportRecord> {
     Ok(ImportRecord {
         id: row.text("imports.id")?,
         organization: row.opt_text("imports.organization")?.map(OrganizationId::new),
-        actor: row
-            .json("imports.actor")
-            .map_err(|_| StoreError::Corrupt("imports.actor"))?,
+        actor: row.json("imports.actor")?,
         options: row.json("imports.options")?,
         state: row.text("imports.state")?,
         total: row.count("imports.total")?,

@@ -12,6 +12,7 @@ mod audit_log;
 mod backup;
 mod bulk;
 mod claims;
+mod conditions;
 mod codes;
 mod connections;
 mod conversions;

@@ -8,6 +8,7 @@ use provost_kernel::directory::{AccountKind, Status};
 use provost_kernel::facts::AccountFacts;
 use provost_kernel::id::{AccountId, ConnectionId, GroupId, OrganizationId, RoleId};
 
+use crate::conditions::Conditions;
 use crate::error::Result;
 use crate::feed::{AuditRow, audited};
 use crate::search::successor;
@@ -183,37 +184,6 @@ impl Reader {
     }
 }
 
-/// Conditions of a statement that is being built, with its arguments.
-struct Conditions {
-    text: String,
-    values: Vec<Bind>,
-}
-
-impl Conditions {
-    fn new(values: Vec<Bind>) -> Self {
-        Self {
-            text: String::new(),
-            values,
-        }
-    }
-
-    /// Adds a condition; `{}` in it is the value.
-    fn hold(&mut self, condition: &str, value: impl Into<Bind>) {
-        let place = self.add(value);
-        self.always(&condition.replace("{}", &place));
-    }
-
-    fn always(&mut self, condition: &str) {
-        self.text.push_str(" AND ");
-        self.text.push_str(condition);
-    }
-
-    fn add(&mut self, value: impl Into<Bind>) -> String {
-        self.values.push(value.into());
-        format!("${}", self.values.len())
-    }
-}
-
 impl PeopleFilter {
     /// All members of an organization.
     pub const fn of(organization: OrganizationId) -> Self {
@@ -232,7 +202,7 @@ impl PeopleFilter {
 
     /// Writes the select of the ids.
     fn select(&self, limit: u32) -> Result<(String, Vec<Bind>)> {
-        let mut wanted = Conditions::new(binds![&self.organization, limit]);
+        let mut wanted = Conditions::new("m.organization = $1", binds![&self.organization, limit]);
         if let Some(before) = &self.before {
             wanted.hold("m.account < {}", before);
         }
@@ -265,7 +235,7 @@ impl PeopleFilter {
         }
         let sql = format!(
             "SELECT m.account FROM memberships m JOIN accounts a ON a.id = m.account \
-             WHERE m.organization = $1{} ORDER BY m.account DESC LIMIT $2",
+             WHERE {} ORDER BY m.account DESC LIMIT $2",
             wanted.text
         );
         Ok((sql, wanted.values))

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::engine::Conn;
-use crate::engine::batch::{Change, Durability, Looks, Query};
+use crate::engine::batch::{Apart, Change, Durability, Looks, Query};
 use crate::error::{Result, StoreError};
 use crate::feed::NewEvent;
 use crate::seal::Sealer;
@@ -75,6 +75,26 @@ impl Reader {
         self.settle().await?;
         self.begin_round()?;
         self.conn.rows_long(sql, binds).await
+    }
+
+    /// Reads the first row, if there is one.
+    pub(crate) async fn one<T>(
+        &mut self,
+        sql: &str,
+        binds: Vec<Bind>,
+        read: impl FnOnce(Row) -> Result<T>,
+    ) -> Result<Option<T>> {
+        self.row(sql, binds).await?.map(read).transpose()
+    }
+
+    /// Reads every row.
+    pub(crate) async fn all<T>(
+        &mut self,
+        sql: &str,
+        binds: Vec<Bind>,
+        read: impl FnMut(Row) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        self.rows(sql, binds).await?.into_iter().map(read).collect()
     }
 
     /// Returns the first row.
@@ -177,10 +197,7 @@ impl Tx {
     /// Queues a change: an insert, update or delete without `RETURNING`, which neither needs the effect of another queued
     /// one nor touches a row that another one writes.
     pub(crate) fn later(&mut self, sql: impl Into<String>, binds: Vec<Bind>) {
-        self.reader.queue.push(Change {
-            query: Query::new(sql, binds),
-            needs: None,
-        });
+        self.queue(Query::new(sql, binds), None, None);
     }
 
     /// As [`Self::later`], for a change that must hit exactly `rows` rows; the job fails with `unmet` if it does not.
@@ -191,16 +208,25 @@ impl Tx {
         binds: Vec<Bind>,
         unmet: StoreError,
     ) {
-        self.reader.queue.push(Change {
-            query: Query::new(sql, binds),
-            needs: Some((rows, unmet)),
-        });
+        self.queue(Query::new(sql, binds), Some((rows, unmet)), None);
     }
 
-    /// Tells whether a change that begins like this waits.
-    pub(crate) fn is_queued(&self, beginning: &str) -> bool {
-        let mut queued = self.reader.queue.iter();
-        queued.any(|change| change.query.sql.starts_with(beginning))
+    /// Queues a change that may not wait beside another of its sort: runs what is queued first if there is one.
+    pub(crate) async fn later_apart(
+        &mut self,
+        apart: Apart,
+        query: Query,
+        needs: Option<(u64, StoreError)>,
+    ) -> Result<()> {
+        if self.reader.queue.iter().any(|change| change.apart == Some(apart)) {
+            self.settle().await?;
+        }
+        self.queue(query, needs, Some(apart));
+        Ok(())
+    }
+
+    fn queue(&mut self, query: Query, needs: Option<(u64, StoreError)>, apart: Option<Apart>) {
+        self.reader.queue.push(Change { query, needs, apart });
     }
 
     /// Runs one statement beside what is queued, in one round, and returns its first row. It does not see the effects of

@@ -463,7 +463,7 @@ async fn list(
 ) -> Result<Response> {
     let limit = page.limit()?;
     let organization = OrganizationId::new(organization);
-    let found = conversions::list(&app, &caller, &organization, page.after()?, limit).await?;
+    let found = conversions::list(&app, &caller, &organization, after, limit).await?;
     let items = found.into_iter().map(RunView::from).collect();
     Ok(Json(Page::new(items, limit, |item: &RunView| item.id.clone())).into_response())
 }
@@ -482,17 +482,13 @@ async fn people(
     Path(id): Path<String>,
     Asked(query): Asked<PeopleQuery>,
 ) -> Result<Response> {
-    let page = PageQuery {
-        cursor: query.cursor,
-        limit: query.limit,
-    };
-    let limit = page.limit()?;
+    let (after, limit) = PageQuery::new(query.cursor, query.limit).asked()?;
     let filter = ConversionRowFilter {
         state: query.state,
         signed_in: query.signed_in,
         not_reminded_since: None,
     };
-    let after = page.after()?.map(AccountId::new);
+    let after = after.map(AccountId::new);
     let found = conversions::rows(&app, &caller, &id, filter, after, limit).await?;
     let items = found.into_iter().map(PersonView::from).collect();
     Ok(Json(Page::new(items, limit, |item: &PersonView| item.account.clone())).into_response())

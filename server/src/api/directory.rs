@@ -1,12 +1,16 @@
 //! Reading organizations, members, accounts and connections; and pins.
 
+use std::collections::BTreeMap;
+
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{delete, get, put};
 use axum::{Extension, Json};
+use jiff::Timestamp;
 use provost_kernel::directory::{AccountKind, Status};
 use provost_kernel::email::Email;
-use provost_kernel::id::{ConnectionId, OrganizationId};
+use provost_kernel::facts::AccountFacts;
+use provost_kernel::id::{AccountId, ConnectionId, OrganizationId};
 use provost_store::AccountFilter;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -330,11 +334,7 @@ async fn accounts(
     Extension(caller): Extension<Caller>,
     Asked(query): Asked<AccountsQuery>,
 ) -> Result<Response> {
-    let page = PageQuery {
-        cursor: query.cursor,
-        limit: query.limit,
-    };
-    let limit = page.limit()?;
+    let (after, limit) = PageQuery::new(query.cursor, query.limit).asked()?;
     let filter = AccountFilter {
         organization: query.organization.map(OrganizationId::new),
         email_key: query
@@ -349,15 +349,21 @@ async fn accounts(
         not_signed_in_since: time(query.not_signed_in_since.as_deref())?,
         ..AccountFilter::default()
     };
-    let (found, seen) = directory::search(&app, &caller, filter, page.after()?, limit).await?;
+    let found = directory::search(&app, &caller, filter, after, limit).await?;
+    Ok(people(found, &caller, limit))
+}
+
+/// Writes a page of accounts with when each signed in last.
+fn people(found: (Vec<AccountFacts>, BTreeMap<AccountId, Timestamp>), caller: &Caller, limit: u32) -> Response {
+    let (found, seen) = found;
     let items = found
         .into_iter()
         .map(|facts| {
             let at = seen.get(&facts.account.id).copied();
-            AccountView::of(facts, &caller).signed_in(at)
+            AccountView::of(facts, caller).signed_in(at)
         })
         .collect();
-    Ok(Json(Page::new(items, limit, |item: &AccountView| item.id.clone())).into_response())
+    Json(Page::new(items, limit, |item: &AccountView| item.id.clone())).into_response()
 }
 
 /// Whom to look over.
@@ -380,21 +386,10 @@ async fn stale(
     Path(organization): Path<String>,
     Asked(query): Asked<StaleQuery>,
 ) -> Result<Response> {
-    let page = PageQuery {
-        cursor: query.cursor,
-        limit: query.limit,
-    };
-    let limit = page.limit()?;
+    let (after, limit) = PageQuery::new(query.cursor, query.limit).asked()?;
     let days = query.days.unwrap_or(directory::STALE_DAYS);
-    let (found, seen) = directory::stale(&app, &caller, &organization, days, page.after()?, limit).await?;
-    let items = found
-        .into_iter()
-        .map(|facts| {
-            let at = seen.get(&facts.account.id).copied();
-            AccountView::of(facts, &caller).signed_in(at)
-        })
-        .collect();
-    Ok(Json(Page::new(items, limit, |item: &AccountView| item.id.clone())).into_response())
+    let found = directory::stale(&app, &caller, &organization, days, after, limit).await?;
+    Ok(people(found, &caller, limit))
 }
 
 async fn account(

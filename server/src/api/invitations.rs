@@ -399,17 +399,13 @@ async fn list(
     Path(organization): Path<String>,
     Asked(query): Asked<InvitationQuery>,
 ) -> Result<Response> {
-    let page = PageQuery {
-        cursor: query.cursor,
-        limit: query.limit,
-    };
-    let limit = page.limit()?;
+    let (after, limit) = PageQuery::new(query.cursor, query.limit).asked()?;
     let filter = InvitationFilter {
         organization: Some(OrganizationId::new(organization)),
         account: query.account.map(AccountId::new),
         is_pending: query.pending,
     };
-    let found = invitations::list(&app, &caller, filter, page.after()?, limit).await?;
+    let found = invitations::list(&app, &caller, filter, after, limit).await?;
     let items = found
         .into_iter()
         .map(|invitation| InvitationView::of(&app, invitation))

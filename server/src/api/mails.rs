@@ -133,11 +133,7 @@ async fn list(
     Extension(caller): Extension<Caller>,
     Asked(query): Asked<MailQuery>,
 ) -> Result<Response> {
-    let page = PageQuery {
-        cursor: query.cursor,
-        limit: query.limit,
-    };
-    let limit = page.limit()?;
+    let (after, limit) = PageQuery::new(query.cursor, query.limit).asked()?;
     let recipient = query
         .recipient
         .as_deref()

@@ -90,6 +90,20 @@ pub(super) struct PageQuery {
 }
 
 impl PageQuery {
+    /// The page that a query with other fields beside asks for.
+    pub(super) const fn new(cursor: Option<String>, limit: Option<u32>) -> Self {
+        Self { cursor, limit }
+    }
+
+    /// Returns the key after which the page begins, and how many entries are wanted.
+    ///
+    /// # Errors
+    /// `invalid_cursor`; `invalid_query` out of range.
+    pub(super) fn asked(&self) -> Result<(Option<String>, u32)> {
+        let limit = self.limit()?;
+        Ok((self.after()?, limit))
+    }
+
     /// Returns how many entries are wanted.
     ///
     /// # Errors

@@ -417,7 +417,7 @@ struct MorePage {
     idle_default: i64,
     enabled: bool,
     is_draft: bool,
-    people: usize,
+    people: u64,
     problem: String,
     faults: Vec<(String, String)>,
 }
@@ -430,9 +430,7 @@ pub async fn more(
     Query(asked): Query<Asked>,
 ) -> Outcome {
     let record = directory::connection(&app, &manager.caller, &id).await?;
-    let people = configuration::affected(&app, &manager.caller, &id, 0)
-        .await?
-        .count;
+    let people = configuration::count_affected(&app, &manager.caller, &id).await?;
     let shell = manager.shell(Place::Connections).after(asked.done.as_deref());
     more_page(&app, shell, &record, people, None)
 }
@@ -441,7 +439,7 @@ fn more_page(
     app: &App,
     shell: Shell,
     record: &ConnectionRecord,
-    people: usize,
+    people: u64,
     problem: Option<&AppError>,
 ) -> Outcome {
     let connection = &record.connection;
@@ -525,9 +523,7 @@ pub async fn save_more(
         }
     })
     .await;
-    let people = configuration::affected(&app, &manager.caller, &id, 0)
-        .await?
-        .count;
+    let people = configuration::count_affected(&app, &manager.caller, &id).await?;
     done(&manager, &id, "more", saved, |shell, error| {
         more_page(&app, shell, &record, people, Some(error))
     })
@@ -542,7 +538,7 @@ async fn delete(app: &App, manager: &Manager, record: &ConnectionRecord, sent: &
         .map(ToString::to_string)
         .unwrap_or_default();
     crate::flow::setup::require(app, &manager.caller, &owner).await?;
-    let people = configuration::affected(app, &manager.caller, id, 0).await?.count;
+    let people = configuration::count_affected(app, &manager.caller, id).await?;
     let shell = manager.shell(Place::Connections);
     if sent.get("confirm") != id {
         let error = AppError::bad_request("confirmation_wrong", "What was typed is not the identifier.");

@@ -10,31 +10,24 @@ use provost_kernel::plan::ProfilePatch;
 
 use super::{Step, exactly_one};
 use crate::engine::Dialect;
+use crate::engine::batch::{Apart, Query};
 use crate::error::{Result, StoreError};
 use crate::facts::{fold_key, subject_key};
 use crate::tx::Tx;
 use crate::value::{Bind, binds, fold, json, to_word};
 
-const INSERT: &str = "INSERT INTO accounts";
-
 impl Tx {
     pub(super) async fn create_account(&mut self, account: &Account, now: Timestamp) -> Result<()> {
-        // Its place in the order of creation is one more than that of the account before.
-        if self.is_queued(INSERT) {
-            self.settle().await?;
-        }
         let connection = match &account.authentication {
             Authentication::Standard => None,
             Authentication::Sso { connection } => Some(connection),
         };
-        let sql = format!(
-            "{INSERT} (id, kind, connection, status, status_origin, email, email_key, user_name, \
+        let sql = "INSERT INTO accounts (id, kind, connection, status, status_origin, email, email_key, user_name, \
                    user_name_key, external_id, given_name, family_name, display_name, emergency_admin, operator, \
                    attributes, version, created_at, updated_at, given_name_key, family_name_key, display_name_key, \
                    keeping, ordinal) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, \
                    $19, $20, $21, $22, $23, (SELECT COALESCE(MAX(o.ordinal), 0) + 1 FROM accounts o \
-                   WHERE o.connection = $3 AND o.status <> 'deleted'))"
-        );
+                   WHERE o.connection = $3 AND o.status <> 'deleted'))";
         let row = binds![
             &account.id,
             to_word(&account.kind)?,
@@ -60,8 +53,7 @@ impl Tx {
             account.display_name.as_deref().map(fold),
             keeping(&account.keeping)?,
         ];
-        self.later(sql, row);
-        Ok(())
+        self.later_apart(Apart::NewAccount, Query::new(sql, row), None).await
     }
 
     pub(super) async fn update_profile(

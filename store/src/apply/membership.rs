@@ -11,6 +11,7 @@ use provost_kernel::id::{AccountId, LicenseId, OrganizationId};
 use provost_kernel::plan::MembershipEdit;
 
 use super::{Step, exactly_one};
+use crate::engine::batch::{Apart, Query};
 use crate::error::{Result, StoreError};
 use crate::tx::Tx;
 use crate::value::{Bind, binds, json};
@@ -168,15 +169,11 @@ impl Tx {
         if !grant.seated {
             return Ok(());
         }
-        // Two seats of one pool are two changes of one row, which cannot go together in one statement.
-        if self.is_queued("UPDATE licenses") {
-            self.settle().await?;
-        }
         let sql = "UPDATE licenses SET used = used + 1 \
                    WHERE organization = $1 AND id = $2 AND (seats IS NULL OR used < seats)";
         let full = StoreError::Conflict("license_seats".to_owned());
-        self.later_exactly(1, sql, binds![organization, &grant.license], full);
-        Ok(())
+        let query = Query::new(sql, binds![organization, &grant.license]);
+        self.later_apart(Apart::Seat, query, Some((1, full))).await
     }
 
     async fn free_seat(&mut self, key: Key<'_>) -> Result<()> {

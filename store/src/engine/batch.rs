@@ -65,6 +65,17 @@ pub(crate) struct Change {
     pub(crate) query: Query,
     /// How many rows it must change, and what is wrong if it changes another number.
     pub(crate) needs: Option<(u64, StoreError)>,
+    /// What else of its sort may not wait beside it.
+    pub(crate) apart: Option<Apart>,
+}
+
+/// Changes of which only one may wait at a time, because two of a sort rely on each other's effect or may hit one row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Apart {
+    /// A new account: its place in the order of creation is one more than that of the account before.
+    NewAccount,
+    /// A seat that is taken: two seats of one pool are two changes of one row.
+    Seat,
 }
 
 /// What must be true of a write that was acknowledged.

@@ -29,7 +29,7 @@ use crate::jobs;
 /// People read at once.
 const PORTION: u32 = 100;
 /// Up to this many people, an ending is done before it is answered.
-const AT_ONCE: usize = 200;
+const AT_ONCE: u64 = 200;
 /// People of one job; then another one goes on.
 const OF_ONE_JOB: u32 = 2000;
 /// How often one person is tried while others write in between.
@@ -55,7 +55,7 @@ pub enum People {
 /// Whom the end of a connection would concern.
 pub struct Affected {
     /// How many people sign in through it.
-    pub count: usize,
+    pub count: u64,
     /// The first of them.
     pub people: Vec<AccountFacts>,
 }
@@ -119,26 +119,39 @@ pub struct Ended {
     pub tally: Tally,
 }
 
-/// Shows whom the end of a connection would concern.
+/// Shows whom the end of a connection would concern: how many there are, and the first of them.
 ///
 /// # Errors
 /// 404; those of the store.
 pub async fn affected(app: &App, caller: &Caller, id: &str, shown: u32) -> Result<Affected> {
-    directory::connection(app, caller, id).await?;
+    let count = count_affected(app, caller, id).await?;
     let mut people = Vec::new();
-    let mut count = 0;
     let mut after = None;
     loop {
-        let page = live_people(app, id, after, PORTION).await?;
+        let room = shown.saturating_sub(u32::try_from(people.len()).unwrap_or(u32::MAX));
+        if room == 0 {
+            break;
+        }
+        let page = live_people(app, id, after, room.min(PORTION)).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.account.id.clone());
-        count += page.len();
-        let room = usize::try_from(shown)
-            .unwrap_or_default()
-            .saturating_sub(people.len());
-        people.extend(page.into_iter().take(room));
+        people.extend(page);
     }
     Ok(Affected { count, people })
+}
+
+/// Counts the people whom the end of a connection would concern, without reading any of them.
+///
+/// # Errors
+/// 404; those of the store.
+pub async fn count_affected(app: &App, caller: &Caller, id: &str) -> Result<u64> {
+    directory::connection(app, caller, id).await?;
+    let id = ConnectionId::new(id);
+    let count = app
+        .store
+        .read(|reader| Box::pin(async move { reader.count_bound(&id).await }))
+        .await?;
+    Ok(count)
 }
 
 /// Tells what would become of the people of a connection, and writes nothing.
@@ -222,19 +235,19 @@ pub async fn delete_connection(
     id: &str,
     people: Option<People>,
 ) -> Result<Ended> {
-    let concerned = affected(app, caller, id, 0).await?;
+    let concerned = count_affected(app, caller, id).await?;
     entitlements::require_setup(app, caller).await?;
-    if concerned.count > 0 && people.is_none() {
+    if concerned > 0 && people.is_none() {
         return Err(AppError::conflict(
             "connection_in_use",
             format!(
-                "{} people sign in through it. Say what becomes of them: `people=keep`, `people=convert` or `people=delete`.",
-                concerned.count
+                "{concerned} people sign in through it. Say what becomes of them: `people=keep`, `people=convert` or \
+                 `people=delete`."
             ),
         ));
     }
     let people = people.unwrap_or(People::Keep);
-    if people == People::Convert && concerned.count > 0 {
+    if people == People::Convert && concerned > 0 {
         mail::must_be_on(app)?;
     }
     let (wanted, now, actor) = (ConnectionId::new(id), app.world.now(), caller.actor());
@@ -245,7 +258,7 @@ pub async fn delete_connection(
         after: None,
         tally: Tally::default(),
     };
-    let is_long = people != People::Keep && concerned.count > AT_ONCE;
+    let is_long = people != People::Keep && concerned > AT_ONCE;
     let job = is_long.then(|| task.job(app)).transpose()?;
     app.store
         .write(move |tx| {

@@ -15,7 +15,7 @@ use crate::flow::scim::answer::Answer;
 use crate::flow::scim::push::{self, Ended, Stop};
 use crate::flow::scim::rights::{require, require_one};
 use crate::flow::scim::view::{self, GroupView};
-use crate::flow::scim::{Failure, members, versions};
+use crate::flow::scim::{Failure, members, resource, versions};
 use crate::scim_config::ScimOperation;
 use crate::translate;
 
@@ -92,13 +92,9 @@ pub async fn read(
             })
         })
         .await?;
-    let found = found.ok_or_else(gone)?;
+    let found = found.ok_or_else(|| resource::gone(KIND))?;
     if versions::is_known(caller, if_none_match, found.group.version) {
-        return Ok(Answer {
-            etag: versions::header(caller, found.group.version),
-            target: Some(id.to_owned()),
-            ..Answer::empty(304, caller.version)
-        });
+        return Ok(resource::unchanged(caller, id, found.group.version));
     }
     Ok(answer(caller, 200, &found, &projection, None))
 }
@@ -154,11 +150,7 @@ pub async fn change(
     .await?;
     Ok(match changed {
         Some(changed) => answer(caller, 200, &changed, &projection, trace),
-        None => Answer {
-            target: Some(id.to_owned()),
-            trace,
-            ..Answer::empty(204, caller.version)
-        },
+        None => resource::done(caller, id, trace),
     })
 }
 
@@ -173,38 +165,16 @@ pub async fn delete(
     if_match: Option<String>,
 ) -> Result<Answer, Failure> {
     require(caller, ScimOperation::Groups)?;
-    let group = GroupId::new(id);
-    let ((), trace) = push::write(app, caller, move |tx, one| {
-        let (group, if_match) = (group.clone(), if_match.clone());
-        Box::pin(async move {
-            let stored = stored(tx, &one.caller, &group).await?;
-            versions::check(&one.caller, if_match.as_deref(), stored.version)?;
-            let wish = Push::DeleteGroup {
-                group,
-                if_version: None,
-            };
-            let decision = push::decide(tx, &one, &wish).await?;
-            if let Some(refused) = push::refused(&decision, KIND) {
-                return Ok(refused);
-            }
-            Ok(Ended::Done((), push::trace(&decision)))
-        })
-    })
-    .await?;
-    Ok(Answer {
-        target: Some(id.to_owned()),
-        trace,
-        ..Answer::empty(204, caller.version)
-    })
-}
-
-fn gone() -> ScimError {
-    ScimError::not_found("The group")
+    let wish = Push::DeleteGroup {
+        group: GroupId::new(id),
+        if_version: None,
+    };
+    resource::delete(app, caller, (KIND, id), if_match, wish).await
 }
 
 async fn stored(tx: &mut Tx, caller: &Caller, group: &GroupId) -> Result<DirectoryGroup, Stop> {
     let found = tx.directory_group(caller.live.id(), group).await?;
-    found.ok_or_else(|| gone().into())
+    found.ok_or_else(|| resource::gone(KIND).into())
 }
 
 async fn load(tx: &mut Tx, caller: &Caller, group: &GroupId, wants_members: bool) -> Result<GroupView, Stop> {
@@ -258,11 +228,5 @@ fn answer(
 ) -> Answer {
     let id = shown.group.id.as_str();
     let body = view::encode(caller, view::shown_group(caller, shown, projection), KIND);
-    Answer {
-        location: Some(view::location(caller, KIND, id)),
-        etag: versions::header(caller, shown.group.version),
-        target: Some(id.to_owned()),
-        trace,
-        ..Answer::of(status, caller.version, body)
-    }
+    resource::whole(caller, (KIND, id, shown.group.version), status, body, trace)
 }

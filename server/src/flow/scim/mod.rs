@@ -18,6 +18,7 @@ pub mod oauth;
 pub mod operation;
 pub mod pace;
 pub mod push;
+mod resource;
 pub mod rights;
 pub mod serve;
 pub mod target;

@@ -16,7 +16,7 @@ use crate::flow::scim::answer::Answer;
 use crate::flow::scim::push::{self, Ended, Stop};
 use crate::flow::scim::rights::{require, require_one};
 use crate::flow::scim::view::{self, UserView};
-use crate::flow::scim::{Failure, versions, welcome};
+use crate::flow::scim::{Failure, resource, versions, welcome};
 use crate::scim_config::ScimOperation;
 use crate::translate;
 
@@ -63,7 +63,7 @@ pub async fn create(
                 letter.keep(tx, &decision, connection, one.now).await?;
             }
             let made = load(tx, &one.caller, account, wants_groups).await?;
-            Ok(Ended::Done(made.ok_or_else(gone)?, push::trace(&decision)))
+            Ok(Ended::Done(made.ok_or_else(|| resource::gone(KIND))?, push::trace(&decision)))
         })
     })
     .await?;
@@ -98,13 +98,9 @@ pub async fn read(
             })
         })
         .await?;
-    let found = found.ok_or_else(gone)?;
+    let found = found.ok_or_else(|| resource::gone(KIND))?;
     if versions::is_known(caller, if_none_match, found.user.account.version) {
-        return Ok(Answer {
-            etag: versions::header(caller, found.user.account.version),
-            target: Some(id.to_owned()),
-            ..Answer::empty(304, caller.version)
-        });
+        return Ok(resource::unchanged(caller, id, found.user.account.version));
     }
     Ok(answer(caller, 200, &found, &projection, None))
 }
@@ -147,7 +143,7 @@ pub async fn change(
             } else {
                 load(tx, &one.caller, &account, wants_groups).await?
             };
-            Ok(Ended::Done(changed.ok_or_else(gone)?, push::trace(&decision)))
+            Ok(Ended::Done(changed.ok_or_else(|| resource::gone(KIND))?, push::trace(&decision)))
         })
     })
     .await?;
@@ -165,38 +161,16 @@ pub async fn delete(
     if_match: Option<String>,
 ) -> Result<Answer, Failure> {
     require(caller, ScimOperation::Delete)?;
-    let account = AccountId::new(id);
-    let ((), trace) = push::write(app, caller, move |tx, one| {
-        let (account, if_match) = (account.clone(), if_match.clone());
-        Box::pin(async move {
-            let stored = stored(tx, &one.caller, &account).await?;
-            versions::check(&one.caller, if_match.as_deref(), stored.account.version)?;
-            let wish = Push::DeleteUser {
-                account,
-                if_version: None,
-            };
-            let decision = push::decide(tx, &one, &wish).await?;
-            if let Some(refused) = push::refused(&decision, KIND) {
-                return Ok(refused);
-            }
-            Ok(Ended::Done((), push::trace(&decision)))
-        })
-    })
-    .await?;
-    Ok(Answer {
-        target: Some(id.to_owned()),
-        trace,
-        ..Answer::empty(204, caller.version)
-    })
-}
-
-fn gone() -> ScimError {
-    ScimError::not_found("The user")
+    let wish = Push::DeleteUser {
+        account: AccountId::new(id),
+        if_version: None,
+    };
+    resource::delete(app, caller, (KIND, id), if_match, wish).await
 }
 
 async fn stored(tx: &mut Tx, caller: &Caller, account: &AccountId) -> Result<DirectoryUser, Stop> {
     let found = tx.directory_user(caller.live.id(), account).await?;
-    found.ok_or_else(|| gone().into())
+    found.ok_or_else(|| resource::gone(KIND).into())
 }
 
 async fn load(
@@ -283,11 +257,5 @@ fn answer(
 ) -> Answer {
     let id = shown.user.account.id.as_str();
     let body = view::encode(caller, view::shown_user(caller, shown, projection), KIND);
-    Answer {
-        location: Some(view::location(caller, KIND, id)),
-        etag: versions::header(caller, shown.user.account.version),
-        target: Some(id.to_owned()),
-        trace,
-        ..Answer::of(status, caller.version, body)
-    }
+    resource::whole(caller, (KIND, id, shown.user.account.version), status, body, trace)
 }
