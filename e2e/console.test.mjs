@@ -4,11 +4,8 @@ import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
 import { eventually } from './lib/process.mjs';
 import { onEachEngine } from './lib/scenario.mjs';
-import { accessibilityViolations, APPEARANCES, screenshot, sidewaysOverflow, startChromium } from './partners/chromium.mjs';
-import { consoleWorld, MEMBER, OPERATOR, OWNER, PASSWORD } from './worlds/console.mjs';
-
-/** What a page may weigh with its style sheet and script, in bytes. */
-const HEAVIEST = 50_000;
+import { APPEARANCES, startChromium } from './partners/chromium.mjs';
+import { consoleWorld, HEAVIEST, judge, MEMBER, OWNER, signIn, signInOperator, visit } from './worlds/console.mjs';
 
 let chromium;
 before(async () => {
@@ -328,56 +325,4 @@ async function draftOf(page, world) {
   return world.draft;
 }
 
-/** Signs in once for each person: guessing passwords is slowed down, and so would be a suite that signs in for each test. */
-async function signIn(page, world, email) {
-  world.cookies ??= {};
-  if (!world.cookies[email]) {
-    await page.goto(`${world.installation.origin}/login/password`);
-    await page.locator('#email').fill(email);
-    await page.locator('#password').fill(PASSWORD);
-    await page.keyboard.press('Enter');
-    await page.waitForURL(/\/account/);
-    world.cookies[email] = await page.context().cookies();
-  }
-  await page.context().addCookies(world.cookies[email]);
-}
-
-async function signInOperator(page, world) {
-  if (world.operatorLink) {
-    await page.goto(world.operatorLink);
-    await page.locator('#password').fill(PASSWORD);
-    await page.locator('#repeat').fill(PASSWORD);
-    await page.keyboard.press('Enter');
-    await page.waitForURL(/\/account/);
-    delete world.operatorLink;
-    world.cookies = { ...world.cookies, [OPERATOR]: await page.context().cookies() };
-  }
-  await signIn(page, world, OPERATOR);
-}
-
 const names = (page) => page.locator('tbody a.name').allInnerTexts();
-
-/** Opens a page and returns how many bytes it took, everything that it loaded included. */
-async function visit(page, url) {
-  const answers = [];
-  const heard = (answer) => answers.push(answer);
-  page.on('response', heard);
-  const answer = await page.goto(url);
-  // A page that listens for events is never idle.
-  await page.waitForLoadState(url.endsWith('/setup/scim') ? 'load' : 'networkidle');
-  page.off('response', heard);
-  assert.equal(answer.status(), 200, url);
-  let weight = 0;
-  for (const each of answers.filter((answer) => !answer.url().endsWith('/events'))) weight += (await each.request().sizes()).responseBodySize;
-  return weight;
-}
-
-/** What every page of ours must be; the picture is for a person to look at. */
-async function judge(page, name, { expected } = {}) {
-  await screenshot(page, name);
-  assert.deepEqual(await accessibilityViolations(page), [], name);
-  assert.ok(await sidewaysOverflow(page) <= 0, `${name} is wider than its window`);
-  assert.ok(await page.title(), 'a title');
-  assert.equal(await page.locator('h1').count(), 1, 'one main heading');
-  assert.deepEqual(page.complaints.filter((complaint) => !expected?.test(complaint)), [], name);
-}

@@ -1,17 +1,18 @@
 // Olga's day in the console: people are added and invited, moved to single sign-on and back, domains are claimed, keys made;
 // Petra sets a plan. With a real mail server and a real OpenID provider on the other side.
 import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
+import { createServer } from 'node:http';
 import { after, before } from 'node:test';
 import { Browser } from './lib/browser.mjs';
 import { eventually } from './lib/process.mjs';
 import { onEachEngine } from './lib/scenario.mjs';
-import { accessibilityViolations, APPEARANCES, screenshot, sidewaysOverflow, startChromium } from './partners/chromium.mjs';
+import { APPEARANCES, startChromium } from './partners/chromium.mjs';
+import { HEAVIEST, judge, OPERATOR, PASSWORD, signIn as signInAs, signInOperator, visit } from './worlds/console.mjs';
 import { address, ID, mailWorld } from './worlds/mail.mjs';
 
-const PASSWORD = 'correct horse battery staple';
 const OWNER = address('olga');
-const OPERATOR = 'petra@operator.example';
-const HEAVIEST = 50_000;
+const signIn = (page, world) => signInAs(page, world, OWNER);
 
 let chromium;
 before(async () => {
@@ -227,6 +228,80 @@ onEachEngine('people in the console, in Chromium', peopleWorld, (scenario) => {
     });
   }
 
+  scenario('r188 a webhook is made, tried, followed, switched off and on, and deleted: with scripts and without', async ({ world }) => {
+    for (const scripts of [true, false]) {
+      const receiver = await startReceiver();
+      try {
+        const page = await chromium.open({ scripts });
+        await signIn(page, world);
+        await page.goto(`${world.console}/developers/webhooks`);
+        await page.locator('summary', { hasText: 'New webhook' }).click();
+        await page.locator('#url').fill('https://user:secret@app.example');
+        await page.getByRole('button', { name: 'Add webhook' }).click();
+        await page.locator('#problem', { hasText: 'https' }).waitFor();
+        await page.locator('#url').fill(receiver.url);
+        await page.locator('#description').fill('The app');
+        await page.locator('input[value="user.*"]').check();
+        await page.getByRole('button', { name: 'Add webhook' }).click();
+        const secret = await page.locator('section[aria-labelledby=secret] code').innerText();
+        assert.match(secret, /^whsec_/);
+        if (scripts) await judge(page, 'webhook-made');
+        await page.getByRole('button', { name: 'Send a test call' }).click();
+        await page.locator('#tested', { hasText: 'arrived: 204' }).waitFor();
+        assert.ok(!(await page.content()).includes(secret), 'shown once');
+        assert.deepEqual(receiver.calls.map((call) => [call.body.type, signed(call, secret)]), [['webhook.test', true]]);
+
+        receiver.status = 503;
+        const who = address(`hook-${scripts ? 's' : 'n'}`);
+        await page.goto(`${world.console}/users/add`);
+        await page.locator('#addresses').fill(who);
+        await page.locator('input[name=skip]').check();
+        await page.getByRole('button', { name: 'Add', exact: true }).click();
+        await page.getByText('1 added, 0 not.').waitFor();
+        await page.goto(`${world.console}/developers/webhooks`);
+        await page.locator('tbody a.name', { hasText: new URL(receiver.url).host }).click();
+        const here = page.url();
+        await eventually('the call was refused', async () => {
+          await page.goto(here);
+          return (await page.locator('tbody tr', { hasText: 'answered 503' }).count()) > 0;
+        });
+        receiver.status = 204;
+        await eventually('the call arrives', async () => {
+          await page.goto(here);
+          return (await page.locator('tbody tr', { hasText: 'user.created' }).filter({ hasText: 'Arrived' }).count()) > 0;
+        });
+        if (scripts) await judge(page, 'webhook-followed');
+        await page.locator('tbody a.name', { hasText: 'user.created' }).first().click();
+        assert.match(await page.innerText('section[aria-labelledby=attempts]'), /204[^]*ms[^]*503/);
+        assert.match(await page.innerText('section[aria-labelledby=payload]'), /"type": "user.created"/);
+        if (scripts) await judge(page, 'webhook-delivery');
+        const before = receiver.calls.length;
+        await page.getByRole('button', { name: 'Send again' }).click();
+        await page.waitForURL(/done=webhook_replayed/);
+        await eventually('it is sent again', () => receiver.calls.length > before);
+        assert.equal(receiver.calls.at(-1).headers['webhook-id'], receiver.calls.at(-2).headers['webhook-id']);
+
+        await page.goto(here);
+        await page.getByRole('button', { name: 'Pause' }).click();
+        await page.getByText('The webhook is paused.').waitFor();
+        await page.getByRole('button', { name: 'Switch on' }).click();
+        await page.getByText('goes on where it stopped').waitFor();
+        await page.locator('summary', { hasText: 'New secret' }).click();
+        await page.locator('details[open] button', { hasText: 'New secret' }).click();
+        const next = await page.locator('section[aria-labelledby=secret] code').innerText();
+        await page.getByRole('button', { name: 'Send a test call' }).click();
+        await page.locator('#tested', { hasText: 'arrived: 204' }).waitFor();
+        assert.ok(signed(receiver.calls.at(-1), secret) && signed(receiver.calls.at(-1), next), 'both for a day');
+        await page.locator('summary', { hasText: 'Delete webhook' }).click();
+        await page.locator('details[open] button', { hasText: 'Delete webhook' }).click();
+        await page.getByText('The webhook is deleted.').waitFor();
+        await page.context().close();
+      } finally {
+        receiver.stop();
+      }
+    }
+  });
+
   scenario('r18 r19 an operator sets a plan, makes an application and reads the history of mails', async ({ world }) => {
     const page = await chromium.open();
     await signInOperator(page, world);
@@ -255,7 +330,7 @@ onEachEngine('people in the console, in Chromium', peopleWorld, (scenario) => {
     scenario(`pages of people are accessible and light: ${appearance.colorScheme} at ${appearance.width} px`, async ({ world }) => {
       const page = await chromium.open(appearance);
       await signIn(page, world);
-      for (const [title, path] of Object.entries({ add: '/users/add', import: '/users/import', invitations: '/invitations', 'invitations-all': '/invitations?show=all', moves: '/conversions', 'move-new': '/conversions/new', domains: '/domains', domain: `/domains/${ID}.example`, developers: '/developers' })) {
+      for (const [title, path] of Object.entries({ add: '/users/add', import: '/users/import', invitations: '/invitations', 'invitations-all': '/invitations?show=all', moves: '/conversions', 'move-new': '/conversions/new', domains: '/domains', domain: `/domains/${ID}.example`, developers: '/developers', webhooks: '/developers/webhooks', events: '/developers/events' })) {
         const weight = await visit(page, world.console + path);
         await judge(page, `people-${title}-${name}`);
         assert.ok(weight < HEAVIEST, `${title} weighs ${weight} bytes`);
@@ -283,51 +358,28 @@ onEachEngine('people in the console, in Chromium', peopleWorld, (scenario) => {
   });
 });
 
-async function signIn(page, world, email = OWNER) {
-  world.cookies ??= {};
-  await page.context().clearCookies();
-  if (!world.cookies[email]) {
-    await page.goto(`${world.installation.origin}/login/password`);
-    await page.locator('#email').fill(email);
-    await page.locator('#password').fill(PASSWORD);
-    await page.keyboard.press('Enter');
-    await page.waitForURL(/\/account/);
-    world.cookies[email] = await page.context().cookies();
-  }
-  await page.context().addCookies(world.cookies[email]);
+/** An app that hears webhooks, and answers as it is told. */
+async function startReceiver() {
+  const receiver = { calls: [], status: 204 };
+  const server = createServer(async (request, response) => {
+    let text = '';
+    for await (const piece of request) text += piece;
+    if (receiver.status === 204) receiver.calls.push({ headers: request.headers, text, body: JSON.parse(text) });
+    response.writeHead(receiver.status).end();
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  receiver.url = `http://127.0.0.1:${server.address().port}/hooks`;
+  receiver.stop = () => {
+    server.closeAllConnections();
+    server.close();
+  };
+  return receiver;
 }
 
-async function signInOperator(page, world) {
-  if (world.operatorLink) {
-    await page.context().clearCookies();
-    await page.goto(world.operatorLink);
-    await page.locator('#password').fill(PASSWORD);
-    await page.locator('#repeat').fill(PASSWORD);
-    await page.keyboard.press('Enter');
-    await page.waitForURL(/\/account/);
-    delete world.operatorLink;
-    world.cookies = { ...world.cookies, [OPERATOR]: await page.context().cookies() };
-  }
-  await signIn(page, world, OPERATOR);
-}
-
-async function visit(page, url) {
-  const answers = [];
-  const heard = (answer) => answers.push(answer);
-  page.on('response', heard);
-  const answer = await page.goto(url);
-  await page.waitForLoadState('networkidle');
-  page.off('response', heard);
-  assert.equal(answer.status(), 200, url);
-  let weight = 0;
-  for (const each of answers) weight += (await each.request().sizes()).responseBodySize;
-  return weight;
-}
-
-async function judge(page, name) {
-  await screenshot(page, name);
-  assert.deepEqual(await accessibilityViolations(page), [], name);
-  assert.ok(await sidewaysOverflow(page) <= 0, `${name} is wider than its window`);
-  assert.equal(await page.locator('h1').count(), 1, 'one main heading');
-  assert.deepEqual(page.complaints, [], name);
+/** Verifies a call as Standard Webhooks says. */
+function signed({ headers, text }, secret) {
+  const key = Buffer.from(secret.slice('whsec_'.length), 'base64');
+  const content = `${headers['webhook-id']}.${headers['webhook-timestamp']}.${text}`;
+  const good = `v1,${createHmac('sha256', key).update(content).digest('base64')}`;
+  return headers['webhook-signature'].split(' ').includes(good);
 }

@@ -1,13 +1,17 @@
 // A customer whose console is looked at: an OpenID provider that signs people in, a directory that pushes, people by hand,
-// sign-ins that went well and some that did not.
+// sign-ins that went well and some that did not. And what every test of a console does: sign in, open a page, judge it.
+import assert from 'node:assert/strict';
 import { Browser } from '../lib/browser.mjs';
 import { newInstallation } from '../lib/provost.mjs';
+import { accessibilityViolations, screenshot, sidewaysOverflow } from '../partners/chromium.mjs';
 import { startOpenidProvider } from '../partners/openid-provider.mjs';
 
 export const PASSWORD = 'correct horse battery staple';
 export const OWNER = 'olga@northwind.example';
 export const OPERATOR = 'petra@operator.example';
 export const MEMBER = 'max@northwind.example';
+/** What a page may weigh with its style sheet and script, in bytes. */
+export const HEAVIEST = 50_000;
 const TOKEN = 'pvt_console_directory_token_0123456789abcdefghijkl';
 const SECRET = 'secret-of-northwind-0123456789abcdef';
 
@@ -41,7 +45,7 @@ export async function consoleWorld(engine, settings) {
     const { stdout } = await installation.cli(['operator', 'add', '--email', OPERATOR]);
     world.operatorLink = stdout.match(/https?:\/\/\S+\/password\/\S+/)[0];
     await installation.serve();
-    for (const login of Object.keys(PEOPLE)) await signIn(world, login);
+    for (const login of Object.keys(PEOPLE)) await arrive(world, login);
     await push(world);
     return world;
   } catch (error) {
@@ -105,7 +109,8 @@ function document(installation, provider) {
   };
 }
 
-async function signIn(world, login) {
+/** Somebody signs in through the provider, as in an app. */
+async function arrive(world, login) {
   const browser = new Browser();
   const page = await browser.open(`${world.installation.origin}/sso/northwind-id/login`);
   await browser.signIn(page, { user: login, password: 'pw' });
@@ -135,4 +140,59 @@ async function push(world) {
   }
   await call('POST', 'Groups', { schemas: ['urn:ietf:params:scim:schemas:core:2.0:Group'], displayName: 'Designers', externalId: 'hr-designers', members });
   await call('POST', 'Users', { schemas: ['urn:ietf:params:scim:schemas:core:2.0:User'], userName: 'dana@northwind.example' });
+}
+
+/** Signs in once for each person: guessing passwords is slowed down, and so would be a suite that signs in for each test. */
+export async function signIn(page, world, email = OWNER) {
+  world.cookies ??= {};
+  await page.context().clearCookies();
+  if (!world.cookies[email]) {
+    await page.goto(`${world.installation.origin}/login/password`);
+    await page.locator('#email').fill(email);
+    await page.locator('#password').fill(PASSWORD);
+    await page.keyboard.press('Enter');
+    await page.waitForURL(/\/account/);
+    world.cookies[email] = await page.context().cookies();
+  }
+  await page.context().addCookies(world.cookies[email]);
+}
+
+/** Signs the operator in, who chooses a password by her link first. */
+export async function signInOperator(page, world) {
+  if (world.operatorLink) {
+    await page.context().clearCookies();
+    await page.goto(world.operatorLink);
+    await page.locator('#password').fill(PASSWORD);
+    await page.locator('#repeat').fill(PASSWORD);
+    await page.keyboard.press('Enter');
+    await page.waitForURL(/\/account/);
+    delete world.operatorLink;
+    world.cookies = { ...world.cookies, [OPERATOR]: await page.context().cookies() };
+  }
+  await signIn(page, world, OPERATOR);
+}
+
+/** Opens a page and returns how many bytes it took, everything that it loaded included. */
+export async function visit(page, url) {
+  const answers = [];
+  const heard = (answer) => answers.push(answer);
+  page.on('response', heard);
+  const answer = await page.goto(url);
+  // A page that listens for events is never idle.
+  await page.waitForLoadState(url.endsWith('/setup/scim') ? 'load' : 'networkidle');
+  page.off('response', heard);
+  assert.equal(answer.status(), 200, url);
+  let weight = 0;
+  for (const each of answers.filter((answer) => !answer.url().endsWith('/events'))) weight += (await each.request().sizes()).responseBodySize;
+  return weight;
+}
+
+/** What every page of ours must be; the picture is for a person to look at. */
+export async function judge(page, name, { expected } = {}) {
+  await screenshot(page, name);
+  assert.deepEqual(await accessibilityViolations(page), [], name);
+  assert.ok(await sidewaysOverflow(page) <= 0, `${name} is wider than its window`);
+  assert.ok(await page.title(), 'a title');
+  assert.equal(await page.locator('h1').count(), 1, 'one main heading');
+  assert.deepEqual(page.complaints.filter((complaint) => !expected?.test(complaint)), [], name);
 }
