@@ -338,6 +338,17 @@ onEachEngine('people in the console, in Chromium', peopleWorld, (scenario) => {
       await page.goto(`${world.console}/conversions`);
       await page.locator('tbody a.name').first().click();
       await judge(page, `people-move-${name}`);
+      const webhook = await world.api('POST', '/webhooks', { url: 'https://hooks.invalid/calls', organization: ID, kinds: ['webhook.*'], description: 'Nobody hears it' });
+      await world.api('POST', `/webhooks/${webhook.webhook.id}/rotate-secret`, {});
+      await eventually('a call was tried', async () => {
+        await page.goto(`${world.console}/developers/webhooks/${webhook.webhook.id}`);
+        return (await page.locator('tbody tr', { hasText: 'cannot be resolved' }).count()) > 0;
+      });
+      await judge(page, `people-webhook-${name}`);
+      await page.locator('tbody a.name').first().click();
+      await judge(page, `people-delivery-${name}`);
+      await visit(page, `${world.console}/developers/webhooks`);
+      await judge(page, `people-webhooks-${name}`);
       await signInOperator(page, world);
       for (const [title, path] of Object.entries({ plan: `/operator/organizations/${ID}`, applications: '/operator/applications', mails: '/operator/mails' })) {
         const weight = await visit(page, `${world.installation.origin}/console${path}`);

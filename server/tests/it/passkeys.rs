@@ -113,6 +113,13 @@ impl Device {
         form
     }
 
+    /// Fills the form of `/login/passkey` or `/login/second` with a signature, as the script does.
+    async fn answer(&mut self, browser: &mut Browser, path: &str) -> Form {
+        let page = browser.get(path).await;
+        let to = if path == "/login/second" { "/login/second/passkey" } else { path };
+        self.sign(&page, page.form(to))
+    }
+
     /// Fills the form as the script does with a signature.
     fn sign(&mut self, page: &Page, mut form: Form) -> Form {
         self.count += 1;
@@ -199,8 +206,7 @@ async fn a_passkey_is_the_second_factor_or_stands_alone() {
         assert_eq!(methods(&app).await, ["pwd", "pop", "mfa"]);
 
         let mut browser = app.browser();
-        let page = browser.get("/login/passkey").await;
-        let form = device.sign(&page, page.form("/login/passkey"));
+        let form = device.answer(&mut browser, "/login/passkey").await;
         app.app.world.advance(jiff::SignedDuration::from_secs(1));
         let done = browser.submit(&form, &[]).await;
         assert_eq!(done.location().as_deref(), Some("/account"), "{}", done.body);
@@ -228,16 +234,14 @@ async fn a_passkey_alone_needs_a_device_that_knows_its_owner_and_no_copy() {
         let mut unknown = Device::new("key-2");
         let mut browser = app.browser();
         for wrong in [&mut thief, &mut unknown] {
-            let page = browser.get("/login/passkey").await;
-            let form = wrong.sign(&page, page.form("/login/passkey"));
+            let form = wrong.answer(&mut browser, "/login/passkey").await;
             assert_eq!(
                 browser.submit(&form, &[]).await.status,
                 StatusCode::UNPROCESSABLE_ENTITY
             );
         }
         device.flags = 0x01;
-        let page = browser.get("/login/passkey").await;
-        let form = device.sign(&page, page.form("/login/passkey"));
+        let form = device.answer(&mut browser, "/login/passkey").await;
         let refused = browser.submit(&form, &[]).await;
         assert_eq!(
             refused.status,
@@ -246,16 +250,14 @@ async fn a_passkey_alone_needs_a_device_that_knows_its_owner_and_no_copy() {
         );
         device.flags = 0x05;
         device.count = 10;
-        let page = browser.get("/login/passkey").await;
-        let form = device.sign(&page, page.form("/login/passkey"));
+        let form = device.answer(&mut browser, "/login/passkey").await;
         assert_eq!(
             browser.submit(&form, &[]).await.location().as_deref(),
             Some("/account")
         );
         // A copy of the key that has counted less.
         device.count = 3;
-        let page = browser.get("/login/passkey").await;
-        let form = device.sign(&page, page.form("/login/passkey"));
+        let form = device.answer(&mut browser, "/login/passkey").await;
         assert_eq!(
             browser.submit(&form, &[]).await.status,
             StatusCode::UNPROCESSABLE_ENTITY
@@ -274,8 +276,7 @@ async fn somebody_elses_passkey_completes_no_sign_in() {
         set_up(&mut signed_in(&app, MALLORY).await, &mut mallorys).await;
         let mut browser = app.browser();
         type_password(&mut browser, CARA, PASSWORD).await;
-        let page = browser.get("/login/second").await;
-        let form = mallorys.sign(&page, page.form("/login/second/passkey"));
+        let form = mallorys.answer(&mut browser, "/login/second").await;
         let page = browser.submit(&form, &[]).await;
         assert_eq!(
             page.location().as_deref(),
@@ -308,8 +309,7 @@ async fn a_challenge_belongs_to_one_browser_one_account_and_one_answer() {
         set_up(&mut signed_in(&app, CARA).await, &mut device).await;
         // An answer taken from another browser is not hers, and does not use the challenge up.
         let mut browser = app.browser();
-        let page = browser.get("/login/passkey").await;
-        let form = device.sign(&page, page.form("/login/passkey"));
+        let form = device.answer(&mut browser, "/login/passkey").await;
         let mut thief = app.browser();
         let own = thief.get("/login/passkey").await.form("/login/passkey");
         let mut stolen = form.clone();
@@ -342,8 +342,7 @@ async fn a_challenge_belongs_to_one_browser_one_account_and_one_answer() {
             forged.get("/login/second").await.location().as_deref(),
             Some("/login")
         );
-        let page = forged.get("/login/passkey").await;
-        let mut form = device.sign(&page, page.form("/login/passkey"));
+        let mut form = device.answer(&mut forged, "/login/passkey").await;
         form.fields.insert("pending".to_owned(), pending.clone());
         assert_eq!(
             forged.submit(&form, &[]).await.status,
@@ -361,8 +360,7 @@ async fn a_challenge_belongs_to_one_browser_one_account_and_one_answer() {
             "{}",
             again.body
         );
-        let page = cara.get("/login/second").await;
-        let second = device.sign(&page, page.form("/login/second/passkey"));
+        let second = device.answer(&mut cara, "/login/second").await;
         assert_eq!(
             cara.submit(&second, &[]).await.location().as_deref(),
             Some("/account")
@@ -394,8 +392,7 @@ async fn the_second_step_asks_anew_after_each_try() {
         set_up(&mut signed_in(&app, CARA).await, &mut device).await;
         let mut browser = app.browser();
         type_password(&mut browser, CARA, PASSWORD).await;
-        let page = browser.get("/login/second").await;
-        let old = device.sign(&page, page.form("/login/second/passkey"));
+        let old = device.answer(&mut browser, "/login/second").await;
         let mut bad = old.clone();
         bad.fields
             .insert("signature".to_owned(), URL_SAFE_NO_PAD.encode([7; 70]));
@@ -408,8 +405,7 @@ async fn the_second_step_asks_anew_after_each_try() {
             Some("/login/second?failed=1"),
             "the challenge of the first try"
         );
-        let page = browser.get("/login/second").await;
-        let form = device.sign(&page, page.form("/login/second/passkey"));
+        let form = device.answer(&mut browser, "/login/second").await;
         assert_eq!(
             browser.submit(&form, &[]).await.location().as_deref(),
             Some("/account")
@@ -418,14 +414,12 @@ async fn the_second_step_asks_anew_after_each_try() {
         let mut browser = app.browser();
         type_password(&mut browser, CARA, PASSWORD).await;
         for _ in 0..5 {
-            let page = browser.get("/login/second").await;
-            let mut form = device.sign(&page, page.form("/login/second/passkey"));
+            let mut form = device.answer(&mut browser, "/login/second").await;
             form.fields
                 .insert("signature".to_owned(), URL_SAFE_NO_PAD.encode([7; 70]));
             browser.submit(&form, &[]).await;
         }
-        let page = browser.get("/login/second").await;
-        let form = device.sign(&page, page.form("/login/second/passkey"));
+        let form = device.answer(&mut browser, "/login/second").await;
         assert_eq!(
             browser.submit(&form, &[]).await.location().as_deref(),
             Some("/login")
@@ -458,8 +452,7 @@ async fn an_answer_for_another_site_another_person_or_too_large_counts_for_nothi
         ];
         for (origin, host, user) in wrong {
             (device.origin, device.host, device.user) = (origin, host, user.to_owned());
-            let page = browser.get("/login/passkey").await;
-            let form = device.sign(&page, page.form("/login/passkey"));
+            let form = device.answer(&mut browser, "/login/passkey").await;
             let refused = browser.submit(&form, &[]).await;
             assert_eq!(
                 refused.status,
@@ -469,8 +462,7 @@ async fn an_answer_for_another_site_another_person_or_too_large_counts_for_nothi
         }
         (device.origin, device.host, device.user) = (good.0, b"localhost", user.clone());
         for name in ["client_data", "authenticator_data", "signature"] {
-            let page = browser.get("/login/passkey").await;
-            let mut form = device.sign(&page, page.form("/login/passkey"));
+            let mut form = device.answer(&mut browser, "/login/passkey").await;
             form.fields.insert(name.to_owned(), "A".repeat(30 * 1024));
             let refused = browser.submit(&form, &[]).await;
             assert_eq!(
@@ -480,16 +472,14 @@ async fn an_answer_for_another_site_another_person_or_too_large_counts_for_nothi
                 refused.body
             );
         }
-        let page = browser.get("/login/passkey").await;
-        let mut form = device.sign(&page, page.form("/login/passkey"));
+        let mut form = device.answer(&mut browser, "/login/passkey").await;
         form.fields.insert("credential".to_owned(), "A".repeat(2000));
         assert_eq!(
             browser.submit(&form, &[]).await.status,
             StatusCode::UNPROCESSABLE_ENTITY
         );
         // Without the wrongs, it is a sign-in.
-        let page = browser.get("/login/passkey").await;
-        let form = device.sign(&page, page.form("/login/passkey"));
+        let form = device.answer(&mut browser, "/login/passkey").await;
         assert_eq!(
             browser.submit(&form, &[]).await.location().as_deref(),
             Some("/account")
@@ -524,8 +514,7 @@ async fn a_passkey_is_one_accounts_and_ends_with_its_removal_or_suspension() {
         );
         let attempt = async |device: &mut Device| {
             let mut other = app.browser();
-            let page = other.get("/login/passkey").await;
-            let form = device.sign(&page, page.form("/login/passkey"));
+            let form = device.answer(&mut other, "/login/passkey").await;
             other.submit(&form, &[]).await.status
         };
         assert_eq!(attempt(&mut device).await, StatusCode::SEE_OTHER);
@@ -538,8 +527,7 @@ async fn a_passkey_is_one_accounts_and_ends_with_its_removal_or_suspension() {
         assert_eq!(attempt(&mut device).await, StatusCode::SEE_OTHER);
         let mut browser = app.browser();
         type_password(&mut browser, CARA, PASSWORD).await;
-        let page = browser.get("/login/second").await;
-        let form = device.sign(&page, page.form("/login/second/passkey"));
+        let form = device.answer(&mut browser, "/login/second").await;
         browser.submit(&form, &[]).await;
         let form = browser.get("/account/security").await.form("/remove");
         let done = browser.submit(&form, &[("password", PASSWORD)]).await;
@@ -561,8 +549,7 @@ async fn one_answer_sent_many_times_at_once_opens_one_session() {
         let mut device = Device::new("key-1");
         set_up(&mut signed_in(&app, CARA).await, &mut device).await;
         let mut browser = app.browser();
-        let page = browser.get("/login/passkey").await;
-        let form = device.sign(&page, page.form("/login/passkey"));
+        let form = device.answer(&mut browser, "/login/passkey").await;
         let mut tries = tokio::task::JoinSet::new();
         for _ in 0..12 {
             let (mut browser, form) = (browser.clone(), form.clone());

@@ -6,7 +6,7 @@ use provost::flow::api_keys::Caller;
 use provost::flow::setup::links::{self, Scope};
 use secrecy::ExposeSecret as _;
 
-use super::{WORLD, ann, audit, begin, link, send, sign_in, stage, step, test_sign_in};
+use super::{WORLD, ann, audit, begin, by_metadata, link, send, sign_in, stage, step, test_sign_in};
 use crate::app::{Page, on_each_engine};
 use crate::saml_idp::{self, PublishedMetadata};
 use crate::scim::lab;
@@ -33,8 +33,7 @@ async fn r181_somebody_without_an_account_sets_up_by_link_and_the_link_ends() {
             &[("domain", "acme.example")],
         )
         .await;
-        let values = [("how", "url"), ("metadata_url", metadata.url.as_str())];
-        step(&mut ivo, &format!("{setup}/values"), &values).await;
+        by_metadata(&mut ivo, &setup, &metadata).await;
         test_sign_in(&app, &mut ivo, &setup, &id, &ann()).await;
         step(&mut ivo, &format!("{setup}/mode"), &[("mode", "jit")]).await;
         step(&mut ivo, &format!("{setup}/policy"), &[("role", "Member")]).await;

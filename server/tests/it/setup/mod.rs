@@ -16,11 +16,11 @@ use secrecy::ExposeSecret as _;
 use serde_json::json;
 
 use crate::app::{Browser, Page, TestApp, on_each_engine};
+use crate::console::sign_in;
 use crate::directory::{account_count, accounts};
 use crate::saml_idp::{self, Answer, Person, PublishedMetadata};
 use crate::scim::lab;
 
-const PASSWORD: &str = "correct horse battery staple";
 const WORLD: &str = r#"
 organizations:
   - id: acme
@@ -40,16 +40,6 @@ users:
   - { email: olga@acme.example, password: "correct horse battery staple", memberships: [{ organization: acme, roles: [owner] }] }
   - { email: gil@globex.example, password: "correct horse battery staple", memberships: [{ organization: globex, roles: [owner] }] }
 "#;
-
-async fn sign_in(app: &TestApp, email: &str) -> Browser {
-    let mut browser = app.browser();
-    let form = browser.get("/login/password").await.form("/login/password");
-    let page = browser
-        .submit(&form, &[("email", email), ("password", PASSWORD)])
-        .await;
-    assert_eq!(page.location().as_deref(), Some("/account"), "{email}: {page:?}");
-    browser
-}
 
 /// Sends a form with the token of the page that it stands on.
 async fn send(browser: &mut Browser, page: &str, to: &str, fields: &[(&str, &str)]) -> Page {
@@ -85,6 +75,21 @@ async fn begin(browser: &mut Browser, base: &str, guide: &str) -> (String, Strin
         .next()
         .unwrap();
     (setup.clone(), id.to_owned())
+}
+
+/// Olga of Acme, a provider with published metadata, and a set-up that she has begun: where its steps are, and the connection.
+async fn begun(app: &TestApp, guide: &str) -> (Browser, PublishedMetadata, String, String) {
+    lab::apply(&app.app, WORLD).await;
+    let metadata = PublishedMetadata::start(&saml_idp::IDP).await;
+    let mut olga = sign_in(app, "olga@acme.example").await;
+    let (setup, id) = begin(&mut olga, "/console/acme", guide).await;
+    (olga, metadata, setup, id)
+}
+
+/// Sends the address of the provider's metadata.
+async fn by_metadata(browser: &mut Browser, setup: &str, metadata: &PublishedMetadata) -> Page {
+    let values = [("how", "url"), ("metadata_url", metadata.url.as_str())];
+    step(browser, &format!("{setup}/values"), &values).await
 }
 
 /// Goes to the identity provider and back as a test; returns the answer to the posted response.
@@ -156,10 +161,7 @@ async fn audit(app: &TestApp, kind: &str) -> Vec<String> {
 #[tokio::test]
 async fn f1_a_draft_affects_nobody_is_tested_without_effect_and_goes_live() {
     on_each_engine(|app| async move {
-        lab::apply(&app.app, WORLD).await;
-        let metadata = PublishedMetadata::start(&saml_idp::IDP).await;
-        let mut olga = sign_in(&app, "olga@acme.example").await;
-        let (setup, id) = begin(&mut olga, "/console/acme", "okta.saml").await;
+        let (mut olga, metadata, setup, id) = begun(&app, "okta.saml").await;
         give_values(&app, &mut olga, &setup, &id, &metadata.url).await;
         draft_affects_nobody(&app, &id).await;
 
@@ -273,12 +275,8 @@ async fn draft_affects_nobody(app: &TestApp, id: &str) {
 #[tokio::test]
 async fn r183_changed_values_need_another_test_and_no_document_makes_a_draft_live() {
     on_each_engine(|app| async move {
-        lab::apply(&app.app, WORLD).await;
-        let metadata = PublishedMetadata::start(&saml_idp::IDP).await;
-        let mut olga = sign_in(&app, "olga@acme.example").await;
-        let (setup, id) = begin(&mut olga, "/console/acme", "saml.saml").await;
-        let values = [("how", "url"), ("metadata_url", metadata.url.as_str())];
-        step(&mut olga, &format!("{setup}/values"), &values).await;
+        let (mut olga, metadata, setup, id) = begun(&app, "saml.saml").await;
+        by_metadata(&mut olga, &setup, &metadata).await;
         test_sign_in(&app, &mut olga, &setup, &id, &ann()).await;
         assert_eq!(stage(&app, &id).await.0, "testing");
 
@@ -311,12 +309,8 @@ async fn r183_changed_values_need_another_test_and_no_document_makes_a_draft_liv
 #[tokio::test]
 async fn r183_a_failed_test_says_what_was_wrong_and_proves_nothing() {
     on_each_engine(|app| async move {
-        lab::apply(&app.app, WORLD).await;
-        let metadata = PublishedMetadata::start(&saml_idp::IDP).await;
-        let mut olga = sign_in(&app, "olga@acme.example").await;
-        let (setup, id) = begin(&mut olga, "/console/acme", "saml.saml").await;
-        let values = [("how", "url"), ("metadata_url", metadata.url.as_str())];
-        step(&mut olga, &format!("{setup}/values"), &values).await;
+        let (mut olga, metadata, setup, id) = begun(&app, "saml.saml").await;
+        by_metadata(&mut olga, &setup, &metadata).await;
         let leaving = step(&mut olga, &format!("{setup}/test"), &[]).await;
         let (request, relay_state) = asked(&leaving);
         let mut bent = Answer::new(&app.app, &id, Some(&request));
@@ -337,18 +331,14 @@ async fn r183_a_failed_test_says_what_was_wrong_and_proves_nothing() {
 #[tokio::test]
 async fn r71_the_directory_looks_at_a_draft_and_changes_nothing_until_it_is_live() {
     on_each_engine(|app| async move {
-        lab::apply(&app.app, WORLD).await;
-        let metadata = PublishedMetadata::start(&saml_idp::IDP).await;
-        let mut olga = sign_in(&app, "olga@acme.example").await;
-        let (setup, id) = begin(&mut olga, "/console/acme", "entra.saml").await;
+        let (mut olga, metadata, setup, id) = begun(&app, "entra.saml").await;
         step(
             &mut olga,
             &format!("{setup}/domain"),
             &[("domain", "acme.example")],
         )
         .await;
-        let values = [("how", "url"), ("metadata_url", metadata.url.as_str())];
-        step(&mut olga, &format!("{setup}/values"), &values).await;
+        by_metadata(&mut olga, &setup, &metadata).await;
         test_sign_in(&app, &mut olga, &setup, &id, &ann()).await;
         let chosen = step(&mut olga, &format!("{setup}/mode"), &[("mode", "scim")]).await;
         assert_eq!(
