@@ -67,6 +67,9 @@ macro_rules! saml_errors {
 
             /// Every code this crate can return, in the order of the checks.
             pub const CODES: &'static [&'static str] = &[$($code,)*];
+
+            /// Every code with its sentence, for documentation; what was seen stands in braces.
+            pub const TEXTS: &'static [(&'static str, &'static str)] = &[$(($code, $text),)*];
         }
     };
 }

@@ -7,22 +7,23 @@ use clap::{Command, CommandFactory as _};
 use provost::cli::Cli;
 use provost::config::keys::KEYS;
 
-use crate::{fail_with, read};
+use crate::{error_codes, fail_with, read};
 
 /// Path and content of every generated document.
-fn all() -> anyhow::Result<Vec<(&'static str, String)>> {
+fn all(root: &Path) -> anyhow::Result<Vec<(&'static str, String)>> {
     let schema = serde_json::to_string_pretty(&provost::declarative::schema())?;
     Ok(vec![
         ("docs/configuration.md", configuration()),
         ("docs/cli.md", command_line()),
         ("docs/provost.schema.json", format!("{schema}\n")),
+        (error_codes::PATH, error_codes::refreshed(&read(&root.join(error_codes::PATH))?)?),
     ])
 }
 
 /// Writes the documents.
 pub(crate) fn write(root: &Path) -> anyhow::Result<String> {
     let mut text = String::new();
-    for (path, content) in all()? {
+    for (path, content) in all(root)? {
         let file = root.join(path);
         if read(&file).is_ok_and(|old| old == content) {
             writeln!(text, "{path}: unchanged")?;
@@ -37,7 +38,7 @@ pub(crate) fn write(root: &Path) -> anyhow::Result<String> {
 /// Fails when a document is not what the program says today.
 pub(crate) fn check(root: &Path) -> anyhow::Result<String> {
     let mut stale = Vec::new();
-    for (path, content) in all()? {
+    for (path, content) in all(root)? {
         if !read(&root.join(path)).is_ok_and(|old| old == content) {
             stale.push(path.to_owned());
         }

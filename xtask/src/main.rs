@@ -1,6 +1,7 @@
 //! Repository chores: `cargo xtask layers` checks who may know whom, `cargo xtask gen` writes the generated documents.
 
 mod documents;
+mod error_codes;
 mod layers;
 
 use std::io::Write as _;
