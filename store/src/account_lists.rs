@@ -165,7 +165,10 @@ impl AccountFilter {
             Some(false) => wanted.always("a.connection IS NULL"),
             None => {}
         }
-        let sql = format!("SELECT a.id FROM accounts a WHERE {} ORDER BY a.id LIMIT $2", wanted.text);
+        let sql = format!(
+            "SELECT a.id FROM accounts a WHERE {} ORDER BY a.id LIMIT $2",
+            wanted.text
+        );
         Ok((sql, wanted.values))
     }
 }

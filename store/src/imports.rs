@@ -118,7 +118,8 @@ impl Reader {
     /// `engine` and `corrupt`.
     pub async fn import_source(&mut self, id: &str) -> Result<Option<String>> {
         let sql = "SELECT source FROM imports WHERE id = $1 AND state <> 'done'";
-        self.one(sql, binds![id], |mut row| row.text("imports.source")).await
+        self.one(sql, binds![id], |mut row| row.text("imports.source"))
+            .await
     }
 
     /// Lists imports, newest first, before one: all, or those of an organization.

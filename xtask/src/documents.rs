@@ -16,7 +16,10 @@ fn all(root: &Path) -> anyhow::Result<Vec<(&'static str, String)>> {
         ("docs/configuration.md", configuration()),
         ("docs/cli.md", command_line()),
         ("docs/provost.schema.json", format!("{schema}\n")),
-        (error_codes::PATH, error_codes::refreshed(&read(&root.join(error_codes::PATH))?)?),
+        (
+            error_codes::PATH,
+            error_codes::refreshed(&read(&root.join(error_codes::PATH))?)?,
+        ),
     ])
 }
 

@@ -17,11 +17,18 @@ type Said = BTreeMap<&'static str, Vec<String>>;
 
 /// The parts of the page of which the program has the list, by their heading.
 fn parts() -> Vec<(&'static str, Said)> {
-    let saml = SamlError::TEXTS.iter().map(|(code, text)| (*code, vec![without_values(text)]));
-    let oidc = OidcError::ALL.iter().map(|error| (error.code(), vec![error.to_string()]));
-    let oauth = OAuthError::ALL
+    let saml = SamlError::TEXTS
         .iter()
-        .map(|error| (error.code(), vec![format!("`{}`", error.wire()), error.to_string()]));
+        .map(|(code, text)| (*code, vec![without_values(text)]));
+    let oidc = OidcError::ALL
+        .iter()
+        .map(|error| (error.code(), vec![error.to_string()]));
+    let oauth = OAuthError::ALL.iter().map(|error| {
+        (
+            error.code(),
+            vec![format!("`{}`", error.wire()), error.to_string()],
+        )
+    });
     vec![
         ("## SAML", saml.collect()),
         ("## OpenID Connect identity providers", oidc.collect()),
@@ -56,7 +63,10 @@ pub(crate) fn refreshed(page: &str) -> anyhow::Result<String> {
         if line.starts_with("## ") {
             here = line;
         }
-        let said = parts.iter().find(|(heading, _)| *heading == here).map(|(_, said)| said);
+        let said = parts
+            .iter()
+            .find(|(heading, _)| *heading == here)
+            .map(|(_, said)| said);
         let codes = codes_of(line);
         if let (Some(said), [code]) = (said, codes.as_slice())
             && let Some(cells) = said.get(code.as_str())
@@ -117,13 +127,19 @@ mod tests {
         let line = "| `saml_version` | old words | ask for 2.0 |";
         assert_eq!(codes_of(line), ["saml_version"]);
         let said = ["the message is not SAML 2.0".to_owned()];
-        assert_eq!(row(line, &said), "| `saml_version` | the message is not SAML 2.0 | ask for 2.0 |");
+        assert_eq!(
+            row(line, &said),
+            "| `saml_version` | the message is not SAML 2.0 | ask for 2.0 |"
+        );
         assert_eq!(codes_of("| `a`, `b` | both | |"), ["a", "b"]);
         assert!(codes_of("no `row`").is_empty());
     }
 
     #[test]
     fn what_was_seen_is_left_out() {
-        assert_eq!(without_values("sent to {found}, not {expected}"), "sent to …, not …");
+        assert_eq!(
+            without_values("sent to {found}, not {expected}"),
+            "sent to …, not …"
+        );
     }
 }

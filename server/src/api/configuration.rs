@@ -284,7 +284,7 @@ struct ApplyWarning {
 #[schemars(rename = "Affected")]
 struct AffectedView {
     /// How many.
-    count: usize,
+    count: u64,
     /// The first of them.
     accounts: Vec<AccountView>,
     /// With `people`: what would become of them.

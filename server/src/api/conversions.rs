@@ -463,7 +463,7 @@ async fn list(
 ) -> Result<Response> {
     let limit = page.limit()?;
     let organization = OrganizationId::new(organization);
-    let found = conversions::list(&app, &caller, &organization, after, limit).await?;
+    let found = conversions::list(&app, &caller, &organization, page.after()?, limit).await?;
     let items = found.into_iter().map(RunView::from).collect();
     Ok(Json(Page::new(items, limit, |item: &RunView| item.id.clone())).into_response())
 }

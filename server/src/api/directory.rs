@@ -354,7 +354,11 @@ async fn accounts(
 }
 
 /// Writes a page of accounts with when each signed in last.
-fn people(found: (Vec<AccountFacts>, BTreeMap<AccountId, Timestamp>), caller: &Caller, limit: u32) -> Response {
+fn people(
+    found: (Vec<AccountFacts>, BTreeMap<AccountId, Timestamp>),
+    caller: &Caller,
+    limit: u32,
+) -> Response {
     let (found, seen) = found;
     let items = found
         .into_iter()

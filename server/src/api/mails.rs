@@ -145,7 +145,7 @@ async fn list(
         account: query.account.map(AccountId::new),
         recipient,
         state: query.state,
-        before: page.after()?,
+        before: after,
     };
     let found = mails::list(&app, &caller, wanted, limit).await?;
     let items = found.into_iter().map(MailView::from).collect();

@@ -12,14 +12,14 @@ use provost_kernel::id::OrganizationId;
 
 use super::endpoint::{Answer, Endpoint, JSON, Verb, query_of, schema_of};
 use super::page::{Asked, Page, Sent, cursor, invalid_cursor, limit, open_cursor, time};
-use views::{
-    AttemptView, ChangeBody, DeliveryDetail, DeliveryQuery, DeliveryView, MadeView, NewWebhookBody, ReplayBody, ReplayedView,
-    WebhookView, Webhooks, detail,
-};
 use crate::app::App;
 use crate::error::Result;
 use crate::flow::api_keys::{Caller, Scope};
 use crate::flow::webhooks::{self, NewWebhook, WebhookChange, delivering, history};
+use views::{
+    AttemptView, ChangeBody, DeliveryDetail, DeliveryQuery, DeliveryView, MadeView, NewWebhookBody,
+    ReplayBody, ReplayedView, WebhookView, Webhooks, detail,
+};
 
 const ONE: &[Answer] = &[Answer {
     status: 200,

@@ -62,7 +62,11 @@ pub(super) type Tab = (String, &'static str, bool);
 /// The pages for developers, of which this is one.
 pub(super) fn tabs(shell: &Shell, this: &str) -> Vec<Tab> {
     let tab = |word: &str, name: &'static str| {
-        let path = if word.is_empty() { String::new() } else { format!("/{word}") };
+        let path = if word.is_empty() {
+            String::new()
+        } else {
+            format!("/{word}")
+        };
         (format!("{}/developers{path}", shell.base), name, word == this)
     };
     vec![

@@ -192,7 +192,10 @@ fn organization() -> Router<App> {
             "/console/{organization}/developers/webhooks/{webhook}/deliveries/{delivery}",
             get(webhook::delivery).post(webhook::again),
         )
-        .route("/console/{organization}/developers/events", get(webhooks::catalogue))
+        .route(
+            "/console/{organization}/developers/events",
+            get(webhooks::catalogue),
+        )
         .route(
             "/console/{organization}/sign-in",
             get(security::show).post(security::act),

@@ -52,14 +52,13 @@ struct WebhookPage {
     tabs: Vec<Tab>,
     here: String,
     host: String,
-    url: String,
     description: String,
     enabled: bool,
     state: Standing,
     notes: Vec<(&'static str, String)>,
     waiting: Option<String>,
     secret: Option<String>,
-    test: Option<(&'static str, String)>,
+    tested: Option<(&'static str, String)>,
     problem: Option<String>,
     form: Form,
     states: Vec<(String, &'static str, bool)>,
@@ -93,7 +92,13 @@ pub async fn show(
     render_page(&app, &manager, shell, webhook, Said::Nothing, &asked).await
 }
 
-pub(super) async fn render(app: &App, manager: &Manager, shell: Shell, webhook: Webhook, said: Said) -> Outcome {
+pub(super) async fn render(
+    app: &App,
+    manager: &Manager,
+    shell: Shell,
+    webhook: Webhook,
+    said: Said,
+) -> Outcome {
     render_page(app, manager, shell, webhook, said, &Asked::default()).await
 }
 
@@ -116,12 +121,12 @@ async fn render_page(
         .filter(|_| found.len() == PAGE as usize)
         .map(|last| format!("{here}?state={}&before={}", asked.state, last.sequence));
     let waiting = history::waiting(app, &manager.caller, &webhook.id).await?;
-    let (mut secret, mut test, mut problem, mut form) = (None, None, None, Form::of_webhook(&webhook));
+    let (mut secret, mut tested, mut problem, mut form) = (None, None, None, Form::of_webhook(&webhook));
     match said {
         Said::Nothing => {}
-        Said::Secret(text) => secret = Some(text),
-        Said::Test(tone, text) => test = Some((tone, text)),
-        Said::Problem(text, sent) => (problem, form) = (Some(text), *sent),
+        Said::Secret(shown) => secret = Some(shown),
+        Said::Test(tone, sentence) => tested = Some((tone, sentence)),
+        Said::Problem(sentence, sent) => (problem, form) = (Some(sentence), *sent),
     }
     page::show(&WebhookPage {
         tabs: tabs(&shell, "webhooks"),
@@ -133,13 +138,15 @@ async fn render_page(
             .iter()
             .map(|one| (format::word(one), shell.t(badge(*one).1), Some(*one) == wanted))
             .collect(),
-        rows: found.iter().map(|delivery| row(&shell, &here, delivery)).collect(),
-        url: webhook.url,
+        rows: found
+            .iter()
+            .map(|delivery| row(&shell, &here, delivery))
+            .collect(),
         description: webhook.description.unwrap_or_default(),
         enabled: webhook.enabled,
         here,
         secret,
-        test,
+        tested,
         problem,
         form,
         next,
@@ -187,7 +194,10 @@ fn row(shell: &Shell, here: &str, delivery: &Delivery) -> Row {
         event: delivery.event.clone(),
         tone: if is_again { "warn" } else { tone },
         state: shell.t(state),
-        status: delivery.last_status.map(|status| status.to_string()).unwrap_or_default(),
+        status: delivery
+            .last_status
+            .map(|status| status.to_string())
+            .unwrap_or_default(),
         error: delivery.last_error.clone().unwrap_or_default(),
         attempts: delivery.attempts,
         next_attempt: is_again.then(|| shell.t1("webhooks.next_attempt", &format::time(delivery.due_at))),
@@ -348,9 +358,10 @@ fn attempt(shell: &Shell, attempt: &Attempt) -> Try {
     Try {
         at: (attempt.at.to_string(), format::time(attempt.at)),
         tone: if attempt.error.is_none() { "good" } else { "bad" },
-        status: attempt
-            .status
-            .map_or_else(|| shell.t("webhooks.no_answer").to_owned(), |status| status.to_string()),
+        status: attempt.status.map_or_else(
+            || shell.t("webhooks.no_answer").to_owned(),
+            |status| status.to_string(),
+        ),
         error: attempt.error.clone().unwrap_or_default(),
         answer: attempt.answer.clone().unwrap_or_default(),
         duration: shell.t1("webhooks.milliseconds", &attempt.milliseconds),

@@ -60,7 +60,9 @@ impl Form {
     /// The fields of an address, a description and ticked kinds: families, and what else is ticked.
     pub(super) fn of(url: &str, description: &str, ticked: &[String]) -> Self {
         let families = catalogue::families().map(|family| format!("{family}.*"));
-        let mut kinds: Vec<(String, bool)> = families.map(|kind| (kind.clone(), ticked.contains(&kind))).collect();
+        let mut kinds: Vec<(String, bool)> = families
+            .map(|kind| (kind.clone(), ticked.contains(&kind)))
+            .collect();
         let others: Vec<&String> = ticked
             .iter()
             .filter(|kind| !kinds.iter().any(|(known, _)| known == *kind))
@@ -124,7 +126,14 @@ pub async fn add(State(app): State<App>, manager: Manager, sent: Sent) -> Outcom
     match webhooks::create(&app, &manager.caller, new).await {
         Ok(made) => {
             let secret = made.secret.expose_secret().to_owned();
-            super::webhook::render(&app, &manager, shell, made.webhook, super::webhook::Said::Secret(secret)).await
+            super::webhook::render(
+                &app,
+                &manager,
+                shell,
+                made.webhook,
+                super::webhook::Said::Secret(secret),
+            )
+            .await
         }
         Err(error) => {
             let problem = Some(told::mendable(&shell, error)?);
@@ -176,7 +185,9 @@ pub async fn catalogue(manager: Manager) -> Outcome {
     let about = |kind: &'static str| (kind, shell.of("about_event", kind).to_owned());
     let families = catalogue::families()
         .map(|family| {
-            let own = catalogue::KINDS.iter().filter(|kind| kind.split('.').next() == Some(family));
+            let own = catalogue::KINDS
+                .iter()
+                .filter(|kind| kind.split('.').next() == Some(family));
             (family, own.map(|kind| about(kind)).collect())
         })
         .collect();

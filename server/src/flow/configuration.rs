@@ -20,7 +20,9 @@ use crate::error::{AppError, Fault, Result};
 use crate::flow::api_keys::Caller;
 use crate::flow::entitlements;
 
-pub use ending::{Affected, Ended, Outcome, People, Tally, affected, count_affected, delete_connection, outlook};
+pub use ending::{
+    Affected, Ended, Outcome, People, Tally, affected, count_affected, delete_connection, outlook,
+};
 
 /// Exports the stored configuration, without secrets.
 ///

@@ -22,7 +22,10 @@ pub(super) async fn pump(app: App, mut stop: watch::Receiver<bool>) {
             _ = stop.changed() => return,
         };
         let is_busy = begun.unwrap_or_else(|error| {
-            tracing::warn!(error = crate::error::chain(&error), "webhooks could not be called");
+            tracing::warn!(
+                error = crate::error::chain(&error),
+                "webhooks could not be called"
+            );
             false
         });
         let is_full = running.len() >= LANES;

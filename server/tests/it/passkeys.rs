@@ -116,7 +116,11 @@ impl Device {
     /// Fills the form of `/login/passkey` or `/login/second` with a signature, as the script does.
     async fn answer(&mut self, browser: &mut Browser, path: &str) -> Form {
         let page = browser.get(path).await;
-        let to = if path == "/login/second" { "/login/second/passkey" } else { path };
+        let to = if path == "/login/second" {
+            "/login/second/passkey"
+        } else {
+            path
+        };
         self.sign(&page, page.form(to))
     }
 

@@ -572,9 +572,14 @@ async fn r188_the_log_names_a_receiver_by_its_host_only() {
         let mut client = Client::new(&app, None).await;
         let body = json!({ "url": "https://hooks.example/T0/secret-path?token=abc" });
         let (id, _) = hook(&mut client, &body).await;
-        client.send(Method::DELETE, &format!("/api/v1/webhooks/{id}")).await;
+        client
+            .send(Method::DELETE, &format!("/api/v1/webhooks/{id}"))
+            .await;
         let feed = client.get("/api/v1/events?limit=200").await.body;
-        assert!(feed.contains("webhook.deleted") && feed.contains("hooks.example"), "{feed}");
+        assert!(
+            feed.contains("webhook.deleted") && feed.contains("hooks.example"),
+            "{feed}"
+        );
         assert!(!feed.contains("secret-path"), "{feed}");
     })
     .await;

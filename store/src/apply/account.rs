@@ -53,7 +53,8 @@ impl Tx {
             account.display_name.as_deref().map(fold),
             keeping(&account.keeping)?,
         ];
-        self.later_apart(Apart::NewAccount, Query::new(sql, row), None).await
+        self.later_apart(Apart::NewAccount, Query::new(sql, row), None)
+            .await
     }
 
     pub(super) async fn update_profile(

@@ -52,7 +52,11 @@ impl Tx {
         now: Timestamp,
     ) -> Result<Requeued> {
         self.lock_webhook(webhook).await?;
-        let states = if all { "state <> 'pending'" } else { "state = 'failed'" };
+        let states = if all {
+            "state <> 'pending'"
+        } else {
+            "state = 'failed'"
+        };
         let sql = format!(
             "UPDATE webhook_deliveries SET state = 'pending', failures = 0, due_at = $3 WHERE id IN (SELECT id \
              FROM webhook_deliveries WHERE webhook = $1 AND created_at >= $2 AND {states} ORDER BY sequence LIMIT $4) \

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use provost_kernel::id::OrganizationId;
+use provost_kernel::id::{AccountId, OrganizationId};
 
 use super::is_wanted;
 use crate::error::Result;
@@ -74,7 +74,8 @@ impl Tx {
         };
         let listener = listener(row)?;
         let (events, position) = if let Some(own) = &listener.organization {
-            self.events_of(own, listener.position, LONG_STRETCH, STRETCH).await?
+            self.events_of(own, listener.position, LONG_STRETCH, STRETCH)
+                .await?
         } else {
             let events = self.events(listener.position, STRETCH).await?;
             let position = events.last().map_or(place, |last| last.sequence);
@@ -151,7 +152,7 @@ impl Tx {
         let accounts: BTreeSet<&str> = events
             .iter()
             .filter(|event| event.organization.is_none())
-            .filter_map(|event| event.account.as_ref().map(|account| account.as_str()))
+            .filter_map(|event| event.account.as_ref().map(AccountId::as_str))
             .collect();
         let mut heard: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         if accounts.is_empty() {
@@ -178,7 +179,9 @@ impl Tx {
         let named = events
             .iter()
             .filter_map(|event| event.organization.as_ref().map(OrganizationId::as_str));
-        let organizations: BTreeSet<&str> = named.chain(heard.values().flatten().map(String::as_str)).collect();
+        let organizations: BTreeSet<&str> = named
+            .chain(heard.values().flatten().map(String::as_str))
+            .collect();
         let sql = "SELECT id, organization, kinds, position FROM webhooks WHERE enabled = 1 AND catching_up = 0 \
                    AND (organization IS NULL OR organization IN ({list:$1})) ORDER BY id{lock}";
         let rows = self.rows(sql, binds![list(organizations)?]).await?;
@@ -186,7 +189,12 @@ impl Tx {
     }
 
     /// Makes deliveries of what a webhook wants of some events. Its row is locked.
-    async fn queue_deliveries(&mut self, listener: &Listener, events: &[&Event], now: Timestamp) -> Result<()> {
+    async fn queue_deliveries(
+        &mut self,
+        listener: &Listener,
+        events: &[&Event],
+        now: Timestamp,
+    ) -> Result<()> {
         let wanted: Vec<&&Event> = events
             .iter()
             .filter(|event| is_wanted(&listener.kinds, &event.kind))
@@ -255,7 +263,7 @@ impl Reader {
 }
 
 fn subject(event: &Event) -> &str {
-    event.account.as_ref().map_or("", |account| account.as_str())
+    event.account.as_ref().map_or("", AccountId::as_str)
 }
 
 /// Tells whether a webhook may hear of an event, by the rule of [`Reader::events_of`].

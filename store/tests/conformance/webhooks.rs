@@ -1,7 +1,9 @@
 //! Webhooks: who hears of what, in which order, and what a failure holds up.
 
 use jiff::SignedDuration;
-use provost_store::{Attempt, Delivery, DeliveryState, NewEvent, SecretMap, Settled, Store, StoreError, Tried, Webhook};
+use provost_store::{
+    Attempt, Delivery, DeliveryState, NewEvent, SecretMap, Settled, Store, StoreError, Tried, Webhook,
+};
 use serde_json::json;
 
 use crate::support::*;

@@ -85,11 +85,11 @@ pub const KINDS: &[&str] = &[
 
 /// Returns every family of kinds, such as `user`.
 pub fn families() -> impl Iterator<Item = &'static str> {
-    let family = |kind: &&'static str| kind.split('.').next().unwrap_or_default();
-    let before = std::iter::once("").chain(KINDS.iter().map(move |kind| family(&kind)));
+    let family = |kind: &'static str| kind.split('.').next().unwrap_or_default();
+    let before = std::iter::once("").chain(KINDS.iter().map(move |kind| family(kind)));
     KINDS
         .iter()
-        .map(move |kind| family(&kind))
+        .map(move |kind| family(kind))
         .zip(before)
         .filter(|(this, before)| this != before)
         .map(|(this, _)| this)
@@ -107,7 +107,10 @@ mod tests {
 
     #[test]
     fn r188_every_kind_is_listed_once_and_explained_in_every_language() {
-        assert!(KINDS.is_sorted_by(|one, next| one < next), "sorted, and none twice");
+        assert!(
+            KINDS.is_sorted_by(|one, next| one < next),
+            "sorted, and none twice"
+        );
         for kind in EventKind::ALL {
             assert!(KINDS.contains(&kind.code()), "{}", kind.code());
         }
@@ -127,9 +130,18 @@ mod tests {
     fn r188_what_flows_record_is_in_the_list() {
         let families: BTreeSet<&str> = families().collect();
         let mut named = BTreeSet::new();
-        collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/flow"), &mut named);
-        collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/jobs"), &mut named);
-        collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/declarative"), &mut named);
+        collect(
+            &Path::new(env!("CARGO_MANIFEST_DIR")).join("src/flow"),
+            &mut named,
+        );
+        collect(
+            &Path::new(env!("CARGO_MANIFEST_DIR")).join("src/jobs"),
+            &mut named,
+        );
+        collect(
+            &Path::new(env!("CARGO_MANIFEST_DIR")).join("src/declarative"),
+            &mut named,
+        );
         let unknown: Vec<&String> = named
             .iter()
             .filter(|kind| families.contains(kind.split('.').next().unwrap_or_default()))
@@ -155,10 +167,7 @@ mod tests {
 
     fn is_kind(text: &str) -> bool {
         let is_word = |word: &str| {
-            !word.is_empty()
-                && word
-                    .bytes()
-                    .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+            !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
         };
         text.split_once('.')
             .is_some_and(|(family, rest)| is_word(family) && is_word(rest))

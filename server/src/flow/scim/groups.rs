@@ -5,7 +5,7 @@ use std::sync::Arc;
 use provost_kernel::id::{GroupId, TraceId};
 use provost_kernel::provision::push::{MembersChange, Push};
 use provost_scim::v1::PartialResource;
-use provost_scim::{Document, MemberRef, Patch, Projection, ResourceKind, ScimError};
+use provost_scim::{Document, MemberRef, Patch, Projection, ResourceKind};
 use provost_store::search::DirectoryGroup;
 use provost_store::{StoreError, Tx};
 

@@ -63,7 +63,10 @@ pub async fn create(
                 letter.keep(tx, &decision, connection, one.now).await?;
             }
             let made = load(tx, &one.caller, account, wants_groups).await?;
-            Ok(Ended::Done(made.ok_or_else(|| resource::gone(KIND))?, push::trace(&decision)))
+            Ok(Ended::Done(
+                made.ok_or_else(|| resource::gone(KIND))?,
+                push::trace(&decision),
+            ))
         })
     })
     .await?;
@@ -143,7 +146,10 @@ pub async fn change(
             } else {
                 load(tx, &one.caller, &account, wants_groups).await?
             };
-            Ok(Ended::Done(changed.ok_or_else(|| resource::gone(KIND))?, push::trace(&decision)))
+            Ok(Ended::Done(
+                changed.ok_or_else(|| resource::gone(KIND))?,
+                push::trace(&decision),
+            ))
         })
     })
     .await?;
@@ -257,5 +263,11 @@ fn answer(
 ) -> Answer {
     let id = shown.user.account.id.as_str();
     let body = view::encode(caller, view::shown_user(caller, shown, projection), KIND);
-    resource::whole(caller, (KIND, id, shown.user.account.version), status, body, trace)
+    resource::whole(
+        caller,
+        (KIND, id, shown.user.account.version),
+        status,
+        body,
+        trace,
+    )
 }

@@ -123,7 +123,11 @@ pub async fn call_webhook(app: &App, id: &str) -> Result<usize> {
                 let Some(webhook) = reader.webhook(&wanted).await? else {
                     return Ok(None);
                 };
-                let count = if webhook.failing_since.is_some() { 1 } else { PORTION };
+                let count = if webhook.failing_since.is_some() {
+                    1
+                } else {
+                    PORTION
+                };
                 let mut due = Vec::new();
                 for delivery in reader.due_deliveries(&wanted, count, now).await? {
                     let event = reader.event_at(delivery.sequence).await?;
@@ -214,8 +218,9 @@ async fn attempt(
         // The webhook is switched off now; what waits goes on when it is switched on again.
         Settled::Again(attempt.at)
     } else {
-        retry_at(delivery.failures, attempt.at, jitter)
-            .map_or(Settled::GivenUp, |at| Settled::Again(wait.map_or(at, |wait| wait.max(at))))
+        retry_at(delivery.failures, attempt.at, jitter).map_or(Settled::GivenUp, |at| {
+            Settled::Again(wait.map_or(at, |wait| wait.max(at)))
+        })
     };
     Ok((
         Tried {
@@ -335,7 +340,9 @@ fn asked_wait(answered: &std::result::Result<Answer, OutboundError>, now: Timest
         .filter(|answer| matches!(answer.status, 429 | 503))?;
     let text = answer.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let until = match text.parse::<u32>() {
-        Ok(seconds) => now.checked_add(SignedDuration::from_secs(i64::from(seconds))).ok()?,
+        Ok(seconds) => now
+            .checked_add(SignedDuration::from_secs(i64::from(seconds)))
+            .ok()?,
         Err(_) => jiff::fmt::rfc2822::parse(text).ok()?.timestamp(),
     };
     Some(until.min(now.checked_add(LONGEST_WAIT).ok()?)).filter(|until| *until > now)

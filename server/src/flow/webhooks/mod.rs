@@ -258,13 +258,20 @@ pub async fn rotate(app: &App, caller: &Caller, id: &str) -> Result<WithSecret> 
     find(app, caller, id).await?;
     let secret = new_secret(app)?;
     let new = secret.clone();
-    let webhook = edit(app, caller, id, "webhook.secret_rotated", None, move |webhook, now| {
-        if let Some(before) = webhook.secrets.get("current").map(str::to_owned) {
-            webhook.secrets.set("previous", before);
-            webhook.previous_until = now.checked_add(OVERLAP).ok();
-        }
-        webhook.secrets.set("current", new.clone());
-    })
+    let webhook = edit(
+        app,
+        caller,
+        id,
+        "webhook.secret_rotated",
+        None,
+        move |webhook, now| {
+            if let Some(before) = webhook.secrets.get("current").map(str::to_owned) {
+                webhook.secrets.set("previous", before);
+                webhook.previous_until = now.checked_add(OVERLAP).ok();
+            }
+            webhook.secrets.set("current", new.clone());
+        },
+    )
     .await?;
     Ok(WithSecret {
         webhook,
@@ -336,7 +343,10 @@ pub fn host_of(url: &str) -> String {
     parsed
         .and_then(|url| {
             let host = url.host_str()?.to_owned();
-            Some(url.port().map_or_else(|| host.clone(), |port| format!("{host}:{port}")))
+            Some(
+                url.port()
+                    .map_or_else(|| host.clone(), |port| format!("{host}:{port}")),
+            )
         })
         .unwrap_or_default()
 }

@@ -38,11 +38,20 @@ pub(super) async fn switch_off(app: &App, webhook: &Webhook, reason: Reason) -> 
         .store
         .write(move |tx| {
             Box::pin(async move {
-                if !tx.switch_webhook(&told.id, false, Some(reason.text()), now).await? {
+                if !tx
+                    .switch_webhook(&told.id, false, Some(reason.text()), now)
+                    .await?
+                {
                     return Ok(false);
                 }
                 let data = json!({ "reason": reason.text(), "failing_since": told.failing_since });
-                tx.record(super::event("webhook.disabled", &told, "system".to_owned(), data, now));
+                tx.record(super::event(
+                    "webhook.disabled",
+                    &told,
+                    "system".to_owned(),
+                    data,
+                    now,
+                ));
                 if let Some(organization) = &told.organization {
                     let alarm = Alarm {
                         kind: Kind::WebhookDisabled,
@@ -60,7 +69,11 @@ pub(super) async fn switch_off(app: &App, webhook: &Webhook, reason: Reason) -> 
     if is_off.map_err(AppError::from)? {
         app.ring_mail();
         metrics::counter!("provost_webhooks_disabled_total").increment(1);
-        tracing::warn!(webhook = webhook.id, reason = reason.text(), "a webhook was switched off");
+        tracing::warn!(
+            webhook = webhook.id,
+            reason = reason.text(),
+            "a webhook was switched off"
+        );
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 
 use super::{act, id_of, sign_in, world};
 use crate::app::{TestApp, on_each_engine};
-use crate::directory::{self, accounts};
+use crate::directory::accounts;
 
 #[tokio::test]
 async fn forms_of_others_and_without_token_change_nothing() {

@@ -6,7 +6,6 @@ mod people;
 mod webhooks;
 
 use axum::http::StatusCode;
-use jiff::SignedDuration;
 use provost::flow::acting::{self, Wish};
 use provost_kernel::id::AccountId;
 use provost_kernel::provision::{Action, Actor, GrantEdit};

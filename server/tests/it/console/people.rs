@@ -1,11 +1,10 @@
 //! Pages of people: names are text, searching, adding, many at once, importing, languages.
 
 use axum::http::{StatusCode, header};
-use provost_kernel::provision::Action;
 
-use super::{act, id_of, make_operator, sign_in, want, world};
-use crate::app::{Page, TestApp, on_each_engine};
-use crate::directory::{self, accounts};
+use super::{PAGES, act, id_of, make_operator, sign_in, world};
+use crate::app::{TestApp, on_each_engine};
+use crate::directory::accounts;
 
 #[tokio::test]
 async fn what_people_are_called_is_text_and_nothing_else() {

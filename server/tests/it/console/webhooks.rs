@@ -16,31 +16,76 @@ async fn r188_a_webhook_is_made_followed_and_deleted_in_the_console() {
         let refused = act(&mut olga, LIST, &inside).await;
         assert_eq!(refused.status, StatusCode::OK);
         assert!(refused.body.contains("must begin with https"), "{}", refused.body);
-        let fields = [("url", "https://hooks.invalid/calls"), ("kind", "api_key.*"), ("description", "<b>The app</b>")];
+        let fields = [
+            ("url", "https://hooks.invalid/calls"),
+            ("kind", "api_key.*"),
+            ("description", "<b>The app</b>"),
+        ];
         let made = act(&mut olga, LIST, &fields).await;
         assert_eq!(made.status, StatusCode::OK, "{}", made.body);
         assert!(made.body.contains("whsec_"), "{}", made.body);
         assert!(!made.body.contains("<b>The app"), "{}", made.body);
         let listed = olga.get(LIST).await;
-        let id = listed.body.split("/developers/webhooks/").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        let id = listed
+            .body
+            .split("/developers/webhooks/")
+            .nth(1)
+            .unwrap()
+            .split('"')
+            .next()
+            .unwrap()
+            .to_owned();
         let here = format!("{LIST}/{id}");
         let shown = olga.get(&here).await;
         assert_eq!(shown.status, StatusCode::OK);
-        assert!(!shown.body.contains("whsec_") && shown.body.contains("hooks.invalid"), "{}", shown.body);
+        assert!(
+            !shown.body.contains("whsec_") && shown.body.contains("hooks.invalid"),
+            "{}",
+            shown.body
+        );
 
-        act(&mut olga, "/console/acme/developers", &[("label", "one"), ("scope", "accounts:read")]).await;
-        provost::flow::webhooks::delivering::deliver(&app.app).await.unwrap();
+        act(
+            &mut olga,
+            "/console/acme/developers",
+            &[("label", "one"), ("scope", "accounts:read")],
+        )
+        .await;
+        provost::flow::webhooks::delivering::deliver(&app.app)
+            .await
+            .unwrap();
         let shown = olga.get(&format!("{here}?state=pending")).await;
-        assert!(shown.body.contains("api_key.created") && shown.body.contains("cannot be resolved"), "{}", shown.body);
-        let delivery = shown.body.split(&format!("{id}/deliveries/")).nth(1).unwrap().split('"').next().unwrap().to_owned();
+        assert!(
+            shown.body.contains("api_key.created") && shown.body.contains("cannot be resolved"),
+            "{}",
+            shown.body
+        );
+        let delivery = shown
+            .body
+            .split(&format!("{id}/deliveries/"))
+            .nth(1)
+            .unwrap()
+            .split('"')
+            .next()
+            .unwrap()
+            .to_owned();
         let page = olga.get(&format!("{here}/deliveries/{delivery}")).await;
-        assert!(page.body.contains("api_key.created") && page.body.contains("no answer"), "{}", page.body);
+        assert!(
+            page.body.contains("api_key.created") && page.body.contains("no answer"),
+            "{}",
+            page.body
+        );
 
         for (fields, done) in [
             (vec![("do", "pause")], "webhook_off"),
             (vec![("do", "resume")], "webhook_on"),
-            (vec![("do", "replay"), ("since", "2026-01-01T00:00"), ("all", "1")], "webhook_replayed"),
-            (vec![("do", "save"), ("url", "https://hooks.invalid/others")], "webhook_saved"),
+            (
+                vec![("do", "replay"), ("since", "2026-01-01T00:00"), ("all", "1")],
+                "webhook_replayed",
+            ),
+            (
+                vec![("do", "save"), ("url", "https://hooks.invalid/others")],
+                "webhook_saved",
+            ),
         ] {
             let page = act(&mut olga, &here, &fields).await;
             let location = page.location().unwrap_or_else(|| panic!("{done}: {page:?}"));
@@ -53,14 +98,24 @@ async fn r188_a_webhook_is_made_followed_and_deleted_in_the_console() {
 
         let mut both = sign_in(&app, "both@acme.example").await;
         for path in [LIST.to_owned(), here.clone()] {
-            assert_eq!(both.get(&path).await.status, StatusCode::FORBIDDEN, "a member who is no admin");
+            assert_eq!(
+                both.get(&path).await.status,
+                StatusCode::FORBIDDEN,
+                "a member who is no admin"
+            );
         }
         let foreign = here.replace("/acme/", "/globex/");
         assert_eq!(both.get(&foreign).await.status, StatusCode::NOT_FOUND);
-        assert_eq!(act(&mut both, &foreign, &[("do", "delete")]).await.status, StatusCode::NOT_FOUND);
+        assert_eq!(
+            act(&mut both, &foreign, &[("do", "delete")]).await.status,
+            StatusCode::NOT_FOUND
+        );
 
         let gone = act(&mut olga, &here, &[("do", "delete")]).await;
-        assert_eq!(gone.location().as_deref(), Some("/console/acme/developers/webhooks?done=webhook"));
+        assert_eq!(
+            gone.location().as_deref(),
+            Some("/console/acme/developers/webhooks?done=webhook")
+        );
         assert_eq!(olga.get(&here).await.status, StatusCode::NOT_FOUND);
     })
     .await;
