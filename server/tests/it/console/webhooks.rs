@@ -3,12 +3,20 @@
 use axum::http::StatusCode;
 
 use super::{act, sign_in, world};
-use crate::app::on_each_engine;
+use crate::app::{Browser, on_each_engine};
 
 const LIST: &str = "/console/acme/developers/webhooks";
 
+/// Returns the address of the one webhook of the list.
+async fn only_one(browser: &mut Browser) -> String {
+    let listed = browser.get(LIST).await;
+    let behind = listed.body.split("/developers/webhooks/").nth(1);
+    let id = behind.and_then(|rest| rest.split('"').next());
+    format!("{LIST}/{}", id.unwrap_or_else(|| panic!("{}", listed.body)))
+}
+
 #[tokio::test]
-async fn r188_a_webhook_is_made_followed_and_deleted_in_the_console() {
+async fn r188_a_webhook_is_made_and_followed_in_the_console() {
     on_each_engine(|app| async move {
         world(&app).await;
         let mut olga = sign_in(&app, "olga@acme.example").await;
@@ -25,17 +33,7 @@ async fn r188_a_webhook_is_made_followed_and_deleted_in_the_console() {
         assert_eq!(made.status, StatusCode::OK, "{}", made.body);
         assert!(made.body.contains("whsec_"), "{}", made.body);
         assert!(!made.body.contains("<b>The app"), "{}", made.body);
-        let listed = olga.get(LIST).await;
-        let id = listed
-            .body
-            .split("/developers/webhooks/")
-            .nth(1)
-            .unwrap()
-            .split('"')
-            .next()
-            .unwrap()
-            .to_owned();
-        let here = format!("{LIST}/{id}");
+        let here = only_one(&mut olga).await;
         let shown = olga.get(&here).await;
         assert_eq!(shown.status, StatusCode::OK);
         assert!(
@@ -61,7 +59,7 @@ async fn r188_a_webhook_is_made_followed_and_deleted_in_the_console() {
         );
         let delivery = shown
             .body
-            .split(&format!("{id}/deliveries/"))
+            .split(&format!("{here}/deliveries/"))
             .nth(1)
             .unwrap()
             .split('"')
@@ -74,7 +72,17 @@ async fn r188_a_webhook_is_made_followed_and_deleted_in_the_console() {
             "{}",
             page.body
         );
+    })
+    .await;
+}
 
+#[tokio::test]
+async fn r188_a_webhook_is_changed_and_deleted_by_those_who_manage_its_organization() {
+    on_each_engine(|app| async move {
+        world(&app).await;
+        let mut olga = sign_in(&app, "olga@acme.example").await;
+        act(&mut olga, LIST, &[("url", "https://hooks.invalid/calls")]).await;
+        let here = only_one(&mut olga).await;
         for (fields, done) in [
             (vec![("do", "pause")], "webhook_off"),
             (vec![("do", "resume")], "webhook_on"),
