@@ -335,9 +335,6 @@ onEachEngine('people in the console, in Chromium', peopleWorld, (scenario) => {
         await judge(page, `people-${title}-${name}`);
         assert.ok(weight < HEAVIEST, `${title} weighs ${weight} bytes`);
       }
-      await page.goto(`${world.console}/conversions`);
-      await page.locator('tbody a.name').first().click();
-      await judge(page, `people-move-${name}`);
       const webhook = await world.api('POST', '/webhooks', { url: 'https://hooks.invalid/calls', organization: ID, kinds: ['webhook.*'], description: 'Nobody hears it' });
       await world.api('POST', `/webhooks/${webhook.webhook.id}/rotate-secret`, {});
       await eventually('a call was tried', async () => {
@@ -349,6 +346,9 @@ onEachEngine('people in the console, in Chromium', peopleWorld, (scenario) => {
       await judge(page, `people-delivery-${name}`);
       await visit(page, `${world.console}/developers/webhooks`);
       await judge(page, `people-webhooks-${name}`);
+      await page.goto(`${world.console}/conversions`);
+      await page.locator('tbody a.name').first().click();
+      await judge(page, `people-move-${name}`);
       await signInOperator(page, world);
       for (const [title, path] of Object.entries({ plan: `/operator/organizations/${ID}`, applications: '/operator/applications', mails: '/operator/mails' })) {
         const weight = await visit(page, `${world.installation.origin}/console${path}`);

@@ -104,11 +104,6 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/0071_managed_by.sql"),
     },
     Migration {
-        version: 72,
-        name: "webhooks",
-        sql: include_str!("../migrations/0072_webhooks.sql"),
-    },
-    Migration {
         version: 80,
         name: "setup",
         sql: include_str!("../migrations/0080_setup.sql"),
@@ -117,6 +112,11 @@ const MIGRATIONS: &[Migration] = &[
         version: 85,
         name: "console_work",
         sql: include_str!("../migrations/0085_console_work.sql"),
+    },
+    Migration {
+        version: 86,
+        name: "webhooks",
+        sql: include_str!("../migrations/0086_webhooks.sql"),
     },
     Migration {
         version: 87,

@@ -54,7 +54,7 @@ async fn fill(store: &Store) {
         .write(move |tx| Box::pin(async move { tx.insert_webhook(&hook).await }))
         .await
         .unwrap();
-    apply(store, decision("told", "told", vec![create(account("told"))]))
+    apply(store, decision("told", "told", vec![create(standard("told"))]))
         .await
         .unwrap();
     store
