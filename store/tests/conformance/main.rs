@@ -37,4 +37,5 @@ mod support;
 mod values;
 #[cfg(test)]
 mod waiting;
+#[cfg(test)]
 mod webhooks;

@@ -46,7 +46,9 @@ async fn happen(store: &Store, events: &[(&str, &str, bool)]) {
     store
         .write(move |tx| {
             Box::pin(async move {
-                events.into_iter().for_each(|event| tx.record(event));
+                for event in events {
+                    tx.record(event);
+                }
                 Ok::<_, StoreError>(())
             })
         })

@@ -4,6 +4,7 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as a call returns it")]
 fn answered(status: u16, retry_after: &str) -> std::result::Result<Answer, OutboundError> {
     let mut headers = HeaderMap::new();
     headers.insert(RETRY_AFTER, retry_after.parse().unwrap());
