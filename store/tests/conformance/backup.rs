@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use provost_kernel::plan::Change;
 use provost_store::search::{Condition, Field, Operator};
-use provost_store::{DataKeys, Store, StoreConfig, StoreError};
+use provost_store::{DataKeys, Store, StoreConfig, StoreError, Webhook};
 
 use crate::search::{group, pushed, search};
 use crate::support::*;
@@ -49,7 +49,11 @@ async fn fill(store: &Store) {
     apply(store, decision("directory", "pushed", changes))
         .await
         .unwrap();
-    let hook = webhook("whk_1");
+    // Of the instance: the account below is nobody's member.
+    let hook = Webhook {
+        organization: None,
+        ..webhook("whk_1")
+    };
     store
         .write(move |tx| Box::pin(async move { tx.insert_webhook(&hook).await }))
         .await
