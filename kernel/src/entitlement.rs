@@ -2,6 +2,9 @@
 //! somebody takes it out. Never says what a plan costs.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::directory::AccountKind;
 
 /// Something that a plan may leave out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -73,6 +76,39 @@ impl Entitlements {
             Feature::CustomRoles => self.custom_roles,
             Feature::Policies => self.policies,
             Feature::AuditExport => self.audit_export,
+        }
+    }
+}
+
+/// How many seats an organization's people may hold, by kind of account and over all license pools. A kind without a
+/// number has no limit but those of the pools.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct SeatLimits {
+    /// Seats of users.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub users: Option<u32>,
+    /// Seats of readers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub readers: Option<u32>,
+}
+
+impl SeatLimits {
+    /// Name of the field in an organization's settings.
+    pub const KEY: &'static str = "seats";
+
+    /// Reads the limits off an organization's settings; without limit where nothing is said.
+    pub fn read(settings: &Value) -> Self {
+        let found = settings.get(Self::KEY).cloned().unwrap_or_default();
+        serde_json::from_value(found).unwrap_or_default()
+    }
+
+    /// Returns the limit of one kind.
+    pub const fn of(&self, kind: AccountKind) -> Option<u32> {
+        match kind {
+            AccountKind::User => self.users,
+            AccountKind::Reader => self.readers,
         }
     }
 }

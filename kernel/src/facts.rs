@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::directory::{
-    Account, DirectoryProfile, Group, GroupName, License, Link, Membership, Organization, Role, Subject,
-    Workspace,
+    Account, AccountKind, DirectoryProfile, Group, GroupName, License, LicenseGrant, Link, Membership,
+    Organization, Role, Subject, Workspace,
 };
 use crate::id::{AccountId, ConnectionId, GroupId, LicenseId, OrganizationId};
 use crate::login::rules::{SignInFacts, SignInNeed};
@@ -205,6 +205,9 @@ pub struct OrganizationFacts {
     pub workspaces: Vec<Workspace>,
     /// License pools.
     pub licenses: Vec<LicensePool>,
+    /// Seats that accounts of each kind hold over all pools. A kind that is absent has no limit.
+    #[serde(default)]
+    pub kinds: BTreeMap<AccountKind, KindMeter>,
     /// Active accounts that hold an owner role through an active membership, at most two: enough to know the last one.
     pub owners: Vec<AccountId>,
 }
@@ -218,9 +221,55 @@ pub struct LicensePool {
     pub used: u32,
 }
 
+/// Seats of one kind of account in an organization, over all its pools.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KindMeter {
+    /// How many may be held; none means without limit.
+    pub limit: Option<u32>,
+    /// How many are held now.
+    pub used: u32,
+}
+
+impl LicensePool {
+    /// Tells whether a seat is free.
+    pub fn has_seat(&self) -> bool {
+        self.license.seats.is_none_or(|seats| self.used < seats)
+    }
+}
+
 impl OrganizationFacts {
     /// Finds a license pool by id.
     pub fn pool(&self, id: &LicenseId) -> Option<&LicensePool> {
         self.licenses.iter().find(|pool| &pool.license.id == id)
+    }
+
+    /// Tells whether accounts of a kind may hold one more seat, whatever the pool.
+    pub fn has_room(&self, kind: AccountKind) -> bool {
+        self.kinds
+            .get(&kind)
+            .is_none_or(|meter| meter.limit.is_none_or(|limit| meter.used < limit))
+    }
+
+    /// Tells whether an account of a kind that holds `held` has a seat of a pool or could take one. Whoever has a seat of
+    /// another pool gives that up for it.
+    pub fn has_seat(&self, license: &LicenseId, kind: AccountKind, held: Option<&LicenseGrant>) -> bool {
+        let held = held.filter(|held| held.seated);
+        if held.is_some_and(|held| held.license == *license) {
+            return true;
+        }
+        let is_free = self
+            .pool(license)
+            .is_some_and(|pool| pool.license.serves(kind) && pool.has_seat());
+        is_free && (held.is_some() || self.has_room(kind))
+    }
+
+    /// Counts a seat of a kind that is taken (or given back), beyond what was loaded.
+    pub(crate) fn count_kind(&mut self, kind: AccountKind, is_taken: bool) {
+        let meter = self.kinds.entry(kind).or_default();
+        meter.used = if is_taken {
+            meter.used.saturating_add(1)
+        } else {
+            meter.used.saturating_sub(1)
+        };
     }
 }

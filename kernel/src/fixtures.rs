@@ -79,6 +79,7 @@ pub(crate) fn organization(id: &str) -> OrganizationFacts {
                 default: false,
             },
         ],
+        kinds: std::collections::BTreeMap::new(),
         licenses: vec![
             LicensePool {
                 license: License {

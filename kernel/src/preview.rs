@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use crate::access::{self, Access, AccessMap};
 use crate::connection::{Connection, Provisioning};
 use crate::denial::Denial;
-use crate::directory::{Account, GroupName, LicenseGrant, Membership, Source, Status};
+use crate::directory::{Account, GroupName, LicenseGrant, Source, Status};
 use crate::facts::{AccountFacts, OrganizationFacts, OrganizationsNeeded};
 use crate::id::{AccountId, ConnectionId, OrganizationId};
 use crate::incoming::Incoming;
@@ -262,7 +262,7 @@ fn outcome(
     let mut changes = Vec::new();
     let placed = placing.run_over(loaded, member, &mut changes, &mut Steps::default());
     if placed.is_ok() {
-        count_seats(seats, &known.memberships, &changes);
+        count_seats(seats, known, &changes);
     }
     match placed {
         Ok(_) => (access::after(&known.memberships, &changes), None),
@@ -271,7 +271,8 @@ fn outcome(
 }
 
 /// Counts the seats that changes of one account take and give back.
-fn count_seats(seats: &mut SeatCount, held: &[Membership], changes: &[Change]) {
+fn count_seats(seats: &mut SeatCount, known: &AccountFacts, changes: &[Change]) {
+    let kind = known.account.kind;
     let seat = |grant: Option<&LicenseGrant>| {
         grant
             .filter(|grant| grant.seated)
@@ -280,14 +281,14 @@ fn count_seats(seats: &mut SeatCount, held: &[Membership], changes: &[Change]) {
     for change in changes {
         if let Change::AddMembership { membership, .. } = change {
             let after = seat(membership.license.as_ref());
-            seats.count(&membership.organization, None, after.as_ref());
+            seats.count(&membership.organization, kind, (None, after.as_ref()));
         }
         if let Change::RemoveMembership {
             organization, before, ..
         } = change
         {
             let before = seat(before.license.as_ref());
-            seats.count(organization, before.as_ref(), None);
+            seats.count(organization, kind, (before.as_ref(), None));
         }
         let Change::UpdateMembership {
             organization, edits, ..
@@ -297,10 +298,11 @@ fn count_seats(seats: &mut SeatCount, held: &[Membership], changes: &[Change]) {
         };
         for edit in edits {
             if let MembershipEdit::SetLicense { to, .. } = edit {
-                let held = held.iter().find(|held| held.organization == *organization);
+                let mut held = known.memberships.iter();
+                let held = held.find(|held| held.organization == *organization);
                 let before = seat(held.and_then(|held| held.license.as_ref()));
                 let after = seat(to.as_ref());
-                seats.count(organization, before.as_ref(), after.as_ref());
+                seats.count(organization, kind, (before.as_ref(), after.as_ref()));
             }
         }
     }

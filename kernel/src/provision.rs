@@ -39,6 +39,7 @@ mod conversion;
 mod declared;
 mod emergency;
 mod identity;
+mod kinds;
 mod managed;
 mod membership;
 pub mod overriding;
@@ -187,6 +188,7 @@ pub fn decide(
     work.steps.add(Stage::Verify, StepOutcome::Passed, "asked", text);
     let outcome = work
         .perform(&request.action)
+        .and_then(|account| work.keep_kind_limits(&request.action).map(|()| account))
         .and_then(|account| work.keep_an_emergency_admin().map(|()| account));
     let account = outcome.clone().ok().or_else(|| request.action.account().cloned());
     let (verdict, changes) = match outcome {

@@ -21,6 +21,7 @@ use crate::digest;
 use crate::error::{Result, StoreError};
 use crate::feed::NewEvent;
 use crate::pushes::DEPARTURE;
+use crate::seat_kinds::KindCount;
 use crate::tx::Tx;
 use crate::value::binds;
 
@@ -57,6 +58,8 @@ struct Versions {
     memberships: BTreeMap<(AccountId, OrganizationId), i64>,
     /// By how much this plan has raised the versions of groups.
     groups: BTreeMap<GroupId, i64>,
+    /// Seats that this plan takes and frees, by kind of account.
+    kinds: KindCount,
 }
 
 /// The version that a row must have and the one it gets. A plan counts once, however many changes it holds.
@@ -100,7 +103,7 @@ impl Tx {
     ///
     /// # Errors
     /// `proof_spent` for a replay; `conflict` when what is stored is no longer what the facts showed
-    /// (`account_version`, `membership_version`, `account_status`, `license_seats`, `last_owner`, or the name of a unique index).
+    /// (`account_version`, `membership_version`, `account_status`, `license_seats`, `seat_kinds`, `last_owner`, or the name of a unique index).
     /// Return the error from the job, so that nothing of the decision stays. Some of it is written only when the job ends
     /// or takes another statement: the conflict then shows there.
     pub async fn apply(&mut self, decision: &Decision, actor: &Actor, now: Timestamp) -> Result<Applied> {
@@ -134,6 +137,7 @@ impl Tx {
                 .revoked_sessions
                 .extend(self.apply_change(change, &mut versions, now).await?);
         }
+        self.write_kinds(std::mem::take(&mut versions.kinds)).await?;
         if let Some(session) = &decision.plan.session {
             let id_token = beside.id_token.as_ref().map(|token| token.as_str());
             let status = versions.created.get(&session.account).copied();
@@ -190,6 +194,7 @@ impl Tx {
             Change::CreateAccount { account, profile } => {
                 versions.accounts.insert(account.id.clone(), account.version);
                 versions.created.insert(account.id.clone(), account.status);
+                versions.kinds.know(&account.id, account.kind);
                 self.create_account(account, now).await?;
                 if let Some(profile) = profile {
                     let bound = account.authentication.connection();
@@ -201,10 +206,14 @@ impl Tx {
                 account,
                 version,
                 set,
-                ..
+                before,
             } => {
                 let step = versions.account(account, *version);
                 self.update_profile(account, step, set, now).await?;
+                if let (Some(from), Some(to)) = (before.kind, set.kind) {
+                    self.move_seats_of(&mut versions.kinds, account, (from, to))
+                        .await?;
+                }
                 if let Some(profile) = &set.profile {
                     let document = profile.as_ref().map(|profile| &profile.document);
                     let pushing = versions.connection.as_ref();
@@ -238,7 +247,9 @@ impl Tx {
             Change::AddMembership { account, membership } => {
                 let key = (account.clone(), membership.organization.clone());
                 versions.memberships.insert(key, membership.version);
-                self.add_membership(account, membership, now).await?;
+                let seats = self.add_membership(account, membership, now).await?;
+                let key = (account, &membership.organization);
+                self.count_seats_of(&mut versions.kinds, key, seats).await?;
             }
             Change::UpdateMembership {
                 account,
@@ -247,8 +258,9 @@ impl Tx {
                 edits,
             } => {
                 let step = versions.membership(account, organization, *version);
-                self.update_membership((account, organization), step, edits, now)
-                    .await?;
+                let key = (account, organization);
+                let seats = self.update_membership(key, step, edits, now).await?;
+                self.count_seats_of(&mut versions.kinds, key, seats).await?;
             }
             Change::RemoveMembership {
                 account,
@@ -260,7 +272,9 @@ impl Tx {
                 versions
                     .memberships
                     .remove(&(account.clone(), organization.clone()));
-                self.remove_membership((account, organization), step).await?;
+                let key = (account, organization);
+                let seats = self.remove_membership(key, step).await?;
+                self.count_seats_of(&mut versions.kinds, key, seats).await?;
             }
             Change::RevokeSessions { account, reason } => {
                 let ended = self.end_sessions_of_account(account, reason, now).await?;

@@ -72,6 +72,8 @@ const TABLES: &[&str] = &[
     "strip_approvals",
     "mails",
     "seat_events",
+    "seat_kinds",
+    "seat_days",
     "domain_claims",
     "second_factors",
     "recovery_codes",

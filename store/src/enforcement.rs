@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 use provost_kernel::directory::Account;
-use provost_kernel::id::{AccountId, ConnectionId, OrganizationId, TraceId};
+use provost_kernel::domain::{DomainSettings, SignInRule};
+use provost_kernel::id::{AccountId, ConnectionId, OrganizationId, RoleId, TraceId};
 
 use crate::error::Result;
 use crate::tx::Reader;
@@ -17,6 +18,8 @@ pub struct EmergencyAdmin {
     pub proved_at: Option<Timestamp>,
     /// Recovery codes that are still good.
     pub recovery_codes: u32,
+    /// The roles held in the organization.
+    pub roles: Vec<RoleId>,
 }
 
 impl Reader {
@@ -59,21 +62,43 @@ impl Reader {
             .collect::<Result<_>>()?;
         let mut found = Vec::new();
         for facts in self.account_facts(&ids).await? {
-            let manages = facts
+            let here = facts
                 .memberships
                 .iter()
-                .filter(|held| held.organization == *organization)
-                .any(|held| held.roles.iter().any(|grant| managing.contains(&grant.id)));
-            if !manages {
+                .filter(|held| held.organization == *organization);
+            let roles: Vec<RoleId> = here
+                .flat_map(|held| held.roles.iter().map(|grant| grant.id.clone()))
+                .collect();
+            if !roles.iter().any(|role| managing.contains(role)) {
                 continue;
             }
             found.push(EmergencyAdmin {
                 proved_at: self.password_proved_at(&facts.account.id).await?,
                 recovery_codes: self.recovery_codes_left(&facts.account.id).await?,
                 account: facts.account,
+                roles,
             });
         }
         Ok(found)
+    }
+
+    /// Tells whether an organization demands single sign-on: of its members, or of the addresses in one of its domains.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn demands_single_sign_on(&mut self, organization: &OrganizationId) -> Result<bool> {
+        let of_members = self.sign_in_policies(std::slice::from_ref(organization)).await?;
+        if of_members
+            .values()
+            .any(|policy| policy.sso == SignInRule::Required)
+        {
+            return Ok(true);
+        }
+        let domains = self.domains(organization).await?;
+        Ok(domains
+            .iter()
+            .filter(|domain| domain.verified_at.is_some())
+            .any(|domain| DomainSettings::read(&domain.settings).sign_in == SignInRule::Required))
     }
 
     /// Lists active owners of an organization, in order of their ids.

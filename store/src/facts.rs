@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use provost_kernel::directory::{ManagedBy, Organization, Subject};
 use provost_kernel::domain::{DomainSettings, SignInRule};
 use provost_kernel::facts::{
-    AccountFacts, CANDIDATES, Facts, LicensePool, Need, OrganizationFacts, OrganizationsNeeded,
+    AccountFacts, CANDIDATES, Facts, KindMeter, LicensePool, Need, OrganizationFacts, OrganizationsNeeded,
 };
 use provost_kernel::id::{AccountId, OrganizationId};
 use provost_kernel::login::rules::{OwnedDomain, SignInFacts, SignInPolicy};
@@ -18,7 +18,7 @@ use crate::engine::{Dialect, arguments};
 use crate::error::{Result, StoreError};
 use crate::revisions;
 use crate::tx::{Reader, Tx};
-use crate::value::{Bind, Row, binds, fold, list, parts};
+use crate::value::{Bind, Row, binds, fold, list, parts, word};
 
 /// The key under which a subject is found exactly.
 pub(crate) fn subject_key(subject: &Subject) -> String {
@@ -149,6 +149,10 @@ impl Tx {
             )?;
             let sql = "SELECT id FROM organizations WHERE id IN ({list:$1}) ORDER BY id{lock}";
             self.rows(sql, binds![ids]).await?;
+            // What roles may do is changed under the same lock.
+            for known in &mut facts.organizations {
+                known.roles = self.roles(&known.organization.id).await?;
+            }
             facts.sign_in.emergency = self.emergency_facts(&facts).await?;
         }
         Ok((facts, revision))
@@ -472,6 +476,7 @@ fn organizations_where([is_one, of_one, owned]: [&str; 3]) -> [Query; 2] {
          UNION ALL SELECT {ROLE}, organization, position, id, document, '', 0 FROM roles {of_one} \
          UNION ALL SELECT {WORKSPACE}, organization, position, id, document, '', 0 FROM workspaces {of_one} \
          UNION ALL SELECT {LICENSE}, organization, position, id, document, '', used FROM licenses {of_one} \
+         UNION ALL SELECT {KIND}, organization, COALESCE(seats, -1), kind, '', '', used FROM seat_kinds {of_one} \
          ORDER BY 1, 2, 3, 4"
     );
     let owners = format!(
@@ -506,6 +511,8 @@ const ORGANIZATION: &str = "CAST(0 AS BIGINT)";
 const ROLE: &str = "1";
 const WORKSPACE: &str = "2";
 const LICENSE: &str = "3";
+/// Seats of a kind of account; the position is the limit, below 0 where there is none.
+const KIND: &str = "4";
 
 /// The active holders of one role `r`. Two equalities lead to the index `membership_roles_role` whatever the planner
 /// knows of the tables, and the conditions are subqueries because it cannot reorder those: as a join, a PostgreSQL that
@@ -517,7 +524,7 @@ const HOLDERS: &str = "SELECT g.account FROM membership_roles g WHERE g.organiza
 fn add_part(found: &mut BTreeMap<OrganizationId, OrganizationFacts>, mut row: Row) -> Result<()> {
     let part = row.int("organizations.part")?;
     let organization = OrganizationId::new(row.text("organizations.id")?);
-    let (_position, _id) = (row.int("organizations.position")?, row.text("organizations.id")?);
+    let (position, id) = (row.int("organizations.position")?, row.text("organizations.id")?);
     if part == 0 {
         let organization = Organization {
             id: organization,
@@ -545,6 +552,14 @@ fn add_part(found: &mut BTreeMap<OrganizationId, OrganizationFacts>, mut row: Ro
             let used = row.count("licenses.used")?;
             facts.licenses.push(LicensePool { license, used });
         }
+        4 => {
+            let kind = word(id, "seat_kinds.kind")?;
+            let (document, word) = (row.text("seat_kinds")?, row.text("seat_kinds")?);
+            debug_assert!(document.is_empty() && word.is_empty(), "a kind has neither");
+            let limit = u32::try_from(position).ok();
+            let used = row.count("seat_kinds.used")?;
+            facts.kinds.insert(kind, KindMeter { limit, used });
+        }
         _ => return Err(StoreError::Corrupt("organizations.part")),
     }
     Ok(())
@@ -556,6 +571,7 @@ fn empty(organization: Organization) -> OrganizationFacts {
         roles: Vec::new(),
         workspaces: Vec::new(),
         licenses: Vec::new(),
+        kinds: BTreeMap::new(),
         owners: Vec::new(),
     }
 }

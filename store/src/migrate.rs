@@ -133,6 +133,16 @@ const MIGRATIONS: &[Migration] = &[
         name: "pending_invitations",
         sql: include_str!("../migrations/0089_pending_invitations.sql"),
     },
+    Migration {
+        version: 90,
+        name: "seat_kinds",
+        sql: include_str!("../migrations/0090_seat_kinds.sql"),
+    },
+    Migration {
+        version: 91,
+        name: "seat_days",
+        sql: include_str!("../migrations/0091_seat_days.sql"),
+    },
 ];
 
 /// The schema version that this program works with.

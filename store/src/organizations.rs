@@ -73,6 +73,7 @@ impl Tx {
             .await?
             > 0
         {
+            self.put_seat_limits(&organization.id, settings).await?;
             self.bump_revision("organizations").await?;
         }
         Ok(())

@@ -184,7 +184,7 @@ impl Reader {
     /// `engine` and `corrupt`.
     pub async fn seat_meters(&mut self, organization: &OrganizationId) -> Result<Vec<Meter>> {
         let sql = "SELECT m.license, a.kind, SUM(CASE WHEN m.license_seated = 1 THEN 1 ELSE 0 END), \
-                   SUM(CASE WHEN m.license_seated = 0 THEN 1 ELSE 0 END) FROM memberships m \
+                   SUM(CASE WHEN m.license_seated = 0 AND m.active = 1 AND a.status IN ('active', 'invited') THEN 1 ELSE 0 END) FROM memberships m \
                    JOIN accounts a ON a.id = m.account WHERE m.organization = $1 AND m.license IS NOT NULL \
                    GROUP BY m.license, a.kind ORDER BY m.license, a.kind";
         let mut meters = Vec::new();

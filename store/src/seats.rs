@@ -58,6 +58,21 @@ impl Reader {
         Ok(pools)
     }
 
+    /// Lists who waits for a seat of a pool and could get one: those of a kind of account that has seats left, oldest first.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn next_for_seat(
+        &mut self,
+        organization: &OrganizationId,
+        license: &LicenseId,
+        limit: u32,
+    ) -> Result<Vec<Waiting>> {
+        let has_room = "AND EXISTS (SELECT 1 FROM seat_kinds k WHERE k.organization = m.organization AND k.kind = a.kind \
+                        AND (k.seats IS NULL OR k.used < k.seats))";
+        self.queue(organization, license, has_room, limit).await
+    }
+
     /// Lists who waits for a seat of a pool and could use one, oldest first.
     ///
     /// # Errors
@@ -68,11 +83,23 @@ impl Reader {
         license: &LicenseId,
         limit: u32,
     ) -> Result<Vec<Waiting>> {
-        let sql = "SELECT m.account, m.waiting_since FROM memberships m JOIN accounts a ON a.id = m.account \
-                   WHERE m.organization = $1 AND m.license = $2 AND m.license_seated = 0 AND m.active = 1 \
-                   AND a.status IN ('active', 'invited') ORDER BY m.waiting_since, m.account LIMIT $3";
+        self.queue(organization, license, "", limit).await
+    }
+
+    async fn queue(
+        &mut self,
+        organization: &OrganizationId,
+        license: &LicenseId,
+        whom: &str,
+        limit: u32,
+    ) -> Result<Vec<Waiting>> {
+        let sql = format!(
+            "SELECT m.account, m.waiting_since FROM memberships m JOIN accounts a ON a.id = m.account \
+             WHERE m.organization = $1 AND m.license = $2 AND m.license_seated = 0 AND m.active = 1 \
+             AND a.status IN ('active', 'invited') {whom} ORDER BY m.waiting_since, m.account LIMIT $3"
+        );
         let mut waiting = Vec::new();
-        for mut row in self.rows(sql, binds![organization, license, limit]).await? {
+        for mut row in self.rows(&sql, binds![organization, license, limit]).await? {
             waiting.push(Waiting {
                 account: AccountId::new(row.text("memberships.account")?),
                 since: row.opt_time("memberships.waiting_since")?,

@@ -1,8 +1,10 @@
-//! Repository chores: `cargo xtask layers` checks who may know whom, `cargo xtask gen` writes the generated documents.
+//! Repository chores: `cargo xtask layers` checks who may know whom, `cargo xtask gen` writes the generated documents,
+//! `cargo xtask requirements` checks that the tests named in the page about people exist.
 
 mod documents;
 mod error_codes;
 mod layers;
+mod requirements;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -10,13 +12,14 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 
-const USAGE: &str = "usage: cargo xtask layers | gen [--check]\n";
+const USAGE: &str = "usage: cargo xtask layers | requirements | gen [--check]\n";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words.as_slice() {
         ["layers"] => layers::check(&root()),
+        ["requirements"] => requirements::check(&root()),
         ["gen"] => documents::write(&root()),
         ["gen", "--check"] => documents::check(&root()),
         _ => Err(anyhow::anyhow!("{USAGE}")),

@@ -82,6 +82,7 @@ fn organization(id: &OrganizationId) -> OrganizationFacts {
             default: true,
         }],
         licenses: Vec::new(),
+        kinds: std::collections::BTreeMap::new(),
         owners: Vec::new(),
     }
 }

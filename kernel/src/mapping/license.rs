@@ -22,20 +22,25 @@ pub(crate) struct Seat {
 /// Seats that people looked at before would take (or give back), beyond what the facts count: a preview writes nothing, and
 /// the person after the last free seat must not be promised one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SeatCount(BTreeMap<OrganizationId, BTreeMap<LicenseId, i64>>);
+pub struct SeatCount {
+    pools: BTreeMap<OrganizationId, BTreeMap<LicenseId, i64>>,
+    kinds: BTreeMap<OrganizationId, BTreeMap<AccountKind, i64>>,
+}
 
 impl SeatCount {
-    /// Counts what one person gives back and takes.
+    /// Counts what one person of a kind gives back and takes.
     pub(crate) fn count(
         &mut self,
         organization: &OrganizationId,
-        before: Option<&LicenseId>,
-        after: Option<&LicenseId>,
+        kind: AccountKind,
+        (before, after): (Option<&LicenseId>, Option<&LicenseId>),
     ) {
         if before == after {
             return;
         }
-        let pools = self.0.entry(organization.clone()).or_default();
+        let kinds = self.kinds.entry(organization.clone()).or_default();
+        *kinds.entry(kind).or_default() += i64::from(after.is_some()) - i64::from(before.is_some());
+        let pools = self.pools.entry(organization.clone()).or_default();
         for (license, seats) in [(before, -1), (after, 1)] {
             if let Some(license) = license {
                 *pools.entry(license.clone()).or_default() += seats;
@@ -43,8 +48,16 @@ impl SeatCount {
         }
     }
 
+    fn of_kind(&self, organization: &OrganizationId, kind: AccountKind) -> i64 {
+        let kinds = self.kinds.get(organization);
+        kinds
+            .and_then(|kinds| kinds.get(&kind))
+            .copied()
+            .unwrap_or_default()
+    }
+
     fn of(&self, organization: &OrganizationId, license: &LicenseId) -> i64 {
-        self.0
+        self.pools
             .get(organization)
             .and_then(|pools| pools.get(license))
             .copied()
@@ -193,11 +206,17 @@ fn is_free(facts: &OrganizationFacts, license: &LicenseId, holder: Holder<'_>) -
     {
         return true;
     }
+    let Some(seats) = holder.seats else {
+        return facts.has_seat(license, holder.kind, holder.held);
+    };
     let id = &facts.organization.id;
-    let taken = holder.seats.map_or(0, |seats| seats.of(id, license));
-    facts.pool(license).is_some_and(|pool| {
-        pool.license
-            .seats
-            .is_none_or(|seats| i64::from(pool.used) + taken < i64::from(seats))
-    })
+    let in_pool = facts.pool(license).is_some_and(|pool| {
+        let used = i64::from(pool.used) + seats.of(id, license);
+        pool.license.seats.is_none_or(|seats| used < i64::from(seats))
+    });
+    let of_kind = facts.kinds.get(&holder.kind).is_none_or(|meter| {
+        let used = i64::from(meter.used) + seats.of_kind(id, holder.kind);
+        meter.limit.is_none_or(|limit| used < i64::from(limit))
+    });
+    in_pool && (of_kind || holder.held.is_some_and(|held| held.seated))
 }

@@ -159,7 +159,10 @@ impl<'a> Work<'a> {
     }
 
     /// The connection handed in, if it is the one meant.
-    fn connection_of(&self, bound_to: Option<&ConnectionId>) -> Option<&crate::connection::Connection> {
+    pub(super) fn connection_of(
+        &self,
+        bound_to: Option<&ConnectionId>,
+    ) -> Option<&crate::connection::Connection> {
         self.connection
             .filter(|connection| bound_to == Some(&connection.id))
     }

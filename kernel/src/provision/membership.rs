@@ -284,10 +284,7 @@ impl Work<'_> {
                     let text = format!("license pool {license} is for another kind of account");
                     return Err(self.refuse(Denial::WrongLicenseKind, text));
                 }
-                let seated = from
-                    .as_ref()
-                    .is_some_and(|held| held.seated && held.license == *license)
-                    || pool.license.seats.is_none_or(|seats| pool.used < seats);
+                let seated = draft.facts.has_seat(license, draft.kind, from.as_ref());
                 if !seated && authority.is_hand() {
                     return Err(self.refuse(Denial::NoSeat, format!("no seat is free in {license}")));
                 }

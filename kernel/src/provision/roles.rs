@@ -1,5 +1,6 @@
 //! Decides what becomes of an organization's roles: which may go, whom another role replaces, what a new name breaks (R-139, C-18).
-//! An organization that has an active owner keeps one, whatever becomes of the list.
+//! An organization that has an active owner keeps one, whatever becomes of the list, and one that demands single sign-on
+//! keeps an emergency admin who may manage its people.
 //!
 //! Whoever holds a role that goes gets the replacement in the same transaction, as plans of [`replace`]; grants keep their source
 //! and pin.
@@ -9,6 +10,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::denial::Denial;
 use crate::directory::{Membership, Role};
 use crate::facts::AccountFacts;
 use crate::id::{AccountId, OrganizationId, RoleId};
@@ -42,6 +44,9 @@ pub struct RolesChange<'a> {
     pub replacements: &'a BTreeMap<RoleId, RoleId>,
     /// Who uses the roles as they are.
     pub uses: &'a BTreeMap<RoleId, RoleUse>,
+    /// Where single sign-on is demanded, of members or of a domain: the roles of each emergency admin who manages the
+    /// organization as it is. Empty elsewhere.
+    pub emergency: &'a [Vec<RoleId>],
 }
 
 /// Why a list of roles is refused.
@@ -63,6 +68,8 @@ pub enum RolesRefused {
     },
     /// The organization would be left without an active owner.
     LastOwner,
+    /// The organization demands single sign-on and would be left without an emergency admin.
+    LastEmergencyAdmin,
 }
 
 impl RolesRefused {
@@ -71,7 +78,8 @@ impl RolesRefused {
         match self {
             Self::InUse { .. } => "role_in_use",
             Self::UnknownReplacement { .. } => "unknown_replacement",
-            Self::LastOwner => "last_owner",
+            Self::LastOwner => Denial::LastOwner.code(),
+            Self::LastEmergencyAdmin => Denial::LastEmergencyAdmin.code(),
         }
     }
 
@@ -101,6 +109,10 @@ impl RolesRefused {
             }
             Self::LastOwner => {
                 "nobody would be an active owner any more: give somebody another owner role first".to_owned()
+            }
+            Self::LastEmergencyAdmin => {
+                "single sign-on is demanded, and no emergency admin would manage people any more: give one another role first"
+                    .to_owned()
             }
         }
     }
@@ -170,6 +182,9 @@ pub fn judge(change: &RolesChange<'_>) -> Result<RolesJudged, Vec<RolesRefused>>
     if had_owner(change) && !keeps_owner(change) {
         refused.push(RolesRefused::LastOwner);
     }
+    if !change.emergency.is_empty() && !keeps_an_emergency_admin(change) {
+        refused.push(RolesRefused::LastEmergencyAdmin);
+    }
     if refused.is_empty() {
         Ok(judged)
     } else {
@@ -185,14 +200,20 @@ fn had_owner(change: &RolesChange<'_>) -> bool {
 /// Tells whether somebody active holds a role that makes owners afterwards.
 fn keeps_owner(change: &RolesChange<'_>) -> bool {
     change.before.iter().any(|role| {
-        let is_left = change.after.iter().any(|after| after.id == role.id);
-        let held = match change.replacements.get(&role.id) {
-            Some(replacement) if !is_left => replacement,
-            Some(_) | None => &role.id,
-        };
-        let makes_owners = change.after.iter().any(|after| after.id == *held && after.owner);
-        makes_owners && active(change, &role.id) > 0
+        becomes(change, &role.id).is_some_and(|after| after.owner) && active(change, &role.id) > 0
     })
+}
+
+/// Tells whether an emergency admin holds a role that manages people afterwards.
+fn keeps_an_emergency_admin(change: &RolesChange<'_>) -> bool {
+    let mut held = change.emergency.iter().flatten();
+    held.any(|role| becomes(change, role).is_some_and(|after| after.owner || after.admin))
+}
+
+/// The role that whoever holds one has afterwards.
+fn becomes<'a>(change: &RolesChange<'a>, role: &RoleId) -> Option<&'a Role> {
+    let after = |id: &RoleId| change.after.iter().find(|after| after.id == *id);
+    after(role).or_else(|| after(change.replacements.get(role)?))
 }
 
 fn active(change: &RolesChange<'_>, role: &RoleId) -> u64 {
@@ -315,6 +336,7 @@ mod tests {
             after: &of(after),
             replacements: &replacements,
             uses: &uses.into(),
+            emergency: &[],
         })
         .map_err(|refused| refused.iter().map(RolesRefused::code).collect())
     }
@@ -416,5 +438,45 @@ mod tests {
             }
         );
         assert_eq!((ann.len(), bob.len()), (2, 1));
+    }
+
+    #[test]
+    fn r184_where_single_sign_on_is_demanded_an_emergency_admin_goes_on_managing_people() {
+        let desk = |admin: bool| Role {
+            admin,
+            ..role("desk", "Desk")
+        };
+        let owner = || Role {
+            owner: true,
+            ..role("owner", "Owner")
+        };
+        let before = [owner(), desk(true)];
+        let uses = [used("owner", 1, &[]), used("desk", 1, &[])].into();
+        let codes = |after: &[Role], replaces: &[(&str, &str)], emergency: &[Vec<RoleId>]| {
+            let replacements = replaces.iter().map(|(from, to)| ((*from).into(), (*to).into()));
+            let judged = judge(&RolesChange {
+                before: &before,
+                after,
+                replacements: &replacements.collect(),
+                uses: &uses,
+                emergency,
+            });
+            let refused = judged.err().unwrap_or_default();
+            refused.iter().map(RolesRefused::code).collect::<Vec<_>>()
+        };
+        let at_the_desk: [Vec<RoleId>; 1] = [vec!["desk".into()]];
+        let idle = [owner(), desk(false)];
+        assert_eq!(codes(&idle, &[], &at_the_desk), ["last_emergency_admin"]);
+        assert!(codes(&idle, &[], &[]).is_empty(), "nothing is demanded");
+        let owning = [vec!["desk".into()], vec!["owner".into()]];
+        assert!(codes(&idle, &[], &owning).is_empty(), "another one is left");
+        let both = [vec![RoleId::new("desk"), RoleId::new("owner")]];
+        assert!(codes(&idle, &[], &both).is_empty(), "another role manages, too");
+        let gone = [owner()];
+        let to_owner = [("desk", "owner")];
+        assert!(codes(&gone, &to_owner, &at_the_desk).is_empty());
+        let plain = [owner(), role("plain", "Plain")];
+        let to_plain = [("desk", "plain")];
+        assert_eq!(codes(&plain, &to_plain, &at_the_desk), ["last_emergency_admin"]);
     }
 }

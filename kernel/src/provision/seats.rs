@@ -31,16 +31,19 @@ pub fn need(queue: &SeatQueue) -> Need {
     }
 }
 
-/// Decides who gets a seat. Whoever does not wait any more, or may not sign in, is passed over and keeps the place.
+/// Decides who gets a seat. Whoever does not wait any more, may not sign in, or is of a kind whose seats are used up, is passed
+/// over and keeps the place.
 pub fn decide(queue: &SeatQueue, facts: &Facts, fresh: &Fresh, now: Timestamp) -> Decision {
     let mut steps = Steps::default();
     let mut changes = Vec::new();
     let (organization, license) = (&queue.organization, &queue.license);
-    let pool = facts
+    // Counted on while seats are given: of the pool, and of each kind of account.
+    let mut known = facts
         .organizations
         .iter()
         .find(|facts| facts.organization.id == *organization)
-        .and_then(|facts| facts.pool(license));
+        .cloned();
+    let pool = known.as_ref().and_then(|facts| facts.pool(license));
     let mut free = pool.map_or(0, free_seats);
     let text = format!(
         "license: {free} free in {license}, {} waiting",
@@ -57,12 +60,25 @@ pub fn decide(queue: &SeatQueue, facts: &Facts, fresh: &Fresh, now: Timestamp) -
         if free == 0 {
             break;
         }
-        let Some((known, held, grant)) = waits(queue, facts, id) else {
+        let Some((person, held, grant)) = waits(queue, facts, id) else {
             continue;
         };
+        let kind = person.account.kind;
+        let Some(here) = known.as_mut().filter(|here| here.has_room(kind)) else {
+            let text = format!("license: no more seats for this kind of account, {id} goes on waiting");
+            steps.about(
+                Stage::License,
+                StepOutcome::Skipped,
+                "seats_of_kind_used",
+                organization,
+                text,
+            );
+            continue;
+        };
+        here.count_kind(kind, true);
         free -= 1;
         changes.push(Change::UpdateMembership {
-            account: known.account.id.clone(),
+            account: person.account.id.clone(),
             organization: organization.clone(),
             version: held.version,
             edits: vec![MembershipEdit::SetLicense {

@@ -1,12 +1,15 @@
-//! Moves accounts through their lifecycle on request. Whoever leaves the active state loses every session at once.
+//! Moves accounts through their lifecycle on request. Whoever leaves the active state loses every session at once, and
+//! a deleted person every seat: the licenses wait, so that whoever is restored finds them again.
 
 use super::Work;
 use super::authority::Authority;
 use crate::denial::Denial;
-use crate::directory::Status;
+use crate::directory::{LicenseGrant, Status};
 use crate::facts::AccountFacts;
+use crate::id::OrganizationId;
 use crate::lifecycle;
-use crate::plan::Change;
+use crate::plan::{Change, MembershipEdit};
+use crate::trace::{Stage, StepOutcome};
 
 impl Work<'_> {
     /// Suspends, deactivates, reactivates or restores. Already there: nothing changes.
@@ -79,6 +82,89 @@ impl Work<'_> {
                 reason: reason.to_owned(),
             });
         }
+        match to {
+            Status::Deleted => self.release_seats(target),
+            Status::Deactivated if self.releases_on_deactivation(target) => self.release_seats(target),
+            Status::Active if is_out(account.status) => self.seat_again(target),
+            Status::Active | Status::Deactivated | Status::Invited | Status::Suspended => {}
+        }
         Ok(())
     }
+
+    /// Whether the connection that the account is bound to wants seats back from whoever is deactivated. A standard
+    /// account is bound to none and keeps its seat.
+    fn releases_on_deactivation(&self, target: &AccountFacts) -> bool {
+        self.connection_of(target.account.authentication.connection())
+            .is_some_and(|own| own.settings.directory.release_license_on_deactivate)
+    }
+
+    /// Frees every seat that a person holds, wherever it is: nobody is left to use it. The licenses stay, waiting.
+    fn release_seats(&mut self, target: &AccountFacts) {
+        for held in &target.memberships {
+            let Some(license) = held.license.as_ref().filter(|license| license.seated) else {
+                continue;
+            };
+            let text = format!("license: the seat in {} is free again", license.license);
+            let organization = &held.organization;
+            self.steps.about(
+                Stage::License,
+                StepOutcome::Passed,
+                "license_released",
+                organization,
+                text,
+            );
+            self.set_seated(target, organization, (held.version, license), false);
+        }
+    }
+
+    /// Gives whoever comes back the seats of the licenses that are still there, where one is free; else they wait for one (C-23).
+    fn seat_again(&mut self, target: &AccountFacts) {
+        for held in target.memberships.iter().filter(|held| held.active) {
+            let Some(license) = held.license.as_ref().filter(|license| !license.seated) else {
+                continue;
+            };
+            let organization = &held.organization;
+            let is_free = self
+                .organization(organization)
+                .is_ok_and(|facts| facts.has_seat(&license.license, target.account.kind, None));
+            let (outcome, code, text) = if is_free {
+                let text = format!("license: {} again", license.license);
+                (StepOutcome::Passed, "license_restored", text)
+            } else {
+                let text = format!("license: no seat is free in {}, waiting for one", license.license);
+                (StepOutcome::Warned, "license_queued", text)
+            };
+            self.steps
+                .about(Stage::License, outcome, code, organization, text);
+            if is_free {
+                self.set_seated(target, organization, (held.version, license), true);
+            }
+        }
+    }
+
+    fn set_seated(
+        &mut self,
+        target: &AccountFacts,
+        organization: &OrganizationId,
+        (version, license): (i64, &LicenseGrant),
+        seated: bool,
+    ) {
+        self.changes.push(Change::UpdateMembership {
+            account: target.account.id.clone(),
+            organization: organization.clone(),
+            version,
+            edits: vec![MembershipEdit::SetLicense {
+                from: Some(license.clone()),
+                to: Some(LicenseGrant {
+                    seated,
+                    ..license.clone()
+                }),
+            }],
+        });
+    }
+}
+
+/// Tells whether whoever is in this state may have given up seats.
+const fn is_out(status: Status) -> bool {
+    matches!(status, Status::Deactivated | Status::Deleted)
 }

@@ -7,6 +7,7 @@ mod conversion;
 mod domains;
 mod emergency;
 mod keys;
+mod leaving;
 mod overriding;
 mod sources;
 

@@ -150,6 +150,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
             (403, "not_permitted"),
             (409, "conflict"),
             (409, "directory_managed"),
+            (409, "no_seat"),
             (422, "invalid_account"),
             (422, "domain_not_verified"),
             (422, "email_missing"),

@@ -36,8 +36,9 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         path: "/api/v1/organizations/{organization}/plan",
         name: "putPlan",
         area: "Plans",
-        summary: "Set what an organization's plan includes and who sets things up",
-        description: "Needs a key of the whole instance. Without `sso`, sign-ins through the organization's own connections are \
+        summary: "Set what an organization's plan includes, how many seats it has, and who sets things up",
+        description: "Needs a key of the whole instance. What is absent is as for a new organization: everything is included, without \
+                      limits. Nobody loses a seat by a lower limit; nobody gets one before it is met. Without `sso`, sign-ins through the organization's own connections are \
                       refused and open sessions go on until they end; without `scim`, pushes are refused and everybody stays as \
                       is. The rest is refused to the organization's own keys and admins, never to operators.",
         scope: Scope::OrganizationsWrite,

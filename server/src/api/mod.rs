@@ -30,6 +30,7 @@ mod overrides;
 mod page;
 mod policies;
 mod preview;
+mod roles;
 mod rows;
 mod seats;
 mod setup_links;
@@ -60,6 +61,7 @@ pub fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
         overrides::ENDPOINTS,
         policies::ENDPOINTS,
         changes::ENDPOINTS,
+        roles::ENDPOINTS,
         seats::ENDPOINTS,
         entitlements::ENDPOINTS,
         traces::ENDPOINTS,

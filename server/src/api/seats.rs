@@ -4,6 +4,7 @@ use axum::extract::{Path, State};
 use axum::routing::get;
 use axum::{Extension, Json};
 use jiff::Timestamp;
+use jiff::civil::Date;
 use provost_kernel::directory::AccountKind;
 use provost_kernel::id::AccountId;
 use provost_store::{SeatChange, SeatEvent};
@@ -15,7 +16,7 @@ use super::page::{Asked, Page, PageQuery, cursor, invalid_cursor, open_cursor};
 use crate::app::App;
 use crate::error::Result;
 use crate::flow::api_keys::{Caller, Scope};
-use crate::flow::seats::{self, Pool, Use};
+use crate::flow::seats::{self, Pool, Series, Use};
 
 /// The endpoints of this area.
 pub(super) const ENDPOINTS: &[Endpoint] = &[
@@ -73,6 +74,24 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         problems: &[],
         handler: || get(list_history),
     },
+    Endpoint {
+        verb: Verb::Get,
+        path: "/api/v1/organizations/{organization}/seats/history/days",
+        name: "listSeatDays",
+        area: "Seats",
+        summary: "List seats by day, pool and kind of account",
+        description: "Counted every hour; days are those of UTC. Days before the first count are absent.",
+        scope: Scope::OrganizationsRead,
+        query: Some(query_of::<DaysQuery>),
+        body: None,
+        answers: &[Answer {
+            status: 200,
+            what: "The days.",
+            content: &[(JSON, Some(schema_of::<SeatDaysView>))],
+        }],
+        problems: &[(400, "invalid_query")],
+        handler: || get(list_days),
+    },
 ];
 
 /// Use by one kind of account.
@@ -105,6 +124,29 @@ struct PoolView {
     readers: OfKind,
 }
 
+/// Seats of one kind of account, over all pools.
+#[derive(Clone, Copy, Debug, Default, Serialize, JsonSchema)]
+#[schemars(rename = "SeatsOfKindInAll")]
+struct OfKindInAll {
+    /// How many may be held, as the organization's plan says; absent without limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<u32>,
+    /// Seats held.
+    used: u32,
+    /// People who wait.
+    waiting: u32,
+}
+
+/// Seats over all pools, for each kind of account.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "SeatsOfKinds")]
+struct OfKinds {
+    /// Of users.
+    users: OfKindInAll,
+    /// Of readers.
+    readers: OfKindInAll,
+}
+
 /// Everything in numbers.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Seats")]
@@ -113,8 +155,84 @@ struct SeatsView {
     users: u32,
     /// Active members who are readers, with or without a license.
     readers: u32,
+    /// Seats over all pools, with the limits of the organization's plan.
+    seats: OfKinds,
     /// The pools.
     pools: Vec<PoolView>,
+}
+
+/// Which days are wanted.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct DaysQuery {
+    /// The first day, such as `2026-03-01`; absent: thirty days before the last.
+    #[schemars(with = "Option<String>")]
+    from: Option<Date>,
+    /// The last day; absent: today. At most 366 days are told.
+    #[schemars(with = "Option<String>")]
+    to: Option<Date>,
+}
+
+/// Seats by day.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "SeatDays")]
+struct SeatDaysView {
+    /// The first day.
+    #[schemars(with = "String")]
+    from: Date,
+    /// The last day.
+    #[schemars(with = "String")]
+    to: Date,
+    /// One for each pool and kind of account, and one for each kind over all pools.
+    series: Vec<SeriesView>,
+}
+
+/// Seats of one pool, or of all, and one kind of account.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "SeatSeries")]
+struct SeriesView {
+    /// Identifier of the license; absent for all pools together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    license: Option<String>,
+    /// `user` or `reader`.
+    kind: AccountKind,
+    /// Day by day.
+    days: Vec<DayView>,
+}
+
+/// One day.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "SeatDay")]
+struct DayView {
+    /// The day.
+    #[schemars(with = "String")]
+    day: Date,
+    /// Seats held when it was counted last.
+    used: u32,
+    /// The most that were counted on the day.
+    most: u32,
+    /// People who waited when it was counted last.
+    waiting: u32,
+    /// Seats that could be held; absent without limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seats: Option<u32>,
+}
+
+impl From<Series> for SeriesView {
+    fn from(series: Series) -> Self {
+        let days = series.days.into_iter().map(|(day, counted)| DayView {
+            day,
+            used: counted.used,
+            most: counted.most,
+            waiting: counted.waiting,
+            seats: counted.seats,
+        });
+        Self {
+            license: series.license.map(|license| license.to_string()),
+            kind: series.kind,
+            days: days.collect(),
+        }
+    }
 }
 
 /// Somebody who waits.
@@ -193,9 +311,23 @@ impl From<Use> for SeatsView {
     fn from(found: Use) -> Self {
         let members = |kind: AccountKind| found.members.get(&kind).copied().unwrap_or_default();
         let (users, readers) = (members(AccountKind::User), members(AccountKind::Reader));
+        let in_all = |kind: AccountKind| {
+            let meter = found.kinds.get(&kind).copied().unwrap_or_default();
+            let waiting = found.pools.iter().filter_map(|pool| pool.by_kind.get(&kind));
+            OfKindInAll {
+                limit: meter.limit,
+                used: meter.used,
+                waiting: waiting.map(|(_, waiting)| waiting).sum(),
+            }
+        };
+        let seats = OfKinds {
+            users: in_all(AccountKind::User),
+            readers: in_all(AccountKind::Reader),
+        };
         Self {
             users,
             readers,
+            seats,
             pools: found.pools.into_iter().map(PoolView::from).collect(),
         }
     }
@@ -263,6 +395,20 @@ async fn list_history(
     Ok(Json(Page {
         items: found.into_iter().map(SeatEventView::from).collect(),
         next,
+    }))
+}
+
+async fn list_days(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(organization): Path<String>,
+    Asked(query): Asked<DaysQuery>,
+) -> Result<Json<SeatDaysView>> {
+    let found = seats::days(&app, &caller, &organization, query.from, query.to).await?;
+    Ok(Json(SeatDaysView {
+        from: found.from,
+        to: found.to,
+        series: found.series.into_iter().map(SeriesView::from).collect(),
     }))
 }
 

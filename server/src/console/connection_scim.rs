@@ -13,12 +13,14 @@ use super::format;
 use super::page::{self, segment};
 use super::sent::Sent;
 use super::shell::{Place, Shell};
-use super::visit::{Manager, Outcome};
+use super::told;
+use super::visit::{Manager, Outcome, Stop};
 use crate::app::App;
 use crate::error::AppError;
 use crate::flow::console::overview;
 use crate::flow::directory;
-use crate::flow::scim::tokens::{self, TokenError};
+use crate::flow::directory_tokens::{self, LONGEST_LABEL};
+use crate::flow::scim::tokens::{self, Wanted};
 use crate::scim_config::{ScimConfig, ScimVersion};
 
 /// What the address of a directory's page asks for.
@@ -39,7 +41,7 @@ struct ScimPage {
     operations: Vec<&'static str>,
     tokens: Vec<TokenRow>,
     made: Option<String>,
-    problem: Option<&'static str>,
+    problem: Option<String>,
     last: Option<(String, String)>,
     chart: Chart,
     live: String,
@@ -83,7 +85,7 @@ async fn render(
     shell: Shell,
     record: &ConnectionRecord,
     made: Option<String>,
-    problem: Option<&'static str>,
+    problem: Option<String>,
 ) -> Outcome {
     let found = overview::directory(app, &record.connection.id).await?;
     let config = ScimConfig::of(&record.protocol_config).unwrap_or_default();
@@ -116,7 +118,7 @@ async fn render(
             .map(|token| token_row(token, now))
             .collect(),
         made,
-        problem: problem.map(|key| shell.t(key)),
+        problem,
         last: found.last.map(|at| (at.to_string(), format::time(at))),
         chart: requests(&shell, &found.days),
         live: format!("{}/connections/{id}/scim?piece=1", shell.base),
@@ -170,16 +172,12 @@ pub async fn act(
     manager.visitor.must_be_fresh(&app)?;
     let here = format!("{}/connections/{}/scim", manager.base(), segment(&id));
     if let Some(token) = sent.some("revoke") {
-        let own = tokens::list(&app, Some(id.clone())).await?;
-        if !own.iter().any(|known| known.id == token) {
-            return Err(AppError::not_found().into());
-        }
-        tokens::revoke(&app, token).await.map_err(AppError::internal)?;
+        directory_tokens::revoke(&app, &manager.caller, &id, &token).await?;
         return page::lead_to(&format!("{here}?done=token"));
     }
-    let wanted = tokens::Wanted {
+    let wanted = Wanted {
         connection: id,
-        label: sent.get("label").chars().take(200).collect(),
+        label: sent.get("label").chars().take(LONGEST_LABEL).collect(),
         days: sent
             .get("days")
             .parse()
@@ -188,18 +186,28 @@ pub async fn act(
         is_client: false,
     };
     let shell = manager.shell(Place::Connections);
-    if wanted.label.is_empty() || wanted.label.chars().any(char::is_control) {
-        return render(&app, shell, &record, None, Some("scim.label_missing")).await;
-    }
-    match tokens::create(&app, wanted).await {
+    match directory_tokens::create(&app, &manager.caller, wanted).await {
         Ok(made) => {
             let secret = made.secret.expose_secret().to_owned();
             render(&app, shell, &record, Some(secret), None).await
         }
-        Err(TokenError::LabelTaken { .. }) => {
-            render(&app, shell, &record, None, Some("scim.label_taken")).await
+        Err(error) => {
+            let problem = Some(problem(&shell, error)?);
+            render(&app, shell, &record, None, problem).await
         }
-        Err(TokenError::TooMany(_)) => render(&app, shell, &record, None, Some("scim.too_many")).await,
-        Err(error) => Err(AppError::internal(error).into()),
+    }
+}
+
+/// What stands against a token, as a sentence: in the words of this page, or in those for whatever else a plan refuses.
+fn problem(shell: &Shell, error: AppError) -> Result<String, Stop> {
+    let own = match error.code() {
+        "invalid_key" => Some("scim.label_missing"),
+        "label_taken" => Some("scim.label_taken"),
+        "too_many_tokens" => Some("scim.too_many"),
+        _ => None,
+    };
+    match own {
+        Some(key) => Ok(shell.t(key).to_owned()),
+        None => told::mendable(shell, error),
     }
 }

@@ -2,7 +2,8 @@
 
 use askama::Template;
 use axum::extract::{Query, State};
-use provost_kernel::facts::LicensePool;
+use provost_kernel::directory::AccountKind;
+use provost_kernel::facts::{LicensePool, OrganizationFacts};
 use provost_kernel::policy::{LicenseRule, RoleRule, WorkspaceRule};
 use serde::Deserialize;
 
@@ -214,6 +215,7 @@ fn mentions_workspace(policies: &Policies, id: &str, name: &str) -> bool {
 #[template(path = "console/licenses.html")]
 struct LicensesPage {
     shell: Shell,
+    kinds: Vec<Pool>,
     pools: Vec<Pool>,
     waiting: usize,
 }
@@ -242,6 +244,27 @@ pub(super) fn pool(shell: &Shell, pool: &LicensePool) -> Pool {
     }
 }
 
+/// Shows the seats of kinds of accounts that the organization's plan limits.
+pub(super) fn kinds(shell: &Shell, facts: &OrganizationFacts) -> Vec<Pool> {
+    let limited = facts.kinds.iter().filter_map(|(kind, meter)| {
+        let limit = meter.limit?;
+        let name = match kind {
+            AccountKind::User => "plan.users",
+            AccountKind::Reader => "plan.readers",
+        };
+        let (used, seats) = (u64::from(meter.used), u64::from(limit));
+        Some(Pool {
+            id: shell.t(name).to_owned(),
+            used: shell.number(&used),
+            seats: Some(shell.number(&seats)),
+            percent: (used * 100).checked_div(seats).unwrap_or(100).min(100),
+            is_full: used >= seats,
+            used_by: Vec::new(),
+        })
+    });
+    limited.collect()
+}
+
 /// `GET …/licenses`.
 pub async fn licenses(State(app): State<App>, manager: Manager) -> Outcome {
     let organization = &manager.organization.organization.id;
@@ -264,6 +287,7 @@ pub async fn licenses(State(app): State<App>, manager: Manager) -> Outcome {
         })
         .collect();
     page::show(&LicensesPage {
+        kinds: kinds(&shell, &manager.organization),
         pools,
         waiting: waiting.seatless,
         shell,

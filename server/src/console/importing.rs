@@ -1,4 +1,5 @@
-//! Adding many people from a file of comma-separated values: tried first, row by row, then carried out.
+//! Adding many people from a file of comma-separated values: tried first, row by row, then carried out, with an
+//! invitation for each or without mail.
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
@@ -37,6 +38,8 @@ struct ImportPage {
     columns: Vec<&'static str>,
     problem: Option<String>,
     sample: &'static str,
+    skip: bool,
+    can_mail: bool,
 }
 
 /// What became of an import, or would.
@@ -65,6 +68,14 @@ struct ImportedPage {
 struct Again {
     text: Option<String>,
     connection: String,
+    skip: bool,
+}
+
+/// What was chosen beside the file.
+#[derive(Default)]
+struct Chosen {
+    connection: String,
+    skip: bool,
 }
 
 #[derive(Template)]
@@ -77,16 +88,23 @@ struct ReportPiece {
 /// `GET …/users/import`.
 pub async fn show(State(app): State<App>, manager: Manager) -> Outcome {
     let shell = manager.shell(Place::Users);
-    form(&app, &manager, shell, "", None).await
+    form(&app, &manager, shell, &Chosen::default(), None).await
 }
 
-async fn form(app: &App, manager: &Manager, shell: Shell, chosen: &str, problem: Option<String>) -> Outcome {
+async fn form(
+    app: &App,
+    manager: &Manager,
+    shell: Shell,
+    chosen: &Chosen,
+    problem: Option<String>,
+) -> Outcome {
+    let can_mail = app.config.mail.is_on();
     let connections = people::connections(app, &manager.organization.organization.id).await?;
     page::show(&ImportPage {
         connections: connections
             .into_iter()
             .map(|one| {
-                let is_chosen = one.id.as_str() == chosen;
+                let is_chosen = one.id.as_str() == chosen.connection;
                 (one.id.to_string(), one.name, is_chosen)
             })
             .collect(),
@@ -97,6 +115,8 @@ async fn form(app: &App, manager: &Manager, shell: Shell, chosen: &str, problem:
             .collect(),
         sample: "email,given_name,family_name,kind,roles",
         problem,
+        skip: chosen.skip || !can_mail,
+        can_mail,
         shell,
     })
 }
@@ -109,15 +129,19 @@ pub async fn submit(State(app): State<App>, manager: Manager, Uploaded(sent): Up
     } else {
         sent.get("file").to_owned()
     };
-    let connection = sent.some("connection");
+    let chosen = Chosen {
+        connection: sent.get("connection").to_owned(),
+        skip: sent.has("skip"),
+    };
     let options = ImportOptions {
         dry_run: sent.get("do") != "import",
-        connection: connection.clone(),
+        connection: sent.some("connection"),
         organization: Some(manager.id().to_owned()),
-        ..ImportOptions::default()
+        // As in the form for one person.
+        invite: true,
+        skip_invitation: chosen.skip,
     };
     let is_trial = options.dry_run;
-    let chosen = connection.unwrap_or_default();
     if text.is_empty() {
         let problem = Some(shell.t("importing.no_file").to_owned());
         return form(&app, &manager, shell, &chosen, problem).await;
@@ -127,7 +151,8 @@ pub async fn submit(State(app): State<App>, manager: Manager, Uploaded(sent): Up
         Ok(record) => {
             let again = Again {
                 text: (text.len() <= KEPT).then_some(text),
-                connection: chosen,
+                connection: chosen.connection,
+                skip: chosen.skip,
             };
             imported(shell, &record, Some(again))
         }
@@ -156,6 +181,7 @@ pub async fn result(
     let again = options.dry_run.then(|| Again {
         text: None,
         connection: options.connection.unwrap_or_default(),
+        skip: options.skip_invitation,
     });
     imported(shell, &record, again)
 }

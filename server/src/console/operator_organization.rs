@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
-use provost_kernel::entitlement::{Entitlements, Feature, Setup};
+use provost_kernel::entitlement::{Entitlements, Feature, SeatLimits, Setup};
 use serde::Deserialize;
 
 use super::directory::{self, Pool};
@@ -12,6 +12,7 @@ use super::sent::Sent;
 use super::shell::{Place, Shell};
 use super::visit::{Operator, Outcome};
 use crate::app::App;
+use crate::error::AppError;
 use crate::flow::console::standing;
 use crate::flow::entitlements::{self, Plan};
 use crate::flow::{directory as people, seats};
@@ -34,6 +35,8 @@ struct OrganizationPage {
     setups: Vec<SetupRow>,
     members: Vec<(&'static str, String)>,
     pools: Vec<Pool>,
+    seats_users: Option<u32>,
+    seats_readers: Option<u32>,
 }
 
 struct FeatureRow {
@@ -139,7 +142,10 @@ pub async fn show(
             .licenses
             .iter()
             .map(|pool| directory::pool(&shell, pool))
+            .chain(directory::kinds(&shell, &facts))
             .collect(),
+        seats_users: plan.seats.users,
+        seats_readers: plan.seats.readers,
         id,
         shell,
     })
@@ -161,10 +167,30 @@ pub async fn save(State(app): State<App>, operator: Operator, Path(id): Path<Str
             .iter()
             .find(|(_, word, ..)| *word == sent.get("setup"))
             .map_or_else(Setup::default, |(setup, ..)| *setup),
+        seats: SeatLimits {
+            users: limit(&sent, "seats_users")?,
+            readers: limit(&sent, "seats_readers")?,
+        },
     };
     entitlements::set(&app, &caller, &id, plan).await?;
     page::lead_to(&format!(
         "/console/operator/organizations/{}?done=plan",
         segment(&id)
     ))
+}
+
+/// Reads a limit off the form; an empty field means none.
+fn limit(sent: &Sent, name: &str) -> Result<Option<u32>, AppError> {
+    let text = sent.get(name).trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let number = text.parse().ok();
+    let wrong = || {
+        AppError::bad_request(
+            "invalid_body",
+            "Seats are a whole number, or nothing for no limit.",
+        )
+    };
+    number.map(Some).ok_or_else(wrong)
 }

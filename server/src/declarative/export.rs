@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use provost_kernel::connection::{Connection, Scope};
 use provost_kernel::directory::{Authentication, Status};
 use provost_kernel::domain::DomainSettings;
+use provost_kernel::entitlement::SeatLimits;
 use provost_kernel::facts::AccountFacts;
 use provost_kernel::id::{AccountId, ConnectionId, OrganizationId};
 use provost_kernel::login::rules::SignInPolicy;
@@ -105,6 +106,7 @@ async fn organization(
     Ok(OrganizationEntry {
         entitlements: plan.entitlements,
         setup: plan.setup,
+        seats: Some(plan.seats).filter(|seats| *seats != SeatLimits::default()),
         id: id.as_str().to_owned(),
         name: unless(&record.organization.name, id.as_str()),
         domains: domains

@@ -1,4 +1,4 @@
-//! Tokens of directories through the API, within the bounds of the caller.
+//! Tokens of directories, made by programs and in the console, within the bounds of the caller and of the organization's plan (C-21).
 
 use provost_kernel::entitlement::Feature;
 use provost_store::TokenRecord;
@@ -9,8 +9,8 @@ use crate::flow::api_keys::Caller;
 use crate::flow::scim::tokens::{self, Made, TokenError, Wanted};
 use crate::flow::{directory, entitlements};
 
-/// Longest label.
-const LONGEST_LABEL: usize = 200;
+/// Longest label, in characters.
+pub const LONGEST_LABEL: usize = 200;
 
 /// Lists the tokens of a connection.
 ///
@@ -41,7 +41,9 @@ pub async fn create(app: &App, caller: &Caller, wanted: Wanted) -> Result<Made> 
         label: label.to_owned(),
         ..wanted
     };
-    tokens::create(app, wanted).await.map_err(refused)
+    tokens::create_as(app, wanted, caller.actor())
+        .await
+        .map_err(refused)
 }
 
 /// Revokes a token of a connection.
@@ -53,7 +55,7 @@ pub async fn revoke(app: &App, caller: &Caller, connection: &str, id: &str) -> R
     if known.iter().all(|token| token.id != id) {
         return Err(AppError::not_found());
     }
-    tokens::revoke(app, id.to_owned())
+    tokens::revoke_as(app, id.to_owned(), caller.actor())
         .await
         .map(drop)
         .map_err(refused)

@@ -250,29 +250,54 @@ pub async fn settle(
     name: &str,
     settings: DomainSettings,
 ) -> Result<Seen> {
-    let seen = one(app, caller, organization, name).await?;
-    let before = DomainSettings::read(&seen.claim.domain.settings);
-    let (id, now) = (OrganizationId::new(organization), app.world.now());
-    if settings.sign_in == SignInRule::Required && before.sign_in == SignInRule::Optional {
-        let (id, name) = (id.clone(), seen.claim.domain.name);
-        let missing = app
+    let name = one(app, caller, organization, name).await?.claim.domain.name;
+    for _ in 0..TRIES {
+        let (id, domain, settings) = (OrganizationId::new(organization), name.clone(), settings.clone());
+        let (now, actor, job) = (app.world.now(), caller.actor(), app.world.id("job_")?);
+        let written: Result<(), Interrupted> = app
             .store
-            .read(|reader| Box::pin(async move { enforcement::missing(reader, &id, Some(&name), now).await }))
-            .await?;
-        enforcement::refuse_unless_ready(missing)?;
+            .write(move |tx| {
+                Box::pin(async move {
+                    settle_in_tx(tx, (&id, &domain), &settings, (&actor, now)).await?;
+                    enforcement::queue_eviction_in_tx(tx, job, &id, now).await?;
+                    Ok(())
+                })
+            })
+            .await;
+        match written {
+            Ok(()) => {
+                app.ring_jobs();
+                return one(app, caller, organization, &name).await;
+            }
+            Err(Interrupted::Refused(error)) => return Err(error),
+            Err(Interrupted::Store(error)) if error.is_retryable() => {}
+            Err(Interrupted::Store(error)) => return Err(error.into()),
+        }
     }
-    let value = json!(settings);
-    change(app, caller, organization, name, move |known, _| {
-        known.domain.settings = value.clone();
-        Ok("domain.settings_changed")
-    })
-    .await?;
-    let job = app.world.id("job_")?;
-    app.store
-        .write(move |tx| Box::pin(async move { enforcement::queue_eviction_in_tx(tx, job, &id, now).await }))
-        .await?;
-    app.ring_jobs();
-    one(app, caller, organization, name).await
+    Err(AppError::unavailable("the domain changed under every try"))
+}
+
+/// Judges new settings of a domain by what is true in this transaction, and writes them.
+async fn settle_in_tx(
+    tx: &mut Tx,
+    (organization, name): (&OrganizationId, &str),
+    settings: &DomainSettings,
+    (actor, now): (&Actor, Timestamp),
+) -> Result<(), Interrupted> {
+    // Whoever takes an emergency admin away at this moment, or the managing role from one, waits for this row, too.
+    tx.lock_organization(organization).await?;
+    let Some(known) = tx.lock_domain(organization, name).await? else {
+        return Err(Interrupted::Refused(AppError::not_found()));
+    };
+    let before = DomainSettings::read(&known.domain.settings);
+    if settings.sign_in == SignInRule::Required && before.sign_in == SignInRule::Optional {
+        let missing = enforcement::missing(tx, organization, Some(name), now).await?;
+        enforcement::refuse_unless_ready(missing).map_err(Interrupted::Refused)?;
+    }
+    let mut next = known.clone();
+    next.domain.settings = json!(settings);
+    write_in_tx(tx, &known, next, "domain.settings_changed", actor, now).await?;
+    Ok(())
 }
 
 /// Gives a domain up. Connections serve it no longer; who disputed it is looked up at once.

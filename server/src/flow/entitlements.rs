@@ -1,10 +1,10 @@
-//! What an organization's plan includes and who sets things up for it (R-18, R-19, C-21): kept in the organization's settings, read
+//! What an organization's plan includes, how many seats it has, and who sets things up for it (R-18, R-19, R-179, C-21): kept in the organization's settings, read
 //! with each connection, asked before an organization changes something itself. Operators are never held back by it: they set up
 //! for a customer, and the audit log says so.
 
 use axum::http::StatusCode;
 use provost_kernel::connection::Connection;
-use provost_kernel::entitlement::{Entitlements, Feature, Setup};
+use provost_kernel::entitlement::{Entitlements, Feature, SeatLimits, Setup};
 use provost_kernel::id::OrganizationId;
 use provost_kernel::provision::Actor;
 use provost_store::{NewEvent, Reader, StoreError};
@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::error::{AppError, Result};
 use crate::flow::api_keys::Caller;
+use crate::jobs::seats;
 
 /// What somebody bought, and who sets it up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -25,6 +26,8 @@ pub struct Plan {
     pub entitlements: Entitlements,
     /// Who sets up connections and policies.
     pub setup: Setup,
+    /// How many seats users and readers may hold, over all license pools.
+    pub seats: SeatLimits,
 }
 
 impl Plan {
@@ -34,6 +37,7 @@ impl Plan {
         Self {
             entitlements: serde_json::from_value(part("entitlements")).unwrap_or_default(),
             setup: serde_json::from_value(part("setup")).unwrap_or_default(),
+            seats: SeatLimits::read(settings),
         }
     }
 
@@ -45,11 +49,15 @@ impl Plan {
         if let Some(fields) = settings.as_object_mut() {
             fields.remove("entitlements");
             fields.remove("setup");
+            fields.remove(SeatLimits::KEY);
             if self.entitlements != defaults.entitlements {
                 fields.insert("entitlements".to_owned(), json!(self.entitlements));
             }
             if self.setup != defaults.setup {
                 fields.insert("setup".to_owned(), json!(self.setup));
+            }
+            if self.seats != defaults.seats {
+                fields.insert(SeatLimits::KEY.to_owned(), json!(self.seats));
             }
         }
         settings
@@ -137,6 +145,8 @@ pub async fn set(app: &App, caller: &Caller, organization: &str, plan: Plan) -> 
         })
         .await?;
     if found {
+        // A limit that grew lets somebody in who waits.
+        seats::wake(app).await;
         Ok(plan)
     } else {
         Err(AppError::not_found())

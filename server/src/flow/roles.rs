@@ -1,5 +1,6 @@
 //! Changing the roles of an organization. Everything that changes the list goes through [`set_in_tx`]: a role in use goes only if
-//! another takes its place, a new name warns about rules that hold the old one, and the last owner stays one (R-139, C-18, R-148).
+//! another takes its place, a new name warns about rules that hold the old one, and the last owner stays one (R-139, C-18, R-148),
+//! like the last emergency admin where single sign-on is demanded.
 //!
 //! For the API: [`put`] makes or changes one role, [`delete`] takes one away, [`uses`] says who and what uses each.
 
@@ -27,6 +28,8 @@ use crate::world::{NoRandomness, World};
 const TRIES: u32 = 6;
 /// Connections read at once.
 const PAGE: u32 = 200;
+/// Longest identifier and name, in bytes.
+const LONGEST: usize = 128;
 
 /// A list of roles that somebody wants.
 #[derive(Clone, Debug, Default)]
@@ -57,11 +60,13 @@ where
     tx.lock_organization(organization).await?;
     let before = tx.roles(organization).await?;
     let uses = uses_of(tx, organization, &before, connections).await?;
+    let emergency = emergency_roles(tx, organization).await?;
     let judged = match roles::judge(&RolesChange {
         before: &before,
         after: &wanted.roles,
         replacements: &wanted.replacements,
         uses: &uses,
+        emergency: &emergency,
     }) {
         Ok(judged) => judged,
         Err(refused) => return Ok(Err(refused)),
@@ -143,6 +148,18 @@ async fn uses_of(
     Ok(uses)
 }
 
+/// The roles of each emergency admin who manages an organization, where it demands single sign-on.
+async fn emergency_roles(
+    reader: &mut Reader,
+    organization: &OrganizationId,
+) -> std::result::Result<Vec<Vec<RoleId>>, StoreError> {
+    if !reader.demands_single_sign_on(organization).await? {
+        return Ok(Vec::new());
+    }
+    let admins = reader.emergency_admins(organization).await?;
+    Ok(admins.into_iter().map(|admin| admin.roles).collect())
+}
+
 /// Says who and what uses each role of an organization.
 ///
 /// # Errors
@@ -168,9 +185,10 @@ pub async fn uses(app: &App, caller: &Caller, organization: &str) -> Result<BTre
 ///
 /// # Errors
 /// 404 for an organization out of sight; 403 (`not_permitted`) for owner roles with a key of one organization; 409
-/// (`last_owner`); 422 (`invalid_role`) for a name used twice; those of the store.
+/// (`last_owner`, `last_emergency_admin`); 422 (`invalid_role`) for a name used twice or one that cannot be used; those of the store.
 pub async fn put(app: &App, caller: &Caller, organization: &str, role: Role) -> Result<Vec<String>> {
     let id = visible(caller, organization)?;
+    check(&role)?;
     change(app, caller, id, move |roles| {
         match roles.iter_mut().find(|held| held.id == role.id) {
             Some(held) => *held = role.clone(),
@@ -185,7 +203,7 @@ pub async fn put(app: &App, caller: &Caller, organization: &str, role: Role) -> 
 ///
 /// # Errors
 /// 404 for an organization or role out of sight; 403 (`not_permitted`) for owner roles with a key of one organization; 409
-/// (`role_in_use`, with the rules and the number of people, and `last_owner`); 422 (`unknown_replacement`); those of the store.
+/// (`role_in_use`, with the rules and the number of people, `last_owner` and `last_emergency_admin`); 422 (`unknown_replacement`); those of the store.
 pub async fn delete(
     app: &App,
     caller: &Caller,
@@ -211,6 +229,18 @@ pub async fn delete(
             .collect()
     })
     .await
+}
+
+/// Checks what no organization could take.
+fn check(role: &Role) -> Result<()> {
+    let fits = |text: &str| (1..=LONGEST).contains(&text.len()) && !text.chars().any(char::is_control);
+    if fits(role.id.as_str()) && fits(&role.name) {
+        return Ok(());
+    }
+    Err(AppError::unprocessable(
+        "invalid_role",
+        "Identifier and name of a role have 1 to 128 characters, none of them a control character.",
+    ))
 }
 
 fn visible(caller: &Caller, organization: &str) -> Result<OrganizationId> {

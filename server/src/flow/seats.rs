@@ -4,17 +4,24 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use provost_kernel::directory::{AccountKind, License};
-use provost_kernel::facts::AccountFacts;
+use provost_kernel::facts::{AccountFacts, KindMeter};
 use provost_kernel::id::{AccountId, LicenseId, OrganizationId};
-use provost_store::{Meter, Reader, SeatEvent, StoreError, Waiting};
+use provost_store::{Meter, Reader, SeatDay, SeatEvent, SeatsCounted, StoreError, Waiting};
 
 use crate::app::App;
 use crate::error::{AppError, Result};
 use crate::flow::api_keys::Caller;
+use crate::jobs::seat_days::day_of;
 
 /// Most people of one pool in the list of the waiting.
 const MOST: u32 = 1000;
+/// Most days that are told at once.
+const MOST_DAYS: i64 = 366;
+/// Days that are told where nobody says which.
+const DEFAULT_DAYS: i64 = 30;
 
 /// One pool with its use.
 #[derive(Clone, Debug)]
@@ -34,6 +41,30 @@ pub struct Use {
     pub members: BTreeMap<AccountKind, u32>,
     /// The pools, in their order.
     pub pools: Vec<Pool>,
+    /// Seats over all pools, by kind of account, with the limits of the organization's plan.
+    pub kinds: BTreeMap<AccountKind, KindMeter>,
+}
+
+/// Seats of one pool, or of all, and one kind of account, by day.
+#[derive(Clone, Debug)]
+pub struct Series {
+    /// The pool; none for all pools together.
+    pub license: Option<LicenseId>,
+    /// Which kind.
+    pub kind: AccountKind,
+    /// Each day from the first that was counted on, in order.
+    pub days: Vec<(Date, SeatsCounted)>,
+}
+
+/// Seats by day.
+#[derive(Clone, Debug)]
+pub struct Days {
+    /// The first day.
+    pub from: Date,
+    /// The last day, which is today at most.
+    pub to: Date,
+    /// What was counted.
+    pub series: Vec<Series>,
 }
 
 /// Somebody who waits.
@@ -53,7 +84,7 @@ pub struct Waits {
 /// 404 out of sight; those of the store.
 pub async fn count(app: &App, caller: &Caller, organization: &str) -> Result<Use> {
     let id = visible(caller, organization)?;
-    let (meters, licenses) = app
+    let (meters, licenses, kinds) = app
         .store
         .read(|reader| {
             Box::pin(async move {
@@ -63,6 +94,7 @@ pub async fn count(app: &App, caller: &Caller, organization: &str) -> Result<Use
                 Ok::<_, StoreError>(Some((
                     reader.seat_meters(&id).await?,
                     reader.licenses(&id).await?,
+                    reader.seat_kinds(&id).await?,
                 )))
             })
         })
@@ -77,6 +109,7 @@ pub async fn count(app: &App, caller: &Caller, organization: &str) -> Result<Use
             .into_iter()
             .map(|meter| (meter.kind, meter.used))
             .collect(),
+        kinds,
         pools: licenses
             .into_iter()
             .map(|(license, used)| Pool {
@@ -166,6 +199,89 @@ pub async fn history(
         })
         .await?
         .ok_or_else(AppError::not_found)
+}
+
+/// Lists the seats of an organization by day, pool and kind of account. Without a range: the last thirty days.
+///
+/// # Errors
+/// 404 out of sight; 400 (`invalid_query`) for a range that is turned round or longer than 366 days; those of the store.
+pub async fn days(
+    app: &App,
+    caller: &Caller,
+    organization: &str,
+    from: Option<Date>,
+    to: Option<Date>,
+) -> Result<Days> {
+    let id = visible(caller, organization)?;
+    let today = day_of(app.world.now());
+    let last = to.map_or(today, number).min(today);
+    let first = from.map_or(last - DEFAULT_DAYS + 1, number);
+    if first > last || last - first >= MOST_DAYS {
+        return Err(AppError::bad_request(
+            "invalid_query",
+            "The first day comes before the last one, which is not after today, and at most 366 days are asked for.",
+        ));
+    }
+    let rows = app
+        .store
+        .read(|reader| {
+            Box::pin(async move {
+                if !exists(reader, &id).await? {
+                    return Ok(None);
+                }
+                reader.seat_days(&id, first, last).await.map(Some)
+            })
+        })
+        .await?
+        .ok_or_else(AppError::not_found)?;
+    let mut by: BTreeMap<(Option<LicenseId>, AccountKind), Vec<SeatDay>> = BTreeMap::new();
+    for row in rows {
+        by.entry((row.license.clone(), row.kind)).or_default().push(row);
+    }
+    let series = by.into_iter().map(|((license, kind), rows)| Series {
+        license,
+        kind,
+        days: spread(&rows, first, last),
+    });
+    Ok(Days {
+        from: date(first),
+        to: date(last),
+        series: series.collect(),
+    })
+}
+
+/// Fills the days between rows: a day without one is like the day before.
+fn spread(rows: &[SeatDay], first: i64, last: i64) -> Vec<(Date, SeatsCounted)> {
+    let mut days = Vec::new();
+    for day in first..=last {
+        let mut until = rows.iter().take_while(|row| row.day <= day);
+        let Some(row) = until.by_ref().last() else {
+            continue;
+        };
+        let counted = if row.day == day {
+            row.counted
+        } else {
+            SeatsCounted {
+                most: row.counted.used,
+                ..row.counted
+            }
+        };
+        days.push((date(day), counted));
+    }
+    days
+}
+
+/// The number of a day since 1970.
+fn number(date: Date) -> i64 {
+    date.to_zoned(TimeZone::UTC)
+        .map_or(0, |at| day_of(at.timestamp()))
+}
+
+fn date(day: i64) -> Date {
+    Timestamp::from_second(day.saturating_mul(86_400))
+        .unwrap_or_default()
+        .to_zoned(TimeZone::UTC)
+        .date()
 }
 
 fn visible(caller: &Caller, organization: &str) -> Result<OrganizationId> {

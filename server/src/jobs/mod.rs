@@ -7,6 +7,7 @@ mod housekeeping;
 mod mail;
 pub mod metadata;
 mod runner;
+pub mod seat_days;
 pub mod seats;
 mod webhooks;
 
@@ -54,6 +55,8 @@ pub const METADATA_REFRESH: &str = "metadata_refresh";
 pub const BACKCHANNEL_LOGOUT: &str = "backchannel_logout";
 /// Giving free license seats to those who wait.
 pub const SEATS: &str = "seats";
+/// Counting seats for the history by day.
+pub const SEAT_DAYS: &str = "seat_days";
 /// Importing many people.
 pub const IMPORT: &str = "import";
 /// Doing the same to many people at once, from the console.
@@ -107,6 +110,12 @@ pub const KINDS: &[Kind] = &[
         work: |app, _| Box::pin(seats::run(app)),
         retries: &[5],
         every: Some(Duration::from_secs(MINUTE)),
+    },
+    Kind {
+        name: SEAT_DAYS,
+        work: |app, _| Box::pin(seat_days::run(app)),
+        retries: &[],
+        every: Some(Duration::from_secs(60 * MINUTE)),
     },
     Kind {
         name: IMPORT,

@@ -73,7 +73,7 @@ async fn portion(app: &App, pool: &WaitedPool) -> Result<usize, StoreError> {
         .write(move |tx| {
             Box::pin(async move {
                 let waiting = tx
-                    .waiting_for_seat(&pool.organization, &pool.license, PORTION)
+                    .next_for_seat(&pool.organization, &pool.license, PORTION)
                     .await?;
                 let queue = SeatQueue {
                     organization: pool.organization,

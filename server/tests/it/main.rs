@@ -20,6 +20,8 @@ mod cli_policy;
 #[cfg(test)]
 mod console;
 #[cfg(test)]
+mod console_people;
+#[cfg(test)]
 mod declarative;
 #[cfg(test)]
 mod directory;
@@ -81,5 +83,7 @@ mod setup;
 mod step_up;
 #[cfg(test)]
 mod sync;
+#[cfg(test)]
+mod way_in;
 #[cfg(test)]
 mod webhooks;

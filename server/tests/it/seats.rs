@@ -1,5 +1,6 @@
 //! Seats: who waits gets one as soon as one is free, oldest first, and never more than there are (C-23).
 
+use axum::http::{Method, StatusCode};
 use jiff::SignedDuration;
 use provost::app::App;
 use provost::jobs;
@@ -7,7 +8,9 @@ use provost_kernel::directory::License;
 use provost_kernel::id::OrganizationId;
 use provost_kernel::policy::LicenseRule;
 use provost_store::StoreError;
+use serde_json::{Value, json};
 
+use crate::api::{Client, code};
 use crate::app::{TestApp, on_each_engine};
 use crate::directory::{self, ORGANIZATION};
 use crate::saml_idp::{self, Person, sign_in};
@@ -226,6 +229,293 @@ async fn r179_a_pool_for_readers_gives_users_no_seat() {
             "{seats}"
         );
         assert_eq!(seats["pools"][0]["kind"], "reader");
+    })
+    .await;
+}
+
+const SEATS: &str = "/api/v1/organizations/home-lab/seats";
+
+/// Sets how many seats users and readers may hold.
+async fn limit(operator: &mut Client, seats: Value) {
+    let path = "/api/v1/organizations/home-lab/plan";
+    let page = operator
+        .send_json(Method::PUT, path, &json!({ "seats": seats }))
+        .await;
+    assert_eq!(page.status, StatusCode::OK, "{}", page.body);
+    assert_eq!(page.json()["seats"], seats, "{}", page.body);
+}
+
+/// Adds somebody with a license and returns the answer.
+async fn add(client: &mut Client, name: &str, kind: &str) -> crate::app::Page {
+    let body = json!({
+        "email": format!("{name}@home-lab.example"), "kind": kind,
+        "memberships": [{ "organization": "home-lab", "license": "standard" }],
+    });
+    client.post("/api/v1/accounts", &body).await
+}
+
+#[tokio::test]
+async fn r179_a_plan_limits_seats_of_users_and_of_readers_over_all_pools() {
+    on_each_engine(|app| async move {
+        directory::organization(&app.app).await;
+        set_seats(&app.app, 50).await;
+        let mut operator = Client::new(&app, None).await;
+        limit(&mut operator, json!({ "users": 1, "readers": 2 })).await;
+        for (name, kind, allowed) in [
+            ("uma", "user", true),
+            ("ulf", "user", false),
+            ("rita", "reader", true),
+            ("ron", "reader", true),
+            ("rob", "reader", false),
+        ] {
+            let page = add(&mut operator, name, kind).await;
+            if allowed {
+                assert_eq!(page.status, StatusCode::CREATED, "{name}: {}", page.body);
+            } else {
+                assert_eq!(
+                    (page.status, code(&page).as_str()),
+                    (StatusCode::CONFLICT, "no_seat"),
+                    "{name}: {}",
+                    page.body
+                );
+            }
+        }
+        let seen = operator.get(SEATS).await.json();
+        assert_eq!(
+            seen["seats"],
+            json!({
+                "users": { "limit": 1, "used": 1, "waiting": 0 },
+                "readers": { "limit": 2, "used": 2, "waiting": 0 },
+            }),
+            "{seen}"
+        );
+        // A user who becomes a reader would take a reader's seat.
+        let uma = directory::accounts(&app.app, "uma@home-lab.example")
+            .await
+            .remove(0)
+            .id;
+        let path = format!("/api/v1/accounts/{uma}");
+        let reader = json!({ "kind": "reader" });
+        let page = operator.send_json(Method::PATCH, &path, &reader).await;
+        assert_eq!(code(&page), "no_seat", "{}", page.body);
+        // The organization itself changes no plan.
+        let mut own = Client::new(&app, Some(ORGANIZATION)).await;
+        let more = json!({ "seats": { "users": 9 } });
+        let page = own
+            .send_json(Method::PUT, "/api/v1/organizations/home-lab/plan", &more)
+            .await;
+        assert_eq!(page.status, StatusCode::FORBIDDEN, "{}", page.body);
+        limit(&mut operator, json!({ "users": 1, "readers": 3 })).await;
+        let page = operator.send_json(Method::PATCH, &path, &reader).await;
+        assert_eq!(page.status, StatusCode::OK, "{}", page.body);
+        let page = add(&mut operator, "ulf", "user").await;
+        assert_eq!(
+            page.status,
+            StatusCode::CREATED,
+            "a user's seat came free: {}",
+            page.body
+        );
+        let seen = operator.get(SEATS).await.json();
+        assert_eq!(
+            (&seen["seats"]["users"]["used"], &seen["seats"]["readers"]["used"]),
+            (&json!(1), &json!(3))
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn c23_r179_who_finds_no_seat_of_the_kind_waits_and_gets_one_by_itself() {
+    on_each_engine(|app| async move {
+        queued(&app, 50, 0).await;
+        let mut operator = Client::new(&app, None).await;
+        limit(&mut operator, json!({ "users": 1 })).await;
+        for number in 0..3 {
+            come(&app, number).await;
+        }
+        fill(&app.app).await.unwrap();
+        let (seated, waiting, used) = seated_and_waiting(&app.app).await;
+        assert_eq!(
+            (seated.len(), waiting.len(), used),
+            (1, 2, 1),
+            "the pool has seats, users have none"
+        );
+        let seen = operator.get(SEATS).await.json();
+        assert_eq!(
+            seen["seats"]["users"],
+            json!({ "limit": 1, "used": 1, "waiting": 2 }),
+            "{seen}"
+        );
+        limit(&mut operator, json!({ "users": 2 })).await;
+        fill(&app.app).await.unwrap();
+        let (seated, waiting, _) = seated_and_waiting(&app.app).await;
+        assert_eq!(seated, ["p00@home-lab.example", "p01@home-lab.example"]);
+        assert_eq!(waiting, ["p02@home-lab.example"]);
+        limit(&mut operator, json!({})).await;
+        fill(&app.app).await.unwrap();
+        assert!(seated_and_waiting(&app.app).await.1.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn c23_r179_a_connection_that_refuses_then_refuses_for_the_kind_too() {
+    on_each_engine(|app| async move {
+        queued(&app, 50, 0).await;
+        directory::change_connection(&app.app, "okta", |connection, _| {
+            connection.settings.on_no_seat = provost_kernel::connection::OnNoSeat::Refuse;
+        })
+        .await;
+        let mut operator = Client::new(&app, None).await;
+        limit(&mut operator, json!({ "users": 1 })).await;
+        come(&app, 0).await;
+        let person = Person::new("p-1", "p01@home-lab.example");
+        let page = sign_in(&app.app, &mut app.browser(), "okta", &person).await;
+        assert_eq!(page.status, StatusCode::FORBIDDEN, "{}", page.body);
+        let refused = directory::trace(&app.app, &directory::reference(&page)).await;
+        assert_eq!(refused.verdict, "no_seat");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn r179_many_programs_at_once_give_no_kind_more_seats_than_it_has() {
+    on_each_engine(|app| async move {
+        directory::organization(&app.app).await;
+        set_seats(&app.app, 50).await;
+        let mut operator = Client::new(&app, None).await;
+        limit(&mut operator, json!({ "users": 5, "readers": 3 })).await;
+        let mut tries = Vec::new();
+        for number in 0..24 {
+            let mut client = Client::new(&app, None).await;
+            tries.push(tokio::spawn(async move {
+                let kind = if number % 2 == 0 { "user" } else { "reader" };
+                (kind, add(&mut client, &format!("n{number}"), kind).await.status)
+            }));
+        }
+        let mut made = Vec::new();
+        for one in tries {
+            let (kind, status) = one.await.unwrap();
+            assert!(
+                matches!(status, StatusCode::CREATED | StatusCode::CONFLICT),
+                "{status}"
+            );
+            if status == StatusCode::CREATED {
+                made.push(kind);
+            }
+        }
+        let of = |kind: &str| made.iter().filter(|one| **one == kind).count();
+        assert_eq!((of("user"), of("reader")), (5, 3));
+        let seen = operator.get(SEATS).await.json();
+        assert_eq!(
+            (&seen["seats"]["users"]["used"], &seen["seats"]["readers"]["used"]),
+            (&json!(5), &json!(3))
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn r179_the_history_tells_each_day_by_pool_and_kind() {
+    on_each_engine(|app| async move {
+        queued(&app, 2, 0).await;
+        let count = || async {
+            let kind = jobs::kind(jobs::SEAT_DAYS).unwrap();
+            (kind.work)(&app.app, &Value::Null).await.unwrap();
+        };
+        let first = app.app.world.now();
+        for number in 0..3 {
+            come(&app, number).await;
+        }
+        count().await;
+        count().await;
+        app.app.world.advance(SignedDuration::from_hours(48));
+        set_seats(&app.app, 5).await;
+        fill(&app.app).await.unwrap();
+        count().await;
+        let day = |hours: i64| {
+            let at = first + SignedDuration::from_hours(hours);
+            at.strftime("%Y-%m-%d").to_string()
+        };
+        // A key of the test lives for a day.
+        let mut operator = Client::new(&app, None).await;
+        let path = format!("{SEATS}/history/days?from={}&to={}", day(-24), day(48));
+        let seen = operator.get(&path).await.json();
+        let series = seen["series"].as_array().unwrap();
+        let of = |license: Value, kind: &str| -> Vec<Value> {
+            let mut found = series.iter();
+            let one = found.find(|one| one["license"] == license && one["kind"] == kind);
+            one.map_or_else(Vec::new, |one| one["days"].as_array().unwrap().clone())
+        };
+        let told = |hours: i64, used: u32, waiting: u32, seats: u32| {
+            json!({ "day": day(hours), "used": used, "most": used, "waiting": waiting, "seats": seats })
+        };
+        // The day between was not counted, and is like the one before.
+        let expected = [told(0, 2, 1, 2), told(24, 2, 1, 2), told(48, 3, 0, 5)];
+        assert_eq!(of(json!("standard"), "user"), expected, "{seen}");
+        assert_eq!(of(Value::Null, "user").len(), 3, "all pools together: {seen}");
+        assert!(of(json!("standard"), "reader").is_empty(), "no reader ever had one: {seen}");
+        for wrong in [
+            format!("from={}&to={}", day(48), day(24)),
+            format!("from={}", day(-24 * 400)),
+            "from=yesterday".to_owned(),
+        ] {
+            let page = operator.get(&format!("{SEATS}/history/days?{wrong}")).await;
+            assert_eq!(page.status, StatusCode::BAD_REQUEST, "{wrong}: {}", page.body);
+            assert_eq!(code(&page), "invalid_query");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn r102_who_is_deleted_by_hand_gives_the_seat_to_whoever_waits_and_waits_on_coming_back() {
+    on_each_engine(|app| async move {
+        queued(&app, 1, 2).await;
+        let mut operator = Client::new(&app, None).await;
+        let [first, second] = ["p00", "p01"].map(|name| format!("{name}@home-lab.example"));
+        let id = directory::accounts(&app.app, &first).await.remove(0).id;
+        app.app.world.advance(SignedDuration::from_secs(1));
+        let path = format!("/api/v1/accounts/{id}");
+        let page = operator.send(Method::DELETE, &path).await;
+        assert!(page.status.is_success(), "{}", page.body);
+        assert_eq!(seated_and_waiting(&app.app).await.2, 0, "free at once");
+        fill(&app.app).await.unwrap();
+        let (seated, _, used) = seated_and_waiting(&app.app).await;
+        assert_eq!((seated, used), (vec![second.clone()], 1));
+        assert_eq!(
+            operator.get(SEATS).await.json()["seats"]["users"]["waiting"],
+            0,
+            "nobody waits"
+        );
+        // Somebody new waits by now; whoever comes back stands behind.
+        come(&app, 2).await;
+        app.app.world.advance(SignedDuration::from_secs(1));
+        let page = operator.send(Method::POST, &format!("{path}/restore")).await;
+        assert!(page.status.is_success(), "{}", page.body);
+        let waiting = operator.get(&format!("{SEATS}/waiting")).await.json();
+        let queue: Vec<&str> = waiting["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["email"].as_str().unwrap())
+            .collect();
+        assert_eq!(queue, ["p02@home-lab.example", first.as_str()], "{waiting}");
+        set_seats(&app.app, 3).await;
+        fill(&app.app).await.unwrap();
+        let (seated, waiting, used) = seated_and_waiting(&app.app).await;
+        assert_eq!((seated.len(), waiting.len(), used), (3, 0, 3));
+        // With a free seat a restored person has one at once.
+        operator.send(Method::DELETE, &path).await;
+        operator.send(Method::POST, &format!("{path}/restore")).await;
+        assert_eq!(seated_and_waiting(&app.app).await.2, 3);
+        let page = operator.send(Method::POST, &format!("{path}/deactivate")).await;
+        assert!(page.status.is_success(), "{}", page.body);
+        assert_eq!(
+            seated_and_waiting(&app.app).await.2,
+            2,
+            "as the connection wants it (R-166)"
+        );
     })
     .await;
 }

@@ -101,6 +101,11 @@ impl Tx {
         if from == Status::Active {
             self.keep_an_owner_besides(account).await?;
         }
+        if matches!(from, Status::Deactivated | Status::Deleted) && to == Status::Active {
+            // Whoever was out did not wait: the place in the queue is that of somebody who comes now.
+            let sql = "UPDATE memberships SET waiting_since = $2 WHERE account = $1 AND license_seated = 0";
+            self.run(sql, binds![account, now]).await?;
+        }
         match to {
             Status::Active | Status::Invited => Ok(Vec::new()),
             Status::Suspended => self

@@ -1,7 +1,7 @@
 //! Changes of memberships, their grants and license seats.
 //!
 //! Seats are counted in `licenses.used` by conditional updates, so that the row's lock is the judge of the last seat
-//! on either engine.
+//! on either engine. Those of the account's kind are counted by [`crate::seat_kinds`].
 
 use std::collections::BTreeMap;
 
@@ -22,16 +22,18 @@ type Key<'a> = (&'a AccountId, &'a OrganizationId);
 const VERSION: &str = "membership_version";
 
 impl Tx {
+    /// Makes a membership and returns how many seats it takes.
     pub(super) async fn add_membership(
         &mut self,
         account: &AccountId,
         membership: &Membership,
         now: Timestamp,
-    ) -> Result<()> {
+    ) -> Result<i64> {
         let key = (account, &membership.organization);
-        if let Some(grant) = &membership.license {
-            self.take_seat(key.1, grant).await?;
-        }
+        let seats = match &membership.license {
+            Some(grant) => self.take_seat(key.1, grant).await?,
+            None => 0,
+        };
         let sql = "INSERT INTO memberships (account, organization, active, source, pinned, all_workspaces, license, \
                    license_source, license_pinned, license_seated, waiting_since, version, created_at, updated_at) \
                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)";
@@ -58,7 +60,8 @@ impl Tx {
             "workspace",
             key,
             workspaces.map(|grant| (grant.id.as_str(), &grant.source, grant.pinned)),
-        )
+        )?;
+        Ok(seats)
     }
 
     /// Queues the grants of a new membership; of two grants of one thing the last one counts.
@@ -77,13 +80,14 @@ impl Tx {
         Ok(())
     }
 
+    /// Edits a membership and returns how many seats it takes more than before.
     pub(super) async fn update_membership(
         &mut self,
         key: Key<'_>,
         step: Step,
         edits: &[MembershipEdit],
         now: Timestamp,
-    ) -> Result<()> {
+    ) -> Result<i64> {
         let sql = "UPDATE memberships SET version = $4, updated_at = $5 \
                    WHERE account = $1 AND organization = $2 AND version = $3";
         let changed = self
@@ -92,16 +96,21 @@ impl Tx {
         exactly_one(changed, VERSION)?;
         let takes = edits.iter().any(may_take_an_owner);
         let was_owner = takes && self.lock_if_owner(key.0, key.1).await?;
+        let mut seats = 0;
         for edit in edits {
-            self.edit_membership(key, edit, now).await?;
+            if let MembershipEdit::SetLicense { to, .. } = edit {
+                seats += self.set_license(key, to.as_ref(), now).await?;
+            } else {
+                self.edit_grants(key, edit).await?;
+            }
         }
         if was_owner {
             self.has_an_owner(key.1).await?;
         }
-        Ok(())
+        Ok(seats)
     }
 
-    async fn edit_membership(&mut self, key: Key<'_>, edit: &MembershipEdit, now: Timestamp) -> Result<()> {
+    async fn edit_grants(&mut self, key: Key<'_>, edit: &MembershipEdit) -> Result<()> {
         match edit {
             MembershipEdit::GrantRole { role, source, pinned } => {
                 self.grant("role", key, role.as_str(), source, *pinned).await
@@ -122,22 +131,24 @@ impl Tx {
                 let source = source.as_ref().map(json).transpose()?;
                 self.set_column("all_workspaces", key, source.into()).await
             }
-            MembershipEdit::SetLicense { to, .. } => self.set_license(key, to.as_ref(), now).await,
+            // Told apart by the caller, because it takes seats.
+            MembershipEdit::SetLicense { .. } => Ok(()),
             MembershipEdit::SetActive { active } => self.set_column("active", key, (*active).into()).await,
             MembershipEdit::SetPinned { pinned } => self.set_column("pinned", key, (*pinned).into()).await,
         }
     }
 
-    pub(super) async fn remove_membership(&mut self, key: Key<'_>, step: Step) -> Result<()> {
+    /// Ends a membership and returns how many seats it takes more than before: none or one less.
+    pub(super) async fn remove_membership(&mut self, key: Key<'_>, step: Step) -> Result<i64> {
         let was_owner = self.lock_if_owner(key.0, key.1).await?;
         // Takes the row's lock before the seat is freed, so that a seat is never freed twice.
-        self.free_seat(key).await?;
+        let freed = self.free_seat(key).await?;
         let sql = "DELETE FROM memberships WHERE account = $1 AND organization = $2 AND version = $3";
         exactly_one(self.run(sql, binds![key.0, key.1, step.expect]).await?, VERSION)?;
         if was_owner {
             self.has_an_owner(key.1).await?;
         }
-        Ok(())
+        Ok(-freed)
     }
 
     async fn set_column(&mut self, column: &'static str, key: Key<'_>, value: Bind) -> Result<()> {
@@ -149,12 +160,13 @@ impl Tx {
     }
 
     /// Sets or frees the license. What is freed is what the row holds now, whatever the plan thought. Who waits for the
-    /// same pool already keeps the place in the queue.
-    async fn set_license(&mut self, key: Key<'_>, to: Option<&LicenseGrant>, now: Timestamp) -> Result<()> {
-        self.free_seat(key).await?;
-        if let Some(grant) = to {
-            self.take_seat(key.1, grant).await?;
-        }
+    /// same pool already keeps the place in the queue. Returns how many seats are held more than before.
+    async fn set_license(&mut self, key: Key<'_>, to: Option<&LicenseGrant>, now: Timestamp) -> Result<i64> {
+        let freed = self.free_seat(key).await?;
+        let taken = match to {
+            Some(grant) => self.take_seat(key.1, grant).await?,
+            None => 0,
+        };
         let sql = "UPDATE memberships SET license = $3, license_source = $4, license_pinned = $5, license_seated = $6, \
                    waiting_since = CASE WHEN $6 = 0 AND license = $3 AND license_seated = 0 THEN waiting_since ELSE $7 END \
                    WHERE account = $1 AND organization = $2";
@@ -162,21 +174,25 @@ impl Tx {
         row.extend(license_columns(to)?);
         let waits = to.is_some_and(|grant| !grant.seated);
         row.extend(binds![waits.then_some(now)]);
-        exactly_one(self.run(sql, row).await?, VERSION)
+        exactly_one(self.run(sql, row).await?, VERSION)?;
+        Ok(taken - freed)
     }
 
-    async fn take_seat(&mut self, organization: &OrganizationId, grant: &LicenseGrant) -> Result<()> {
+    /// Takes the seat of a license that is held with one, and returns how many that are.
+    async fn take_seat(&mut self, organization: &OrganizationId, grant: &LicenseGrant) -> Result<i64> {
         if !grant.seated {
-            return Ok(());
+            return Ok(0);
         }
         let sql = "UPDATE licenses SET used = used + 1 \
                    WHERE organization = $1 AND id = $2 AND (seats IS NULL OR used < seats)";
         let full = StoreError::Conflict("license_seats".to_owned());
         let query = Query::new(sql, binds![organization, &grant.license]);
-        self.later_apart(Apart::Seat, query, Some((1, full))).await
+        self.later_apart(Apart::Seat, query, Some((1, full))).await?;
+        Ok(1)
     }
 
-    async fn free_seat(&mut self, key: Key<'_>) -> Result<()> {
+    /// Frees the seat that the row holds, and returns how many that were.
+    async fn free_seat(&mut self, key: Key<'_>) -> Result<i64> {
         let sql =
             "SELECT license, license_seated FROM memberships WHERE account = $1 AND organization = $2{lock}";
         let Some(mut row) = self.row(sql, binds![key.0, key.1]).await? else {
@@ -185,10 +201,11 @@ impl Tx {
         let license = row.opt_text("memberships.license")?.map(LicenseId::new);
         let seated = row.opt_int("memberships.license_seated")?.unwrap_or(0) != 0;
         let Some(license) = license.filter(|_| seated) else {
-            return Ok(());
+            return Ok(0);
         };
         let sql = "UPDATE licenses SET used = used - 1 WHERE organization = $1 AND id = $2";
-        self.run(sql, binds![key.1, &license]).await.map(drop)
+        self.run(sql, binds![key.1, &license]).await?;
+        Ok(1)
     }
 
     async fn grant(

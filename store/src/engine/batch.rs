@@ -76,6 +76,8 @@ pub(crate) enum Apart {
     NewAccount,
     /// A seat that is taken: two seats of one pool are two changes of one row.
     Seat,
+    /// Seats of a kind of account that are taken or freed: two decisions of one transaction may be about the same row.
+    SeatOfKind,
 }
 
 /// What must be true of a write that was acknowledged.

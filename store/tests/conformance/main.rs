@@ -28,6 +28,8 @@ mod records;
 #[cfg(test)]
 mod search;
 #[cfg(test)]
+mod seats;
+#[cfg(test)]
 mod sessions;
 #[cfg(test)]
 mod sign_in_days;

@@ -323,6 +323,7 @@ impl<'a> Work<'a> {
             return Ok(());
         }
         let before = std::mem::take(&mut self.steps);
+        let planned = self.changes.len();
         let account = self.decide_kind(&known.account, &profile.document);
         let outcome = self.place(&Placed {
             account: &account,
@@ -337,6 +338,7 @@ impl<'a> Work<'a> {
         match outcome {
             Ok(()) => Ok(()),
             Err(Denial::NoSeat) => {
+                self.changes.truncate(planned);
                 let text = "no license seat is free, so the groups have no effect until one is".to_owned();
                 self.changes.push(Change::Alert {
                     account: id.clone(),

@@ -4,13 +4,15 @@
 use serde_json::{Map, Value};
 
 use super::Work;
+use crate::connection::OnNoSeat;
 use crate::denial::Denial;
-use crate::directory::{Account, GroupName, LicenseGrant, Membership};
+use crate::directory::{Account, AccountKind, GroupName, LicenseGrant, Membership};
 use crate::facts::AccountFacts;
 use crate::id::OrganizationId;
 use crate::mapping::Claims;
 use crate::placing::{self, Member, Placing};
 use crate::plan::{Change, MembershipEdit};
+use crate::provision::kinds;
 use crate::trace::{Stage, StepOutcome};
 
 /// Whom to place, and by what.
@@ -73,7 +75,20 @@ impl Work<'_> {
                 self.seat_again(account, membership, &mut changes);
             }
         }
-        self.count_seats(held, &changes);
+        let becomes = placed.known.filter(|known| known.account.kind != account.kind);
+        if let Some(known) = becomes {
+            let may_wait = self.connection.settings.on_no_seat != OnNoSeat::Refuse;
+            let becomes = (known, account.kind);
+            kinds::settle(
+                becomes,
+                &self.organizations,
+                &mut changes,
+                may_wait,
+                &mut self.steps,
+            )?;
+        }
+        let before = placed.known.map_or(account.kind, |known| known.account.kind);
+        self.count_seats(held, &changes, (before, account.kind));
         self.changes.append(&mut changes);
         Ok(())
     }
@@ -97,8 +112,7 @@ impl Work<'_> {
             .organizations
             .iter()
             .find(|facts| &facts.organization.id == id)
-            .and_then(|facts| facts.pool(&license.license))
-            .is_some_and(|pool| pool.license.seats.is_none_or(|seats| pool.used < seats));
+            .is_some_and(|facts| facts.has_seat(&license.license, account.kind, None));
         if ended || judged || !is_free {
             return;
         }
@@ -123,17 +137,21 @@ impl Work<'_> {
             .about(Stage::License, StepOutcome::Passed, "license_restored", id, text);
     }
 
-    /// Takes the seats of these changes off the count.
-    fn count_seats(&mut self, held: &[Membership], changes: &[Change]) {
+    /// Takes the seats of these changes off the count. `kinds` are what the account was and what it becomes.
+    fn count_seats(&mut self, held: &[Membership], changes: &[Change], kinds: (AccountKind, AccountKind)) {
         for change in changes {
             match change {
                 Change::AddMembership { membership, .. } => {
-                    self.count_seat(&membership.organization, None, membership.license.as_ref());
+                    self.count_seat(
+                        &membership.organization,
+                        (None, membership.license.as_ref()),
+                        kinds,
+                    );
                 }
                 Change::RemoveMembership {
                     organization, before, ..
                 } => {
-                    self.count_seat(organization, before.license.as_ref(), None);
+                    self.count_seat(organization, (before.license.as_ref(), None), kinds);
                 }
                 Change::UpdateMembership {
                     organization, edits, ..
@@ -142,7 +160,7 @@ impl Work<'_> {
                     for edit in edits {
                         if let MembershipEdit::SetLicense { to, .. } = edit {
                             let from = before.and_then(|before| before.license.as_ref());
-                            self.count_seat(organization, from, to.as_ref());
+                            self.count_seat(organization, (from, to.as_ref()), kinds);
                         }
                     }
                 }
@@ -162,13 +180,58 @@ impl Work<'_> {
                 | Change::QueueReevaluation { .. } => {}
             }
         }
+        if kinds.0 != kinds.1 {
+            self.count_kept(held, changes, kinds);
+        }
+    }
+
+    /// Counts the seats that somebody keeps for the other kind of account.
+    fn count_kept(&mut self, held: &[Membership], changes: &[Change], (was, is): (AccountKind, AccountKind)) {
+        for membership in held {
+            let id = &membership.organization;
+            let is_seated = membership.license.as_ref().is_some_and(|license| license.seated);
+            let is_counted = changes.iter().any(|change| match change {
+                Change::RemoveMembership { organization, .. } => organization == id,
+                Change::UpdateMembership {
+                    organization, edits, ..
+                } => {
+                    organization == id
+                        && edits
+                            .iter()
+                            .any(|edit| matches!(edit, MembershipEdit::SetLicense { .. }))
+                }
+                Change::CreateAccount { .. }
+                | Change::UpdateProfile { .. }
+                | Change::SetStatus { .. }
+                | Change::SetAuthentication { .. }
+                | Change::Link { .. }
+                | Change::Unlink { .. }
+                | Change::AddMembership { .. }
+                | Change::RevokeSessions { .. }
+                | Change::Alert { .. }
+                | Change::CreateGroup { .. }
+                | Change::UpdateGroup { .. }
+                | Change::DeleteGroup { .. }
+                | Change::AddGroupMembers { .. }
+                | Change::RemoveGroupMembers { .. }
+                | Change::QueueReevaluation { .. } => false,
+            });
+            let mut loaded = self.organizations.iter_mut();
+            if is_seated
+                && !is_counted
+                && let Some(facts) = loaded.find(|facts| facts.organization.id == *id)
+            {
+                facts.count_kind(was, false);
+                facts.count_kind(is, true);
+            }
+        }
     }
 
     fn count_seat(
         &mut self,
         organization: &OrganizationId,
-        from: Option<&LicenseGrant>,
-        to: Option<&LicenseGrant>,
+        (from, to): (Option<&LicenseGrant>, Option<&LicenseGrant>),
+        (was, is): (AccountKind, AccountKind),
     ) {
         let Some(facts) = self
             .organizations
@@ -185,6 +248,12 @@ impl Work<'_> {
                 .used
                 .saturating_sub(u32::from(takes(from)))
                 .saturating_add(u32::from(takes(to)));
+        }
+        if from.is_some_and(|grant| grant.seated) {
+            facts.count_kind(was, false);
+        }
+        if to.is_some_and(|grant| grant.seated) {
+            facts.count_kind(is, true);
         }
     }
 }

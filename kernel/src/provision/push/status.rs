@@ -71,7 +71,8 @@ impl Work<'_> {
     fn deactivate(&mut self, known: &AccountFacts) -> Result<(), Denial> {
         self.take_out(known, Status::Deactivated, "deactivated")?;
         if self.connection.settings.directory.release_license_on_deactivate {
-            self.release_seats(known);
+            let connection = self.connection;
+            self.release_seats(known, |organization| connection.reaches(organization));
         }
         Ok(())
     }
@@ -79,7 +80,7 @@ impl Work<'_> {
     /// Deletes a person, restorable by the directory.
     fn delete_softly(&mut self, known: &AccountFacts) -> Result<(), Denial> {
         self.take_out(known, Status::Deleted, "deleted")?;
-        self.release_seats(known);
+        self.release_seats(known, |_| true);
         self.leave_groups(&known.account.id);
         Ok(())
     }
@@ -275,14 +276,14 @@ impl Work<'_> {
         });
     }
 
-    /// Frees the seats that a person holds in the connection's organizations; others decide about theirs. The licenses stay
-    /// the person's, waiting, so that whoever comes back finds them again.
-    fn release_seats(&mut self, known: &AccountFacts) {
-        let connection = self.connection;
+    /// Frees the seats that a person holds: of a deactivated one in the connection's organizations, because others decide about
+    /// theirs; of a deleted one everywhere, because nobody is left to use them. The licenses stay the person's, waiting, so that
+    /// whoever comes back finds them again.
+    fn release_seats(&mut self, known: &AccountFacts, is_concerned: impl Fn(&OrganizationId) -> bool) {
         for held in known
             .memberships
             .iter()
-            .filter(|held| connection.reaches(&held.organization))
+            .filter(|held| is_concerned(&held.organization))
         {
             let Some(license) = held.license.as_ref().filter(|license| license.seated) else {
                 continue;

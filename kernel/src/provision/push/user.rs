@@ -11,6 +11,7 @@ use crate::facts::AccountFacts;
 use crate::id::AccountId;
 use crate::keeping::Keeping;
 use crate::plan::Change;
+use crate::provision::kinds;
 use crate::trace::{Stage, StepOutcome};
 
 /// Why a pushed person gets an account that is there already.
@@ -208,7 +209,17 @@ impl<'a> Work<'a> {
         user: &PushedUser,
     ) -> Result<(), Denial> {
         if !matches!(status, Status::Active | Status::Invited) {
-            return Ok(());
+            if known.account.kind == account.kind {
+                return Ok(());
+            }
+            // A seat that is kept counts for the other kind; nobody is there to be told that none is left.
+            return kinds::settle(
+                (known, account.kind),
+                &self.organizations,
+                &mut self.changes,
+                true,
+                &mut self.steps,
+            );
         }
         let facts = self.facts;
         let groups = facts.directory.groups_of.get(&account.id);

@@ -69,3 +69,27 @@ fn c23_whoever_does_not_wait_any_more_or_may_not_sign_in_is_passed_over() {
     let queue = queue(&["gone", "suspended", "other", "left", "nobody", "here"]);
     assert_eq!(fill(&mut world, &queue), ["here"]);
 }
+
+#[test]
+fn r179_whose_kind_has_no_seat_left_is_passed_over_for_the_next_of_the_other_kind() {
+    use crate::directory::AccountKind;
+    let kind = |kind: AccountKind| move |known: &mut AccountFacts| known.account.kind = kind;
+    let people = vec![
+        waiting("rita", kind(AccountKind::Reader)),
+        waiting("ron", kind(AccountKind::Reader)),
+        waiting("uma", kind(AccountKind::User)),
+    ];
+    let mut world = World::new(&["acme"], people);
+    let limit = crate::facts::KindMeter {
+        limit: Some(1),
+        used: 0,
+    };
+    world.organizations[0].kinds.insert(AccountKind::Reader, limit);
+    let queue = queue(&["rita", "ron", "uma"]);
+    assert_eq!(fill(&mut world, &queue), ["rita", "uma"]);
+    world.organizations[0].licenses[0].license.seats = None;
+    assert!(fill(&mut world, &queue).is_empty(), "readers have theirs");
+    let limits = &mut world.organizations[0].kinds;
+    limits.get_mut(&AccountKind::Reader).unwrap().limit = Some(2);
+    assert_eq!(fill(&mut world, &queue), ["ron"]);
+}

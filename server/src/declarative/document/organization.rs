@@ -2,7 +2,7 @@
 
 use provost_kernel::directory::{AccountKind, ManagedBy, RolesPerMember};
 use provost_kernel::domain::SignInRule;
-use provost_kernel::entitlement::{Entitlements, Setup};
+use provost_kernel::entitlement::{Entitlements, SeatLimits, Setup};
 use provost_kernel::login::rules::SignInPolicy;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -48,6 +48,9 @@ pub struct OrganizationEntry {
     /// Who sets up connections and policies (C-21).
     #[serde(default, skip_serializing_if = "is_default")]
     pub setup: Setup,
+    /// How many seats users and readers may hold, over all license pools. Absent: what is stored stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seats: Option<SeatLimits>,
     /// What the organization demands of sign-ins with a password. Absent: what is stored stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sign_in: Option<SignInPolicy>,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use provost_kernel::directory::{License, Organization, Role, Workspace};
 use provost_kernel::domain::{self, Claim, DomainSettings, SignInRule};
 use provost_kernel::email::Email;
+use provost_kernel::entitlement::SeatLimits;
 use provost_kernel::id::{LicenseId, OrganizationId, RoleId, WorkspaceId};
 use provost_kernel::login::rules::SignInPolicy;
 use provost_kernel::provision::Actor;
@@ -123,6 +124,11 @@ impl Run<'_> {
         let plan = Plan {
             entitlements: entry.entitlements,
             setup: entry.setup,
+            seats: match entry.seats {
+                Some(wanted) => wanted,
+                None if prune => SeatLimits::default(),
+                None => SeatLimits::read(&stored),
+            },
         };
         let mut settings = plan.put_into(stored.clone());
         if plan != Plan::of(&stored) {
@@ -192,7 +198,10 @@ impl Run<'_> {
             }
             Err(refused) => {
                 for one in refused {
-                    self.add(format!("{path}.roles"), one.text());
+                    self.add(
+                        format!("{path}.roles"),
+                        format!("{} ({})", one.text(), one.code()),
+                    );
                 }
             }
         }
@@ -326,6 +335,7 @@ impl Run<'_> {
         }
         let demanded = DomainSettings::read(&old_settings).sign_in;
         if wanted.sign_in == SignInRule::Required && demanded == SignInRule::Optional {
+            self.tx.lock_organization(id).await?;
             for missing in enforcement::missing(self.tx, id, Some(name), now).await? {
                 self.add(
                     format!("{place}.sign_in"),
@@ -489,6 +499,7 @@ fn view(
         "mail": Branding::of(settings),
         "entitlements": Plan::of(settings).entitlements,
         "setup": Plan::of(settings).setup,
+        "seats": Plan::of(settings).seats,
         "sign_in": SignInPolicy::read(settings),
     })
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use provost_kernel::directory::AccountKind;
 use provost_kernel::email::Email;
 use provost_kernel::id::{AccountId, LicenseId};
 use provost_kernel::incoming::Fresh;
@@ -55,7 +56,7 @@ pub async fn preview(app: &App, caller: &Caller, wanted: &Wanted) -> Result<Prev
     reachable(app, caller, &wanted.organization, &wanted.connection).await?;
     let mut preview = Preview::default();
     let mut after: Option<AccountId> = None;
-    let mut taken = Seats::default();
+    let mut taken = Taken::default();
     loop {
         let look = Look {
             wanted: wanted.clone(),
@@ -81,7 +82,7 @@ pub async fn preview(app: &App, caller: &Caller, wanted: &Wanted) -> Result<Prev
         }
         preview.people.extend(people);
     }
-    preview.seats = taken;
+    preview.seats = taken.pools;
     preview.recommends_selected = wanted.accounts.is_none() && has_mix(app, wanted).await?;
     Ok(preview)
 }
@@ -89,13 +90,20 @@ pub async fn preview(app: &App, caller: &Caller, wanted: &Wanted) -> Result<Prev
 /// Seats that people looked at before would take, by pool.
 pub type Seats = BTreeMap<LicenseId, u32>;
 
+/// Seats that people looked at before would take.
+#[derive(Default)]
+struct Taken {
+    pools: Seats,
+    kinds: BTreeMap<AccountKind, u32>,
+}
+
 /// One look at a portion of people.
 struct Look {
     wanted: Wanted,
     actor: Actor,
     fresh: Fresh,
     now: Timestamp,
-    taken: Seats,
+    taken: Taken,
 }
 
 impl Look {
@@ -104,7 +112,7 @@ impl Look {
         reader: &mut Reader,
         selection: &ConversionSelection,
         after: Option<&AccountId>,
-    ) -> Result<(Vec<Person>, Seats), StoreError> {
+    ) -> Result<(Vec<Person>, Taken), StoreError> {
         let organization = self.wanted.organization.clone();
         let found = reader
             .conversion_candidates(&organization, selection, after, PORTION)
@@ -146,15 +154,27 @@ impl Look {
             .organizations
             .iter_mut()
             .filter(|known| known.organization.id == self.wanted.organization);
-        for pool in here.flat_map(|known| &mut known.licenses) {
-            pool.used += self.taken.get(&pool.license.id).copied().unwrap_or_default();
+        for known in here {
+            for pool in &mut known.licenses {
+                let taken = self.taken.pools.get(&pool.license.id);
+                pool.used += taken.copied().unwrap_or_default();
+            }
+            for (kind, meter) in &mut known.kinds {
+                meter.used += self.taken.kinds.get(kind).copied().unwrap_or_default();
+            }
         }
+        let people = facts.accounts.iter();
+        let mut asked = people.filter(|known| known.account.id == *account);
+        let kind = asked.next().map(|known| known.account.kind);
         let decision = provision::decide(&request, &facts, in_force, &self.fresh, self.now);
         for change in &decision.plan.changes {
             if let Change::AddMembership { membership, .. } = change
                 && let Some(license) = membership.license.as_ref().filter(|license| license.seated)
             {
-                *self.taken.entry(license.license.clone()).or_default() += 1;
+                *self.taken.pools.entry(license.license.clone()).or_default() += 1;
+                if let Some(kind) = kind {
+                    *self.taken.kinds.entry(kind).or_default() += 1;
+                }
             }
         }
         Ok(match decision.verdict {

@@ -191,6 +191,14 @@ pub async fn list(app: &App, connection: Option<String>) -> Result<Vec<TokenReco
 /// # Errors
 /// [`TokenError::NoToken`] if it opens nothing any more; those of the store.
 pub async fn revoke(app: &App, id: String) -> Result<TokenRecord, TokenError> {
+    revoke_as(app, id, Actor::Operator { account: None }).await
+}
+
+/// As [`revoke`], in somebody's name.
+///
+/// # Errors
+/// [`TokenError`].
+pub async fn revoke_as(app: &App, id: String, by: Actor) -> Result<TokenRecord, TokenError> {
     let now = app.world.now();
     app.store
         .write(move |tx| {
@@ -206,7 +214,6 @@ pub async fn revoke(app: &App, id: String) -> Result<TokenRecord, TokenError> {
                 if let Some(connection) = &record.connection
                     && let Some(stored) = tx.connection(connection).await?
                 {
-                    let by = Actor::Operator { account: None };
                     tx.record(event(&record, &stored.connection, "scim_token.revoked", &by, now));
                 }
                 Ok(record)

@@ -28,6 +28,7 @@ async fn filled(app: &TestApp, endpoint: &Endpoint) -> String {
         .replace("{connection}", CONNECTION)
         .replace("{account}", &account)
         .replace("{field}", "family_name")
+        .replace("{role}", "member")
         .replace("{reference}", &reference)
         .replace("{domain}", DOMAIN)
         .replace("{link}", "sul_any")

@@ -107,7 +107,7 @@ pub async fn sign_in(app: &TestApp, email: &str) -> Browser {
     browser
 }
 
-async fn world(app: &TestApp) {
+pub async fn world(app: &TestApp) {
     lab::apply(&app.app, WORLD).await;
 }
 
@@ -115,7 +115,7 @@ async fn id_of(app: &TestApp, email: &str) -> AccountId {
     accounts(&app.app, email).await.remove(0).id
 }
 
-async fn make_operator(app: &TestApp, email: &str) {
+pub async fn make_operator(app: &TestApp, email: &str) {
     let email = provost_kernel::email::Email::parse(email).unwrap();
     provost::flow::operator::add(&app.app, &email).await.unwrap();
 }
@@ -126,7 +126,7 @@ async fn want(app: &TestApp, action: Action) {
 }
 
 /// Sends a form of the console as its page would.
-async fn act(browser: &mut Browser, path: &str, fields: &[(&str, &str)]) -> Page {
+pub async fn act(browser: &mut Browser, path: &str, fields: &[(&str, &str)]) -> Page {
     let token = browser.get("/account").await.form("/logout").fields["form_token"].clone();
     let mut all = vec![("form_token", token.as_str())];
     all.extend_from_slice(fields);
