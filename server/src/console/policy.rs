@@ -457,31 +457,19 @@ async fn count(
 ) -> Result<Counted> {
     let mut preview = preview::of(app, &manager.caller, record, draft).await?;
     let mut people = Vec::new();
-    let looking = async {
-        while let Some(portion) = preview.next(app).await? {
-            for person in portion {
-                if people.len() < NAMED {
-                    let name = person
-                        .email
-                        .or(person.name)
-                        .unwrap_or_else(|| person.row.account.to_string());
-                    people.push((
-                        format!(
-                            "{}/users/{}",
-                            shell.base,
-                            page::segment(person.row.account.as_str())
-                        ),
-                        name,
-                    ));
-                }
-            }
-        }
-        Ok::<_, AppError>(())
-    };
-    let is_complete = match tokio::time::timeout(COUNTING, looking).await {
-        Ok(outcome) => outcome.map(|()| true)?,
-        Err(_) => false,
-    };
+    let is_complete = preview
+        .run(app, Some(COUNTING), |portion| {
+            let room = NAMED.saturating_sub(people.len());
+            people.extend(portion.into_iter().take(room).map(|person| {
+                let account = page::segment(person.row.account.as_str());
+                let name = person
+                    .email
+                    .or(person.name)
+                    .unwrap_or_else(|| person.row.account.to_string());
+                (format!("{}/users/{account}", shell.base), name)
+            }));
+        })
+        .await?;
     let found = Found {
         complete: is_complete,
         impact: preview.impact().clone(),

@@ -13,7 +13,6 @@ use provost_store::{ChangeState, ConnectionRecord, NewEvent, PolicyChange, Store
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
 use super::{Policies, preview};
 use crate::app::App;
@@ -164,20 +163,7 @@ pub async fn judge(
     let edited = Policies::of(edited).compile(edited)?;
     let saved = Policies::of(saved).compile(saved)?;
     let mut preview = preview::between(app, &Caller::operator(), saved, edited).await?;
-    let begun = Instant::now();
-    // Looked at between portions too: on SQLite a look-up is a function call, in which no timer gets its turn.
-    let looking = async {
-        while limit.is_none_or(|limit| begun.elapsed() < limit) {
-            if preview.next(app).await?.is_none() {
-                return Ok(true);
-            }
-        }
-        Ok::<_, AppError>(false)
-    };
-    let complete = match limit {
-        None => looking.await?,
-        Some(limit) => tokio::time::timeout(limit, looking).await.unwrap_or(Ok(false))?,
-    };
+    let complete = preview.run(app, limit, |_| {}).await?;
     Ok(Found {
         complete,
         judgement: preview.judgement(),

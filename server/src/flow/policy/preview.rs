@@ -3,6 +3,7 @@
 //! what it pushed. Ends by itself at the end, or when nobody asks for the next portion. Writes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use provost_kernel::connection::{Provisioning, Scope};
 use provost_kernel::facts::{AccountFacts, Need, OrganizationsNeeded};
@@ -11,6 +12,8 @@ use provost_kernel::id::{AccountId, ConnectionId, OrganizationId};
 use provost_kernel::mapping::InForce;
 use provost_kernel::preview::{self, Difference, Heard, Impact, Organizations, Row, Seats};
 use provost_store::{ConnectionRecord, LastClaims, ManagedPlace, Reader, StoreError};
+
+use tokio::time::Instant;
 
 use super::Policies;
 use crate::app::App;
@@ -195,6 +198,34 @@ impl Preview {
         // Others on this thread want their turn: deciding is work, not waiting.
         tokio::task::yield_now().await;
         Ok(Some(found))
+    }
+
+    /// Looks at everybody, for as long as `limit` allows, and hands those for whom something would change to `found`.
+    /// Returns whether nobody is left.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn run(
+        &mut self,
+        app: &App,
+        limit: Option<Duration>,
+        mut found: impl FnMut(Vec<Person>) + Send,
+    ) -> Result<bool> {
+        let begun = Instant::now();
+        // Looked at between portions too: on SQLite a look-up is a function call, in which no timer gets its turn.
+        let looking = async {
+            while limit.is_none_or(|limit| begun.elapsed() < limit) {
+                match self.next(app).await? {
+                    Some(people) => found(people),
+                    None => return Ok(true),
+                }
+            }
+            Ok(false)
+        };
+        match limit {
+            None => looking.await,
+            Some(limit) => tokio::time::timeout(limit, looking).await.unwrap_or(Ok(false)),
+        }
     }
 
     /// Leaves out what happens in other organizations than the caller's.
