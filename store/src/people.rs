@@ -161,6 +161,16 @@ impl Reader {
         rows.into_iter().map(read).collect()
     }
 
+    /// Returns the first names of the groups that a connection pushes, in the order of their names.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn group_names(&mut self, connection: &ConnectionId, limit: u32) -> Result<Vec<String>> {
+        let sql = "SELECT name FROM groups WHERE connection = $1 ORDER BY name_key LIMIT $2";
+        let rows = self.rows(sql, binds![connection, limit]).await?;
+        rows.into_iter().map(|mut row| row.text("groups.name")).collect()
+    }
+
     /// Returns what the audit log of an organization, and of the instance if wanted, says about an account, newest first.
     ///
     /// # Errors

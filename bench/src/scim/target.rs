@@ -18,6 +18,8 @@ use crate::process::{Server, memory_megabytes};
 
 const TOKEN: &str = "bench-directory-token-0123456789abcdef";
 const PATIENCE: Duration = Duration::from_mins(1);
+/// Longest time for one answer while it starts.
+const ANSWER: Duration = Duration::from_secs(5);
 
 /// A peer: name, program and first arguments. The port follows; the program prints one line of JSON when it is about
 /// to listen: `{"base": "/scim/v2", "token": "…", "version": "…", "storage": "…"}`.
@@ -149,10 +151,13 @@ impl Target {
             }
             if let Ok(mut client) = Client::connect(self.address).await {
                 let path = format!("{}/Users?startIndex=1&count=1", self.base);
-                match client.json("GET", &path, &self.token, None).await {
-                    Ok(answer) if answer.status.is_success() => return Ok(()),
-                    Ok(answer) => last = answer.excerpt(),
-                    Err(error) => last = error.to_string(),
+                // A peer that waits for its database takes the request and does not answer.
+                let asked = client.json("GET", &path, &self.token, None);
+                match tokio::time::timeout(ANSWER, asked).await {
+                    Ok(Ok(answer)) if answer.status.is_success() => return Ok(()),
+                    Ok(Ok(answer)) => last = answer.excerpt(),
+                    Ok(Err(error)) => last = error.to_string(),
+                    Err(_) => last = format!("no answer within {ANSWER:?}"),
                 }
             }
             tokio::time::sleep(Duration::from_millis(50)).await;

@@ -20,6 +20,8 @@ const PATCH: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 const PORTION: usize = 1_000;
 /// Operations of one measurement at most.
 const MOST: usize = 20_000;
+/// Longest time for one answer; a peer needs ten seconds and more for some.
+const ANSWER: Duration = Duration::from_mins(2);
 /// Longest time for filling one group.
 const GROUP_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -295,9 +297,10 @@ impl Bench {
     ) -> Result<(f64, Value), String> {
         let begun = clock::start();
         let path = format!("{}{path}", self.base);
-        let answer: Answer = client
-            .json(method, &path, &self.token, body)
+        let asked = client.json(method, &path, &self.token, body);
+        let answer: Answer = tokio::time::timeout(ANSWER, asked)
             .await
+            .map_err(|_| "no answer".to_owned())?
             .map_err(|error| error.to_string())?;
         let time = clock::milliseconds(begun.elapsed());
         if !answer.status.is_success() {

@@ -535,3 +535,51 @@ fn what_is_in_force_can_be_shared_between_threads() {
     fn check<T: Send + Sync>(_: &T) {}
     check(&with(|_| {}));
 }
+
+#[test]
+fn r146_rules_see_an_address_with_a_lower_case_domain_and_the_raw_claim_as_it_came() {
+    let raw = "Ann@ACME.Example";
+    let mut incoming = claim(ann(&[]), "email", json!(raw));
+    incoming.normalized.email = Some(email(raw));
+    for (rule, admits) in [
+        ("ends_with(normalized.email, '@acme.example')", true),
+        ("normalized.email == 'Ann@acme.example'", true),
+        ("ends_with(normalized.email, '@ACME.Example')", false),
+        ("email == 'Ann@ACME.Example'", true),
+        ("claims.email == 'Ann@ACME.Example'", true),
+        ("raw.email == 'Ann@ACME.Example'", true),
+    ] {
+        let (_, decision) = sign_in(&["acme"], &incoming, &instance(by_organization(rule)));
+        assert_eq!(matches!(decision.verdict, Verdict::Admitted(_)), admits, "{rule}");
+    }
+}
+
+#[test]
+fn r149_a_shared_connection_gives_each_organization_what_its_own_policy_says() {
+    let in_force = with(|connection| {
+        connection.scope = Scope::Organization {
+            organization: "acme".into(),
+            shared_with: vec!["globex".into()],
+        };
+        connection.policy = Some(Policy {
+            role: Some(RoleRule::Fixed("Member".to_owned())),
+            ..Policy::default()
+        });
+        connection.organization_policies = vec![OrganizationPolicy {
+            organization: "globex".into(),
+            policy: Policy {
+                organization: Some("contains(groups, 'partners')".to_owned()),
+                role: Some(RoleRule::Fixed("Admin".to_owned())),
+                ..Policy::default()
+            },
+        }];
+    });
+    // A third organization is not among those that share it, whatever the rules say.
+    let all = ["acme", "globex", "initech"];
+    let (world, _) = sign_in(&all, &ann(&["partners", "initech"]), &in_force);
+    assert_eq!(organizations(&world), ["acme", "globex"]);
+    assert_eq!(roles_in(&world, "new-1", "acme"), ["member"]);
+    assert_eq!(roles_in(&world, "new-1", "globex"), ["admin"]);
+    let (world, _) = sign_in(&all, &ann(&[]), &in_force);
+    assert_eq!(organizations(&world), ["acme"]);
+}

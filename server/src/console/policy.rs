@@ -1,12 +1,14 @@
 //! The policy editor: fixed role, builder, group table or expression, tried on somebody while it is typed, with what
 //! would change for everybody before it is saved.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use provost_kernel::connection::{Connection, Scope};
+use provost_kernel::id::ConnectionId;
 use provost_kernel::trace::{Stage, Step, StepOutcome};
 use provost_store::TraceRecord;
 use serde::Deserialize;
@@ -27,6 +29,8 @@ use crate::flow::policy::trial::{self, Subject};
 use crate::flow::policy::{Policies, preview};
 use crate::flow::{directory, traces};
 
+/// Most claims, and most groups of each origin, that are offered for a rule.
+const OFFERED: u32 = 200;
 /// How long the effect on everybody is counted before the page answers.
 const COUNTING: Duration = Duration::from_secs(5);
 /// Most people whom a preview names.
@@ -54,7 +58,8 @@ pub(super) struct Editor {
     pub(super) subjects: Vec<(String, String, bool)>,
     pub(super) account: String,
     pub(super) claims: String,
-    pub(super) seen: Vec<String>,
+    pub(super) seen: BTreeSet<String>,
+    pub(super) groups_seen: BTreeSet<String>,
     pub(super) may_save: bool,
 }
 
@@ -261,7 +266,7 @@ pub(super) async fn editor(
     if !chosen.trace.is_empty() && !subjects.iter().any(|(id, ..)| *id == chosen.trace) {
         subjects.insert(0, (chosen.trace.clone(), chosen.trace.clone(), true));
     }
-    let seen = recent.first().map(claim_names).unwrap_or_default();
+    let (seen, groups_seen) = seen(app, &connection.id, &recent).await?;
     let reaches_others = match &connection.scope {
         Scope::Instance => true,
         Scope::Organization { shared_with, .. } => !shared_with.is_empty(),
@@ -304,6 +309,7 @@ pub(super) async fn editor(
         account: chosen.account.clone(),
         claims: chosen.claims.clone(),
         seen,
+        groups_seen,
         may_save: !reaches_others,
         fields,
     })
@@ -352,12 +358,30 @@ fn who(record: &TraceRecord) -> String {
         .unwrap_or_else(|| record.trace.id.to_string())
 }
 
-/// Names of the claims that were received, to complete and to insert.
-fn claim_names(record: &TraceRecord) -> Vec<String> {
-    let Some(Value::Object(members)) = record.claims.as_ref().and_then(|claims| claims.get("claims")) else {
-        return Vec::new();
+/// Collects what a rule can be written for: names of the claims that came lately, and the groups that came with them
+/// or that the directory pushes.
+async fn seen(
+    app: &App,
+    connection: &ConnectionId,
+    recent: &[TraceRecord],
+) -> Result<(BTreeSet<String>, BTreeSet<String>)> {
+    let wanted = connection.clone();
+    let pushed = app
+        .store
+        .read(|reader| Box::pin(async move { reader.group_names(&wanted, OFFERED).await }))
+        .await?;
+    let of_claims = |path: &'static str| {
+        let claims = recent.iter().filter_map(|record| record.claims.as_ref());
+        claims.filter_map(move |claims| claims.pointer(path))
     };
-    members.keys().take(40).cloned().collect()
+    let names = of_claims("/claims").filter_map(Value::as_object);
+    let groups = of_claims("/normalized/groups").filter_map(Value::as_array);
+    let groups = groups.flatten().filter_map(Value::as_str).map(str::to_owned);
+    let most = OFFERED as usize;
+    Ok((
+        names.flat_map(Map::keys).cloned().take(most).collect(),
+        pushed.into_iter().chain(groups.take(most)).collect(),
+    ))
 }
 
 /// Tries the saved policies, and a draft beside them.

@@ -60,6 +60,8 @@ mod ops;
 #[cfg(test)]
 mod passkeys;
 #[cfg(test)]
+mod policy_editor;
+#[cfg(test)]
 mod preset_walks;
 #[cfg(test)]
 mod presets;

@@ -250,3 +250,27 @@ async fn federated_match_r28_r40_r41_c16_ids_in_the_assertion_choose_workspace_a
     })
     .await;
 }
+
+#[tokio::test]
+async fn r135_a_role_that_a_rule_names_and_nobody_made_is_not_made_by_the_rule() {
+    on_each_engine(|app| async move {
+        instance(
+            &app,
+            json!({
+                "organization": "'home-lab'",
+                "role": { "expression": "['Ghost', 'Member', 'Owner2']" },
+            }),
+        )
+        .await;
+        let roles = async |app: &TestApp| {
+            let mut client = Client::new(app, None).await;
+            client.get("/api/v1/organizations/home-lab/roles").await.json()["items"].clone()
+        };
+        let before = roles(&app).await;
+        assert!(before.as_array().is_some_and(|all| !all.is_empty()), "{before}");
+        assert!(comes(&app, &[]).await);
+        assert_eq!(memberships(&app).await, [of("home-lab", "member")]);
+        assert_eq!(roles(&app).await, before);
+    })
+    .await;
+}
