@@ -6,16 +6,13 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use provost::cli::Cli;
 
-/// A sign-in makes some thousand small pieces of memory, on one thread, and gives them back on another.
+/// A sign-in makes some thousand small pieces of memory, on one thread, and gives them back on another. SQLite takes its memory
+/// here too. It uses little of what it reserves, and a huge page is resident as a whole once a byte of it is used: `no_thp`.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    // The allocator reserves much and uses little of it; a huge page is resident as a whole once a byte of it is used.
-    // Without the switch (an old kernel, a sandbox) everything works, with some 10 MB more.
-    #[cfg(target_os = "linux")]
-    let _ = rustix::thread::disable_transparent_huge_pages(true);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&anyhow::Error::new(error).context("the runtime cannot be started")),

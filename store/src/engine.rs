@@ -142,7 +142,7 @@ impl Conn {
     /// Runs one statement and returns how many rows it changed.
     pub(crate) async fn run(&mut self, sql: &str, binds: Vec<Bind>) -> Result<u64> {
         match self {
-            Self::Sqlite(conn) => conn.run(&translate(Dialect::Sqlite, sql), binds),
+            Self::Sqlite(conn) => conn.run(sql, binds),
             Self::Postgres(conn) => postgres::run(conn, sql, binds).await,
         }
     }
@@ -150,7 +150,7 @@ impl Conn {
     /// Runs one statement and returns all its rows.
     pub(crate) async fn rows(&mut self, sql: &str, binds: Vec<Bind>) -> Result<Vec<Row>> {
         let rows = match self {
-            Self::Sqlite(conn) => conn.rows(&translate(Dialect::Sqlite, sql), binds)?,
+            Self::Sqlite(conn) => conn.rows(sql, binds)?,
             Self::Postgres(conn) => postgres::rows(conn, sql, binds).await?,
         };
         if rows.len() > LONG {
@@ -166,8 +166,7 @@ impl Conn {
             .is_ok_and(|runtime| matches!(runtime.runtime_flavor(), RuntimeFlavor::MultiThread));
         match self {
             Self::Sqlite(conn) if can_move => {
-                let sql = translate(Dialect::Sqlite, sql);
-                let rows = tokio::task::block_in_place(|| conn.rows(&sql, binds))?;
+                let rows = tokio::task::block_in_place(|| conn.rows(sql, binds))?;
                 Ok(rows.into_iter().map(Row::new).collect())
             }
             Self::Sqlite(_) => self.rows(sql, binds).await,
@@ -182,10 +181,7 @@ impl Conn {
     /// call; in one round trip on PostgreSQL. They never return bytes.
     pub(crate) async fn together(&mut self, looks: Looks) -> Result<Vec<Vec<Row>>> {
         let found = match self {
-            Self::Sqlite(conn) => looks
-                .written_out()
-                .map(|query| conn.rows(&translate(Dialect::Sqlite, &query.sql), query.binds))
-                .collect::<Result<Vec<_>>>()?,
+            Self::Sqlite(conn) => conn.together(looks)?,
             Self::Postgres(conn) => postgres::together(conn, looks).await?,
         };
         Ok(found
@@ -205,13 +201,13 @@ impl Conn {
         let rows = match self {
             Self::Sqlite(conn) => {
                 for Change { query, needs, .. } in changes {
-                    let hit = conn.run(&translate(Dialect::Sqlite, &query.sql), query.binds)?;
+                    let hit = conn.run(&query.sql, query.binds)?;
                     if let Some((_, unmet)) = needs.filter(|(rows, _)| *rows != hit) {
                         return Err(unmet);
                     }
                 }
                 match beside {
-                    Some(query) => conn.rows(&translate(Dialect::Sqlite, &query.sql), query.binds)?,
+                    Some(query) => conn.rows(&query.sql, query.binds)?,
                     None => Vec::new(),
                 }
             }
@@ -255,7 +251,7 @@ impl Conn {
     /// Runs statements without arguments and without preparing them.
     pub(crate) async fn script(&mut self, sql: &str) -> Result<()> {
         match self {
-            Self::Sqlite(conn) => conn.script(&translate(Dialect::Sqlite, sql)),
+            Self::Sqlite(conn) => conn.script(sql),
             Self::Postgres(conn) => {
                 let script = sqlx::raw_sql(AssertSqlSafe(translate(Dialect::Postgres, sql).into_owned()));
                 script.execute(&mut **conn).await.map(drop).map_err(failed)

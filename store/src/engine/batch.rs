@@ -1,6 +1,5 @@
 //! Statements that wait to be run together. Never knows a table.
 
-use super::dialect::arguments;
 use crate::error::StoreError;
 use crate::value::Bind;
 
@@ -26,19 +25,6 @@ pub(crate) struct Looks {
     pub(crate) queries: Vec<Query>,
 }
 
-impl Looks {
-    /// Returns the statements with the sets written out, for an engine where each is a statement of its own.
-    pub(crate) fn written_out(self) -> impl Iterator<Item = Query> {
-        let Self {
-            change,
-            sets,
-            queries,
-        } = self;
-        let queries = queries.into_iter().map(move |query| with_sets(query, &sets));
-        change.into_iter().chain(queries)
-    }
-}
-
 impl From<Vec<Query>> for Looks {
     fn from(queries: Vec<Query>) -> Self {
         Self {
@@ -46,18 +32,6 @@ impl From<Vec<Query>> for Looks {
             ..Self::default()
         }
     }
-}
-
-fn with_sets(mut query: Query, sets: &[Set]) -> Query {
-    for set in sets.iter().rev() {
-        let place = format!("{{set:{}}}", set.name);
-        if query.sql.contains(&place) {
-            let text = arguments(&set.query.sql, '$', query.binds.len());
-            query.sql = query.sql.replace(&place, &text);
-            query.binds.extend(set.query.binds.iter().cloned());
-        }
-    }
-    query
 }
 
 /// A change (insert, update or delete, without `RETURNING`) that waits.
@@ -97,46 +71,5 @@ impl Query {
             sql: sql.into(),
             binds,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::value::binds;
-
-    #[test]
-    fn sets_are_written_out_with_their_arguments_behind_the_others() {
-        let looks = Looks {
-            sets: vec![
-                Set {
-                    name: "a",
-                    query: Query::new("SELECT x FROM t WHERE y = $1", binds!["one"]),
-                },
-                Set {
-                    name: "b",
-                    query: Query::new("SELECT z FROM u WHERE x IN ({set:a}) AND w = $1", binds!["two"]),
-                },
-            ],
-            ..Looks::from(vec![
-                Query::new(
-                    "SELECT 1 WHERE $1 IN ({set:b}) OR $1 IN ({set:a})",
-                    binds!["three"],
-                ),
-                Query::new("SELECT 2", Vec::new()),
-            ])
-        };
-        let written: Vec<Query> = looks.written_out().collect();
-        assert_eq!(
-            written[0].sql,
-            "SELECT 1 WHERE $1 IN (SELECT z FROM u WHERE x IN (SELECT x FROM t WHERE y = $3) AND w = $2) \
-             OR $1 IN (SELECT x FROM t WHERE y = $3)"
-        );
-        let texts = written[0].binds.iter().map(|bind| match bind {
-            Bind::Text(text) => text.as_deref(),
-            Bind::Int(_) | Bind::Bytes(_) => None,
-        });
-        assert_eq!(texts.flatten().collect::<Vec<_>>(), ["three", "two", "one"]);
-        assert_eq!(written[1].sql, "SELECT 2");
     }
 }

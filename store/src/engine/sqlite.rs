@@ -2,6 +2,9 @@
 //! and costs no change of threads. The one writer has a thread of its own (see `writer.rs`), because it waits for the disk.
 //! Never knows a table.
 
+mod lists;
+
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,8 +14,11 @@ use rusqlite::types::{Null, ValueRef};
 use rusqlite::{Connection, OpenFlags, Statement};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::Synchronous;
+use self::lists::{Known, short_lists, with_values};
+use super::batch::{Looks, Query};
+use super::dialect::translate;
 use super::failure::{failed_sqlite, io_failed};
+use super::{Dialect, Synchronous};
 use crate::error::{Result, StoreError};
 use crate::value::{Bind, Cell};
 
@@ -79,6 +85,9 @@ impl Place {
         conn.pragma_update(None, "journal_mode", "WAL")
             .map_err(failed_sqlite)?;
         conn.pragma_update(None, "synchronous", level)
+            .map_err(failed_sqlite)?;
+        // What a statement sorts or may have to take back stays in memory: it is small, and a file costs system calls.
+        conn.pragma_update(None, "temp_store", "MEMORY")
             .map_err(failed_sqlite)?;
         conn.set_prepared_statement_cache_capacity(STATEMENTS);
         Ok(conn)
@@ -216,13 +225,17 @@ impl Handle {
     }
 
     pub(super) fn script(&self, sql: &str) -> Result<()> {
-        self.conn()?.execute_batch(sql).map_err(failed_sqlite)
+        self.conn()?
+            .execute_batch(&translate(Dialect::Sqlite, sql))
+            .map_err(failed_sqlite)
     }
 
     /// Runs one statement and returns how many rows it changed.
-    pub(super) fn run(&self, sql: &str, binds: Vec<Bind>) -> Result<u64> {
+    pub(super) fn run(&self, sql: &str, mut binds: Vec<Bind>) -> Result<u64> {
         let conn = self.conn()?;
-        let mut statement = conn.prepare_cached(sql).map_err(failed_sqlite)?;
+        let mut statement = conn
+            .prepare_cached(&text(sql, &mut binds))
+            .map_err(failed_sqlite)?;
         bind(&mut statement, binds)?;
         if statement.column_count() == 0 {
             let changed = statement.raw_execute().map_err(failed_sqlite)?;
@@ -234,8 +247,9 @@ impl Handle {
     }
 
     /// Runs one statement and returns the names of its columns and its rows.
-    pub(super) fn rows(&self, sql: &str, binds: Vec<Bind>) -> Result<Vec<Vec<Cell>>> {
-        let mut statement = self.conn()?.prepare_cached(sql).map_err(failed_sqlite)?;
+    pub(super) fn rows(&self, sql: &str, mut binds: Vec<Bind>) -> Result<Vec<Vec<Cell>>> {
+        let text = text(sql, &mut binds);
+        let mut statement = self.conn()?.prepare_cached(&text).map_err(failed_sqlite)?;
         bind(&mut statement, binds)?;
         let width = statement.column_count();
         let mut rows = statement.raw_query();
@@ -250,9 +264,42 @@ impl Handle {
         Ok(found)
     }
 
+    /// Runs look-ups one after the other; each set is looked up once.
+    pub(super) fn together(&self, looks: Looks) -> Result<Vec<Vec<Vec<Cell>>>> {
+        let rows = |query: Query| self.rows(&query.sql, query.binds);
+        let mut found = Vec::new();
+        if let Some(change) = looks.change {
+            found.push(rows(change)?);
+        }
+        let mut known = Vec::new();
+        for set in looks.sets {
+            let first = |row: Vec<Cell>| match row.into_iter().next() {
+                Some(Cell::Text(text)) => Some(text),
+                Some(Cell::Null | Cell::Int(_) | Cell::Bytes(_)) | None => None,
+            };
+            let values = rows(with_values(set.query, &known)?)?;
+            known.push(Known {
+                name: set.name,
+                values: values.into_iter().filter_map(first).collect(),
+            });
+        }
+        for query in looks.queries {
+            found.push(rows(with_values(query, &known)?)?);
+        }
+        Ok(found)
+    }
+
     pub(super) fn names(&self, sql: &str) -> Result<Vec<String>> {
         let statement = self.conn()?.prepare_cached(sql).map_err(failed_sqlite)?;
         Ok(statement.column_names().into_iter().map(str::to_owned).collect())
+    }
+}
+
+/// Writes a statement in SQLite's words.
+fn text<'s>(sql: &'s str, binds: &mut [Bind]) -> Cow<'s, str> {
+    match short_lists(sql, binds) {
+        Cow::Borrowed(sql) => translate(Dialect::Sqlite, sql),
+        Cow::Owned(sql) => Cow::Owned(translate(Dialect::Sqlite, &sql).into_owned()),
     }
 }
 
