@@ -51,14 +51,18 @@ async fn r137_groups_seen_in_pushes_and_in_claims_are_offered_for_selection() {
         saml_idp::connect(&app.app, "okta", |_| {}).await;
         let mut olga = app.browser();
         let form = olga.get("/login/password").await.form("/login/password");
-        olga.submit(&form, &[("email", "olga@home-lab.example"), ("password", PASSWORD)])
-            .await;
+        olga.submit(
+            &form,
+            &[("email", "olga@home-lab.example"), ("password", PASSWORD)],
+        )
+        .await;
         // Nothing has come: nothing is offered, and the editor is there.
         assert!(offered(&editor(&mut olga, "pushed").await, "groups-seen").is_empty());
 
         let directory = Directory::of(&app, "pushed").await;
         for name in ["Night shift", "\"Quoted\" & <b>"] {
-            let group = json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": name});
+            let group =
+                json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": name});
             directory.post("/Groups", group).await.expect(201);
         }
         assert_eq!(
@@ -66,14 +70,18 @@ async fn r137_groups_seen_in_pushes_and_in_claims_are_offered_for_selection() {
             ["&#34;Quoted&#34; &#38; &#60;b&#62;", "Night shift"]
         );
 
-        let person = saml_idp::Person::new("ann-1", "ann@home-lab.example").with("groups", &["lab", "admins"]);
+        let person =
+            saml_idp::Person::new("ann-1", "ann@home-lab.example").with("groups", &["lab", "admins"]);
         saml_idp::sign_in(&app.app, &mut app.browser(), "okta", &person).await;
         let other = saml_idp::Person::new("bo-1", "bo@home-lab.example").with("groups", &["lab", "press"]);
         saml_idp::sign_in(&app.app, &mut app.browser(), "okta", &other).await;
         let page = editor(&mut olga, "okta").await;
         // Of both people, each once; another connection's groups are not among them.
         assert_eq!(offered(&page, "groups-seen"), ["admins", "lab", "press"]);
-        assert!(offered(&page, "claims-seen").contains(&"groups".to_owned()), "{page}");
+        assert!(
+            offered(&page, "claims-seen").contains(&"groups".to_owned()),
+            "{page}"
+        );
         for field in ["group_value", "map_value"] {
             let with_list = format!("<input name=\"{field}\" list=\"groups-seen\"");
             assert!(page.contains(&with_list), "{field}");
