@@ -254,7 +254,7 @@ fn change(shell: &Shell, row: &AuditRow, about: Option<(String, String)>) -> Ent
 }
 
 /// Says who acted.
-fn actor(shell: &Shell, label: &str) -> String {
+pub(super) fn actor(shell: &Shell, label: &str) -> String {
     let (by, who) = label.split_once(':').unwrap_or((label, ""));
     let by = match by {
         "admin" => "actor.admin",

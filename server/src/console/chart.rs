@@ -27,7 +27,7 @@ pub(super) struct Day {
 /// What a chart is of.
 pub(super) struct Plot<'a> {
     /// Distinguishes it on its page.
-    pub(super) id: &'static str,
+    pub(super) id: String,
     /// Its heading.
     pub(super) title: String,
     /// The oldest first, without gaps.
@@ -48,7 +48,7 @@ pub(super) struct Plot<'a> {
 
 /// A chart as its template shows it.
 pub(super) struct Chart {
-    pub(super) id: &'static str,
+    pub(super) id: String,
     pub(super) title: String,
     pub(super) is_empty: bool,
     pub(super) nothing: &'static str,

@@ -148,7 +148,7 @@ fn requests(shell: &Shell, days: &[(i64, u64, u64)]) -> Chart {
         })
         .collect();
     let plot = Plot {
-        id: "requests",
+        id: "requests".to_owned(),
         title: shell.t1("scim.chart", &days.len()),
         days: &days,
         first: "scim.right",

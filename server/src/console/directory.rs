@@ -7,13 +7,16 @@ use provost_kernel::facts::{LicensePool, OrganizationFacts};
 use provost_kernel::policy::{LicenseRule, RoleRule, WorkspaceRule};
 use serde::Deserialize;
 
+use super::chart::Chart;
 use super::format;
+use super::licenses::{self, SeatRow};
 use super::page::{self, segment};
 use super::shell::{Place, Shell};
 use super::visit::{Manager, Outcome};
 use crate::app::App;
 use crate::flow::console::{overview, people};
 use crate::flow::policy::Policies;
+use crate::flow::seats;
 
 /// What the address of the groups asks for.
 #[derive(Debug, Default, Deserialize)]
@@ -217,6 +220,8 @@ struct LicensesPage {
     shell: Shell,
     kinds: Vec<Pool>,
     pools: Vec<Pool>,
+    charts: Vec<Chart>,
+    rows: Vec<SeatRow>,
     waiting: usize,
 }
 
@@ -270,6 +275,8 @@ pub async fn licenses(State(app): State<App>, manager: Manager) -> Outcome {
     let organization = &manager.organization.organization.id;
     let own = overview::own_connections(&app, organization).await?;
     let waiting = overview::waiting(&app, organization, &own).await?;
+    let days = seats::days(&app, &manager.caller, manager.id(), None, None).await?;
+    let events = overview::seat_events(&app, organization).await?;
     let shell = manager.shell(Place::Licenses);
     let pools = manager
         .organization
@@ -289,6 +296,8 @@ pub async fn licenses(State(app): State<App>, manager: Manager) -> Outcome {
     page::show(&LicensesPage {
         kinds: kinds(&shell, &manager.organization),
         pools,
+        charts: licenses::charts(&shell, &days),
+        rows: licenses::rows(&shell, &events),
         waiting: waiting.seatless,
         shell,
     })

@@ -176,7 +176,7 @@ pub(super) fn sign_ins(shell: &Shell, days: &[SignInDay]) -> Chart {
         })
         .collect();
     let plot = Plot {
-        id: "sign-ins",
+        id: "sign-ins".to_owned(),
         title: shell.t1("chart.sign_ins", &days.len()),
         days: &days,
         first: "chart.admitted",

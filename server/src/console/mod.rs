@@ -22,6 +22,7 @@ pub mod format;
 pub mod home;
 pub mod importing;
 pub mod invitations;
+mod licenses;
 pub mod moving;
 pub mod moving_run;
 pub mod operator;

@@ -269,7 +269,7 @@ fn example(shell: &Shell) -> Chart {
         })
         .collect();
     let plot = Plot {
-        id: "example",
+        id: "example".to_owned(),
         title: shell.t("components.charts").to_owned(),
         days: &days,
         first: "chart.admitted",

@@ -1,15 +1,16 @@
 //! How an organization's sign-in and directory do, and what waits for an admin.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use provost_kernel::connection::Provisioning;
+use provost_kernel::directory::Account;
 use provost_kernel::id::{ConnectionId, GroupId, OrganizationId};
 use provost_kernel::trace::SIGN_IN;
 use provost_saml::key::Certificate;
 use provost_store::{
     ConnectionRecord, DomainRecord, GroupRow, InvitationFilter, JobBacklog, JobRecord, PeopleFilter, Reader,
-    ScimTraffic, SignInDay, StoreError, TokenRecord, TraceFilter,
+    ScimTraffic, SeatEvent, SignInDay, StoreError, TokenRecord, TraceFilter,
 };
 
 use crate::app::App;
@@ -24,6 +25,8 @@ pub const RECENT: u32 = 50;
 pub const CONNECTIONS: u32 = 100;
 /// Groups of one page.
 pub const GROUPS: u32 = 100;
+/// Entries of the history of seats that a page shows.
+const SEAT_EVENTS: u32 = 20;
 /// Days of a chart.
 pub const DAYS: i64 = 30;
 
@@ -286,6 +289,39 @@ pub async fn directory(app: &App, connection: &ConnectionId) -> Result<Directory
             .collect(),
         last,
     })
+}
+
+/// Tells what became of an organization's seats lately, newest first, with whose they were.
+///
+/// # Errors
+/// Those of the store.
+pub async fn seat_events(
+    app: &App,
+    organization: &OrganizationId,
+) -> Result<Vec<(SeatEvent, Option<Account>)>> {
+    let organization = organization.clone();
+    let found = app
+        .store
+        .read(|reader| {
+            Box::pin(async move {
+                let events = reader.seat_events(&organization, None, SEAT_EVENTS).await?;
+                let ids: BTreeSet<_> = events.iter().map(|event| event.account.clone()).collect();
+                let ids: Vec<_> = ids.into_iter().collect();
+                let accounts: BTreeMap<_, _> = reader
+                    .account_facts(&ids)
+                    .await?
+                    .into_iter()
+                    .map(|facts| (facts.account.id.clone(), facts.account))
+                    .collect();
+                let named = events.into_iter().map(|event| {
+                    let account = accounts.get(&event.account).cloned();
+                    (event, account)
+                });
+                Ok::<_, StoreError>(named.collect())
+            })
+        })
+        .await?;
+    Ok(found)
 }
 
 /// Lists groups that the connections of an organization push, after one.
