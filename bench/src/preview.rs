@@ -274,7 +274,7 @@ fn came(number: usize, trace: &Trace) -> LastClaims {
     let mut groups: Vec<String> = (0..12)
         .map(|group| format!("team-{}", (number + group * 31) % 400))
         .collect();
-    if number % AFFECTED == 0 {
+    if number.is_multiple_of(AFFECTED) {
         groups.push("lab".to_owned());
     }
     let (email, given, family) = (

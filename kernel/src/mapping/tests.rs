@@ -567,11 +567,10 @@ fn r149_a_shared_connection_gives_each_organization_what_its_own_policy_says() {
         });
         connection.organization_policies = vec![OrganizationPolicy {
             organization: "globex".into(),
-            policy: Policy {
-                organization: Some("contains(groups, 'partners')".to_owned()),
-                role: Some(RoleRule::Fixed("Admin".to_owned())),
-                ..Policy::default()
-            },
+            organization_expression: Some("contains(groups, 'partners')".to_owned()),
+            role: Some(RoleRule::Fixed("Admin".to_owned())),
+            workspaces: None,
+            license: None,
         }];
     });
     // A third organization is not among those that share it, whatever the rules say.

@@ -379,7 +379,7 @@ async fn seen(
     let groups = groups.flatten().filter_map(Value::as_str).map(str::to_owned);
     let most = OFFERED as usize;
     Ok((
-        names.flat_map(Map::keys).cloned().take(most).collect(),
+        names.flat_map(Map::keys).take(most).cloned().collect(),
         pushed.into_iter().chain(groups.take(most)).collect(),
     ))
 }
