@@ -3,8 +3,10 @@
 use super::*;
 use crate::access;
 use crate::denial::Denial;
+use crate::directory::LicenseGrant;
 use crate::facts::{Departures, Need, OrganizationsNeeded};
 use crate::id::AccountId;
+use crate::plan::MembershipEdit;
 use crate::preview::{Organizations, Preview};
 use crate::provision::push::{MembersChange, Push};
 
@@ -139,6 +141,18 @@ fn check_sessions(world: &World) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// Whether a change does nothing but free a seat of somebody who is deleted; the license stays theirs.
+fn frees_seat_of_deleted(after: &World, change: &Change) -> bool {
+    let Change::UpdateMembership { account, edits, .. } = change else {
+        return false;
+    };
+    after.get(account.as_str()).account.status == Status::Deleted
+        && edits.iter().all(|edit| {
+            matches!(edit, MembershipEdit::SetLicense { from: Some(from), to: Some(to) }
+                if *to == LicenseGrant { seated: false, ..from.clone() })
+        })
+}
+
 fn check_push(
     before: &World,
     after: &World,
@@ -150,11 +164,15 @@ fn check_push(
         now.account.status == Status::Deleted && now.memberships.is_empty() && now.account.user_name.is_none()
     };
     let mut reached = decision.clone();
-    // Who is erased leaves nothing anywhere.
+    // Who is erased leaves nothing anywhere, and who is deleted needs a seat nowhere.
     reached
         .plan
         .changes
         .retain(|change| !matches!(change, Change::RemoveMembership { account, .. } if erased(account)));
+    reached
+        .plan
+        .changes
+        .retain(|change| !frees_seat_of_deleted(after, change));
     for organization in organizations_of(&reached) {
         prop_assert!(
             in_force.connection().reaches(&organization.into()),
