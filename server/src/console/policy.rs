@@ -27,7 +27,7 @@ use crate::error::{AppError, Fault, Result};
 use crate::flow::policy::change::{self, Found, Saved};
 use crate::flow::policy::trial::{self, Subject};
 use crate::flow::policy::{Policies, preview};
-use crate::flow::{directory, traces};
+use crate::flow::{directory, groups, traces};
 
 /// Most claims, and most groups of each origin, that are offered for a rule.
 const OFFERED: u32 = 200;
@@ -365,11 +365,7 @@ async fn seen(
     connection: &ConnectionId,
     recent: &[TraceRecord],
 ) -> Result<(BTreeSet<String>, BTreeSet<String>)> {
-    let wanted = connection.clone();
-    let pushed = app
-        .store
-        .read(|reader| Box::pin(async move { reader.group_names(&wanted, OFFERED).await }))
-        .await?;
+    let pushed = groups::names(app, connection, OFFERED).await?;
     let of_claims = |path: &'static str| {
         let claims = recent.iter().filter_map(|record| record.claims.as_ref());
         claims.filter_map(move |claims| claims.pointer(path))

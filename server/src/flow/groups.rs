@@ -64,3 +64,15 @@ pub async fn members(
         .await?;
     Ok(found)
 }
+
+/// Returns the first names of the groups that a connection pushes, in the order of their names.
+///
+/// # Errors
+/// Those of the store.
+pub async fn names(app: &App, connection: &ConnectionId, most: u32) -> Result<Vec<String>> {
+    let connection = connection.clone();
+    let read = app
+        .store
+        .read(|reader| Box::pin(async move { reader.group_names(&connection, most).await }));
+    Ok(read.await?)
+}
