@@ -82,6 +82,14 @@ pub fn held(memberships: &[Membership]) -> AccessMap {
 
 /// Returns the access that memberships give once changes are applied, all of them about the same account.
 pub fn after(memberships: &[Membership], changes: &[Change]) -> AccessMap {
+    held(&memberships_after(memberships, changes))
+}
+
+/// Returns memberships as they are once changes are applied, all of them about the same account.
+pub(crate) fn memberships_after<'a>(
+    memberships: &[Membership],
+    changes: impl IntoIterator<Item = &'a Change>,
+) -> Vec<Membership> {
     let mut now: Vec<Membership> = memberships.to_vec();
     for change in changes {
         match change {
@@ -114,5 +122,23 @@ pub fn after(memberships: &[Membership], changes: &[Change]) -> AccessMap {
             | Change::QueueReevaluation { .. } => {}
         }
     }
-    held(&now)
+    now
+}
+
+/// Returns of which licenses memberships hold a seat, by organization: before, and after.
+pub(crate) fn seats<'m>(
+    before: &'m [Membership],
+    after: &'m [Membership],
+) -> BTreeMap<&'m OrganizationId, [Option<&'m LicenseId>; 2]> {
+    let mut seats = BTreeMap::new();
+    for (at, memberships) in [before, after].into_iter().enumerate() {
+        for held in memberships {
+            let seated = held.license.as_ref().filter(|license| license.seated);
+            let both: &mut [Option<&LicenseId>; 2] = seats.entry(&held.organization).or_default();
+            if let Some(place) = both.get_mut(at) {
+                *place = seated.map(|license| &license.license);
+            }
+        }
+    }
+    seats
 }

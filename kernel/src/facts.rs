@@ -230,13 +230,6 @@ pub struct KindMeter {
     pub used: u32,
 }
 
-impl LicensePool {
-    /// Tells whether a seat is free.
-    pub fn has_seat(&self) -> bool {
-        self.license.seats.is_none_or(|seats| self.used < seats)
-    }
-}
-
 impl OrganizationFacts {
     /// Finds a license pool by id.
     pub fn pool(&self, id: &LicenseId) -> Option<&LicensePool> {
@@ -245,22 +238,37 @@ impl OrganizationFacts {
 
     /// Tells whether accounts of a kind may hold one more seat, whatever the pool.
     pub fn has_room(&self, kind: AccountKind) -> bool {
+        self.has_room_beside(kind, 0)
+    }
+
+    fn has_room_beside(&self, kind: AccountKind, taken: i64) -> bool {
         self.kinds
             .get(&kind)
-            .is_none_or(|meter| meter.limit.is_none_or(|limit| meter.used < limit))
+            .is_none_or(|meter| is_below(meter.used, taken, meter.limit))
     }
 
     /// Tells whether an account of a kind that holds `held` has a seat of a pool or could take one. Whoever has a seat of
     /// another pool gives that up for it.
     pub fn has_seat(&self, license: &LicenseId, kind: AccountKind, held: Option<&LicenseGrant>) -> bool {
+        self.has_seat_beside(license, kind, held, (0, 0))
+    }
+
+    /// As [`Self::has_seat`], where others have taken so many seats of the pool and of the kind that are not counted here.
+    pub(crate) fn has_seat_beside(
+        &self,
+        license: &LicenseId,
+        kind: AccountKind,
+        held: Option<&LicenseGrant>,
+        (of_pool, of_kind): (i64, i64),
+    ) -> bool {
         let held = held.filter(|held| held.seated);
         if held.is_some_and(|held| held.license == *license) {
             return true;
         }
-        let is_free = self
-            .pool(license)
-            .is_some_and(|pool| pool.license.serves(kind) && pool.has_seat());
-        is_free && (held.is_some() || self.has_room(kind))
+        let is_free = self.pool(license).is_some_and(|pool| {
+            pool.license.serves(kind) && is_below(pool.used, of_pool, pool.license.seats)
+        });
+        is_free && (held.is_some() || self.has_room_beside(kind, of_kind))
     }
 
     /// Counts a seat of a kind that is taken (or given back), beyond what was loaded.
@@ -272,4 +280,9 @@ impl OrganizationFacts {
             meter.used.saturating_sub(1)
         };
     }
+}
+
+/// Tells whether so many seats, and others taken beside them, leave one.
+fn is_below(used: u32, taken: i64, limit: Option<u32>) -> bool {
+    limit.is_none_or(|limit| i64::from(used) + taken < i64::from(limit))
 }

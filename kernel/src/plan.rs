@@ -286,7 +286,41 @@ pub enum MembershipEdit {
     },
 }
 
+impl Change {
+    /// Whose membership in which organization this makes, edits or ends, if it does.
+    pub fn membership(&self) -> Option<(&AccountId, &OrganizationId)> {
+        if let Self::AddMembership { account, membership } = self {
+            return Some((account, &membership.organization));
+        }
+        if let Self::UpdateMembership {
+            account,
+            organization,
+            ..
+        }
+        | Self::RemoveMembership {
+            account,
+            organization,
+            ..
+        } = self
+        {
+            return Some((account, organization));
+        }
+        None
+    }
+}
+
 impl MembershipEdit {
+    /// Gives a license that is held a seat, or takes it: then the license waits for one.
+    pub fn seat(license: &LicenseGrant, seated: bool) -> Self {
+        Self::SetLicense {
+            from: Some(license.clone()),
+            to: Some(LicenseGrant {
+                seated,
+                ..license.clone()
+            }),
+        }
+    }
+
     /// Makes the edit in a membership as a value. The version stays: the store counts it.
     pub fn apply(&self, membership: &mut Membership) {
         match self {

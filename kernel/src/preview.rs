@@ -16,13 +16,12 @@ use serde_json::{Map, Value};
 use crate::access::{self, Access, AccessMap};
 use crate::connection::{Connection, Provisioning};
 use crate::denial::Denial;
-use crate::directory::{Account, GroupName, LicenseGrant, Source, Status};
+use crate::directory::{Account, GroupName, Source, Status};
 use crate::facts::{AccountFacts, OrganizationFacts, OrganizationsNeeded};
 use crate::id::{AccountId, ConnectionId, OrganizationId};
 use crate::incoming::Incoming;
 use crate::mapping::{Claims, InForce, SeatCount};
 use crate::placing::{self, Member, Placing};
-use crate::plan::{Change, MembershipEdit};
 use crate::trace::Steps;
 
 mod impact;
@@ -261,50 +260,15 @@ fn outcome(
     };
     let mut changes = Vec::new();
     let placed = placing.run_over(loaded, member, &mut changes, &mut Steps::default());
-    if placed.is_ok() {
-        count_seats(seats, known, &changes);
-    }
     match placed {
-        Ok(_) => (access::after(&known.memberships, &changes), None),
-        Err(denial) => (access::held(&known.memberships), Some(denial)),
-    }
-}
-
-/// Counts the seats that changes of one account take and give back.
-fn count_seats(seats: &mut SeatCount, known: &AccountFacts, changes: &[Change]) {
-    let kind = known.account.kind;
-    let seat = |grant: Option<&LicenseGrant>| {
-        grant
-            .filter(|grant| grant.seated)
-            .map(|grant| grant.license.clone())
-    };
-    for change in changes {
-        if let Change::AddMembership { membership, .. } = change {
-            let after = seat(membership.license.as_ref());
-            seats.count(&membership.organization, kind, (None, after.as_ref()));
-        }
-        if let Change::RemoveMembership {
-            organization, before, ..
-        } = change
-        {
-            let before = seat(before.license.as_ref());
-            seats.count(organization, kind, (before.as_ref(), None));
-        }
-        let Change::UpdateMembership {
-            organization, edits, ..
-        } = change
-        else {
-            continue;
-        };
-        for edit in edits {
-            if let MembershipEdit::SetLicense { to, .. } = edit {
-                let mut held = known.memberships.iter();
-                let held = held.find(|held| held.organization == *organization);
-                let before = seat(held.and_then(|held| held.license.as_ref()));
-                let after = seat(to.as_ref());
-                seats.count(organization, kind, (before.as_ref(), after.as_ref()));
+        Ok(_) => {
+            let after = access::memberships_after(&known.memberships, &changes);
+            for (organization, held) in access::seats(&known.memberships, &after) {
+                seats.count(organization, known.account.kind, held);
             }
+            (access::held(&after), None)
         }
+        Err(denial) => (access::held(&known.memberships), Some(denial)),
     }
 }
 

@@ -33,7 +33,7 @@ impl SeatCount {
         &mut self,
         organization: &OrganizationId,
         kind: AccountKind,
-        (before, after): (Option<&LicenseId>, Option<&LicenseId>),
+        [before, after]: [Option<&LicenseId>; 2],
     ) {
         if before == after {
             return;
@@ -200,23 +200,9 @@ fn serves(facts: &OrganizationFacts, license: &LicenseId, kind: AccountKind) -> 
 
 /// Tells whether the person has a seat in the pool or could take one.
 fn is_free(facts: &OrganizationFacts, license: &LicenseId, holder: Holder<'_>) -> bool {
-    if holder
-        .held
-        .is_some_and(|held| held.seated && &held.license == license)
-    {
-        return true;
-    }
-    let Some(seats) = holder.seats else {
-        return facts.has_seat(license, holder.kind, holder.held);
-    };
     let id = &facts.organization.id;
-    let in_pool = facts.pool(license).is_some_and(|pool| {
-        let used = i64::from(pool.used) + seats.of(id, license);
-        pool.license.seats.is_none_or(|seats| used < i64::from(seats))
+    let taken = holder.seats.map_or((0, 0), |seats| {
+        (seats.of(id, license), seats.of_kind(id, holder.kind))
     });
-    let of_kind = facts.kinds.get(&holder.kind).is_none_or(|meter| {
-        let used = i64::from(meter.used) + seats.of_kind(id, holder.kind);
-        meter.limit.is_none_or(|limit| used < i64::from(limit))
-    });
-    in_pool && (of_kind || holder.held.is_some_and(|held| held.seated))
+    facts.has_seat_beside(license, holder.kind, holder.held, taken)
 }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::connection::OnNoSeat;
+use crate::directory::LicenseGrant;
 use crate::fixtures::*;
 use crate::id::RoleId;
 use crate::policy::{LicenseRule, Policy, RoleRule, WorkspaceRule};

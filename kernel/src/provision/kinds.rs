@@ -1,7 +1,8 @@
 //! Seats of people who become the other kind of account: they count for that kind from then on, which may have a limit of its
 //! own. Where that is used up, whoever asks is told so, or the person keeps the license and waits for a seat.
 
-use super::{Action, Actor, Work};
+use super::{Action, Actor, Work, seats};
+use crate::access;
 use crate::denial::Denial;
 use crate::directory::{AccountKind, LicenseGrant};
 use crate::facts::{AccountFacts, OrganizationFacts};
@@ -63,9 +64,17 @@ pub(super) fn settle(
     steps: &mut Steps,
 ) -> Result<(), Denial> {
     let account = &known.account.id;
+    let theirs = changes
+        .iter()
+        .filter(|change| change.membership().is_some_and(|(whose, _)| whose == account));
+    let after = access::memberships_after(&known.memberships, theirs);
     for facts in organizations {
         let id = &facts.organization.id;
-        let Some(license) = license_after(known, id, changes).filter(|license| license.seated) else {
+        let held = after.iter().find(|held| held.organization == *id);
+        let Some(license) = held
+            .and_then(|held| held.license.as_ref())
+            .filter(|license| license.seated)
+        else {
             continue;
         };
         if facts.has_room(kind) {
@@ -86,112 +95,40 @@ pub(super) fn settle(
     Ok(())
 }
 
-/// The license that somebody holds in an organization after these changes.
-fn license_after(
-    known: &AccountFacts,
-    organization: &OrganizationId,
-    changes: &[Change],
-) -> Option<LicenseGrant> {
-    let mut held = known.memberships.iter();
-    let held = held.find(|held| held.organization == *organization);
-    let mut license = held.and_then(|held| held.license.clone());
-    for change in changes {
-        if let Change::AddMembership { account, membership } = change
-            && *account == known.account.id
-            && membership.organization == *organization
-        {
-            license.clone_from(&membership.license);
-        }
-        if let Change::RemoveMembership {
-            account,
-            organization: left,
-            ..
-        } = change
-            && *account == known.account.id
-            && left == organization
-        {
-            license = None;
-        }
-        if let Change::UpdateMembership {
-            account,
-            organization: edited,
-            edits,
-            ..
-        } = change
-            && *account == known.account.id
-            && edited == organization
-        {
-            for edit in edits {
-                if let MembershipEdit::SetLicense { to, .. } = edit {
-                    license.clone_from(to);
-                }
-            }
-        }
-    }
-    license
-}
-
 /// Plans that a license is waited for, in the change that is there for the membership, or in one of its own.
 fn unseat(
     known: &AccountFacts,
     organization: &OrganizationId,
-    license: LicenseGrant,
+    license: &LicenseGrant,
     changes: &mut Vec<Change>,
 ) {
+    let account = &known.account.id;
     let waits = LicenseGrant {
         seated: false,
         ..license.clone()
     };
-    for change in changes.iter_mut() {
-        if let Change::AddMembership { account, membership } = change
-            && *account == known.account.id
-            && membership.organization == *organization
-        {
-            membership.license = Some(waits);
-            return;
+    let mut planned = changes.iter_mut();
+    match planned.find(|change| change.membership() == Some((account, organization))) {
+        Some(Change::AddMembership { membership, .. }) => membership.license = Some(waits),
+        Some(Change::UpdateMembership { edits, .. }) => {
+            let mut given = edits.iter_mut().rev().filter_map(|edit| {
+                if let MembershipEdit::SetLicense { to, .. } = edit {
+                    Some(to)
+                } else {
+                    None
+                }
+            });
+            match given.next() {
+                Some(to) => *to = Some(waits),
+                None => edits.push(MembershipEdit::seat(license, false)),
+            }
         }
-        let Change::UpdateMembership {
-            account,
-            organization: edited,
-            edits,
-            ..
-        } = change
-        else {
-            continue;
-        };
-        if *account != known.account.id || edited != organization {
-            continue;
+        Some(_) | None => {
+            let mut held = known.memberships.iter();
+            if let Some(held) = held.find(|held| held.organization == *organization) {
+                changes.push(seats::seat(account, held, license, false));
+            }
         }
-        let last = edits.iter_mut().rev().find_map(|edit| match edit {
-            MembershipEdit::SetLicense { to, .. } => Some(to),
-            MembershipEdit::GrantRole { .. }
-            | MembershipEdit::RevokeRole { .. }
-            | MembershipEdit::GrantWorkspace { .. }
-            | MembershipEdit::RevokeWorkspace { .. }
-            | MembershipEdit::SetAllWorkspaces { .. }
-            | MembershipEdit::SetActive { .. }
-            | MembershipEdit::SetPinned { .. } => None,
-        });
-        match last {
-            Some(to) => *to = Some(waits),
-            None => edits.push(MembershipEdit::SetLicense {
-                from: Some(license),
-                to: Some(waits),
-            }),
-        }
-        return;
-    }
-    let mut held = known.memberships.iter();
-    if let Some(held) = held.find(|held| held.organization == *organization) {
-        changes.push(Change::UpdateMembership {
-            account: known.account.id.clone(),
-            organization: organization.clone(),
-            version: held.version,
-            edits: vec![MembershipEdit::SetLicense {
-                from: Some(license),
-                to: Some(waits),
-            }],
-        });
     }
 }
 

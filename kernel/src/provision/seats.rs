@@ -77,18 +77,7 @@ pub fn decide(queue: &SeatQueue, facts: &Facts, fresh: &Fresh, now: Timestamp) -
         };
         here.count_kind(kind, true);
         free -= 1;
-        changes.push(Change::UpdateMembership {
-            account: person.account.id.clone(),
-            organization: organization.clone(),
-            version: held.version,
-            edits: vec![MembershipEdit::SetLicense {
-                from: Some(grant.clone()),
-                to: Some(LicenseGrant {
-                    seated: true,
-                    ..grant.clone()
-                }),
-            }],
-        });
+        changes.push(seat(&person.account.id, held, grant, true));
         let text = format!("license: {id} waited for {license} and gets a seat");
         steps.about(
             Stage::License,
@@ -112,6 +101,41 @@ pub fn decide(queue: &SeatQueue, facts: &Facts, fresh: &Fresh, now: Timestamp) -
             account: None,
             steps: steps.into_vec(),
         },
+    }
+}
+
+/// Plans that a license which somebody holds gets a seat, or gives it back and waits.
+pub(super) fn seat(account: &AccountId, held: &Membership, license: &LicenseGrant, seated: bool) -> Change {
+    Change::UpdateMembership {
+        account: account.clone(),
+        organization: held.organization.clone(),
+        version: held.version,
+        edits: vec![MembershipEdit::seat(license, seated)],
+    }
+}
+
+/// Frees the seats of an account's memberships. The licenses stay the account's, waiting, so that whoever comes back finds
+/// them again.
+pub(super) fn release<'m>(
+    account: &AccountId,
+    memberships: impl Iterator<Item = &'m Membership>,
+    changes: &mut Vec<Change>,
+    steps: &mut Steps,
+) {
+    for held in memberships {
+        let Some(license) = held.license.as_ref().filter(|license| license.seated) else {
+            continue;
+        };
+        let text = format!("license: the seat in {} is free again", license.license);
+        let organization = &held.organization;
+        steps.about(
+            Stage::License,
+            StepOutcome::Passed,
+            "license_released",
+            organization,
+            text,
+        );
+        changes.push(seat(account, held, license, false));
     }
 }
 

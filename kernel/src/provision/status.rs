@@ -1,14 +1,13 @@
 //! Moves accounts through their lifecycle on request. Whoever leaves the active state loses every session at once, and
 //! a deleted person every seat: the licenses wait, so that whoever is restored finds them again.
 
-use super::Work;
 use super::authority::Authority;
+use super::{Work, seats};
 use crate::denial::Denial;
-use crate::directory::{LicenseGrant, Status};
+use crate::directory::Status;
 use crate::facts::AccountFacts;
-use crate::id::OrganizationId;
 use crate::lifecycle;
-use crate::plan::{Change, MembershipEdit};
+use crate::plan::Change;
 use crate::trace::{Stage, StepOutcome};
 
 impl Work<'_> {
@@ -98,23 +97,10 @@ impl Work<'_> {
             .is_some_and(|own| own.settings.directory.release_license_on_deactivate)
     }
 
-    /// Frees every seat that a person holds, wherever it is: nobody is left to use it. The licenses stay, waiting.
+    /// Frees every seat that a person holds, wherever it is: nobody is left to use it.
     fn release_seats(&mut self, target: &AccountFacts) {
-        for held in &target.memberships {
-            let Some(license) = held.license.as_ref().filter(|license| license.seated) else {
-                continue;
-            };
-            let text = format!("license: the seat in {} is free again", license.license);
-            let organization = &held.organization;
-            self.steps.about(
-                Stage::License,
-                StepOutcome::Passed,
-                "license_released",
-                organization,
-                text,
-            );
-            self.set_seated(target, organization, (held.version, license), false);
-        }
+        let held = target.memberships.iter();
+        seats::release(&target.account.id, held, &mut self.changes, &mut self.steps);
     }
 
     /// Gives whoever comes back the seats of the licenses that are still there, where one is free; else they wait for one (C-23).
@@ -137,30 +123,10 @@ impl Work<'_> {
             self.steps
                 .about(Stage::License, outcome, code, organization, text);
             if is_free {
-                self.set_seated(target, organization, (held.version, license), true);
+                self.changes
+                    .push(seats::seat(&target.account.id, held, license, true));
             }
         }
-    }
-
-    fn set_seated(
-        &mut self,
-        target: &AccountFacts,
-        organization: &OrganizationId,
-        (version, license): (i64, &LicenseGrant),
-        seated: bool,
-    ) {
-        self.changes.push(Change::UpdateMembership {
-            account: target.account.id.clone(),
-            organization: organization.clone(),
-            version,
-            edits: vec![MembershipEdit::SetLicense {
-                from: Some(license.clone()),
-                to: Some(LicenseGrant {
-                    seated,
-                    ..license.clone()
-                }),
-            }],
-        });
     }
 }
 

@@ -4,15 +4,16 @@
 use serde_json::{Map, Value};
 
 use super::Work;
+use crate::access;
 use crate::connection::OnNoSeat;
 use crate::denial::Denial;
-use crate::directory::{Account, AccountKind, GroupName, LicenseGrant, Membership};
+use crate::directory::{Account, AccountKind, GroupName, Membership};
 use crate::facts::AccountFacts;
-use crate::id::OrganizationId;
+use crate::id::{LicenseId, OrganizationId};
 use crate::mapping::Claims;
 use crate::placing::{self, Member, Placing};
 use crate::plan::{Change, MembershipEdit};
-use crate::provision::kinds;
+use crate::provision::{kinds, seats};
 use crate::trace::{Stage, StepOutcome};
 
 /// Whom to place, and by what.
@@ -116,144 +117,44 @@ impl Work<'_> {
         if ended || judged || !is_free {
             return;
         }
-        let edit = MembershipEdit::SetLicense {
-            from: Some(license.clone()),
-            to: Some(LicenseGrant {
-                seated: true,
-                ..license.clone()
-            }),
-        };
         match edits {
-            Some(edits) => edits.push(edit),
-            None => changes.push(Change::UpdateMembership {
-                account: account.id.clone(),
-                organization: id.clone(),
-                version: held.version,
-                edits: vec![edit],
-            }),
+            Some(edits) => edits.push(MembershipEdit::seat(license, true)),
+            None => changes.push(seats::seat(&account.id, held, license, true)),
         }
         let text = format!("license: {} again", license.license);
         self.steps
             .about(Stage::License, StepOutcome::Passed, "license_restored", id, text);
     }
 
-    /// Takes the seats of these changes off the count. `kinds` are what the account was and what it becomes.
-    fn count_seats(&mut self, held: &[Membership], changes: &[Change], kinds: (AccountKind, AccountKind)) {
-        for change in changes {
-            match change {
-                Change::AddMembership { membership, .. } => {
-                    self.count_seat(
-                        &membership.organization,
-                        (None, membership.license.as_ref()),
-                        kinds,
-                    );
-                }
-                Change::RemoveMembership {
-                    organization, before, ..
-                } => {
-                    self.count_seat(organization, (before.license.as_ref(), None), kinds);
-                }
-                Change::UpdateMembership {
-                    organization, edits, ..
-                } => {
-                    let before = held.iter().find(|held| &held.organization == organization);
-                    for edit in edits {
-                        if let MembershipEdit::SetLicense { to, .. } = edit {
-                            let from = before.and_then(|before| before.license.as_ref());
-                            self.count_seat(organization, (from, to.as_ref()), kinds);
-                        }
-                    }
-                }
-                Change::CreateAccount { .. }
-                | Change::UpdateProfile { .. }
-                | Change::SetStatus { .. }
-                | Change::SetAuthentication { .. }
-                | Change::Link { .. }
-                | Change::Unlink { .. }
-                | Change::RevokeSessions { .. }
-                | Change::Alert { .. }
-                | Change::CreateGroup { .. }
-                | Change::UpdateGroup { .. }
-                | Change::DeleteGroup { .. }
-                | Change::AddGroupMembers { .. }
-                | Change::RemoveGroupMembers { .. }
-                | Change::QueueReevaluation { .. } => {}
-            }
-        }
-        if kinds.0 != kinds.1 {
-            self.count_kept(held, changes, kinds);
-        }
-    }
-
-    /// Counts the seats that somebody keeps for the other kind of account.
-    fn count_kept(&mut self, held: &[Membership], changes: &[Change], (was, is): (AccountKind, AccountKind)) {
-        for membership in held {
-            let id = &membership.organization;
-            let is_seated = membership.license.as_ref().is_some_and(|license| license.seated);
-            let is_counted = changes.iter().any(|change| match change {
-                Change::RemoveMembership { organization, .. } => organization == id,
-                Change::UpdateMembership {
-                    organization, edits, ..
-                } => {
-                    organization == id
-                        && edits
-                            .iter()
-                            .any(|edit| matches!(edit, MembershipEdit::SetLicense { .. }))
-                }
-                Change::CreateAccount { .. }
-                | Change::UpdateProfile { .. }
-                | Change::SetStatus { .. }
-                | Change::SetAuthentication { .. }
-                | Change::Link { .. }
-                | Change::Unlink { .. }
-                | Change::AddMembership { .. }
-                | Change::RevokeSessions { .. }
-                | Change::Alert { .. }
-                | Change::CreateGroup { .. }
-                | Change::UpdateGroup { .. }
-                | Change::DeleteGroup { .. }
-                | Change::AddGroupMembers { .. }
-                | Change::RemoveGroupMembers { .. }
-                | Change::QueueReevaluation { .. } => false,
-            });
-            let mut loaded = self.organizations.iter_mut();
-            if is_seated
-                && !is_counted
-                && let Some(facts) = loaded.find(|facts| facts.organization.id == *id)
-            {
-                facts.count_kind(was, false);
-                facts.count_kind(is, true);
-            }
-        }
-    }
-
-    fn count_seat(
+    /// Takes the seats of these changes off the count. `was` and `is` are the kinds of account before and after.
+    fn count_seats(
         &mut self,
-        organization: &OrganizationId,
-        (from, to): (Option<&LicenseGrant>, Option<&LicenseGrant>),
+        held: &[Membership],
+        changes: &[Change],
         (was, is): (AccountKind, AccountKind),
     ) {
-        let Some(facts) = self
-            .organizations
-            .iter_mut()
-            .find(|facts| &facts.organization.id == organization)
-        else {
-            return;
-        };
-        for pool in &mut facts.licenses {
-            let takes = |grant: Option<&LicenseGrant>| {
-                grant.is_some_and(|grant| grant.seated && grant.license == pool.license.id)
+        let after = access::memberships_after(held, changes);
+        for (organization, [from, to]) in access::seats(held, &after) {
+            let mut loaded = self.organizations.iter_mut();
+            let Some(facts) = loaded.find(|facts| facts.organization.id == *organization) else {
+                continue;
             };
-            pool.used = pool
-                .used
-                .saturating_sub(u32::from(takes(from)))
-                .saturating_add(u32::from(takes(to)));
-        }
-        if from.is_some_and(|grant| grant.seated) {
-            facts.count_kind(was, false);
-        }
-        if to.is_some_and(|grant| grant.seated) {
-            facts.count_kind(is, true);
+            if (from, was) == (to, is) {
+                continue;
+            }
+            for pool in &mut facts.licenses {
+                let of_pool = |license: Option<&LicenseId>| u32::from(license == Some(&pool.license.id));
+                pool.used = pool
+                    .used
+                    .saturating_sub(of_pool(from))
+                    .saturating_add(of_pool(to));
+            }
+            if from.is_some() {
+                facts.count_kind(was, false);
+            }
+            if to.is_some() {
+                facts.count_kind(is, true);
+            }
         }
     }
 }

@@ -6,12 +6,13 @@ use super::keys::is_protected;
 use super::{Work, guard};
 use crate::connection::OnDelete;
 use crate::denial::Denial;
-use crate::directory::{Account, LicenseGrant, Origin, Status};
+use crate::directory::{Account, Origin, Status};
 use crate::facts::AccountFacts;
 use crate::id::{AccountId, OrganizationId};
 use crate::lifecycle;
 use crate::mapping;
-use crate::plan::{Change, MembershipEdit, ProfilePatch};
+use crate::plan::{Change, ProfilePatch};
+use crate::provision::seats;
 use crate::trace::{Stage, StepOutcome};
 
 impl Work<'_> {
@@ -277,48 +278,12 @@ impl Work<'_> {
     }
 
     /// Frees the seats that a person holds: of a deactivated one in the connection's organizations, because others decide about
-    /// theirs; of a deleted one everywhere, because nobody is left to use them. The licenses stay the person's, waiting, so that
-    /// whoever comes back finds them again.
+    /// theirs; of a deleted one everywhere, because nobody is left to use them.
     fn release_seats(&mut self, known: &AccountFacts, is_concerned: impl Fn(&OrganizationId) -> bool) {
-        for held in known
+        let concerned = known
             .memberships
             .iter()
-            .filter(|held| is_concerned(&held.organization))
-        {
-            let Some(license) = held.license.as_ref().filter(|license| license.seated) else {
-                continue;
-            };
-            self.steps.about(
-                Stage::License,
-                StepOutcome::Passed,
-                "license_released",
-                &held.organization,
-                format!("license: the seat in {} is free again", license.license),
-            );
-            self.seat(known, &held.organization, held.version, license, false);
-        }
-    }
-
-    /// Gives or takes the seat of a license that is held.
-    pub(super) fn seat(
-        &mut self,
-        known: &AccountFacts,
-        organization: &OrganizationId,
-        version: i64,
-        license: &LicenseGrant,
-        seated: bool,
-    ) {
-        self.changes.push(Change::UpdateMembership {
-            account: known.account.id.clone(),
-            organization: organization.clone(),
-            version,
-            edits: vec![MembershipEdit::SetLicense {
-                from: Some(license.clone()),
-                to: Some(LicenseGrant {
-                    seated,
-                    ..license.clone()
-                }),
-            }],
-        });
+            .filter(|held| is_concerned(&held.organization));
+        seats::release(&known.account.id, concerned, &mut self.changes, &mut self.steps);
     }
 }
