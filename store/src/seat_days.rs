@@ -4,7 +4,7 @@
 use provost_kernel::directory::AccountKind;
 use provost_kernel::id::{LicenseId, OrganizationId};
 
-use crate::error::{Result, StoreError};
+use crate::error::Result;
 use crate::tx::{Reader, Tx};
 use crate::value::{Row, binds, to_word};
 
@@ -120,10 +120,7 @@ fn seat_day(mut row: Row) -> Result<SeatDay> {
             used: row.count("seat_days.used")?,
             most: row.count("seat_days.most")?,
             waiting: row.count("seat_days.waiting")?,
-            seats: row
-                .opt_int("seat_days.seats")?
-                .map(|seats| u32::try_from(seats).map_err(|_| StoreError::Corrupt("seat_days.seats")))
-                .transpose()?,
+            seats: row.opt_count("seat_days.seats")?,
         },
     })
 }

@@ -131,10 +131,7 @@ impl Reader {
         let mut kinds = BTreeMap::new();
         for mut row in self.rows(sql, binds![organization]).await? {
             let kind = row.word("seat_kinds.kind")?;
-            let limit = row
-                .opt_int("seat_kinds.seats")?
-                .map(|seats| u32::try_from(seats).map_err(|_| StoreError::Corrupt("seat_kinds.seats")))
-                .transpose()?;
+            let limit = row.opt_count("seat_kinds.seats")?;
             let used = row.count("seat_kinds.used")?;
             kinds.insert(kind, KindMeter { limit, used });
         }

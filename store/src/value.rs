@@ -158,6 +158,13 @@ impl Row {
         u32::try_from(self.int(what)?).map_err(|_| StoreError::Corrupt(what))
     }
 
+    pub(crate) fn opt_count(&mut self, what: &'static str) -> Result<Option<u32>> {
+        let value = self.opt_int(what)?;
+        value
+            .map(|value| u32::try_from(value).map_err(|_| StoreError::Corrupt(what)))
+            .transpose()
+    }
+
     pub(crate) fn flag(&mut self, what: &'static str) -> Result<bool> {
         Ok(self.int(what)? != 0)
     }
