@@ -1,7 +1,6 @@
 // A customer without any connection, and its OpenID provider, where applications are registered while the wizard waits.
-import { newInstallation } from '../lib/provost.mjs';
 import { startOpenidProvider } from '../partners/openid-provider.mjs';
-import { CONTOSO, IVO, KIM } from './setup.mjs';
+import { IVO, KIM, contoso } from './setup.mjs';
 
 const claims = (who, given_name, groups) => ({ email: who.email, email_verified: true, name: `${given_name} Lund`, given_name, family_name: 'Lund', groups });
 
@@ -13,22 +12,5 @@ export async function oidcSetupWorld(engine) {
     },
     clients: [],
   });
-  const installation = await newInstallation(engine);
-  const world = {
-    installation,
-    provider,
-    console: `${installation.origin}/console/contoso`,
-    async stop() {
-      await installation.stop();
-      await provider.stop();
-    },
-  };
-  try {
-    await installation.apply(CONTOSO);
-    await installation.serve();
-    return world;
-  } catch (error) {
-    await world.stop();
-    throw error;
-  }
+  return { ...await contoso(engine, provider), provider };
 }

@@ -28,14 +28,18 @@ export async function setupWorld(engine) {
   const idp = await startSimpleSamlPhp({
     users: Object.fromEntries(people.map(([who, given]) => [who.user, person(who.user, { email: who.email, given, surname: 'Lund', groups: ['it', 'staff'], password: who.password })])),
   });
+  return { ...await contoso(engine, idp), idp };
+}
+
+/** The customer of CONTOSO, served beside an identity provider that ends with it. */
+export async function contoso(engine, provider) {
   const installation = await newInstallation(engine);
   const world = {
     installation,
-    idp,
     console: `${installation.origin}/console/contoso`,
     async stop() {
       await installation.stop();
-      await idp.stop();
+      await provider.stop();
     },
   };
   try {
