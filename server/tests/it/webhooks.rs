@@ -11,9 +11,11 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::routing::post;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use futures_util::future::try_join_all;
 use jiff::SignedDuration;
+use provost::app::App;
 use provost::flow::api_keys::Scope;
-use provost::flow::webhooks::delivering::deliver;
+use provost::flow::webhooks::delivering;
 use serde_json::{Value, json};
 
 use crate::api::{self, ANN, Client, OTHER, ann, code, furnish};
@@ -110,6 +112,20 @@ async fn hear(State(receiver): State<Receiver>, headers: HeaderMap, body: Bytes)
         text,
     });
     StatusCode::NO_CONTENT
+}
+
+/// Makes deliveries of what happened and sends what is due, until nothing is, as the pump does. Returns how many arrived.
+pub async fn deliver(app: &App) -> provost::error::Result<usize> {
+    delivering::spread(app).await?;
+    let mut arrived = 0;
+    loop {
+        let claimed = delivering::claim(app, delivering::LANES).await?;
+        if claimed.is_empty() {
+            return Ok(arrived);
+        }
+        let calls = claimed.iter().map(|id| delivering::call_webhook(app, id));
+        arrived += try_join_all(calls).await?.into_iter().sum::<usize>();
+    }
 }
 
 /// Makes a webhook; returns its identifier and secret.

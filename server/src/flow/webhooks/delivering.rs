@@ -36,29 +36,6 @@ const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(24);
 /// A webhook to which nothing has arrived for so long is switched off.
 const LONG_FAILURE: SignedDuration = SignedDuration::from_hours(72);
 
-/// Makes deliveries of what happened and sends what is due, until nothing is. Returns how many arrived.
-///
-/// # Errors
-/// Those of the store. A call that fails is no error: it is noted.
-pub async fn deliver(app: &App) -> Result<usize> {
-    spread(app).await?;
-    let mut arrived = 0;
-    loop {
-        let claimed = claim(app, LANES).await?;
-        if claimed.is_empty() {
-            return Ok(arrived);
-        }
-        let mut running = JoinSet::new();
-        for id in claimed {
-            let app = app.clone();
-            running.spawn(async move { call_webhook(&app, &id).await });
-        }
-        while let Some(done) = running.join_next().await {
-            arrived += done.map_err(AppError::internal)??;
-        }
-    }
-}
-
 /// Makes deliveries of what happened since the last look.
 ///
 /// # Errors

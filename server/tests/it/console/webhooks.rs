@@ -48,9 +48,7 @@ async fn r188_a_webhook_is_made_and_followed_in_the_console() {
             &[("label", "one"), ("scope", "accounts:read")],
         )
         .await;
-        provost::flow::webhooks::delivering::deliver(&app.app)
-            .await
-            .unwrap();
+        crate::webhooks::deliver(&app.app).await.unwrap();
         let shown = olga.get(&format!("{here}?state=pending")).await;
         assert!(
             shown.body.contains("api_key.created") && shown.body.contains("cannot be resolved"),
