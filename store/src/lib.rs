@@ -16,6 +16,7 @@ mod codes;
 mod conditions;
 mod connections;
 mod conversions;
+pub mod days;
 mod departures;
 mod digest;
 mod directory;

@@ -5,11 +5,11 @@ use jiff::Timestamp;
 use provost_kernel::id::ConnectionId;
 use provost_kernel::trace::{PASSWORD_SIGN_IN, SIGN_IN, Trace};
 
+use crate::days;
 use crate::error::Result;
 use crate::tx::{Reader, Tx};
 use crate::value::binds;
 
-const DAY: i64 = 86_400_000;
 /// The connection under which the sign-ins of the whole instance are counted.
 const INSTANCE: &str = "";
 
@@ -33,7 +33,7 @@ impl Tx {
             PASSWORD_SIGN_IN => None,
             _ => return,
         };
-        let day = trace.at.as_millisecond().div_euclid(DAY);
+        let day = days::of(trace.at);
         let admitted = i64::from(verdict == "admitted");
         let places = connection.map_or(
             "($1, $2, {shard}, $3, $4)",
@@ -54,7 +54,7 @@ impl Tx {
     /// # Errors
     /// `engine`.
     pub async fn purge_sign_in_days(&mut self, before: Timestamp) -> Result<u64> {
-        let day = before.as_millisecond().div_euclid(DAY);
+        let day = days::of(before);
         self.run("DELETE FROM sign_in_days WHERE day < $1", binds![day])
             .await
     }

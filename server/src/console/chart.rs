@@ -3,9 +3,10 @@
 
 use std::fmt::Write as _;
 
-use jiff::Timestamp;
+use provost_store::days;
 
 use super::shell::Shell;
+use crate::flow::console::overview::Counts;
 
 /// Height of the drawing; its width is [`STEP`] for each day, and the page stretches it.
 const HEIGHT: u64 = 100;
@@ -72,6 +73,37 @@ pub(super) struct Bar {
     pub(super) second: String,
 }
 
+/// Draws a chart of what went well and what did not, by day. `words` are the keys of their names, and of what is said where
+/// there is nothing.
+pub(super) fn counts(
+    shell: &Shell,
+    (id, title): (&str, &'static str),
+    days: &[(i64, Counts)],
+    [first, second, nothing]: [&'static str; 3],
+) -> Chart {
+    let days: Vec<Day> = days
+        .iter()
+        .map(|(at, [good, bad])| Day {
+            at: *at,
+            first: *good,
+            second: *bad,
+            limit: None,
+        })
+        .collect();
+    let plot = Plot {
+        id: id.to_owned(),
+        title: shell.t1(title, &days.len()),
+        days: &days,
+        first,
+        second,
+        limit: "",
+        is_level: false,
+        is_calm: false,
+        nothing,
+    };
+    draw(shell, plot)
+}
+
 /// Draws a chart.
 pub(super) fn draw(shell: &Shell, plot: Plot<'_>) -> Chart {
     let days = plot.days;
@@ -99,7 +131,7 @@ pub(super) fn draw(shell: &Shell, plot: Plot<'_>) -> Chart {
         columns.push(shell.t(plot.limit));
     }
     let texts: Vec<&str> = legend.iter().map(|(_, text)| text.as_str()).collect();
-    let date = |day: Option<&Day>| day.map(|day| date(day.at)).unwrap_or_default();
+    let date = |day: Option<&Day>| day.map(|day| days::date(day.at).to_string()).unwrap_or_default();
     Chart {
         is_empty: days.iter().all(|day| day.first + day.second == 0),
         nothing: shell.t(plot.nothing),
@@ -131,19 +163,12 @@ fn told(shell: &Shell, name: &str, number: u64) -> String {
     format!("{name}: {}", shell.number(&number))
 }
 
-fn date(day: i64) -> String {
-    Timestamp::from_second(day.saturating_mul(86_400))
-        .unwrap_or_default()
-        .strftime("%Y-%m-%d")
-        .to_string()
-}
-
 fn row(shell: &Shell, day: &Day, has_limit: bool) -> (String, Vec<String>) {
     let mut cells = vec![shell.number(&day.first), shell.number(&day.second)];
     if has_limit {
         cells.push(day.limit.map(|limit| shell.number(&limit)).unwrap_or_default());
     }
-    (date(day.at), cells)
+    (days::date(day.at).to_string(), cells)
 }
 
 /// The height of a number; whatever is not nothing can be seen.
@@ -168,7 +193,7 @@ fn bar(shell: &Shell, day: &Day, place: u64, most: u64, first: &str, second: &st
     Bar {
         name: format!(
             "{}: {}, {}",
-            date(day.at),
+            days::date(day.at),
             told(shell, first, day.first),
             told(shell, second, day.second)
         ),

@@ -7,7 +7,7 @@ use provost_store::{ConnectionRecord, TokenRecord};
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 
-use super::chart::{self, Chart, Day, Plot};
+use super::chart::{self, Chart};
 use super::connections::{Head, head};
 use super::format;
 use super::page::{self, segment};
@@ -17,7 +17,7 @@ use super::told;
 use super::visit::{Manager, Outcome, Stop};
 use crate::app::App;
 use crate::error::AppError;
-use crate::flow::console::overview;
+use crate::flow::console::overview::{self, Counts};
 use crate::flow::directory;
 use crate::flow::directory_tokens::{self, LONGEST_LABEL};
 use crate::flow::scim::tokens::{self, Wanted};
@@ -137,28 +137,9 @@ fn token_row(token: &TokenRecord, now: Timestamp) -> TokenRow {
     }
 }
 
-fn requests(shell: &Shell, days: &[(i64, u64, u64)]) -> Chart {
-    let days: Vec<Day> = days
-        .iter()
-        .map(|(day, all, wrong)| Day {
-            at: *day,
-            first: all.saturating_sub(*wrong),
-            second: *wrong,
-            limit: None,
-        })
-        .collect();
-    let plot = Plot {
-        id: "requests".to_owned(),
-        title: shell.t1("scim.chart", &days.len()),
-        days: &days,
-        first: "scim.right",
-        second: "scim.wrong",
-        limit: "",
-        is_level: false,
-        is_calm: false,
-        nothing: "scim.no_requests",
-    };
-    chart::draw(shell, plot)
+fn requests(shell: &Shell, days: &[(i64, Counts)]) -> Chart {
+    let words = ["scim.right", "scim.wrong", "scim.no_requests"];
+    chart::counts(shell, ("requests", "scim.chart"), days, words)
 }
 
 /// `POST …/scim`: makes or revokes a token.

@@ -3,9 +3,9 @@
 use askama::Template;
 use axum::extract::State;
 use jiff::Timestamp;
-use provost_store::{DomainRecord, SignInDay};
+use provost_store::DomainRecord;
 
-use super::chart::{self, Chart, Day, Plot};
+use super::chart::{self, Chart};
 use super::connections::{self, Card};
 use super::directory::{self, Pool};
 use super::format;
@@ -13,7 +13,7 @@ use super::page::{self, segment};
 use super::shell::{Place, Shell};
 use super::visit::{Manager, Outcome};
 use crate::app::App;
-use crate::flow::console::overview::{self, Health, Waiting};
+use crate::flow::console::overview::{self, Counts, Health, Waiting};
 use crate::flow::setup::is_draft;
 
 #[derive(Template)]
@@ -165,26 +165,7 @@ fn up_to(shell: &Shell, count: usize) -> String {
 }
 
 /// Draws sign-ins by day.
-pub(super) fn sign_ins(shell: &Shell, days: &[SignInDay]) -> Chart {
-    let days: Vec<Day> = days
-        .iter()
-        .map(|one| Day {
-            at: one.day,
-            first: one.admitted,
-            second: one.refused,
-            limit: None,
-        })
-        .collect();
-    let plot = Plot {
-        id: "sign-ins".to_owned(),
-        title: shell.t1("chart.sign_ins", &days.len()),
-        days: &days,
-        first: "chart.admitted",
-        second: "chart.refused",
-        limit: "",
-        is_level: false,
-        is_calm: false,
-        nothing: "chart.no_sign_ins",
-    };
-    chart::draw(shell, plot)
+pub(super) fn sign_ins(shell: &Shell, days: &[(i64, Counts)]) -> Chart {
+    let words = ["chart.admitted", "chart.refused", "chart.no_sign_ins"];
+    chart::counts(shell, ("sign-ins", "chart.sign_ins"), days, words)
 }

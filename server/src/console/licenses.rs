@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 
 use provost_kernel::directory::Account;
 use provost_kernel::id::LicenseId;
-use provost_store::{SeatChange, SeatEvent};
+use provost_store::{SeatChange, SeatEvent, days};
 
 use super::chart::{self, Chart, Day, Plot};
 use super::format;
 use super::shell::Shell;
 use crate::flow::seats::Days;
-use crate::jobs::seat_days::day_of;
 
 /// What became of a seat.
 pub(super) struct SeatRow {
@@ -27,12 +26,10 @@ pub(super) fn charts(shell: &Shell, found: &Days) -> Vec<Chart> {
     let mut pools: BTreeMap<&LicenseId, BTreeMap<i64, Day>> = BTreeMap::new();
     for series in &found.series {
         let Some(license) = &series.license else { continue };
-        let days = pools.entry(license).or_default();
+        let pool = pools.entry(license).or_default();
         for (date, counted) in &series.days {
-            let at = date
-                .to_zoned(jiff::tz::TimeZone::UTC)
-                .map_or(0, |midnight| day_of(midnight.timestamp()));
-            let day = days.entry(at).or_insert(Day { at, ..Day::default() });
+            let at = days::number(*date);
+            let day = pool.entry(at).or_insert(Day { at, ..Day::default() });
             day.first += u64::from(counted.used);
             day.second += u64::from(counted.waiting);
             day.limit = day.limit.max(counted.seats.map(u64::from));

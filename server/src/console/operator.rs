@@ -3,7 +3,6 @@
 use askama::Template;
 use axum::extract::{Query, State};
 use provost_kernel::connection::Scope;
-use provost_store::SignInDay;
 use serde::Deserialize;
 
 use super::activity::{self, ActivityPage};
@@ -249,10 +248,7 @@ pub async fn components(State(_app): State<App>, operator: Operator) -> Outcome 
     page::show(&ComponentsPage {
         used: 62,
         seats: 100,
-        charts: vec![
-            example(&shell),
-            home::sign_ins(&shell, &[SignInDay::default(); 30]),
-        ],
+        charts: vec![example(&shell), home::sign_ins(&shell, &[(0, [0, 0]); 30])],
         shell,
     })
 }

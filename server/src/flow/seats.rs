@@ -5,16 +5,14 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use provost_kernel::directory::{AccountKind, License};
 use provost_kernel::facts::{AccountFacts, KindMeter};
 use provost_kernel::id::{AccountId, LicenseId, OrganizationId};
-use provost_store::{Meter, Reader, SeatDay, SeatEvent, SeatsCounted, StoreError, Waiting};
+use provost_store::{Meter, Reader, SeatDay, SeatEvent, SeatsCounted, StoreError, Waiting, days};
 
 use crate::app::App;
 use crate::error::{AppError, Result};
 use crate::flow::api_keys::Caller;
-use crate::jobs::seat_days::day_of;
 
 /// Most people of one pool in the list of the waiting.
 const MOST: u32 = 1000;
@@ -213,9 +211,9 @@ pub async fn days(
     to: Option<Date>,
 ) -> Result<Days> {
     let id = visible(caller, organization)?;
-    let today = day_of(app.world.now());
-    let last = to.map_or(today, number).min(today);
-    let first = from.map_or(last - DEFAULT_DAYS + 1, number);
+    let today = days::of(app.world.now());
+    let last = to.map_or(today, days::number).min(today);
+    let first = from.map_or(last - DEFAULT_DAYS + 1, days::number);
     if first > last || last - first >= MOST_DAYS {
         return Err(AppError::bad_request(
             "invalid_query",
@@ -244,20 +242,22 @@ pub async fn days(
         days: spread(&rows, first, last),
     });
     Ok(Days {
-        from: date(first),
-        to: date(last),
+        from: days::date(first),
+        to: days::date(last),
         series: series.collect(),
     })
 }
 
 /// Fills the days between rows: a day without one is like the day before.
 fn spread(rows: &[SeatDay], first: i64, last: i64) -> Vec<(Date, SeatsCounted)> {
-    let mut days = Vec::new();
+    let mut rows = rows.iter().peekable();
+    let mut latest: Option<&SeatDay> = None;
+    let mut spread = Vec::new();
     for day in first..=last {
-        let mut until = rows.iter().take_while(|row| row.day <= day);
-        let Some(row) = until.by_ref().last() else {
-            continue;
-        };
+        while let Some(row) = rows.next_if(|row| row.day <= day) {
+            latest = Some(row);
+        }
+        let Some(row) = latest else { continue };
         let counted = if row.day == day {
             row.counted
         } else {
@@ -266,22 +266,9 @@ fn spread(rows: &[SeatDay], first: i64, last: i64) -> Vec<(Date, SeatsCounted)> 
                 ..row.counted
             }
         };
-        days.push((date(day), counted));
+        spread.push((days::date(day), counted));
     }
-    days
-}
-
-/// The number of a day since 1970.
-fn number(date: Date) -> i64 {
-    date.to_zoned(TimeZone::UTC)
-        .map_or(0, |at| day_of(at.timestamp()))
-}
-
-fn date(day: i64) -> Date {
-    Timestamp::from_second(day.saturating_mul(86_400))
-        .unwrap_or_default()
-        .to_zoned(TimeZone::UTC)
-        .date()
+    spread
 }
 
 fn visible(caller: &Caller, organization: &str) -> Result<OrganizationId> {

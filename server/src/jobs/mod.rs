@@ -7,7 +7,7 @@ mod housekeeping;
 mod mail;
 pub mod metadata;
 mod runner;
-pub mod seat_days;
+mod seat_days;
 pub mod seats;
 mod webhooks;
 

@@ -3,10 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use provost_kernel::directory::AccountKind;
 use provost_kernel::id::{LicenseId, OrganizationId};
-use provost_store::{Reader, SeatDay, SeatsCounted, StoreError};
+use provost_store::{Reader, SeatDay, SeatsCounted, StoreError, days};
 
 use crate::app::App;
 
@@ -15,14 +14,9 @@ const PORTION: u32 = 200;
 /// How long days are kept.
 const KEPT_DAYS: i64 = 3 * 366;
 
-/// The day of a moment, counted since 1970 in UTC.
-pub fn day_of(at: Timestamp) -> i64 {
-    at.as_second().div_euclid(86_400)
-}
-
 /// Counts the seats of every organization.
 pub(super) async fn run(app: &App) -> anyhow::Result<()> {
-    let day = day_of(app.world.now());
+    let day = days::of(app.world.now());
     let mut after: Option<OrganizationId> = None;
     loop {
         let from = after.clone();

@@ -1,6 +1,7 @@
 //! How an organization's sign-in and directory do, and what waits for an admin.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 use jiff::{SignedDuration, Timestamp};
 use provost_kernel::connection::Provisioning;
@@ -10,7 +11,7 @@ use provost_kernel::trace::SIGN_IN;
 use provost_saml::key::Certificate;
 use provost_store::{
     ConnectionRecord, DomainRecord, GroupRow, InvitationFilter, JobBacklog, JobRecord, PeopleFilter, Reader,
-    ScimTraffic, SeatEvent, SignInDay, StoreError, TokenRecord, TraceFilter,
+    ScimTraffic, SeatEvent, StoreError, TokenRecord, TraceFilter, days,
 };
 
 use crate::app::App;
@@ -220,30 +221,39 @@ pub async fn waiting(app: &App, organization: &OrganizationId, own: &[Health]) -
     Ok(found)
 }
 
-/// Counts the sign-ins of each of the last days through connections, or with none of the whole instance; the oldest first.
+/// How many of something went well, and how many did not.
+pub type Counts = [u64; 2];
+
+/// Counts the sign-ins of each of the last days through connections, or with none of the whole instance: day, admitted and
+/// refused; the oldest first.
 ///
 /// # Errors
 /// Those of the store.
-pub async fn sign_ins(app: &App, connections: Option<Vec<ConnectionId>>) -> Result<Vec<SignInDay>> {
-    let today = app.world.now().as_second().div_euclid(86_400);
-    let since = today - DAYS + 1;
+pub async fn sign_ins(app: &App, connections: Option<Vec<ConnectionId>>) -> Result<Vec<(i64, Counts)>> {
+    let shown = shown_days(app);
+    let since = *shown.start();
     let counted = app
         .store
         .read(|reader| Box::pin(async move { reader.sign_in_days(connections.as_deref(), since).await }))
         .await?;
-    let day = |day| SignInDay {
-        day,
-        ..SignInDay::default()
-    };
-    Ok((since..=today)
-        .map(|at| {
-            counted
-                .iter()
-                .copied()
-                .find(|one| one.day == at)
-                .unwrap_or_else(|| day(at))
-        })
-        .collect())
+    let counted = counted
+        .into_iter()
+        .map(|one| (one.day, [one.admitted, one.refused]));
+    Ok(each(shown, counted))
+}
+
+/// The days of a chart, up to today.
+fn shown_days(app: &App) -> RangeInclusive<i64> {
+    let today = days::of(app.world.now());
+    today - DAYS + 1..=today
+}
+
+/// Puts nothing where nothing was counted.
+fn each(shown: RangeInclusive<i64>, counted: impl Iterator<Item = (i64, Counts)>) -> Vec<(i64, Counts)> {
+    let counted: BTreeMap<i64, Counts> = counted.collect();
+    shown
+        .map(|day| (day, counted.get(&day).copied().unwrap_or_default()))
+        .collect()
 }
 
 /// What a directory's page shows.
@@ -251,8 +261,8 @@ pub async fn sign_ins(app: &App, connections: Option<Vec<ConnectionId>>) -> Resu
 pub struct Directory {
     /// Live and ended tokens, oldest first.
     pub tokens: Vec<TokenRecord>,
-    /// Requests by day, the oldest first: day since 1970, all, and those that did not succeed.
-    pub days: Vec<(i64, u64, u64)>,
+    /// Requests by day, the oldest first: day, those that succeeded and those that did not.
+    pub days: Vec<(i64, Counts)>,
     /// The last request ever counted.
     pub last: Option<Timestamp>,
 }
@@ -263,30 +273,24 @@ pub struct Directory {
 /// Those of the store.
 pub async fn directory(app: &App, connection: &ConnectionId) -> Result<Directory> {
     let tokens = tokens::list(app, Some(connection.to_string())).await?;
-    let today = app.world.now().as_second().div_euclid(86_400);
-    let wanted = connection.clone();
+    let shown = shown_days(app);
+    let (since, wanted) = (*shown.start(), connection.clone());
     let (counted, last) = app
         .store
         .read(|reader| {
             Box::pin(async move {
-                let counted = reader.scim_days(&wanted, today - DAYS + 1).await?;
+                let counted = reader.scim_days(&wanted, since).await?;
                 let last = reader.scim_traffic(&wanted, Timestamp::UNIX_EPOCH).await?.last_at;
                 Ok::<_, StoreError>((counted, last))
             })
         })
         .await?;
-    let counted: BTreeMap<i64, (u64, u64)> = counted
+    let counted = counted
         .into_iter()
-        .map(|(day, all, wrong)| (day, (all, wrong)))
-        .collect();
+        .map(|(day, all, wrong)| (day, [all.saturating_sub(wrong), wrong]));
     Ok(Directory {
         tokens,
-        days: (today - DAYS + 1..=today)
-            .map(|day| {
-                let (all, wrong) = counted.get(&day).copied().unwrap_or_default();
-                (day, all, wrong)
-            })
-            .collect(),
+        days: each(shown, counted),
         last,
     })
 }
