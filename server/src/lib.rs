@@ -27,6 +27,7 @@ pub mod mailer;
 pub mod network;
 pub mod outbound;
 pub mod pages;
+pub mod route;
 pub mod router;
 pub mod scim_config;
 pub mod translate;

@@ -1,7 +1,7 @@
 //! Every URL in one file.
 
+use crate::route::{And as _, any, get, post};
 use axum::Router;
-use axum::routing::{any, get, post};
 
 use crate::api;
 use crate::app::App;
@@ -26,11 +26,11 @@ pub fn router(app: App) -> Router {
         .route("/sso/{connection}/saml/acs", post(sso::saml_acs))
         .route(
             "/sso/{connection}/saml/slo",
-            get(sso::saml_slo_redirect).post(sso::saml_slo_post),
+            get(sso::saml_slo_redirect).and_post(sso::saml_slo_post),
         )
         .route(
             "/sso/{connection}/oidc/callback",
-            get(sso::oidc_callback).post(sso::oidc_callback_post),
+            get(sso::oidc_callback).and_post(sso::oidc_callback_post),
         )
         .route("/sso/{connection}/oidc/logged-out", get(sso::oidc_logged_out))
         .route(
@@ -40,30 +40,36 @@ pub fn router(app: App) -> Router {
         // OpenID provider for the app
         .route(
             "/.well-known/openid-configuration",
-            get(openid::discovery).options(openid::preflight),
+            get(openid::discovery).and_options(openid::preflight),
         )
         .route(
             "/.well-known/oauth-authorization-server",
-            get(openid::metadata).options(openid::preflight),
+            get(openid::metadata).and_options(openid::preflight),
         )
         .route(
             "/oauth2/authorize",
-            get(openid::authorize_get).post(openid::authorize_post),
+            get(openid::authorize_get).and_post(openid::authorize_post),
         )
         .route("/oauth2/authorize/continue/{id}", get(openid::authorize_continue))
-        .route("/oauth2/token", post(openid::token).options(openid::preflight))
+        .route(
+            "/oauth2/token",
+            post(openid::token).and_options(openid::preflight),
+        )
         .route(
             "/oauth2/userinfo",
             get(openid::userinfo)
-                .post(openid::userinfo)
-                .options(openid::preflight),
+                .and_post(openid::userinfo)
+                .and_options(openid::preflight),
         )
-        .route("/oauth2/jwks", get(openid::jwks).options(openid::preflight))
+        .route("/oauth2/jwks", get(openid::jwks).and_options(openid::preflight))
         .route("/oauth2/introspect", post(openid::introspect))
-        .route("/oauth2/revoke", post(openid::revoke).options(openid::preflight))
+        .route(
+            "/oauth2/revoke",
+            post(openid::revoke).and_options(openid::preflight),
+        )
         .route(
             "/oauth2/logout",
-            get(openid::logout_get).post(openid::logout_post),
+            get(openid::logout_get).and_post(openid::logout_post),
         )
         // Console: one table in console/
         .merge(console::routes())
@@ -83,28 +89,28 @@ pub fn router(app: App) -> Router {
 fn person() -> Router<App> {
     Router::new()
         .route("/", get(login::front))
-        .route("/login", get(login::show).post(login::submit))
+        .route("/login", get(login::show).and_post(login::submit))
         .route(
             "/login/password",
-            get(login::show_password).post(login::submit_password),
+            get(login::show_password).and_post(login::submit_password),
         )
-        .route("/login/forgot", get(forgot::show).post(forgot::submit))
+        .route("/login/forgot", get(forgot::show).and_post(forgot::submit))
         .route(
             "/login/second",
-            get(second_factor::show).post(second_factor::submit),
+            get(second_factor::show).and_post(second_factor::submit),
         )
         .route("/login/second/passkey", post(passkey::submit_second))
-        .route("/login/passkey", get(passkey::show).post(passkey::submit))
-        .route("/invite/{token}", get(invite::show).post(invite::accept))
+        .route("/login/passkey", get(passkey::show).and_post(passkey::submit))
+        .route("/invite/{token}", get(invite::show).and_post(invite::accept))
         .route("/login/{organization}", get(login::organization))
-        .route("/logout", get(account::ask_logout).post(account::logout))
+        .route("/logout", get(account::ask_logout).and_post(account::logout))
         .route("/account", get(account::show))
         .route("/account/confirm", get(confirm::start))
         .route("/account/sessions/{session}/revoke", post(account::end_session))
         .route("/account/security", get(second_factor::security))
         .route(
             "/account/security/totp",
-            get(second_factor::show_totp).post(second_factor::add_totp),
+            get(second_factor::show_totp).and_post(second_factor::add_totp),
         )
         .route(
             "/account/security/factors/{factor}/remove",
@@ -112,7 +118,7 @@ fn person() -> Router<App> {
         )
         .route(
             "/account/security/passkeys",
-            get(passkey::show_new).post(passkey::make),
+            get(passkey::show_new).and_post(passkey::make),
         )
         .route(
             "/account/security/recovery-codes",
@@ -120,6 +126,6 @@ fn person() -> Router<App> {
         )
         .route(
             "/password/{token}",
-            get(account::show_new_password).post(account::set_new_password),
+            get(account::show_new_password).and_post(account::set_new_password),
         )
 }

@@ -16,7 +16,7 @@ use crate::migrate;
 use crate::seal::{DataKeys, Sealer};
 use crate::tx::{Reader, Tx};
 use crate::value::binds;
-use crate::writer::{JOB_LIMIT, Job as _, Write, Writer};
+use crate::writer::{JOB_LIMIT, Job, Write, Writer};
 
 /// How to open the store.
 #[derive(Clone, Debug)]
@@ -143,7 +143,7 @@ impl Store {
         if let Some(writer) = &self.inner.writer {
             writer.queue(Box::new(write)).await?;
         } else {
-            tokio::spawn(write_alone(Arc::clone(&self.inner), write));
+            tokio::spawn(write_alone(Arc::clone(&self.inner), Box::new(write)));
         }
         answer.await.unwrap_or_else(|_| Err(StoreError::Closed.into()))
     }
@@ -256,24 +256,20 @@ impl Inner {
     }
 }
 
-/// Runs one write on PostgreSQL, in a task of its own so that a caller that goes away leaves no transaction open.
-async fn write_alone<F, T, E>(inner: Arc<Inner>, mut write: Write<F, T, E>)
-where
-    F: for<'a> FnOnce(&'a mut Tx) -> BoxFuture<'a, Result<T, E>> + Send + 'static,
-    T: Send + 'static,
-    E: From<StoreError> + Send + 'static,
-{
-    let in_transaction = write.alone.is_none();
+/// Runs one write on PostgreSQL, in a task of its own so that a caller that goes away leaves no transaction open. Its types
+/// are hidden, because every type of a task is code of its own, and there are hundreds of writes.
+async fn write_alone(inner: Arc<Inner>, mut write: Box<dyn Job>) {
+    let in_transaction = !write.is_alone();
     let mut tx = match begun(&inner, in_transaction).await {
         Ok(reader) => Tx::new(reader),
-        Err(error) => return Box::new(write).answer(Err(error)),
+        Err(error) => return write.answer(Err(error)),
     };
     let keep = write.run(&mut tx).await;
     if !in_transaction {
         if keep {
             tx.into_conn().release();
         }
-        return Box::new(write).answer(Ok(()));
+        return write.answer(Ok(()));
     }
     tx.count_round();
     let ended = tx.conn().script(if keep { "COMMIT" } else { "ROLLBACK" }).await;
@@ -281,7 +277,7 @@ where
         Ok(()) => tx.into_conn().release(),
         Err(_) => tx.into_conn().discard(),
     }
-    Box::new(write).answer(ended);
+    write.answer(ended);
 }
 
 async fn begun(inner: &Inner, in_transaction: bool) -> Result<Reader> {

@@ -22,6 +22,8 @@ pub(crate) const JOB_LIMIT: Duration = Duration::from_mins(1);
 
 /// A queued write, its types hidden.
 pub(crate) trait Job: Send {
+    /// Tells whether the write is a single round and, on PostgreSQL, has no transaction around it.
+    fn is_alone(&self) -> bool;
     /// Runs the write and says whether to keep it.
     fn run<'a>(&'a mut self, tx: &'a mut Tx) -> BoxFuture<'a, bool>;
     /// Tells the caller how it went, once it is known whether the commit succeeded.
@@ -70,6 +72,10 @@ where
     T: Send,
     E: From<StoreError> + Send,
 {
+    fn is_alone(&self) -> bool {
+        self.alone.is_some()
+    }
+
     fn run<'a>(&'a mut self, tx: &'a mut Tx) -> BoxFuture<'a, bool> {
         Box::pin(async move {
             let Some(job) = self.job.take() else { return false };

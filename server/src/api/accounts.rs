@@ -4,10 +4,10 @@ mod bodies;
 
 pub(super) use bodies::given;
 
+use crate::route::{delete, get, patch, post};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{delete, get, patch, post};
 use axum::{Extension, Json};
 use provost_kernel::facts::AccountFacts;
 use schemars::JsonSchema;

@@ -1,10 +1,10 @@
 //! The audit log: reading and exporting it; and the list of jobs.
 
+use crate::route::get;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
 use axum::{Extension, Json};
 use futures_util::stream;
 use jiff::Timestamp;

@@ -1,8 +1,8 @@
 //! Changes of policies that the guard holds: listing, approving, rejecting.
 
+use crate::route::{get, post};
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
 use axum::{Extension, Json};
 use jiff::Timestamp;
 use provost_store::PolicyChange;

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use crate::route::{delete, get, put};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{MethodRouter, delete, get, put};
+use axum::routing::MethodRouter;
 use axum::{Extension, Json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

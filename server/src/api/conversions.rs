@@ -5,9 +5,9 @@ mod progress;
 
 use std::collections::BTreeMap;
 
+use crate::route::{get, post};
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
 use axum::{Extension, Json};
 use jiff::Timestamp;
 use provost_kernel::id::{AccountId, OrganizationId};

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::route::{delete, get, put};
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{delete, get, put};
 use axum::{Extension, Json};
 use jiff::Timestamp;
 use provost_kernel::directory::{AccountKind, Status};

@@ -1,9 +1,9 @@
 //! Domains of organizations: claims, checks, disputes, settings, accounts outside.
 
+use crate::route::{delete, get, post, put};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{delete, get, post, put};
 use axum::{Extension, Json};
 use jiff::Timestamp;
 use provost_kernel::domain::{DomainMethod, DomainSettings, DomainState, record_name, record_text};

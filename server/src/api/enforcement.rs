@@ -1,7 +1,7 @@
 //! What an organization demands of sign-ins with a password.
 
+use crate::route::{get, put};
 use axum::extract::{Path, State};
-use axum::routing::{get, put};
 use axum::{Extension, Json};
 use provost_kernel::login::rules::SignInPolicy;
 use schemars::JsonSchema;

@@ -1,7 +1,7 @@
 //! What organizations' plans include (R-18, C-21).
 
+use crate::route::{get, put};
 use axum::extract::{Path, State};
-use axum::routing::{get, put};
 use axum::{Extension, Json};
 
 use super::endpoint::{Answer, Endpoint, JSON, Verb, schema_of};

@@ -1,8 +1,8 @@
 //! The event feed: one ordered sequence, at least once, followed with a cursor.
 
+use crate::route::get;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
 use axum::{Extension, Json};
 use jiff::Timestamp;
 use provost_store::Event;

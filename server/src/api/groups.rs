@@ -1,8 +1,8 @@
 //! Groups that directories push: read-only here, because the directory keeps them.
 
+use crate::route::get;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
 use axum::{Extension, Json};
 use jiff::Timestamp;
 use provost_store::search::DirectoryGroup;

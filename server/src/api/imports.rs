@@ -1,9 +1,9 @@
 //! Imports of many people from a file of comma-separated values.
 
+use crate::route::{get, post};
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
 use axum::{Extension, Json};
 use jiff::Timestamp;
 use provost_store::ImportRecord;

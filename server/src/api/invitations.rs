@@ -1,8 +1,8 @@
 //! Invitations: inviting one or many, looking, sending again, taking back.
 
+use crate::route::{get, post};
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
 use axum::{Extension, Json};
 use jiff::Timestamp;
 use provost_kernel::directory::{AccountKind, Authentication};

@@ -1,8 +1,8 @@
 //! The history of mails.
 
+use crate::route::get;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
 use axum::{Extension, Json};
 use jiff::Timestamp;
 use provost_kernel::email::Email;

@@ -1,9 +1,9 @@
 //! Memberships: making, editing, ending; one or many at once.
 
+use crate::route::{delete, get, post, put};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{delete, get, post, put};
 use axum::{Extension, Json};
 use schemars::JsonSchema;
 use serde::Deserialize;

@@ -38,9 +38,9 @@ mod tokens;
 mod traces;
 mod webhooks;
 
+use crate::route::get;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::get;
 
 use crate::app::App;
 

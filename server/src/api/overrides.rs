@@ -1,8 +1,8 @@
 //! Overriding what a directory keeps, for a while.
 
+use crate::route::{delete, put};
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{delete, put};
 use axum::{Extension, Json};
 use jiff::Timestamp;
 use schemars::JsonSchema;

@@ -1,9 +1,9 @@
 //! Policies of a connection: reading and saving them, and trying them on people without effect.
 
+use crate::route::{get, post, put};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post, put};
 use axum::{Extension, Json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::route::{delete, get, put};
 use axum::extract::{Path, State};
-use axum::routing::{delete, get, put};
 use axum::{Extension, Json};
 use provost_kernel::directory::Role;
 use provost_kernel::id::RoleId;

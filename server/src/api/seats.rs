@@ -1,7 +1,7 @@
 //! Seats of organizations: meters by kind of account, who waits, what became of them.
 
+use crate::route::get;
 use axum::extract::{Path, State};
-use axum::routing::get;
 use axum::{Extension, Json};
 use jiff::Timestamp;
 use jiff::civil::Date;

@@ -1,9 +1,9 @@
 //! Keys of this API and tokens of directories: made and shown once, listed, revoked.
 
+use crate::route::{delete, get, post};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{delete, get, post};
 use axum::{Extension, Json};
 use jiff::Timestamp;
 use provost_store::TokenRecord;

@@ -1,9 +1,9 @@
 //! Traces: why somebody got in, or did not.
 
+use crate::route::get;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
 use axum::{Extension, Json};
 use jiff::Timestamp;
 use provost_kernel::explain;

@@ -2,10 +2,10 @@
 
 mod views;
 
+use crate::route::{delete, get, patch, post};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{delete, get, patch, post};
 use axum::{Extension, Json};
 use jiff::Timestamp;
 use provost_kernel::id::OrganizationId;

@@ -2,9 +2,9 @@
 //! a page; rights are proved by the extractors of [`visit`], forms by [`sent`], so that no handler can forget either.
 //! Never touches the store.
 
+use crate::route::{And as _, get, post};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
 
 use crate::app::App;
 
@@ -62,11 +62,11 @@ fn instance() -> Router<App> {
         .route("/console/operator/mails", get(operator_mails::list))
         .route(
             "/console/operator/applications",
-            get(operator_apps::list).post(operator_apps::act),
+            get(operator_apps::list).and_post(operator_apps::act),
         )
         .route(
             "/console/operator/organizations/{organization}",
-            get(operator_organization::show).post(operator_organization::save),
+            get(operator_organization::show).and_post(operator_organization::save),
         )
         .route("/console/operator/activity", get(operator::activity))
 }
@@ -77,12 +77,12 @@ fn people() -> Router<App> {
         .route("/console/{organization}/users", get(users::list))
         .route(
             "/console/{organization}/users/add",
-            get(adding::show).post(adding::submit),
+            get(adding::show).and_post(adding::submit),
         )
         .route(
             "/console/{organization}/users/import",
             get(importing::show)
-                .post(importing::submit)
+                .and_post(importing::submit)
                 .layer(DefaultBodyLimit::max(importing::LARGEST)),
         )
         .route(
@@ -91,16 +91,16 @@ fn people() -> Router<App> {
         )
         .route(
             "/console/{organization}/invitations",
-            get(invitations::list).post(invitations::act),
+            get(invitations::list).and_post(invitations::act),
         )
         .route("/console/{organization}/conversions", get(moving::list))
         .route(
             "/console/{organization}/conversions/new",
-            get(moving::new).post(moving::submit),
+            get(moving::new).and_post(moving::submit),
         )
         .route(
             "/console/{organization}/conversions/{run}",
-            get(moving_run::show).post(moving_run::act),
+            get(moving_run::show).and_post(moving_run::act),
         )
         .route(
             "/console/{organization}/conversions/{run}/progress",
@@ -108,16 +108,16 @@ fn people() -> Router<App> {
         )
         .route(
             "/console/{organization}/domains",
-            get(domains::list).post(domains::claim),
+            get(domains::list).and_post(domains::claim),
         )
         .route(
             "/console/{organization}/domains/{domain}",
-            get(domains::show).post(domains::act),
+            get(domains::show).and_post(domains::act),
         )
         .route("/console/{organization}/users/views", post(views::act))
         .route(
             "/console/{organization}/users/runs/{run}",
-            get(bulk::show).post(bulk::again),
+            get(bulk::show).and_post(bulk::again),
         )
         .route("/console/{organization}/users/bulk", post(users::bulk))
         .route("/console/{organization}/users/{account}", get(person::show))
@@ -148,11 +148,11 @@ fn organization() -> Router<App> {
         )
         .route(
             "/console/{organization}/connections/{connection}/scim",
-            get(connection_scim::show).post(connection_scim::act),
+            get(connection_scim::show).and_post(connection_scim::act),
         )
         .route(
             "/console/{organization}/connections/{connection}/claims",
-            get(connection_tabs::claims).post(connection_tabs::save_claims),
+            get(connection_tabs::claims).and_post(connection_tabs::save_claims),
         )
         .route(
             "/console/{organization}/connections/{connection}/claims/try",
@@ -160,15 +160,15 @@ fn organization() -> Router<App> {
         )
         .route(
             "/console/{organization}/connections/{connection}/provisioning",
-            get(connection_tabs::provisioning).post(connection_tabs::save_provisioning),
+            get(connection_tabs::provisioning).and_post(connection_tabs::save_provisioning),
         )
         .route(
             "/console/{organization}/connections/{connection}/more",
-            get(connection_tabs::more).post(connection_tabs::save_more),
+            get(connection_tabs::more).and_post(connection_tabs::save_more),
         )
         .route(
             "/console/{organization}/connections/{connection}/policies",
-            get(policy::show).post(policy::save),
+            get(policy::show).and_post(policy::save),
         )
         .route(
             "/console/{organization}/connections/{connection}/policies/try",
@@ -179,19 +179,19 @@ fn organization() -> Router<App> {
         .route("/console/{organization}/licenses", get(directory::licenses))
         .route(
             "/console/{organization}/developers",
-            get(developers::show).post(developers::act),
+            get(developers::show).and_post(developers::act),
         )
         .route(
             "/console/{organization}/developers/webhooks",
-            get(webhooks::list).post(webhooks::add),
+            get(webhooks::list).and_post(webhooks::add),
         )
         .route(
             "/console/{organization}/developers/webhooks/{webhook}",
-            get(webhook::show).post(webhook::act),
+            get(webhook::show).and_post(webhook::act),
         )
         .route(
             "/console/{organization}/developers/webhooks/{webhook}/deliveries/{delivery}",
-            get(webhook::delivery).post(webhook::again),
+            get(webhook::delivery).and_post(webhook::again),
         )
         .route(
             "/console/{organization}/developers/events",
@@ -199,6 +199,6 @@ fn organization() -> Router<App> {
         )
         .route(
             "/console/{organization}/sign-in",
-            get(security::show).post(security::act),
+            get(security::show).and_post(security::act),
         )
 }

@@ -1,10 +1,10 @@
 //! `/setup/colleague`: whoever sets up by a link makes one for a colleague who knows a step better, and takes it back.
 
+use crate::route::{And as _, get};
 use askama::Template;
 use axum::Router;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
-use axum::routing::get;
 use provost_store::SetupLink;
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
@@ -26,7 +26,7 @@ const PAGE: &str = "/setup/colleague";
 
 /// The addresses.
 pub(super) fn routes() -> Router<App> {
-    Router::new().route(PAGE, get(show).post(act))
+    Router::new().route(PAGE, get(show).and_post(act))
 }
 
 /// Returns where a colleague is asked to help with a step; empty where nobody may be asked.

@@ -1,10 +1,10 @@
 //! Set-up links in an organization's console: made, shown once, regenerated, revoked.
 
+use crate::route::{And as _, get};
 use askama::Template;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::get;
 use jiff::Timestamp;
 use provost_store::SetupLink;
 use secrecy::ExposeSecret as _;
@@ -21,7 +21,7 @@ use crate::flow::setup::links::{self, New, Scope};
 
 /// The addresses.
 pub(super) fn routes() -> Router<App> {
-    Router::new().route("/console/{organization}/setup-links", get(show).post(act))
+    Router::new().route("/console/{organization}/setup-links", get(show).and_post(act))
 }
 
 #[derive(Template)]

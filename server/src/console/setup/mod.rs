@@ -20,7 +20,7 @@ use axum::Router;
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 
-use axum::routing::{get, post};
+use crate::route::{And as _, get, post};
 use provost_kernel::connection::Protocol;
 use serde::Deserialize;
 
@@ -193,7 +193,7 @@ pub fn routes() -> Router<App> {
 fn shared(base: &str) -> Router<App> {
     let path = |tail: &str| format!("{base}{tail}");
     Router::new()
-        .route(&path("/connections/new"), get(choose).post(begin))
+        .route(&path("/connections/new"), get(choose).and_post(begin))
         .route(&path("/connections/{connection}/setup"), get(resume))
         .route(&path("/connections/{connection}/setup/discard"), post(discard))
         .route(
@@ -202,7 +202,7 @@ fn shared(base: &str) -> Router<App> {
         )
         .route(
             &path("/connections/{connection}/setup/{step}"),
-            get(show).post(act),
+            get(show).and_post(act),
         )
 }
 

@@ -1,10 +1,10 @@
 //! `/setup/…`: the way in by a link. The token is taken out of the address at once, into a cookie of its own.
 
+use crate::route::{And as _, get, post};
 use axum::Extension;
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, header};
-use axum::routing::{get, post};
 
 use super::super::page;
 use super::super::sent::Sent;
@@ -27,7 +27,7 @@ pub(super) fn routes() -> Router<App> {
         .route("/setup", get(home))
         .route("/setup/", get(home))
         .route("/setup/look", post(set_look))
-        .route("/setup/domain", get(domain).post(act_domain))
+        .route("/setup/domain", get(domain).and_post(act_domain))
         .route("/setup/{token}", get(open))
 }
 
