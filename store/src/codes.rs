@@ -75,13 +75,33 @@ impl Tx {
     /// # Errors
     /// `engine` and `corrupt`.
     pub async fn consume_code(&mut self, digest: &str, now: Timestamp) -> Result<CodeUse> {
+        if let Some((code, sight)) = self.take_code(digest, now).await? {
+            return Ok(CodeUse::Fresh(code, sight));
+        }
+        let sql =
+            format!("SELECT {COLUMNS} FROM authorization_codes WHERE digest = $1 AND used_at IS NOT NULL");
+        match self.row(&sql, binds![digest]).await? {
+            Some(row) => Ok(CodeUse::Reused(code(row)?)),
+            None => Ok(CodeUse::Invalid),
+        }
+    }
+
+    /// As [`Self::consume_code`], for a write of one round: returns the code only if this is its first use, in time. Who gets
+    /// none asks [`Self::consume_code`] why.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn take_code(
+        &mut self,
+        digest: &str,
+        now: Timestamp,
+    ) -> Result<Option<(AuthorizationCode, Option<Box<Sight>>)>> {
         // Locks the session first, as everybody does who makes or revokes a code; see `lock_session`.
         let session =
             "SELECT id FROM sessions WHERE id = (SELECT session FROM authorization_codes WHERE digest = $1)";
-        let columns = "digest, client_id, session, account, redirect_uri, data, family, expires_at";
         let sql = format!(
             "UPDATE authorization_codes SET used_at = $2 WHERE digest = $1 AND used_at IS NULL AND revoked_at IS NULL \
-             AND expires_at > $2 AND ({session}{{lock}}) IS NOT NULL RETURNING {columns}"
+             AND expires_at > $2 AND ({session}{{lock}}) IS NOT NULL RETURNING {COLUMNS}"
         );
         let person = Person::of_code(digest);
         let mut found = self
@@ -89,17 +109,14 @@ impl Tx {
             .await?
             .into_iter();
         let mut next = || found.next().ok_or(StoreError::Corrupt("parts"));
-        if let Some(row) = next()?.into_iter().next() {
-            return Ok(CodeUse::Fresh(code(row)?, sight::read(next)?.map(Box::new)));
-        }
-        let sql =
-            format!("SELECT {columns} FROM authorization_codes WHERE digest = $1 AND used_at IS NOT NULL");
-        match self.row(&sql, binds![digest]).await? {
-            Some(row) => Ok(CodeUse::Reused(code(row)?)),
-            None => Ok(CodeUse::Invalid),
-        }
+        let Some(row) = next()?.into_iter().next() else {
+            return Ok(None);
+        };
+        Ok(Some((code(row)?, sight::read(next)?.map(Box::new))))
     }
 }
+
+const COLUMNS: &str = "digest, client_id, session, account, redirect_uri, data, family, expires_at";
 
 fn code(mut row: Row) -> Result<AuthorizationCode> {
     Ok(AuthorizationCode {

@@ -10,8 +10,8 @@ use crate::openid::lab::Lab;
 use crate::{directory, saml_idp};
 
 /// From the app's redirect to its tokens: look and keep; look and keep; take, decide (begin, facts, changes, feed, events,
-/// commit); look, keep the code; look, redeem (begin, code with the person, commit).
-const ROUNDS: u64 = 17;
+/// commit); look, keep the code; look, redeem.
+const ROUNDS: u64 = 15;
 
 async fn whole_sign_in(lab: &Lab, person: &saml_idp::Person) -> u64 {
     let app = lab.app();
