@@ -10,12 +10,13 @@ pub(super) use connection::TOKEN_KIND;
 use jiff::Timestamp;
 use provost_kernel::id::{ConnectionId, OrganizationId};
 use provost_kernel::incoming::Fresh;
-use provost_store::{NewEvent, Tx};
+use provost_store::{Demand, NewEvent, Tx};
 use serde_json::Value;
 
 use super::document::Document;
 use super::protocol::Resolved;
 use super::report::{ApplyError, Problem, Report};
+use crate::flow::enforcement::serving;
 use crate::world::World;
 
 /// Everything that writing needs, prepared outside the transaction.
@@ -42,6 +43,8 @@ struct Run<'a> {
     prepared: &'a Prepared,
     report: Report,
     problems: Vec<Problem>,
+    /// Demands for single sign-on that a connection served before it was changed and does not serve any more, by path.
+    unserved: Vec<(String, Vec<Demand>)>,
 }
 
 /// Writes everything.
@@ -54,6 +57,7 @@ pub(super) async fn everything(tx: &mut Tx, prepared: &Prepared) -> Result<Repor
         prepared,
         report: prepared.report.clone(),
         problems: Vec::new(),
+        unserved: Vec::new(),
     };
     for entry in &prepared.document.organizations {
         run.organization(entry).await?;
@@ -73,6 +77,7 @@ pub(super) async fn everything(tx: &mut Tx, prepared: &Prepared) -> Result<Repor
     if prepared.document.prune {
         run.prune().await?;
     }
+    run.keep_demands_served().await?;
     run.stop_if_problems()?;
     Ok(run.report)
 }
@@ -111,6 +116,18 @@ impl Run<'_> {
 
     fn fresh(&self) -> Result<Fresh, ApplyError> {
         Ok(self.prepared.world.fresh()?.0)
+    }
+
+    /// Refuses what would leave a demand for single sign-on without a connection. Judged last, because the document may end
+    /// the demand as well, or bring another connection.
+    async fn keep_demands_served(&mut self) -> Result<(), ApplyError> {
+        for (path, demands) in std::mem::take(&mut self.unserved) {
+            if serving::is_lost_in_tx(self.tx, &demands).await? {
+                let text = format!("{} ({})", serving::LAST_CONNECTION_TEXT, serving::LAST_CONNECTION);
+                self.add(path, text);
+            }
+        }
+        Ok(())
     }
 
     /// Deletes what the document does not mention.

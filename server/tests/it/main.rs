@@ -78,6 +78,7 @@ mod seats;
 #[cfg(test)]
 mod second_factors;
 #[cfg(test)]
+mod serving;
 mod sessions;
 #[cfg(test)]
 mod setup;
@@ -88,4 +89,5 @@ mod sync;
 #[cfg(test)]
 mod way_in;
 #[cfg(test)]
+mod webhook_mail;
 mod webhooks;

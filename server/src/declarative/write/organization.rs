@@ -84,8 +84,13 @@ impl Run<'_> {
         };
         if old.is_none() || !fields.is_empty() {
             self.tx.put_organization(&organization, &settings, now).await?;
-            self.roles(&path, &id, roles::Wanted { roles, replacements })
-                .await?;
+            let managed_before = old.map(|old| old.organization.managed_by);
+            let wanted = roles::Wanted {
+                roles,
+                replacements,
+                managed_before,
+            };
+            self.roles(&path, &id, wanted).await?;
             let outcome = self.tx.set_workspaces(&id, &workspaces).await;
             self.in_use(&path, outcome)?;
             let outcome = self.tx.set_licenses(&id, &licenses).await;
@@ -163,7 +168,7 @@ impl Run<'_> {
         }
         if wanted.sso == SignInRule::Required && before.sso == SignInRule::Optional {
             self.tx.lock_organization(&id).await?;
-            for missing in enforcement::missing(self.tx, &id, None, now).await? {
+            for missing in enforcement::missing_in_tx(self.tx, &id, None, now).await? {
                 self.add(
                     format!("{path}.sign_in.sso"),
                     format!("cannot be required yet: {}", missing.advice()),
@@ -336,7 +341,7 @@ impl Run<'_> {
         let demanded = DomainSettings::read(&old_settings).sign_in;
         if wanted.sign_in == SignInRule::Required && demanded == SignInRule::Optional {
             self.tx.lock_organization(id).await?;
-            for missing in enforcement::missing(self.tx, id, Some(name), now).await? {
+            for missing in enforcement::missing_in_tx(self.tx, id, Some(name), now).await? {
                 self.add(
                     format!("{place}.sign_in"),
                     format!("cannot be required yet: {}", missing.advice()),
