@@ -28,6 +28,9 @@ pub struct SignInPolicy {
     pub exceptions: Vec<Email>,
     /// Whether owners and admins need a second factor beside the password.
     pub second_factor_for_admins: bool,
+    /// Whether the organization's own sign-in page offers no password. It hides the way and closes none: emergency admins
+    /// and whoever may use a password find it at `/login/password`.
+    pub hide_password_form: bool,
 }
 
 impl SignInPolicy {
@@ -42,6 +45,7 @@ impl SignInPolicy {
                 sso: SignInRule::Required,
                 exceptions: Vec::new(),
                 second_factor_for_admins: true,
+                hide_password_form: true,
             }),
         }
     }

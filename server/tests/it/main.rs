@@ -38,6 +38,7 @@ mod entitlements;
 #[cfg(test)]
 mod jobs;
 #[cfg(test)]
+mod kinds;
 mod languages;
 #[cfg(test)]
 mod login;

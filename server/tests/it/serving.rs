@@ -39,8 +39,8 @@ async fn applied(app: &TestApp, text: &str) -> Result<(), String> {
     done.map(drop).map_err(|error| error.to_string())
 }
 
-async fn switch(app: &TestApp, id: &str, enabled: bool) -> Result<(), String> {
-    applied(app, &file(app, id, json!({ "enabled": enabled })).await).await
+async fn switch_off(app: &TestApp, id: &str) -> Result<(), String> {
+    applied(app, &file(app, id, json!({ "enabled": false })).await).await
 }
 
 async fn end(client: &mut Client, id: &str) -> Page {
@@ -69,7 +69,7 @@ async fn r184_the_last_connection_that_works_stays_while_single_sign_on_is_deman
         emergency_admin(&app).await;
         let mut client = Client::new(&app, None).await;
         assert_eq!(demand(&mut client).await.status, StatusCode::OK);
-        let refused = switch(&app, "okta", false).await.unwrap_err();
+        let refused = switch_off(&app, "okta").await.unwrap_err();
         assert!(refused.contains("connections[okta]") && refused.contains("last_connection"), "{refused}");
         let page = end(&mut client, "okta").await;
         assert_eq!((page.status, code(&page).as_str()), (StatusCode::CONFLICT, "last_connection"), "{}", page.body);
@@ -79,11 +79,11 @@ async fn r184_the_last_connection_that_works_stays_while_single_sign_on_is_deman
         // Another one counts once somebody has come in through it.
         app.app.world.advance(jiff::SignedDuration::from_secs(5));
         saml_idp::connect(&app.app, "second", |_| {}).await;
-        let refused = switch(&app, "okta", false).await.unwrap_err();
+        let refused = switch_off(&app, "okta").await.unwrap_err();
         assert!(refused.contains("last_connection"), "nobody has used the other one: {refused}");
         let bea = Person::new("bea-1", "bea@home-lab.example");
         saml_idp::sign_in(&app.app, &mut app.browser(), "second", &bea).await;
-        switch(&app, "okta", false).await.unwrap();
+        switch_off(&app, "okta").await.unwrap();
         assert_eq!(code(&end(&mut client, "second").await), "last_connection");
         // The end of the demand and of the connection in one file.
         let both = file(&app, "second", json!({ "enabled": false })).await;
@@ -110,7 +110,7 @@ async fn r113_r184_a_domain_that_demands_single_sign_on_keeps_a_connection_that_
             .await;
         assert_eq!(page.status, StatusCode::OK, "{}", page.body);
         let elsewhere = file(&app, "okta", json!({ "domains": [] })).await;
-        for refused in [applied(&app, &elsewhere).await, switch(&app, "okta", false).await] {
+        for refused in [applied(&app, &elsewhere).await, switch_off(&app, "okta").await] {
             let refused = refused.unwrap_err();
             assert!(refused.contains("last_connection"), "{refused}");
         }
@@ -154,7 +154,7 @@ async fn r184_of_two_who_demand_single_sign_on_and_end_its_only_connection_at_on
                 .send_json(Method::PUT, PATH, &json!({ "sso": "optional" }))
                 .await;
             app.app.world.advance(jiff::SignedDuration::from_secs(5));
-            switch(&app, "okta", true).await.unwrap();
+            saml_idp::connect(&app.app, "okta", |_| {}).await;
             ann_signs_in(&app, &["admin"]).await;
         }
         assert_eq!(demanded + ended, 12, "one of the two always goes through");
@@ -188,7 +188,7 @@ async fn r184_of_two_who_end_the_last_two_connections_at_once_one_is_refused() {
                 .await;
             app.app.world.advance(jiff::SignedDuration::from_secs(5));
             for id in ["okta", "second"] {
-                switch(&app, id, true).await.unwrap();
+                saml_idp::connect(&app.app, id, |_| {}).await;
             }
             ann_signs_in(&app, &["admin"]).await;
             saml_idp::sign_in(&app.app, &mut app.browser(), "second", &bea).await;
