@@ -99,6 +99,34 @@ async fn r184_the_last_connection_that_works_stays_while_single_sign_on_is_deman
 }
 
 #[tokio::test]
+async fn r18_r184_a_plan_does_not_take_single_sign_on_from_whoever_demands_it() {
+    on_each_engine(|app| async move {
+        furnish(&app).await;
+        emergency_admin(&app).await;
+        let mut client = Client::new(&app, None).await;
+        let plan = format!("/api/v1/organizations/{ORGANIZATION}/plan");
+        let without = json!({ "entitlements": { "sso": false } });
+        assert_eq!(demand(&mut client).await.status, StatusCode::OK);
+        let page = client.send_json(Method::PUT, &plan, &without).await;
+        assert_eq!((page.status, code(&page).as_str()), (StatusCode::CONFLICT, "last_connection"), "{}", page.body);
+        assert_eq!(client.get(&plan).await.json()["entitlements"]["sso"], true);
+        let of_file = json!({ "organizations": [{
+            "id": "home-lab", "name": "Home Lab", "roles_per_member": "many", "entitlements": { "sso": false },
+        }]});
+        let refused = applied(&app, &of_file.to_string()).await.unwrap_err();
+        assert!(refused.contains("entitlements.sso") && refused.contains("last_connection"), "{refused}");
+        client.send_json(Method::PUT, PATH, &json!({ "sso": "optional" })).await;
+        let page = client.send_json(Method::PUT, &plan, &without).await;
+        assert_eq!(page.status, StatusCode::OK, "{}", page.body);
+        // And what the plan does not include is nothing that a demand could rely on.
+        let seen = client.get(PATH).await.json();
+        assert_eq!(seen["missing"][0]["code"], "connection", "{seen}");
+        assert_eq!(code(&demand(&mut client).await), "enforcement_not_ready");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn r113_r184_a_domain_that_demands_single_sign_on_keeps_a_connection_that_serves_it() {
     on_each_engine(|app| async move {
         furnish(&app).await;

@@ -17,8 +17,9 @@ use super::super::document::{DomainEntry, OrganizationEntry};
 use super::super::report::ApplyError;
 use super::Run;
 use crate::branding::Branding;
+use crate::flow::enforcement::{self, serving};
 use crate::flow::entitlements::Plan;
-use crate::flow::{domains, enforcement, roles};
+use crate::flow::{domains, roles};
 
 /// What is stored of an organization, in the order of the store.
 struct Stored {
@@ -136,7 +137,12 @@ impl Run<'_> {
             },
         };
         let mut settings = plan.put_into(stored.clone());
-        if plan != Plan::of(&stored) {
+        let before = Plan::of(&stored);
+        if plan != before {
+            let id = OrganizationId::new(&entry.id);
+            let demands = serving::hold_before_plan_in_tx(self.tx, &id, (&before, &plan)).await?;
+            let path = format!("organizations[{id}].entitlements.sso");
+            self.unserved.push((path, demands));
             // Connections are kept with the plan of their owner.
             self.tx.bump_revision("connections").await?;
         }

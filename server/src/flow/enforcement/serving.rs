@@ -2,11 +2,13 @@
 //! law that such a demand never stands without one (R-184), whichever of the two changes last.
 
 use axum::http::StatusCode;
+use provost_kernel::entitlement::Feature;
 use provost_kernel::id::{ConnectionId, OrganizationId};
 use provost_store::{ConnectionSummary, Demand, Reader, StoreError, Tx};
 
 use super::Missing;
 use crate::error::AppError;
+use crate::flow::entitlements::Plan;
 
 /// Why a connection is not switched off, taken away or kept from serving somebody.
 pub const LAST_CONNECTION: &str = "last_connection";
@@ -15,7 +17,10 @@ pub const LAST_CONNECTION: &str = "last_connection";
 pub const LAST_CONNECTION_TEXT: &str = "Single sign-on is demanded of people whom this connection serves, and no other connection that \
                                         is proved by a sign-in serves them: end the demand, or sign in through another one first.";
 
-/// The connections that are switched on and serve an organization, or a domain.
+/// Connections read at once.
+const PAGE: u32 = 100;
+
+/// The connections that are switched on and serve an organization, or a domain, and that the plan of their owner includes.
 async fn of(
     reader: &mut Reader,
     organization: &OrganizationId,
@@ -26,7 +31,20 @@ async fn of(
         None => reader.connections_for_organization(organization).await?,
     };
     serving.retain(|connection| connection.enabled);
-    Ok(serving)
+    let mut included = Vec::with_capacity(serving.len());
+    for connection in serving {
+        if is_included(reader, connection.organization.as_ref()).await? {
+            included.push(connection);
+        }
+    }
+    Ok(included)
+}
+
+/// Tells whether the plan of whoever owns a connection lets people sign in through it (R-18).
+async fn is_included(reader: &mut Reader, owner: Option<&OrganizationId>) -> Result<bool, StoreError> {
+    let Some(owner) = owner else { return Ok(true) };
+    let record = reader.organization(owner).await?;
+    Ok(record.is_some_and(|record| Plan::of(&record.settings).entitlements.includes(Feature::Sso)))
 }
 
 /// Keeps the connections as they are until the transaction ends.
@@ -61,6 +79,34 @@ pub(super) async fn missing(
     } else {
         Missing::TestSignIn
     }))
+}
+
+/// Lists the demands on all connections of an organization whose plan shall not include single sign-on any more, and keeps them as
+/// they are until the transaction ends. None if the plan goes on including it, or did not.
+///
+/// # Errors
+/// Those of the store.
+pub async fn hold_before_plan_in_tx(
+    tx: &mut Tx,
+    owner: &OrganizationId,
+    (before, after): (&Plan, &Plan),
+) -> Result<Vec<Demand>, StoreError> {
+    let includes = |plan: &Plan| plan.entitlements.includes(Feature::Sso);
+    let mut demands = Vec::new();
+    if !includes(before) || includes(after) {
+        return Ok(demands);
+    }
+    let mut last: Option<ConnectionId> = None;
+    loop {
+        let page = tx.connections_owned_by(owner, last.as_ref(), PAGE).await?;
+        let Some(end) = page.last() else {
+            return Ok(demands);
+        };
+        last = Some(end.connection.id.clone());
+        for record in page.iter().filter(|record| record.connection.enabled) {
+            demands.extend(tx.hold_demands_on(&record.connection.id).await?);
+        }
+    }
 }
 
 /// Tells whether one of the demands that a connection was there for is in force and has no proved connection any more. The demands
