@@ -245,7 +245,8 @@ impl Tx {
     /// `engine`.
     pub async fn lock_connections(&mut self, ids: &[ConnectionId]) -> Result<()> {
         let ids = list(ids.iter().map(ConnectionId::as_str))?;
-        let sql = "SELECT id FROM connections WHERE id IN ({list:$1}) ORDER BY id{lock}";
+        // People go on signing in meanwhile: their sessions and links only refer to the row.
+        let sql = "SELECT id FROM connections WHERE id IN ({list:$1}) ORDER BY id{hold}";
         self.rows(sql, binds![ids]).await.map(drop)
     }
 
@@ -260,7 +261,7 @@ impl Tx {
         loop {
             let seen = self.demands_on(connection).await?;
             let organizations = list(seen.iter().map(|demand| demand.organization.as_str()))?;
-            let sql = "SELECT id FROM organizations WHERE id IN ({list:$1}) ORDER BY id{lock}";
+            let sql = "SELECT id FROM organizations WHERE id IN ({list:$1}) ORDER BY id{hold}";
             self.rows(sql, binds![organizations]).await?;
             self.lock_connections(std::slice::from_ref(connection)).await?;
             // Somebody may have begun to demand while this waited; nobody can any more.
