@@ -45,6 +45,8 @@ struct Run<'a> {
     problems: Vec<Problem>,
     /// Demands for single sign-on that a connection served before it was changed and does not serve any more, by path.
     unserved: Vec<(String, Vec<Demand>)>,
+    /// Organizations that owners alone manage from now on.
+    owners_alone: Vec<OrganizationId>,
 }
 
 /// Writes everything.
@@ -58,6 +60,7 @@ pub(super) async fn everything(tx: &mut Tx, prepared: &Prepared) -> Result<Repor
         report: prepared.report.clone(),
         problems: Vec::new(),
         unserved: Vec::new(),
+        owners_alone: Vec::new(),
     };
     for entry in &prepared.document.organizations {
         run.organization(entry).await?;
@@ -74,6 +77,7 @@ pub(super) async fn everything(tx: &mut Tx, prepared: &Prepared) -> Result<Repor
     for (position, entry) in prepared.document.users.iter().enumerate() {
         run.user(position, entry).await?;
     }
+    run.warn_where_nobody_manages().await?;
     if prepared.document.prune {
         run.prune().await?;
     }
@@ -116,6 +120,20 @@ impl Run<'_> {
 
     fn fresh(&self) -> Result<Fresh, ApplyError> {
         Ok(self.prepared.world.fresh()?.0)
+    }
+
+    /// Warns where owners alone manage an organization that has none (C-26): its people could only wait for an operator.
+    async fn warn_where_nobody_manages(&mut self) -> Result<(), ApplyError> {
+        for id in std::mem::take(&mut self.owners_alone) {
+            if self.tx.owners_of(&id, 1).await?.is_empty() {
+                let path = format!("organizations[{id}].managed_by");
+                self.report.warn(
+                    path,
+                    "owners alone manage it, and nobody is an active owner of it yet",
+                );
+            }
+        }
+        Ok(())
     }
 
     /// Refuses what would leave a demand for single sign-on without a connection. Judged last, because the document may end

@@ -191,6 +191,28 @@ async fn c26_where_only_owners_manage_admins_do_not_and_the_file_and_the_api_say
     .await;
 }
 
+#[tokio::test]
+async fn c26_a_file_that_leaves_an_organization_to_owners_warns_where_it_has_none() {
+    on_each_engine(|app| async move {
+        let folder = documents::folder();
+        let warned = async |file: &str| {
+            let report = crate::declarative::apply(&app.app, file, &folder.0)
+                .await
+                .unwrap();
+            report.to_string().contains("nobody is an active owner")
+        };
+        assert!(
+            !warned(&WORLD.replace("MANAGERS", "owners")).await,
+            "olga is made by the same file"
+        );
+        let nobody =
+            "organizations:\n  - { id: bare, roles: [{ id: owner, name: Owner }], managed_by: owners }\n";
+        assert!(warned(nobody).await);
+        assert!(!warned(nobody).await, "once, when it is said");
+    })
+    .await;
+}
+
 async fn plan(operator: &mut Client, plan: Value) {
     let path = format!("/api/v1/organizations/{ORGANIZATION}/plan");
     let page = operator.send_json(Method::PUT, &path, &plan).await;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use provost_kernel::directory::{License, Organization, Role, Workspace};
+use provost_kernel::directory::{License, ManagedBy, Organization, Role, Workspace};
 use provost_kernel::domain::{self, Claim, DomainSettings, SignInRule};
 use provost_kernel::email::Email;
 use provost_kernel::entitlement::SeatLimits;
@@ -85,6 +85,9 @@ impl Run<'_> {
         };
         if old.is_none() || !fields.is_empty() {
             self.tx.put_organization(&organization, &settings, now).await?;
+            if organization.managed_by == ManagedBy::Owners {
+                self.owners_alone.push(id.clone());
+            }
             let managed_before = old.map(|old| old.organization.managed_by);
             let wanted = roles::Wanted {
                 roles,
