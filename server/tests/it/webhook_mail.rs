@@ -97,7 +97,8 @@ async fn r188_each_owner_gets_one_mail_about_a_webhook_that_failed_for_days_and_
             mail.text
         );
         let page = format!("/console/{ORGANIZATION}/developers/webhooks/{id}");
-        assert_eq!(mail.link(&page), format!("https://sso.example{page}"));
+        let link = app.app.config.public_url.join(&page).unwrap();
+        assert_eq!(mail.link(&page), link.as_str());
         let kept = history(&app).await;
         let of_kind = kept["items"]
             .as_array()

@@ -96,7 +96,7 @@ async fn r163_an_override_is_set_seen_audited_and_ended_by_time() {
         );
         // The audit log says who did it, what was there before, and why.
         let audit = format!("/api/v1/audit?kind=user.updated&account={id}");
-        let log = client.get(&audit).await.json();
+        let log = Client::new(&test, None).await.get(&audit).await.json();
         let row = log["items"]
             .as_array()
             .unwrap()
