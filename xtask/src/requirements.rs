@@ -17,7 +17,7 @@ pub(crate) fn check(root: &Path) -> anyhow::Result<String> {
     let mut faults = Vec::new();
     let mut named = 0;
     let over_http = numbers().map(|number| (number, true));
-    let others = OTHERS.iter().map(|number| (format!("R-{number}"), false));
+    let others = OTHERS.iter().map(|number| (format!("R-{number:02}"), false));
     for (number, needs_scenario) in over_http.chain(others) {
         let row = page
             .lines()
