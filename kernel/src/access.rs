@@ -66,10 +66,11 @@ impl Access {
 
 /// Tells whether one of the roles may manage people.
 fn manages(roles: &BTreeSet<RoleId>, facts: Option<&OrganizationFacts>) -> bool {
-    facts
-        .into_iter()
-        .flat_map(|facts| &facts.roles)
-        .any(|role| (role.admin || role.owner) && roles.contains(&role.id))
+    facts.is_some_and(|facts| {
+        let managers = facts.organization.managed_by;
+        let mut known = facts.roles.iter();
+        known.any(|role| role.manages(managers) && roles.contains(&role.id))
+    })
 }
 
 /// Returns the access that memberships give.

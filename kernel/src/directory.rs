@@ -68,6 +68,16 @@ pub struct Role {
     pub default: bool,
 }
 
+impl Role {
+    /// Tells whether holders manage the people of an organization that is managed by these (R-87, C-26).
+    pub const fn manages(&self, managers: ManagedBy) -> bool {
+        match managers {
+            ManagedBy::OwnersAndAdmins => self.owner || self.admin,
+            ManagedBy::Owners => self.owner,
+        }
+    }
+}
+
 /// A workspace of an organization.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Workspace {

@@ -66,7 +66,7 @@ impl Tx {
         status: &str,
         now: Timestamp,
     ) -> Result<i64> {
-        let old = self.connection(&connection.id).await?;
+        let old = self.lock_connection(&connection.id).await?;
         let version = old.as_ref().map_or(1, |old| old.connection.version + 1);
         if let Some(old) = &old {
             let same = Connection {

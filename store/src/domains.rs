@@ -197,7 +197,7 @@ impl Tx {
     pub async fn lapse_domain(&mut self, name: &str, now: Timestamp) -> Result<Vec<ConnectionId>> {
         let mut lapsed = Vec::new();
         for id in self.connections_naming(name).await? {
-            let Some(mut record) = self.connection(&id).await? else {
+            let Some(mut record) = self.lock_connection(&id).await? else {
                 continue;
             };
             record.connection.domains.retain(|served| served != name);
@@ -228,7 +228,7 @@ impl Tx {
     ) -> Result<Vec<ConnectionId>> {
         let mut returned = Vec::new();
         for id in to {
-            let Some(mut record) = self.connection(id).await? else {
+            let Some(mut record) = self.lock_connection(id).await? else {
                 continue;
             };
             if !record.connection.reaches(organization)

@@ -149,9 +149,12 @@ impl Tx {
             )?;
             let sql = "SELECT id FROM organizations WHERE id IN ({list:$1}) ORDER BY id{lock}";
             self.rows(sql, binds![ids]).await?;
-            // What roles may do is changed under the same lock.
+            // What roles may do and who manages is changed under the same lock.
             for known in &mut facts.organizations {
                 known.roles = self.roles(&known.organization.id).await?;
+                if let Some(record) = self.organization(&known.organization.id).await? {
+                    known.organization = record.organization;
+                }
             }
             facts.sign_in.emergency = self.emergency_facts(&facts).await?;
         }
@@ -325,8 +328,13 @@ impl Reader {
                 .organizations
                 .iter()
                 .filter(|known| known.organization.id == organization)
-                .flat_map(|known| &known.roles)
-                .any(|known| (known.owner || known.admin) && known.id.as_str() == role);
+                .flat_map(|known| {
+                    known
+                        .roles
+                        .iter()
+                        .map(|role| (role, known.organization.managed_by))
+                })
+                .any(|(known, managers)| known.manages(managers) && known.id.as_str() == role);
             if let Some(known) = holders.get_mut(&organization).filter(|_| manages)
                 && !known.contains(&account)
             {

@@ -82,7 +82,7 @@ pub use conversions::{
 pub use digest::sha256_hex;
 pub use directory::{GroupRef, Managed, ManagedPlace, Member, REEVALUATE};
 pub use domains::DomainClaim;
-pub use enforcement::EmergencyAdmin;
+pub use enforcement::{Demand, EmergencyAdmin};
 pub use engine::Synchronous;
 pub use engine::batch::Durability;
 pub use error::{Result, StoreError};

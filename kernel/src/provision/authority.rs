@@ -86,22 +86,23 @@ impl Work<'_> {
                     .organization(organization)
                     .map(|facts| facts.roles.as_slice())
                     .unwrap_or_default();
-                let holds = |which: fn(&crate::directory::Role) -> bool| {
+                let holds = |which: &dyn Fn(&crate::directory::Role) -> bool| {
                     held.is_some_and(|held| {
                         held.roles
                             .iter()
                             .any(|grant| roles.iter().any(|role| role.id == grant.id && which(role)))
                     })
                 };
-                let owner = holds(|role| role.owner);
-                let owners_only = self
+                let owner = holds(&|role| role.owner);
+                let managers = self
                     .organization(organization)
-                    .is_ok_and(|facts| facts.organization.managed_by == ManagedBy::Owners);
-                if !owner && owners_only {
+                    .map(|facts| facts.organization.managed_by)
+                    .unwrap_or_default();
+                if managers == ManagedBy::Owners && !owner {
                     let text = format!("only owners manage {organization}, and account {account} is none");
                     return Err(self.refuse(Denial::NotPermitted, text));
                 }
-                if owner || holds(|role| role.admin) {
+                if holds(&|role| role.manages(managers)) {
                     return Ok(Authority::Admin {
                         organization: organization.clone(),
                         owner,

@@ -101,5 +101,5 @@ fn still_manages(known: &AccountFacts, organization: &OrganizationFacts, edits: 
         && organization
             .roles
             .iter()
-            .any(|role| (role.owner || role.admin) && roles.contains(&&role.id))
+            .any(|role| role.manages(organization.organization.managed_by) && roles.contains(&&role.id))
 }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::denial::Denial;
-use crate::directory::{Membership, Role};
+use crate::directory::{ManagedBy, Membership, Role};
 use crate::facts::AccountFacts;
 use crate::id::{AccountId, OrganizationId, RoleId};
 use crate::incoming::Fresh;
@@ -44,8 +44,12 @@ pub struct RolesChange<'a> {
     pub replacements: &'a BTreeMap<RoleId, RoleId>,
     /// Who uses the roles as they are.
     pub uses: &'a BTreeMap<RoleId, RoleUse>,
-    /// Where single sign-on is demanded, of members or of a domain: the roles of each emergency admin who manages the
-    /// organization as it is. Empty elsewhere.
+    /// Who manages the organization as it is (C-26).
+    pub managed_before: ManagedBy,
+    /// Who shall manage it.
+    pub managed_after: ManagedBy,
+    /// Where single sign-on is demanded, of members or of a domain: the roles of each emergency admin, whether or not they let
+    /// manage the organization. Empty elsewhere.
     pub emergency: &'a [Vec<RoleId>],
 }
 
@@ -182,7 +186,7 @@ pub fn judge(change: &RolesChange<'_>) -> Result<RolesJudged, Vec<RolesRefused>>
     if had_owner(change) && !keeps_owner(change) {
         refused.push(RolesRefused::LastOwner);
     }
-    if !change.emergency.is_empty() && !keeps_an_emergency_admin(change) {
+    if had_an_emergency_admin(change) && !keeps_an_emergency_admin(change) {
         refused.push(RolesRefused::LastEmergencyAdmin);
     }
     if refused.is_empty() {
@@ -204,10 +208,18 @@ fn keeps_owner(change: &RolesChange<'_>) -> bool {
     })
 }
 
+fn had_an_emergency_admin(change: &RolesChange<'_>) -> bool {
+    let manages = |held: &RoleId| {
+        let mut roles = change.before.iter();
+        roles.any(|role| role.id == *held && role.manages(change.managed_before))
+    };
+    change.emergency.iter().flatten().any(manages)
+}
+
 /// Tells whether an emergency admin holds a role that manages people afterwards.
 fn keeps_an_emergency_admin(change: &RolesChange<'_>) -> bool {
     let mut held = change.emergency.iter().flatten();
-    held.any(|role| becomes(change, role).is_some_and(|after| after.owner || after.admin))
+    held.any(|role| becomes(change, role).is_some_and(|after| after.manages(change.managed_after)))
 }
 
 /// The role that whoever holds one has afterwards.
@@ -336,6 +348,8 @@ mod tests {
             after: &of(after),
             replacements: &replacements,
             uses: &uses.into(),
+            managed_before: ManagedBy::default(),
+            managed_after: ManagedBy::default(),
             emergency: &[],
         })
         .map_err(|refused| refused.iter().map(RolesRefused::code).collect())
@@ -452,17 +466,23 @@ mod tests {
         };
         let before = [owner(), desk(true)];
         let uses = [used("owner", 1, &[]), used("desk", 1, &[])].into();
+        let codes_under =
+            |managed_after, after: &[Role], replaces: &[(&str, &str)], emergency: &[Vec<RoleId>]| {
+                let replacements = replaces.iter().map(|(from, to)| ((*from).into(), (*to).into()));
+                let judged = judge(&RolesChange {
+                    before: &before,
+                    after,
+                    replacements: &replacements.collect(),
+                    uses: &uses,
+                    managed_before: ManagedBy::OwnersAndAdmins,
+                    managed_after,
+                    emergency,
+                });
+                let refused = judged.err().unwrap_or_default();
+                refused.iter().map(RolesRefused::code).collect::<Vec<_>>()
+            };
         let codes = |after: &[Role], replaces: &[(&str, &str)], emergency: &[Vec<RoleId>]| {
-            let replacements = replaces.iter().map(|(from, to)| ((*from).into(), (*to).into()));
-            let judged = judge(&RolesChange {
-                before: &before,
-                after,
-                replacements: &replacements.collect(),
-                uses: &uses,
-                emergency,
-            });
-            let refused = judged.err().unwrap_or_default();
-            refused.iter().map(RolesRefused::code).collect::<Vec<_>>()
+            codes_under(ManagedBy::OwnersAndAdmins, after, replaces, emergency)
         };
         let at_the_desk: [Vec<RoleId>; 1] = [vec!["desk".into()]];
         let idle = [owner(), desk(false)];
@@ -478,5 +498,11 @@ mod tests {
         let plain = [owner(), role("plain", "Plain")];
         let to_plain = [("desk", "plain")];
         assert_eq!(codes(&plain, &to_plain, &at_the_desk), ["last_emergency_admin"]);
+        // Owners alone manage from now on (C-26): an admin's role is no way in any more.
+        let alone = |emergency: &[Vec<RoleId>]| codes_under(ManagedBy::Owners, &before, &[], emergency);
+        assert_eq!(alone(&at_the_desk), ["last_emergency_admin"]);
+        assert!(alone(&owning).is_empty(), "an owner is left");
+        let nobody: [Vec<RoleId>; 1] = [vec!["plain".into()]];
+        assert!(alone(&nobody).is_empty(), "there was none before");
     }
 }

@@ -38,12 +38,12 @@ pub fn decide(queue: &SeatQueue, facts: &Facts, fresh: &Fresh, now: Timestamp) -
     let mut changes = Vec::new();
     let (organization, license) = (&queue.organization, &queue.license);
     // Counted on while seats are given: of the pool, and of each kind of account.
-    let mut known = facts
+    let loaded = facts
         .organizations
         .iter()
-        .find(|facts| facts.organization.id == *organization)
-        .cloned();
-    let pool = known.as_ref().and_then(|facts| facts.pool(license));
+        .find(|facts| facts.organization.id == *organization);
+    let mut known = loaded.cloned();
+    let pool = loaded.and_then(|facts| facts.pool(license));
     let mut free = pool.map_or(0, free_seats);
     let text = format!(
         "license: {free} free in {license}, {} waiting",
@@ -64,6 +64,13 @@ pub fn decide(queue: &SeatQueue, facts: &Facts, fresh: &Fresh, now: Timestamp) -
             continue;
         };
         let kind = person.account.kind;
+        // A pool may be for another kind by now, though whoever becomes another kind is taken out of the queue.
+        if pool.is_some_and(|pool| !pool.license.serves(kind)) {
+            let text = format!("license: {license} is not for the kind of account that {id} is");
+            let (skipped, code) = (StepOutcome::Skipped, "license_wrong_kind");
+            steps.about(Stage::License, skipped, code, organization, text);
+            continue;
+        }
         let Some(here) = known.as_mut().filter(|here| here.has_room(kind)) else {
             let text = format!("license: no more seats for this kind of account, {id} goes on waiting");
             steps.about(

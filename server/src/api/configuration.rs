@@ -168,6 +168,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
             (403, "setup_by_link"),
             (403, "setup_by_operator"),
             (409, "connection_in_use"),
+            (409, "last_connection"),
             (409, "mail_off"),
         ],
         handler: || delete(delete_connection),

@@ -49,7 +49,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
             what: "The plan.",
             content: &[(JSON, Some(schema_of::<Plan>))],
         }],
-        problems: &[(403, "not_permitted")],
+        problems: &[(403, "not_permitted"), (409, "last_connection")],
         handler: || put(save),
     },
 ];

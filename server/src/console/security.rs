@@ -43,6 +43,7 @@ struct SecurityPage {
     checks: Vec<Check>,
     exceptions: String,
     second_factor: bool,
+    hides_password: bool,
     admins: Vec<Admin>,
     domains: Vec<(String, bool)>,
     hours: String,
@@ -87,6 +88,7 @@ async fn render(app: &App, manager: &Manager, shell: Shell, status: StatusCode) 
         checks: checks(&shell, &found),
         exceptions: exceptions.join("\n"),
         second_factor: policy.second_factor_for_admins,
+        hides_password: policy.hide_password_form,
         admins: found
             .admins
             .iter()
@@ -222,6 +224,7 @@ async fn save(app: &App, manager: &Manager, sent: &Sent) -> Outcome {
         },
         exceptions,
         second_factor_for_admins: sent.has("second_factor"),
+        hide_password_form: sent.has("hide_password"),
     };
     match enforcement::put(app, &manager.caller, manager.id(), wanted).await {
         Ok(_) => page::lead_to(&format!("{}/sign-in?done=sign_in", manager.base())),

@@ -10,12 +10,13 @@ pub(super) use connection::TOKEN_KIND;
 use jiff::Timestamp;
 use provost_kernel::id::{ConnectionId, OrganizationId};
 use provost_kernel::incoming::Fresh;
-use provost_store::{NewEvent, Tx};
+use provost_store::{Demand, NewEvent, Tx};
 use serde_json::Value;
 
 use super::document::Document;
 use super::protocol::Resolved;
 use super::report::{ApplyError, Problem, Report};
+use crate::flow::enforcement::serving;
 use crate::world::World;
 
 /// Everything that writing needs, prepared outside the transaction.
@@ -42,6 +43,10 @@ struct Run<'a> {
     prepared: &'a Prepared,
     report: Report,
     problems: Vec<Problem>,
+    /// Demands for single sign-on that a connection served before it was changed and does not serve any more, by path.
+    unserved: Vec<(String, Vec<Demand>)>,
+    /// Organizations that owners alone manage from now on.
+    owners_alone: Vec<OrganizationId>,
 }
 
 /// Writes everything.
@@ -54,6 +59,8 @@ pub(super) async fn everything(tx: &mut Tx, prepared: &Prepared) -> Result<Repor
         prepared,
         report: prepared.report.clone(),
         problems: Vec::new(),
+        unserved: Vec::new(),
+        owners_alone: Vec::new(),
     };
     for entry in &prepared.document.organizations {
         run.organization(entry).await?;
@@ -70,9 +77,11 @@ pub(super) async fn everything(tx: &mut Tx, prepared: &Prepared) -> Result<Repor
     for (position, entry) in prepared.document.users.iter().enumerate() {
         run.user(position, entry).await?;
     }
+    run.warn_where_nobody_manages().await?;
     if prepared.document.prune {
         run.prune().await?;
     }
+    run.keep_demands_served().await?;
     run.stop_if_problems()?;
     Ok(run.report)
 }
@@ -111,6 +120,32 @@ impl Run<'_> {
 
     fn fresh(&self) -> Result<Fresh, ApplyError> {
         Ok(self.prepared.world.fresh()?.0)
+    }
+
+    /// Warns where owners alone manage an organization that has none (C-26): its people could only wait for an operator.
+    async fn warn_where_nobody_manages(&mut self) -> Result<(), ApplyError> {
+        for id in std::mem::take(&mut self.owners_alone) {
+            if self.tx.owners_of(&id, 1).await?.is_empty() {
+                let path = format!("organizations[{id}].managed_by");
+                self.report.warn(
+                    path,
+                    "owners alone manage it, and nobody is an active owner of it yet",
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses what would leave a demand for single sign-on without a connection. Judged last, because the document may end
+    /// the demand as well, or bring another connection.
+    async fn keep_demands_served(&mut self) -> Result<(), ApplyError> {
+        for (path, demands) in std::mem::take(&mut self.unserved) {
+            if serving::is_lost_in_tx(self.tx, &demands).await? {
+                let text = format!("{} ({})", serving::LAST_CONNECTION_TEXT, serving::LAST_CONNECTION);
+                self.add(path, text);
+            }
+        }
+        Ok(())
     }
 
     /// Deletes what the document does not mention.

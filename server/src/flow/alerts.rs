@@ -192,7 +192,8 @@ pub fn are_raised(decision: &Decision) -> bool {
         .any(|change| matches!(change, Change::Alert { .. }))
 }
 
-/// Finds the organizations that somebody helps to manage.
+/// Finds the organizations that somebody helps to manage, also where owners alone do for the moment (C-26): an alarm is rather
+/// told too often.
 fn managed(facts: &Facts, account: &AccountId) -> Vec<OrganizationId> {
     let manages = |organization: &OrganizationId, role: &provost_kernel::id::RoleId| {
         facts

@@ -86,14 +86,8 @@ pub async fn by_organization(app: &App, slug: &str) -> Result<Entrance> {
         })
         .await?;
     let record = record.ok_or_else(AppError::not_found)?;
-    // `login.password: false` in the organization's settings hides the form; it never locks an emergency admin out of
-    // `/login/password`.
-    let password = record
-        .settings
-        .pointer("/login/password")
-        .and_then(serde_json::Value::as_bool)
-        .unwrap_or(true)
-        && SignInPolicy::read(&record.settings).sso == SignInRule::Optional;
+    let policy = SignInPolicy::read(&record.settings);
+    let password = policy.sso == SignInRule::Optional && !policy.hide_password_form;
     Ok(Entrance {
         name: record.organization.name,
         connections: connections.into_iter().filter(|one| one.enabled).collect(),

@@ -291,7 +291,7 @@ async fn settle_in_tx(
     };
     let before = DomainSettings::read(&known.domain.settings);
     if settings.sign_in == SignInRule::Required && before.sign_in == SignInRule::Optional {
-        let missing = enforcement::missing(tx, organization, Some(name), now).await?;
+        let missing = enforcement::missing_in_tx(tx, organization, Some(name), now).await?;
         enforcement::refuse_unless_ready(missing).map_err(Interrupted::Refused)?;
     }
     let mut next = known.clone();

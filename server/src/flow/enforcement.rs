@@ -22,6 +22,8 @@ use crate::error::{AppError, Fault, Result};
 use crate::flow::api_keys::Caller;
 use crate::jobs;
 
+pub mod serving;
+
 /// How old the proof of an emergency admin's password may be.
 const PASSWORD_PROOF: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// People whose sessions are judged in one transaction.
@@ -126,7 +128,7 @@ pub async fn put(
                     return Ok(());
                 }
                 if wanted.sso == SignInRule::Required && before.sso == SignInRule::Optional {
-                    refuse_unless_ready(missing(tx, &id, None, now).await?)?;
+                    refuse_unless_ready(missing_in_tx(tx, &id, None, now).await?)?;
                 }
                 put_into(&mut record.settings, &wanted);
                 tx.put_organization(&record.organization, &record.settings, now)
@@ -191,36 +193,33 @@ fn word(missing: Missing) -> String {
     }
 }
 
+/// As [`missing`], by what stays true until this transaction ends: whoever wants to switch one of the connections off, to take it
+/// away or to change whom it serves, waits, and then finds the demand. The organization is locked already.
+///
+/// # Errors
+/// Those of the store.
+pub async fn missing_in_tx(
+    tx: &mut Tx,
+    organization: &OrganizationId,
+    domain: Option<&str>,
+    now: Timestamp,
+) -> Result<Vec<Missing>, StoreError> {
+    serving::hold_in_tx(tx, organization, domain).await?;
+    missing(tx, organization, domain, now).await
+}
+
 /// Lists what is missing before single sign-on may be demanded of an organization's members, or of the addresses in one domain.
 ///
 /// # Errors
 /// Those of the store.
-pub async fn missing(
+async fn missing(
     reader: &mut Reader,
     organization: &OrganizationId,
     domain: Option<&str>,
     now: Timestamp,
 ) -> Result<Vec<Missing>, StoreError> {
-    let mut missing = Vec::new();
-    let serving = match domain {
-        Some(domain) => reader.connections_for_domain(domain).await?,
-        None => reader.connections_for_organization(organization).await?,
-    };
-    let mut is_proved = false;
-    let mut is_there = false;
-    for summary in serving.iter().filter(|one| one.enabled) {
-        is_there = true;
-        let Some(record) = reader.connection(&summary.id).await? else {
-            continue;
-        };
-        let proof = reader.last_admitted(&summary.id, record.updated_at).await?;
-        is_proved = is_proved || proof.is_some();
-    }
-    if !is_there {
-        missing.push(Missing::Connection);
-    } else if !is_proved {
-        missing.push(Missing::TestSignIn);
-    }
+    let connection = serving::missing(reader, organization, domain).await?;
+    let mut missing: Vec<Missing> = connection.into_iter().collect();
     let since = now.checked_sub(PASSWORD_PROOF).unwrap_or(Timestamp::MIN);
     let admins = reader.emergency_admins(organization).await?;
     let proved: Vec<_> = admins

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::error::{AppError, Result};
 use crate::flow::api_keys::Caller;
+use crate::flow::enforcement::serving;
 use crate::jobs::seats;
 
 /// What somebody bought, and who sets it up.
@@ -98,7 +99,8 @@ pub async fn get(app: &App, caller: &Caller, organization: &str) -> Result<Plan>
 /// Sets the plan of an organization, with a record of it.
 ///
 /// # Errors
-/// 403 (`not_permitted`) with a key of one organization; 404; those of the store.
+/// 403 (`not_permitted`) with a key of one organization; 404; 409 (`last_connection`) while single sign-on is demanded and nothing
+/// else serves it; those of the store.
 pub async fn set(app: &App, caller: &Caller, organization: &str, plan: Plan) -> Result<Plan> {
     if !caller.sees(&OrganizationId::new(organization)) {
         return Err(AppError::not_found());
@@ -126,8 +128,12 @@ pub async fn set(app: &App, caller: &Caller, organization: &str, plan: Plan) -> 
                 if before == plan {
                     return Ok(true);
                 }
+                let demands = serving::hold_before_plan_in_tx(tx, &id, (&before, &plan)).await?;
                 tx.put_organization(&record.organization, &plan.put_into(record.settings), now)
                     .await?;
+                if serving::is_lost_in_tx(tx, &demands).await? {
+                    return Err(serving::refused());
+                }
                 // Connections are kept with the plan of their owner.
                 tx.bump_revision("connections").await?;
                 tx.record(NewEvent {
@@ -140,7 +146,7 @@ pub async fn set(app: &App, caller: &Caller, organization: &str, plan: Plan) -> 
                     trace: None,
                     data: json!({ "before": before, "after": plan }),
                 });
-                Ok::<_, StoreError>(true)
+                Ok::<_, AppError>(true)
             })
         })
         .await?;

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use provost_kernel::connection::Connection;
-use provost_kernel::directory::Role;
+use provost_kernel::directory::{ManagedBy, Role};
 use provost_kernel::entitlement::Feature;
 use provost_kernel::id::{ConnectionId, OrganizationId, RoleId};
 use provost_kernel::mapping::mentions;
@@ -38,6 +38,8 @@ pub struct Wanted {
     pub roles: Vec<Role>,
     /// Which of them takes the place of a role that goes.
     pub replacements: BTreeMap<RoleId, RoleId>,
+    /// Who managed the organization before the write that this is part of, if that writes who does.
+    pub managed_before: Option<ManagedBy>,
 }
 
 /// Makes these the roles of an organization, or tells everything that stands against it. `connections` are those whose rules
@@ -59,6 +61,11 @@ where
     // Whoever takes an owner out meanwhile waits here, and counts again.
     tx.lock_organization(organization).await?;
     let before = tx.roles(organization).await?;
+    let managed_after = tx
+        .organization(organization)
+        .await?
+        .map(|record| record.organization.managed_by)
+        .unwrap_or_default();
     let uses = uses_of(tx, organization, &before, connections).await?;
     let emergency = emergency_roles(tx, organization).await?;
     let judged = match roles::judge(&RolesChange {
@@ -66,6 +73,8 @@ where
         after: &wanted.roles,
         replacements: &wanted.replacements,
         uses: &uses,
+        managed_before: wanted.managed_before.unwrap_or(managed_after),
+        managed_after,
         emergency: &emergency,
     }) {
         Ok(judged) => judged,
@@ -148,7 +157,7 @@ async fn uses_of(
     Ok(uses)
 }
 
-/// The roles of each emergency admin who manages an organization, where it demands single sign-on.
+/// The roles of each emergency admin of an organization, where it demands single sign-on.
 async fn emergency_roles(
     reader: &mut Reader,
     organization: &OrganizationId,
@@ -156,7 +165,7 @@ async fn emergency_roles(
     if !reader.demands_single_sign_on(organization).await? {
         return Ok(Vec::new());
     }
-    let admins = reader.emergency_admins(organization).await?;
+    let admins = reader.emergency_accounts(organization).await?;
     Ok(admins.into_iter().map(|admin| admin.roles).collect())
 }
 
@@ -293,7 +302,7 @@ where
                     let before = tx.roles(&id).await?;
                     let mut wanted = Wanted {
                         roles: before.clone(),
-                        replacements: BTreeMap::new(),
+                        ..Wanted::default()
                     };
                     wanted.replacements = edit(&mut wanted.roles);
                     let owners = |roles: &[Role]| -> Vec<Role> {

@@ -159,7 +159,7 @@ async fn keep(
         .write(move |tx| {
             Box::pin(async move {
                 // Someone may have changed the connection while its metadata was read; the next reading looks again.
-                let current = tx.connection(&record.connection.id).await?;
+                let current = tx.lock_connection(&record.connection.id).await?;
                 if current.is_none_or(|current| current.connection.version != record.connection.version) {
                     return Ok(false);
                 }

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use provost::flow::set_password;
 use provost_kernel::connection::Scope;
 use provost_kernel::directory::Status;
 use secrecy::ExposeSecret as _;
+use serde_json::json;
 
+use crate::api::Client;
 use crate::app::{Browser, Page, TestApp, on_each_engine};
 use crate::directory::{self, accounts};
 use crate::saml_idp::{self, read_request};
@@ -113,7 +115,7 @@ async fn r116_several_providers_are_offered_as_buttons_with_their_labels() {
 }
 
 #[tokio::test]
-async fn r115_an_organization_has_a_sign_in_page_of_its_own() {
+async fn r115_r116_an_organization_has_a_sign_in_page_of_its_own_that_may_hide_the_password() {
     on_each_engine(|app| async move {
         directory::organization(&app.app).await;
         saml_idp::connect(&app.app, "okta", |_| {}).await;
@@ -134,26 +136,20 @@ async fn r115_an_organization_has_a_sign_in_page_of_its_own() {
             app.browser().get("/login/nobody").await.status,
             StatusCode::NOT_FOUND
         );
-        // The password form can be hidden.
-        let now = app.app.world.now();
-        app.app
-            .store
-            .write(move |tx| {
-                Box::pin(async move {
-                    let record = tx.organization(&directory::ORGANIZATION.into()).await?.unwrap();
-                    let settings = serde_json::json!({ "login": { "password": false } });
-                    tx.put_organization(&record.organization, &settings, now).await
-                })
-            })
-            .await
-            .unwrap();
-        assert!(
-            !app.browser()
-                .get("/login/home-lab")
-                .await
-                .body
-                .contains("Use a password")
-        );
+        // An owner may hide the password form; whoever may use one still can, and nobody has to be proved ready for it.
+        let mut client = Client::new(&app, Some(directory::ORGANIZATION)).await;
+        let path = "/api/v1/organizations/home-lab/sign-in";
+        for (hidden, is_offered) in [(true, false), (false, true)] {
+            let page = client
+                .send_json(Method::PUT, path, &json!({ "hide_password_form": hidden }))
+                .await;
+            assert_eq!(page.json()["hide_password_form"], hidden, "{}", page.body);
+            let page = app.browser().get("/login/home-lab").await;
+            assert_eq!(page.body.contains("Use a password"), is_offered, "{}", page.body);
+            assert!(page.body.contains("Sign in with okta"));
+            let page = app.browser().get("/login/password").await;
+            assert!(page.body.contains("type=\"password\""), "{}", page.body);
+        }
     })
     .await;
 }

@@ -38,6 +38,7 @@ mod entitlements;
 #[cfg(test)]
 mod jobs;
 #[cfg(test)]
+mod kinds;
 mod languages;
 #[cfg(test)]
 mod login;
@@ -78,6 +79,7 @@ mod seats;
 #[cfg(test)]
 mod second_factors;
 #[cfg(test)]
+mod serving;
 mod sessions;
 #[cfg(test)]
 mod setup;
@@ -88,4 +90,5 @@ mod sync;
 #[cfg(test)]
 mod way_in;
 #[cfg(test)]
+mod webhook_mail;
 mod webhooks;

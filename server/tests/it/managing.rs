@@ -15,8 +15,11 @@ use serde_json::{Value, json};
 use crate::api::{self, ANN, Client, code, furnish};
 use crate::app::{TestApp, on_each_engine};
 use crate::directory::{self, ORGANIZATION};
+use crate::documents;
+use crate::enforcement::{ADMIN, demand, mark_emergency};
 use crate::saml_idp::{Person, sign_in};
 use crate::scim::lab;
+use crate::second_factors::{PASSWORD, member, recovery_codes, signed_in};
 
 const WORLD: &str = r#"
 organizations:
@@ -188,6 +191,28 @@ async fn c26_where_only_owners_manage_admins_do_not_and_the_file_and_the_api_say
     .await;
 }
 
+#[tokio::test]
+async fn c26_a_file_that_leaves_an_organization_to_owners_warns_where_it_has_none() {
+    on_each_engine(|app| async move {
+        let folder = documents::folder();
+        let warned = async |file: &str| {
+            let report = crate::declarative::apply(&app.app, file, &folder.0)
+                .await
+                .unwrap();
+            report.to_string().contains("nobody is an active owner")
+        };
+        assert!(
+            !warned(&WORLD.replace("MANAGERS", "owners")).await,
+            "olga is made by the same file"
+        );
+        let nobody =
+            "organizations:\n  - { id: bare, roles: [{ id: owner, name: Owner }], managed_by: owners }\n";
+        assert!(warned(nobody).await);
+        assert!(!warned(nobody).await, "once, when it is said");
+    })
+    .await;
+}
+
 async fn plan(operator: &mut Client, plan: Value) {
     let path = format!("/api/v1/organizations/{ORGANIZATION}/plan");
     let page = operator.send_json(Method::PUT, &path, &plan).await;
@@ -281,6 +306,69 @@ async fn r180_people_who_came_just_in_time_and_were_not_seen_for_long_are_listed
         assert_eq!(code(&client.get(&path(0)).await), "invalid_query");
         sign_in(&app.app, &mut app.browser(), "okta", &Person::new("ann-1", ANN)).await;
         assert_eq!(listed(&client.get(&path(30)).await), Vec::<String>::new(), "seen again");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn r184_c26_where_only_owners_manage_an_admin_role_is_no_way_in_for_emergencies() {
+    on_each_engine(|app| async move {
+        furnish(&app).await;
+        let folder = documents::folder();
+        let managed_by = |managers: &str, more: &str| {
+            format!(
+                "organizations:\n  - id: home-lab\n    name: Home Lab\n    roles_per_member: many\n    managed_by: {managers}\n    \
+                 roles: [{{ id: owner, name: Owner }}, {{ id: admin, name: Admin }}, {{ id: member, name: Member, default: true }}]\n{more}"
+            )
+        };
+        crate::declarative::apply(&app.app, &managed_by("owners_and_admins", ""), &folder.0).await.unwrap();
+        let adam = directory::standard_account(&app.app, ADMIN, Some(PASSWORD)).await;
+        member(&app, &adam, "admin").await;
+        mark_emergency(&app, &adam).await;
+        recovery_codes(&mut signed_in(&app, ADMIN).await).await;
+        let mut client = Client::new(&app, None).await;
+        let missing = async |client: &mut Client| {
+            let seen = client.get("/api/v1/organizations/home-lab/sign-in").await.json();
+            seen["missing"].as_array().unwrap().iter().map(|one| one["code"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert!(missing(&mut client).await.is_empty(), "admins manage, too");
+        // Demand and owners alone in one file: the demand is judged by who manages afterwards.
+        let refused = crate::declarative::apply(
+            &app.app,
+            &managed_by("owners", "    sign_in: { sso: required }\n"),
+            &folder.0,
+        )
+        .await
+        .unwrap_err()
+        .to_string();
+        assert!(refused.contains("last_emergency_admin"), "{refused}");
+        assert_eq!(demand(&mut client).await.status, StatusCode::OK);
+        // Owners alone from now on: he would be none who could do anything in an emergency.
+        let owners = managed_by("owners", "");
+        let refused = crate::declarative::apply(&app.app, &owners, &folder.0).await.unwrap_err().to_string();
+        assert!(refused.contains("last_emergency_admin"), "{refused}");
+        let shown = client.get("/api/v1/organizations/home-lab").await.json();
+        assert_eq!(shown["managed_by"], "owners_and_admins", "{shown}");
+        // An owner is one who could.
+        let olga = directory::standard_account(&app.app, "olga@freelance.example", Some(PASSWORD)).await;
+        member(&app, &olga, "owner").await;
+        mark_emergency(&app, &olga).await;
+        crate::declarative::apply(&app.app, &owners, &folder.0).await.unwrap();
+        let unmark = json!({ "emergency_admin": false });
+        let path = |account: &provost_kernel::id::AccountId| format!("/api/v1/accounts/{account}");
+        let page = client.send_json(Method::PATCH, &path(&olga), &unmark).await;
+        assert_eq!(code(&page), "last_emergency_admin", "his mark does not count: {}", page.body);
+        let page = client.send_json(Method::PATCH, &path(&adam), &unmark).await;
+        assert_eq!(page.status, StatusCode::OK, "{}", page.body);
+        // Nor is a demand allowed that would rely on him.
+        let off = json!({ "sso": "optional" });
+        client.send_json(Method::PUT, "/api/v1/organizations/home-lab/sign-in", &off).await;
+        for (account, mark) in [(&olga, false), (&adam, true)] {
+            let page = client.send_json(Method::PATCH, &path(account), &json!({ "emergency_admin": mark })).await;
+            assert_eq!(page.status, StatusCode::OK, "{}", page.body);
+        }
+        assert_eq!(missing(&mut client).await, ["emergency_admin"]);
+        assert_eq!(code(&demand(&mut client).await), "enforcement_not_ready");
     })
     .await;
 }

@@ -53,8 +53,8 @@ impl Call {
 }
 
 #[derive(Clone)]
-struct Receiver {
-    url: String,
+pub struct Receiver {
+    pub url: String,
     calls: Arc<Mutex<Vec<Call>>>,
     /// What to answer to whom: the status for calls whose body contains the text.
     refusals: Arc<Mutex<Vec<(String, StatusCode)>>>,
@@ -63,7 +63,7 @@ struct Receiver {
 }
 
 impl Receiver {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let receiver = Self {
             url: format!("http://{}/hooks", listener.local_addr().unwrap()),
@@ -78,11 +78,11 @@ impl Receiver {
         receiver
     }
 
-    fn refuse(&self, text: &str, status: StatusCode) {
+    pub fn refuse(&self, text: &str, status: StatusCode) {
         self.refusals.lock().unwrap().push((text.to_owned(), status));
     }
 
-    fn accept_everything(&self) {
+    pub fn accept_everything(&self) {
         self.refusals.lock().unwrap().clear();
     }
 
@@ -129,7 +129,7 @@ pub async fn deliver(app: &App) -> provost::error::Result<usize> {
 }
 
 /// Makes a webhook; returns its identifier and secret.
-async fn hook(client: &mut Client, body: &Value) -> (String, String) {
+pub async fn hook(client: &mut Client, body: &Value) -> (String, String) {
     let page = client.post("/api/v1/webhooks", body).await;
     assert_eq!(page.status, StatusCode::CREATED, "{}", page.body);
     let made = page.json();
@@ -144,7 +144,7 @@ async fn step(client: &mut Client, account: &str, step: &str) {
     assert_eq!(page.status, StatusCode::OK, "{}", page.body);
 }
 
-async fn add(client: &mut Client, name: &str) -> String {
+pub async fn add(client: &mut Client, name: &str) -> String {
     let body = json!({ "email": format!("{name}@home-lab.example"), "memberships": [{ "organization": ORGANIZATION }] });
     let made = client.post("/api/v1/accounts", &body).await.json();
     made["id"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned()

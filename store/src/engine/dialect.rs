@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `{blob}` | the type of bytes |
 //! | `{lock}`, `{share}` | row lock of a select, exclusive or shared |
+//! | `{hold}` | as `{lock}`, but rows that refer to this one may be written meanwhile |
 //! | `{skip_locked}` | row lock that passes over locked rows |
 //! | `IN ({list:$1})` | is among the texts of a JSON list; `NOT IN` likewise |
 //! | `IN ({set:name})` | is in a set of this round, see [`super::batch::Set`] |
@@ -122,6 +123,7 @@ fn word(dialect: Dialect, name: &str) -> Option<&'static str> {
     let (sqlite, postgres) = match name {
         "blob" => ("BLOB", "BYTEA"),
         "lock" => ("", " FOR UPDATE"),
+        "hold" => ("", " FOR NO KEY UPDATE"),
         "share" => ("", " FOR SHARE"),
         "skip_locked" => ("", " FOR UPDATE SKIP LOCKED"),
         "shard" => ("0", "pg_backend_pid() % 64"),

@@ -129,6 +129,40 @@ fn r184_changes_that_leave_the_emergency_admin_in_place_go_through() {
 }
 
 #[test]
+fn r184_c26_where_only_owners_manage_an_admin_role_is_no_way_in_for_emergencies() {
+    let owned = || {
+        let mut world = guarded_owner();
+        world.organizations[0].organization.managed_by = crate::directory::ManagedBy::Owners;
+        world
+    };
+    let edit = |edits| Action::EditMembership {
+        account: "eva".into(),
+        organization: "acme".into(),
+        edits,
+    };
+    // The role of an admin that stays with her opens nothing.
+    let demoted = edit(vec![GrantEdit::RevokeRole { role: "owner".into() }]);
+    let decision = run_with(&mut owned(), OPERATOR, demoted.clone(), &["eva"]);
+    assert_eq!(refusal(&decision), Some(Denial::LastEmergencyAdmin));
+    let decision = run_with(&mut guarded_owner(), OPERATOR, demoted, &["eva"]);
+    assert_eq!(refusal(&decision), None, "where admins manage, too");
+    let plain = edit(vec![GrantEdit::RevokeRole { role: "admin".into() }]);
+    let decision = run_with(&mut owned(), OPERATOR, plain, &["eva"]);
+    assert_eq!(refusal(&decision), None, "she is an owner still");
+}
+
+/// As [`guarded`], with an emergency admin who is an owner as well.
+fn guarded_owner() -> World {
+    let mut world = guarded();
+    for known in &mut world.accounts {
+        if known.account.id == "eva".into() {
+            known.memberships = vec![member("acme", Source::Manual, &["owner", "admin"])];
+        }
+    }
+    world
+}
+
+#[test]
 fn r184_what_an_earlier_file_gave_is_not_taken_back_from_the_last_emergency_admin() {
     let wish = Action::SetMemberships {
         account: "eva".into(),

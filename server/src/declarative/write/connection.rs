@@ -7,7 +7,7 @@ use provost_kernel::id::{ConnectionId, OrganizationId};
 use provost_kernel::mapping::InForce;
 use provost_kernel::policy::RoleRule;
 use provost_saml::key::Certificate;
-use provost_store::{ConnectionRecord, SecretMap, StoreError, TokenRecord};
+use provost_store::{ConnectionRecord, Demand, SecretMap, StoreError, TokenRecord};
 use serde_json::{Value, json};
 
 use super::super::applying::SettingUp;
@@ -37,6 +37,8 @@ impl Run<'_> {
         let mut wanted = resolved.connection.clone();
         self.check_reach(&path, &wanted).await?;
         self.check_policies(&path, &wanted).await?;
+        // Before anything else is read of it: whoever demands single sign-on meanwhile waits, or has done so.
+        let demands = self.tx.hold_demands_on(&wanted.id).await?;
         let stored = self.tx.connection(&wanted.id).await?;
         let status = self
             .settle_stage(&path, stored.as_ref(), resolved, &mut wanted)
@@ -62,6 +64,9 @@ impl Run<'_> {
         self.tx
             .put_connection(wanted, &config, &resolved.secrets, &status, now)
             .await?;
+        if stored.as_ref().is_some_and(|old| old.connection.enabled) {
+            self.note_unserved(&path, wanted, demands).await?;
+        }
         let tokens = entry.scim.as_ref().map_or(&[][..], |scim| scim.tokens.as_slice());
         fields.extend(self.tokens(&path, &wanted.id, tokens).await?);
         let owner = owner(wanted).cloned();
@@ -78,6 +83,21 @@ impl Run<'_> {
             );
             self.report.changed(what, fields);
         }
+        Ok(())
+    }
+
+    /// Notes the demands that the connection, written by now, served and does not serve any more.
+    async fn note_unserved(
+        &mut self,
+        path: &str,
+        written: &Connection,
+        mut demands: Vec<Demand>,
+    ) -> Result<(), ApplyError> {
+        if written.enabled {
+            let served = self.tx.demands_on(&written.id).await?;
+            demands.retain(|demand| !served.contains(demand));
+        }
+        self.unserved.push((path.to_owned(), demands));
         Ok(())
     }
 
@@ -335,6 +355,10 @@ impl Run<'_> {
                 .filter(|record| !kept.contains(record.connection.id.as_str()))
             {
                 let id = &record.connection.id;
+                let demands = self.tx.hold_demands_on(id).await?;
+                if record.connection.enabled {
+                    self.unserved.push((format!("connections[{id}]"), demands));
+                }
                 match self.tx.delete_connection(id).await {
                     Ok(_) => {
                         let owner = owner(&record.connection).cloned();

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use provost_kernel::directory::{License, Organization, Role, Workspace};
+use provost_kernel::directory::{License, ManagedBy, Organization, Role, Workspace};
 use provost_kernel::domain::{self, Claim, DomainSettings, SignInRule};
 use provost_kernel::email::Email;
 use provost_kernel::entitlement::SeatLimits;
@@ -17,8 +17,9 @@ use super::super::document::{DomainEntry, OrganizationEntry};
 use super::super::report::ApplyError;
 use super::Run;
 use crate::branding::Branding;
+use crate::flow::enforcement::{self, serving};
 use crate::flow::entitlements::Plan;
-use crate::flow::{domains, enforcement, roles};
+use crate::flow::{domains, roles};
 
 /// What is stored of an organization, in the order of the store.
 struct Stored {
@@ -84,8 +85,16 @@ impl Run<'_> {
         };
         if old.is_none() || !fields.is_empty() {
             self.tx.put_organization(&organization, &settings, now).await?;
-            self.roles(&path, &id, roles::Wanted { roles, replacements })
-                .await?;
+            if organization.managed_by == ManagedBy::Owners {
+                self.owners_alone.push(id.clone());
+            }
+            let managed_before = old.map(|old| old.organization.managed_by);
+            let wanted = roles::Wanted {
+                roles,
+                replacements,
+                managed_before,
+            };
+            self.roles(&path, &id, wanted).await?;
             let outcome = self.tx.set_workspaces(&id, &workspaces).await;
             self.in_use(&path, outcome)?;
             let outcome = self.tx.set_licenses(&id, &licenses).await;
@@ -131,7 +140,12 @@ impl Run<'_> {
             },
         };
         let mut settings = plan.put_into(stored.clone());
-        if plan != Plan::of(&stored) {
+        let before = Plan::of(&stored);
+        if plan != before {
+            let id = OrganizationId::new(&entry.id);
+            let demands = serving::hold_before_plan_in_tx(self.tx, &id, (&before, &plan)).await?;
+            let path = format!("organizations[{id}].entitlements.sso");
+            self.unserved.push((path, demands));
             // Connections are kept with the plan of their owner.
             self.tx.bump_revision("connections").await?;
         }
@@ -163,7 +177,7 @@ impl Run<'_> {
         }
         if wanted.sso == SignInRule::Required && before.sso == SignInRule::Optional {
             self.tx.lock_organization(&id).await?;
-            for missing in enforcement::missing(self.tx, &id, None, now).await? {
+            for missing in enforcement::missing_in_tx(self.tx, &id, None, now).await? {
                 self.add(
                     format!("{path}.sign_in.sso"),
                     format!("cannot be required yet: {}", missing.advice()),
@@ -336,7 +350,7 @@ impl Run<'_> {
         let demanded = DomainSettings::read(&old_settings).sign_in;
         if wanted.sign_in == SignInRule::Required && demanded == SignInRule::Optional {
             self.tx.lock_organization(id).await?;
-            for missing in enforcement::missing(self.tx, id, Some(name), now).await? {
+            for missing in enforcement::missing_in_tx(self.tx, id, Some(name), now).await? {
                 self.add(
                     format!("{place}.sign_in"),
                     format!("cannot be required yet: {}", missing.advice()),

@@ -21,6 +21,7 @@ use crate::app::App;
 use crate::error::{AppError, Result};
 use crate::flow::acting::{self, Refusal, Wish};
 use crate::flow::api_keys::Caller;
+use crate::flow::enforcement::serving;
 use crate::flow::mail::{self, Addressed, Kind};
 use crate::flow::scim::tokens;
 use crate::flow::{directory, entitlements, set_password};
@@ -228,7 +229,7 @@ async fn live_people(
 ///
 /// # Errors
 /// 404; 403 (`setup_by_link`, `setup_by_operator`); 409 (`connection_in_use`) where it has people and nothing is said about
-/// them, (`mail_off`) where people would need a password and no mail can leave; those of the store.
+/// them, (`last_connection`) where single sign-on is demanded and nothing else serves it, (`mail_off`) where people would need a password and no mail can leave; those of the store.
 pub async fn delete_connection(
     app: &App,
     caller: &Caller,
@@ -267,7 +268,7 @@ pub async fn delete_connection(
                 if let Some(job) = job {
                     tx.enqueue(&job, now).await?;
                 }
-                Ok::<_, StoreError>(())
+                Ok::<_, AppError>(())
             })
         })
         .await?;
@@ -453,7 +454,9 @@ async fn carry_out(
     Ok(Ok(()))
 }
 
-async fn switch_off(tx: &mut Tx, id: &ConnectionId, now: Timestamp) -> Result<(), StoreError> {
+/// Switches a connection off, unless a demand for single sign-on relies on it alone.
+async fn switch_off(tx: &mut Tx, id: &ConnectionId, now: Timestamp) -> Result<(), AppError> {
+    let demands = tx.hold_demands_on(id).await?;
     let Some(mut record) = tx.connection(id).await? else {
         return Ok(());
     };
@@ -467,6 +470,9 @@ async fn switch_off(tx: &mut Tx, id: &ConnectionId, now: Timestamp) -> Result<()
             now,
         )
         .await?;
+        if serving::is_lost_in_tx(tx, &demands).await? {
+            return Err(serving::refused());
+        }
     }
     Ok(())
 }
@@ -479,9 +485,13 @@ async fn end(
     data: Value,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    let Some(record) = tx.connection(id).await? else {
+    let Some(record) = tx.lock_connection(id).await? else {
         return Ok(true);
     };
+    // Somebody switched it on again meanwhile, and may rely on it.
+    if record.connection.enabled {
+        return Ok(false);
+    }
     let owner = record.connection.owner().cloned();
     let is_gone = match tx.delete_connection(id).await {
         Ok(_) => true,

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use provost_kernel::connection::{Connection, Scope as Reach};
-use provost_kernel::directory::{ManagedBy, Membership, Organization, Role};
+use provost_kernel::directory::{Membership, Organization, Role};
 use provost_kernel::facts::{Need, OrganizationFacts, OrganizationsNeeded};
 use provost_kernel::id::OrganizationId;
 use provost_kernel::provision::Actor;
@@ -228,16 +228,13 @@ fn by_roles(held: &Membership, organization: &Organization, roles: &[Role]) -> O
     if !held.active {
         return None;
     }
-    let holds = |which: fn(&Role) -> bool| {
+    let holds = |which: &dyn Fn(&Role) -> bool| {
         held.roles
             .iter()
             .any(|grant| roles.iter().any(|role| role.id == grant.id && which(role)))
     };
-    if holds(|role| role.owner) {
+    if holds(&|role| role.owner) {
         return Some(Standing::Owner);
     }
-    match organization.managed_by {
-        ManagedBy::OwnersAndAdmins => holds(|role| role.admin).then_some(Standing::Admin),
-        ManagedBy::Owners => None,
-    }
+    holds(&|role| role.manages(organization.managed_by)).then_some(Standing::Admin)
 }

@@ -238,7 +238,8 @@ async fn put(
         .write(move |tx| {
             Box::pin(async move {
                 let conflict = || StoreError::Conflict("connection_version".to_owned());
-                let stored = tx.connection(&connection.id).await?.ok_or_else(conflict)?;
+                let stored = tx.lock_connection(&connection.id).await?;
+                let stored = stored.ok_or_else(conflict)?;
                 if stored.connection.version != expected {
                     return Err(conflict());
                 }

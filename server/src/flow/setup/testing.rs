@@ -130,7 +130,7 @@ async fn note_in_tx(
     record.document = json!(draft);
     tx.put_draft(&record, now).await?;
     if is_proof
-        && let Some(stored) = tx.connection(id).await?
+        && let Some(stored) = tx.lock_connection(id).await?
         && Stage::of(&stored.status) == Stage::Draft
     {
         let testing = Stage::Testing.word();
