@@ -95,7 +95,7 @@ pub use login_requests::LoginRequest;
 pub use mails::{MailFilter, MailOutcome, MailRecord, MailState, NewMail, OutgoingMail};
 pub use maintenance::Retention;
 pub use organizations::{DomainRecord, OrganizationRecord};
-pub use people::{GroupRow, PeopleFilter, SignsIn};
+pub use people::{GrantedBy, GroupRow, PeopleFilter, SignsIn};
 pub use policy_changes::{ChangeState, PolicyChange};
 pub use rate_limits::{Hits, RateLimit};
 pub use refresh_tokens::{RefreshToken, Rotation};

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use provost_kernel::directory::{AccountKind, Status};
 use provost_kernel::facts::AccountFacts;
-use provost_kernel::id::{AccountId, ConnectionId, GroupId, OrganizationId, RoleId};
+use provost_kernel::id::{AccountId, ConnectionId, GroupId, OrganizationId, RoleId, WorkspaceId};
 
 use crate::conditions::Conditions;
 use crate::error::Result;
@@ -30,6 +30,12 @@ pub struct PeopleFilter {
     pub signs_in: Option<SignsIn>,
     /// A role that they hold.
     pub role: Option<RoleId>,
+    /// Where one of their roles came from.
+    pub source: Option<GrantedBy>,
+    /// A workspace that they may enter.
+    pub workspace: Option<WorkspaceId>,
+    /// Only people who came through a connection of the organization before this time, and not since.
+    pub unseen_since: Option<Timestamp>,
     /// Only pinned memberships.
     pub pinned: bool,
     /// Only people who wait for a seat.
@@ -47,6 +53,38 @@ pub enum SignsIn {
     Sso,
     /// Through this connection.
     Connection(ConnectionId),
+}
+
+/// Where a role came from, whatever the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GrantedBy {
+    /// An admin, by hand.
+    Manual,
+    /// A rule at sign-in.
+    Rule,
+    /// A directory's push.
+    Scim,
+    /// An accepted invitation.
+    Invitation,
+    /// An import or the declarative file.
+    Import,
+    /// Whatever granted it, it is held against the rules.
+    Pin,
+}
+
+impl GrantedBy {
+    /// Returns the condition on a row `r` of the roles of membership `m`. The word stands first in what is stored,
+    /// behind a brace, which has a meaning of its own in our statements.
+    const fn condition(self) -> &'static str {
+        match self {
+            Self::Manual => "r.source LIKE '_\"kind\":\"manual\"%'",
+            Self::Rule => "r.source LIKE '_\"kind\":\"rule\"%'",
+            Self::Scim => "r.source LIKE '_\"kind\":\"scim\"%'",
+            Self::Invitation => "r.source LIKE '_\"kind\":\"invitation\"%'",
+            Self::Import => "r.source LIKE '_\"kind\":\"import\"%'",
+            Self::Pin => "(r.pinned = 1 OR m.pinned = 1)",
+        }
+    }
 }
 
 /// A group in a list.
@@ -108,6 +146,24 @@ impl Reader {
         let sql =
             "SELECT CAST(COALESCE(SUM(entries), 0) AS BIGINT) FROM directory_ranks WHERE connection = $1";
         self.count_one(sql, binds![connection]).await
+    }
+
+    /// Counts people in force who came through a connection before a time and not since, up to a limit. Looks at no more than
+    /// ten times as many, the latest first.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn count_unseen(
+        &mut self,
+        connection: &ConnectionId,
+        since: Timestamp,
+        most: u32,
+    ) -> Result<u64> {
+        let sql = "SELECT COUNT(*) FROM (SELECT a.id FROM (SELECT account FROM last_claims WHERE connection = $1 AND at < $2 \
+                   ORDER BY at DESC LIMIT $3) l JOIN accounts a ON a.id = l.account WHERE a.status = 'active' \
+                   AND a.connection = $1 LIMIT $4) unseen";
+        self.count_one(sql, binds![connection, since, most.saturating_mul(10), most])
+            .await
     }
 
     async fn count_one(&mut self, sql: &str, values: Vec<Bind>) -> Result<u64> {
@@ -204,6 +260,9 @@ impl PeopleFilter {
             kind: None,
             signs_in: None,
             role: None,
+            source: None,
+            workspace: None,
+            unseen_since: None,
             pinned: false,
             waiting: false,
             before: None,
@@ -233,6 +292,25 @@ impl PeopleFilter {
             let holds = "EXISTS (SELECT 1 FROM membership_roles r WHERE r.account = m.account \
                          AND r.organization = m.organization AND r.role = {})";
             wanted.hold(holds, role);
+        }
+        if let Some(source) = self.source {
+            wanted.always(&format!(
+                "EXISTS (SELECT 1 FROM membership_roles r WHERE r.account = m.account AND r.organization = m.organization \
+                 AND {})",
+                source.condition()
+            ));
+        }
+        if let Some(workspace) = &self.workspace {
+            let enters = "(m.all_workspaces IS NOT NULL OR EXISTS (SELECT 1 FROM membership_workspaces w \
+                          WHERE w.account = m.account AND w.organization = m.organization AND w.workspace = {}))";
+            wanted.hold(enters, workspace);
+        }
+        if let Some(since) = self.unseen_since {
+            // Driven by the last sign-ins: a rare filter must not walk through all members.
+            let unseen = "m.account IN ({of}SELECT l.account FROM last_claims l JOIN connections c ON c.id = l.connection \
+                          WHERE c.organization = $1 AND l.at < {} AND NOT EXISTS (SELECT 1 FROM last_claims n \
+                          WHERE n.account = l.account AND n.at >= {}){end})";
+            wanted.hold(unseen, since);
         }
         if self.pinned {
             wanted.always("m.pinned = 1");

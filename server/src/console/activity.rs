@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use axum::extract::{Query, State};
+use provost_kernel::denial::Denial;
 use provost_kernel::directory::Account;
 use provost_kernel::id::{AccountId, ConnectionId};
 use provost_kernel::trace::{PASSWORD_SIGN_IN, PROVISION, SIGN_IN, StepOutcome, TEST_SIGN_IN};
@@ -28,8 +29,24 @@ pub struct Asked {
     connection: String,
     account: String,
     refused: String,
+    why: String,
     after: Option<String>,
 }
+
+/// Reasons for which sign-ins are refused, that can be asked for.
+const REASONS: &[Denial] = &[
+    Denial::NoOrganization,
+    Denial::NoSeat,
+    Denial::NotProvisionedByHand,
+    Denial::NotPushedByDirectory,
+    Denial::DomainNotVerified,
+    Denial::EmailMissing,
+    Denial::AmbiguousMatch,
+    Denial::ExistingAccountRefused,
+    Denial::Suspended,
+    Denial::Deactivated,
+    Denial::ConnectionDisabled,
+];
 
 /// One line of a timeline.
 pub(super) struct Entry {
@@ -84,9 +101,15 @@ pub async fn list(State(app): State<App>, manager: Manager, Query(asked): Query<
 
 impl Asked {
     pub(super) fn is_filtered(&self) -> bool {
-        [&self.show, &self.connection, &self.account, &self.refused]
-            .iter()
-            .any(|value| !value.is_empty())
+        [
+            &self.show,
+            &self.connection,
+            &self.account,
+            &self.refused,
+            &self.why,
+        ]
+        .iter()
+        .any(|value| !value.is_empty())
     }
 
     pub(super) fn wanted(&self) -> Wanted {
@@ -101,6 +124,7 @@ impl Asked {
             connection: said(&self.connection).map(ConnectionId::new),
             account: said(&self.account).map(AccountId::new),
             refused: self.refused == "1",
+            why: said(&self.why),
             cursor: self.after.as_deref().map(Cursor::read).unwrap_or_default(),
         }
     }
@@ -128,6 +152,21 @@ impl Asked {
                     .map(|(id, name)| (id.clone(), name.clone(), self.connection == *id))
                     .collect(),
             },
+            Choice {
+                name: "why",
+                label: shell.t("activity.why"),
+                options: REASONS
+                    .iter()
+                    .map(|reason| reason.code())
+                    .map(|code| {
+                        (
+                            code.to_owned(),
+                            shell.of("verdict", code).to_owned(),
+                            self.why == code,
+                        )
+                    })
+                    .collect(),
+            },
         ]
     }
 
@@ -138,6 +177,7 @@ impl Asked {
             ("connection", &self.connection),
             ("account", &self.account),
             ("refused", &self.refused),
+            ("why", &self.why),
         ] {
             if !value.is_empty() {
                 query.append_pair(name, value);

@@ -14,7 +14,7 @@ use super::page::{self, segment};
 use super::shell::{Place, Shell};
 use super::visit::{Manager, Outcome};
 use crate::app::App;
-use crate::flow::console::{overview, people};
+use crate::flow::console::{overview, people, waiting};
 use crate::flow::policy::Policies;
 use crate::flow::seats;
 
@@ -237,10 +237,13 @@ pub(super) struct Pool {
 
 /// Shows a pool.
 pub(super) fn pool(shell: &Shell, pool: &LicensePool) -> Pool {
-    let used = u64::from(pool.used);
-    let seats = pool.license.seats.map(u64::from);
+    meter_of(shell, pool.license.id.to_string(), pool.used, pool.license.seats)
+}
+
+fn meter_of(shell: &Shell, id: String, used: u32, seats: Option<u32>) -> Pool {
+    let (used, seats) = (u64::from(used), seats.map(u64::from));
     Pool {
-        id: pool.license.id.to_string(),
+        id,
         used: shell.number(&used),
         seats: seats.map(|seats| shell.number(&seats)),
         percent: seats.map_or(0, |seats| (used * 100).checked_div(seats).unwrap_or(100).min(100)),
@@ -249,32 +252,28 @@ pub(super) fn pool(shell: &Shell, pool: &LicensePool) -> Pool {
     }
 }
 
-/// Shows the seats of kinds of accounts that the organization's plan limits.
-pub(super) fn kinds(shell: &Shell, facts: &OrganizationFacts) -> Vec<Pool> {
-    let limited = facts.kinds.iter().filter_map(|(kind, meter)| {
-        let limit = meter.limit?;
-        let name = match kind {
-            AccountKind::User => "plan.users",
-            AccountKind::Reader => "plan.readers",
-        };
-        let (used, seats) = (u64::from(meter.used), u64::from(limit));
-        Some(Pool {
-            id: shell.t(name).to_owned(),
-            used: shell.number(&used),
-            seats: Some(shell.number(&seats)),
-            percent: (used * 100).checked_div(seats).unwrap_or(100).min(100),
-            is_full: used >= seats,
-            used_by: Vec::new(),
+/// Shows the seats of each kind of account: those that the organization's plan limits, or all that are in use.
+pub(super) fn kinds(shell: &Shell, facts: &OrganizationFacts, unlimited: bool) -> Vec<Pool> {
+    let shown = facts
+        .kinds
+        .iter()
+        .filter(|(_, meter)| meter.limit.is_some() || (unlimited && meter.used > 0));
+    shown
+        .map(|(kind, meter)| {
+            let name = match kind {
+                AccountKind::User => "plan.users",
+                AccountKind::Reader => "plan.readers",
+            };
+            meter_of(shell, shell.t(name).to_owned(), meter.used, meter.limit)
         })
-    });
-    limited.collect()
+        .collect()
 }
 
 /// `GET …/licenses`.
 pub async fn licenses(State(app): State<App>, manager: Manager) -> Outcome {
     let organization = &manager.organization.organization.id;
     let own = overview::own_connections(&app, organization).await?;
-    let waiting = overview::waiting(&app, organization, &own).await?;
+    let waiting = waiting::collect(&app, organization, &own).await?;
     let days = seats::days(&app, &manager.caller, manager.id(), None, None).await?;
     let events = overview::seat_events(&app, organization).await?;
     let shell = manager.shell(Place::Licenses);
@@ -294,7 +293,7 @@ pub async fn licenses(State(app): State<App>, manager: Manager) -> Outcome {
         })
         .collect();
     page::show(&LicensesPage {
-        kinds: kinds(&shell, &manager.organization),
+        kinds: kinds(&shell, &manager.organization, false),
         pools,
         charts: licenses::charts(&shell, &days),
         rows: licenses::rows(&shell, &events),

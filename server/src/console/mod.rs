@@ -18,6 +18,7 @@ pub mod connections;
 pub mod developers;
 pub mod directory;
 pub mod domains;
+pub mod drift;
 pub mod format;
 pub mod home;
 pub mod importing;
@@ -119,6 +120,7 @@ fn people() -> Router<App> {
             "/console/{organization}/users/runs/{run}",
             get(bulk::show).and_post(bulk::again),
         )
+        .route("/console/{organization}/users/drift", get(drift::list))
         .route("/console/{organization}/users/bulk", post(users::bulk))
         .route("/console/{organization}/users/{account}", get(person::show))
         .route(

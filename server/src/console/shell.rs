@@ -252,6 +252,17 @@ impl Shell {
         self.look.language.with(key, &[first, second])
     }
 
+    /// Returns the text of a key with three values.
+    pub fn t3(
+        &self,
+        key: &'static str,
+        first: &dyn Display,
+        second: &dyn Display,
+        third: &dyn Display,
+    ) -> String {
+        self.look.language.with(key, &[first, second, third])
+    }
+
     /// Returns the name of something that data names; its own word where the catalogue has none.
     pub fn of<'a>(&self, family: &str, word: &'a str) -> &'a str {
         let key = format!("{family}.{}", word.replace('.', "_"));

@@ -46,6 +46,8 @@ pub struct Wanted {
     pub account: Option<AccountId>,
     /// Only what was refused or failed.
     pub refused: bool,
+    /// Only attempts that were refused for this reason, as code of the denial.
+    pub why: Option<String>,
     /// Where the page before ended.
     pub cursor: Cursor,
 }
@@ -163,10 +165,12 @@ pub async fn list(
                 if matches!(looked.which, Which::All | Which::Attempts) {
                     items.extend(attempts(reader, organization.as_ref(), &looked).await?);
                 }
-                if matches!(looked.which, Which::All | Which::Scim) {
+                // Only attempts end with a reason of this kind.
+                let others = looked.why.is_none();
+                if others && matches!(looked.which, Which::All | Which::Scim) {
                     items.extend(requests(reader, organization.as_ref(), &looked).await?);
                 }
-                if matches!(looked.which, Which::All | Which::Changes) && !looked.refused {
+                if others && matches!(looked.which, Which::All | Which::Changes) && !looked.refused {
                     items.extend(changes(reader, organization.as_ref(), &looked).await?);
                 }
                 items.sort_by_key(|item| std::cmp::Reverse(item.at()));
@@ -223,6 +227,7 @@ async fn attempts(
         account: wanted.account.clone(),
         organization: organization.cloned(),
         refused: wanted.refused,
+        verdict: wanted.why.clone(),
         before: wanted.cursor.trace.clone(),
     };
     let found = reader.traces(&filter, LIMIT).await?;

@@ -11,3 +11,4 @@ pub mod people;
 pub mod security;
 pub mod standing;
 pub mod views;
+pub mod waiting;
