@@ -1,109 +1,20 @@
-//! What an organization hands out and to whom directories say it goes: groups, workspaces and roles, and licenses.
+//! What an organization hands out: workspaces and roles, and licenses.
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use provost_kernel::directory::AccountKind;
 use provost_kernel::facts::{LicensePool, OrganizationFacts};
 use provost_kernel::policy::{LicenseRule, RoleRule, WorkspaceRule};
-use serde::Deserialize;
 
 use super::chart::Chart;
-use super::format;
 use super::licenses::{self, SeatRow};
 use super::page::{self, segment};
 use super::shell::{Place, Shell};
 use super::visit::{Manager, Outcome};
 use crate::app::App;
-use crate::flow::console::{overview, people, waiting};
+use crate::flow::console::{overview, waiting};
 use crate::flow::policy::Policies;
 use crate::flow::seats;
-
-/// What the address of the groups asks for.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct GroupsAsked {
-    name: String,
-    id: String,
-}
-
-#[derive(Template)]
-#[template(path = "console/groups.html")]
-struct GroupsPage {
-    shell: Shell,
-    rows: Vec<GroupRow>,
-    next: Option<String>,
-}
-
-struct GroupRow {
-    name: String,
-    external_id: String,
-    connection: (String, String),
-    members: String,
-    roles: Vec<String>,
-    pushed: (String, String),
-}
-
-/// `GET …/groups`.
-pub async fn groups(State(app): State<App>, manager: Manager, Query(asked): Query<GroupsAsked>) -> Outcome {
-    let organization = &manager.organization.organization.id;
-    let after = (!asked.id.is_empty()).then(|| (asked.name.replace('\0', ""), asked.id.replace('\0', "")));
-    let found = overview::groups(&app, organization, after).await?;
-    let connections = people::connections(&app, organization).await?;
-    let shell = manager.shell(Place::Groups);
-    let next = found
-        .last()
-        .filter(|_| found.len() == overview::GROUPS as usize)
-        .map(|last| {
-            format!(
-                "{}/groups?name={}&id={}",
-                shell.base,
-                segment(&last.name),
-                segment(last.id.as_str())
-            )
-        });
-    let rows = found
-        .into_iter()
-        .map(|group| {
-            let connection = connections.iter().find(|one| one.id == group.connection);
-            GroupRow {
-                roles: connection
-                    .map(|one| roles_of(&Policies::of(one), &group.name))
-                    .unwrap_or_default(),
-                connection: (
-                    segment(group.connection.as_str()),
-                    connection.map_or_else(|| group.connection.to_string(), |one| one.name.clone()),
-                ),
-                external_id: group.external_id.unwrap_or_default(),
-                members: shell.number(&group.members),
-                pushed: (group.updated_at.to_string(), format::time(group.updated_at)),
-                name: group.name,
-            }
-        })
-        .collect();
-    page::show(&GroupsPage { shell, rows, next })
-}
-
-/// Returns the roles that the group tables of a connection give for a group.
-fn roles_of(policies: &Policies, group: &str) -> Vec<String> {
-    let default = policies.policy.iter().filter_map(|policy| policy.role.as_ref());
-    let own = policies
-        .organization_policies
-        .iter()
-        .filter_map(|policy| policy.role.as_ref());
-    let mut roles: Vec<String> = default
-        .chain(own)
-        .filter_map(|rule| match rule {
-            RoleRule::Groups(rows) => Some(rows),
-            RoleRule::Fixed(_) | RoleRule::Expression(_) | RoleRule::Mapping(_) => None,
-        })
-        .flatten()
-        .filter(|row| row.value == group || row.name.as_deref() == Some(group))
-        .flat_map(|row| row.roles.clone())
-        .collect();
-    roles.sort();
-    roles.dedup();
-    roles
-}
 
 #[derive(Template)]
 #[template(path = "console/access.html")]

@@ -12,6 +12,7 @@ pub mod activity;
 pub mod adding;
 pub mod bulk;
 mod chart;
+pub mod configuration;
 pub mod connection_scim;
 pub mod connection_tabs;
 pub mod connections;
@@ -20,6 +21,7 @@ pub mod directory;
 pub mod domains;
 pub mod drift;
 pub mod format;
+pub mod groups;
 pub mod home;
 pub mod importing;
 pub mod invitations;
@@ -28,6 +30,7 @@ pub mod moving;
 pub mod moving_run;
 pub mod operator;
 pub mod operator_apps;
+pub mod operator_health;
 pub mod operator_mails;
 pub mod operator_organization;
 pub mod organizations;
@@ -60,6 +63,8 @@ fn instance() -> Router<App> {
         .route("/console/operator", get(operator::overview))
         .route("/console/operator/connections", get(operator::connections))
         .route("/console/operator/jobs", get(operator::jobs))
+        .route("/console/operator/health", get(operator_health::show))
+        .route("/console/operator/configuration", get(configuration::of_instance))
         .route("/console/operator/mails", get(operator_mails::list))
         .route(
             "/console/operator/applications",
@@ -176,12 +181,24 @@ fn organization() -> Router<App> {
             "/console/{organization}/connections/{connection}/policies/try",
             post(policy::try_out),
         )
-        .route("/console/{organization}/groups", get(directory::groups))
+        .route("/console/{organization}/groups", get(groups::list))
+        .route(
+            "/console/{organization}/groups/{connection}/{group}",
+            get(groups::show),
+        )
         .route("/console/{organization}/access", get(directory::access))
         .route("/console/{organization}/licenses", get(directory::licenses))
         .route(
             "/console/{organization}/developers",
             get(developers::show).and_post(developers::act),
+        )
+        .route(
+            "/console/{organization}/developers/configuration",
+            get(configuration::show),
+        )
+        .route(
+            "/console/{organization}/developers/configuration/file",
+            get(configuration::of_organization),
         )
         .route(
             "/console/{organization}/developers/webhooks",

@@ -122,6 +122,8 @@ pub enum Place {
     AllConnections,
     /// Work in the background.
     Jobs,
+    /// The instance itself: health, backup, defaults.
+    Health,
     /// Mail of the instance.
     Mails,
     /// Applications of the instance.
@@ -307,6 +309,7 @@ impl Shell {
             Place::Organizations
             | Place::AllConnections
             | Place::Jobs
+            | Place::Health
             | Place::Mails
             | Place::Apps
             | Place::InstanceActivity
@@ -317,6 +320,7 @@ impl Shell {
                     link("/connections", "nav.connections", Place::AllConnections),
                     link("/applications", "apps.title", Place::Apps),
                     link("/mails", "mails.title", Place::Mails),
+                    link("/health", "health.title", Place::Health),
                     link("/jobs", "nav.jobs", Place::Jobs),
                     link("/activity", "nav.activity", Place::InstanceActivity),
                 ],

@@ -5,6 +5,8 @@ pub mod activity;
 pub mod adding;
 pub mod apps;
 pub mod bulk;
+pub mod groups;
+pub mod health;
 pub mod moving;
 pub mod overview;
 pub mod people;

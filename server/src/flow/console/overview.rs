@@ -6,12 +6,12 @@ use std::ops::RangeInclusive;
 use jiff::{SignedDuration, Timestamp};
 use provost_kernel::connection::Provisioning;
 use provost_kernel::directory::Account;
-use provost_kernel::id::{ConnectionId, GroupId, OrganizationId};
+use provost_kernel::id::{ConnectionId, OrganizationId};
 use provost_kernel::trace::SIGN_IN;
 use provost_saml::key::Certificate;
 use provost_store::{
-    ConnectionRecord, DomainRecord, GroupRow, JobBacklog, JobRecord, Reader, ScimTraffic, SeatEvent,
-    StoreError, TokenRecord, TraceFilter, TraceRecord, days,
+    ConnectionRecord, DomainRecord, JobBacklog, JobRecord, Reader, ScimTraffic, SeatEvent, StoreError,
+    TokenRecord, TraceFilter, TraceRecord, days,
 };
 
 use crate::app::App;
@@ -24,8 +24,6 @@ use crate::flow::scim::{tokens, watch};
 pub const RECENT: u32 = 50;
 /// Connections of one page.
 pub const CONNECTIONS: u32 = 100;
-/// Groups of one page.
-pub const GROUPS: u32 = 100;
 /// Entries of the history of seats that a page shows.
 const SEAT_EVENTS: u32 = 20;
 /// Days of a chart.
@@ -276,29 +274,6 @@ pub async fn seat_events(
                     (event, account)
                 });
                 Ok::<_, StoreError>(named.collect())
-            })
-        })
-        .await?;
-    Ok(found)
-}
-
-/// Lists groups that the connections of an organization push, after one.
-///
-/// # Errors
-/// Those of the store.
-pub async fn groups(
-    app: &App,
-    organization: &OrganizationId,
-    after: Option<(String, String)>,
-) -> Result<Vec<GroupRow>> {
-    let organization = organization.clone();
-    let found = app
-        .store
-        .read(|reader| {
-            Box::pin(async move {
-                let after = after.map(|(name, id)| (name, GroupId::new(id)));
-                let after = after.as_ref().map(|(name, id)| (name.as_str(), id));
-                reader.groups_in(&organization, after, GROUPS).await
             })
         })
         .await?;
