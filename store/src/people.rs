@@ -239,9 +239,7 @@ impl Reader {
         let keys = list(names.iter().map(|name| fold(name)))?;
         let sql = "SELECT name FROM groups WHERE connection = $1 AND name_key IN ({list:$2})";
         let rows = self.rows(sql, binds![connection, keys]).await?;
-        rows.into_iter()
-            .map(|mut row| row.text("groups.name"))
-            .collect()
+        rows.into_iter().map(|mut row| row.text("groups.name")).collect()
     }
 
     /// Returns what the audit log of an organization, and of the instance if wanted, says about an account, newest first.

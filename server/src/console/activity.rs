@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
+use axum::http::header;
+use axum::response::IntoResponse as _;
 use provost_kernel::denial::Denial;
 use provost_kernel::directory::Account;
 use provost_kernel::id::{AccountId, ConnectionId};
@@ -11,6 +13,7 @@ use provost_kernel::trace::{PASSWORD_SIGN_IN, PROVISION, SIGN_IN, StepOutcome, T
 use provost_store::{AuditRow, ScimRequest, TraceRecord};
 use serde::Deserialize;
 
+use super::connections::{self, Head};
 use super::format;
 use super::page::{self, segment};
 use super::person;
@@ -18,8 +21,10 @@ use super::shell::{Place, Shell};
 use super::users::Choice;
 use super::visit::{Manager, Outcome};
 use crate::app::App;
+use crate::error::AppError;
 use crate::flow::console::activity::{self, Cursor, Item, Wanted, Which};
 use crate::flow::console::people::{self, Person};
+use crate::flow::directory;
 
 /// What the address asks for.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -69,20 +74,55 @@ pub(super) struct ActivityPage {
     pub(super) next: Option<String>,
     pub(super) is_filtered: bool,
     pub(super) can_look_up: bool,
+    /// Where to get the same as a file.
+    pub(super) file: Option<String>,
+    /// The head of a connection, where this is one of its pages.
+    pub(super) head: Option<Head>,
+    /// The address of this list without filters.
+    pub(super) here: String,
 }
 
 /// `GET …/activity`.
 pub async fn list(State(app): State<App>, manager: Manager, Query(asked): Query<Asked>) -> Outcome {
-    let organization = &manager.organization.organization.id;
-    let connections = people::connections(&app, organization).await?;
-    let found = activity::list(&app, &manager.caller, Some(organization), asked.wanted()).await?;
     let shell = manager.shell(Place::Activity);
+    let here = format!("{}/activity", shell.base);
+    render(&app, &manager, shell, asked, here, None).await
+}
+
+/// `GET …/connections/{connection}/activity`: the same of one connection.
+pub async fn of_connection(
+    State(app): State<App>,
+    manager: Manager,
+    Path((_, id)): Path<(String, String)>,
+    Query(asked): Query<Asked>,
+) -> Outcome {
+    let record = directory::connection(&app, &manager.caller, &id).await?;
+    let shell = manager.shell(Place::Connections);
+    let here = format!("{}/connections/{}/activity", shell.base, segment(&id));
+    let head = connections::head(&shell, &record, "activity");
+    let asked = Asked {
+        connection: id,
+        ..asked
+    };
+    render(&app, &manager, shell, asked, here, Some(head)).await
+}
+
+async fn render(
+    app: &App,
+    manager: &Manager,
+    shell: Shell,
+    asked: Asked,
+    here: String,
+    head: Option<Head>,
+) -> Outcome {
+    let organization = &manager.organization.organization.id;
+    let connections = people::connections(app, organization).await?;
+    let found = activity::list(app, &manager.caller, Some(organization), asked.wanted()).await?;
     let named: Vec<(String, String)> = connections
         .iter()
         .map(|connection| (connection.id.to_string(), connection.name.clone()))
         .collect();
     page::show(&ActivityPage {
-        choices: asked.choices(&shell, &named),
         entries: found
             .items
             .iter()
@@ -91,12 +131,63 @@ pub async fn list(State(app): State<App>, manager: Manager, Query(asked): Query<
         next: found
             .next
             .as_ref()
-            .map(|next| asked.address(&shell.base, &next.write())),
-        is_filtered: asked.is_filtered(),
-        can_look_up: true,
+            .map(|next| format!("{here}?{}", asked.query(Some(&next.write())))),
+        is_filtered: if head.is_some() {
+            asked.of_everything().is_filtered()
+        } else {
+            asked.is_filtered()
+        },
+        can_look_up: head.is_none(),
+        file: Some(format!("{}/activity/file?{}", shell.base, asked.query(None))),
+        choices: {
+            let mut choices = asked.choices(&shell, &named);
+            choices.retain(|choice| head.is_none() || choice.name != "connection");
+            choices
+        },
+        head,
+        here,
         asked,
         shell,
     })
+}
+
+/// Most entries of a file: as many as a spreadsheet is read for. The API has everything.
+const FILE: usize = 1000;
+
+/// `GET …/activity/file`: what fits the filters, newest first, as a table.
+pub async fn file(State(app): State<App>, manager: Manager, Query(asked): Query<Asked>) -> Outcome {
+    let organization = &manager.organization.organization.id;
+    let found = activity::many(&app, &manager.caller, organization, asked.wanted(), FILE).await?;
+    let shell = manager.shell(Place::Activity);
+    let mut table = csv::Writer::from_writer(Vec::new());
+    let head = ["at", "what", "person", "outcome", "detail", "explanation"].map(str::to_owned);
+    table.write_record(head).map_err(AppError::internal)?;
+    for item in &found.items {
+        let line = entry(&shell, item, &found.people);
+        let person = line.about.map(|(_, name)| name).unwrap_or_default();
+        let why = line.trace.map(|path| app.config.url(&path)).unwrap_or_default();
+        let cells = [line.at.0, line.what, person, line.outcome, line.detail, why].map(plain);
+        table.write_record(cells).map_err(AppError::internal)?;
+    }
+    let bytes = table
+        .into_inner()
+        .map_err(|error| AppError::internal(error.into_error()))?;
+    let name = format!("attachment; filename=\"activity-{}.csv\"", segment(manager.id()));
+    let headers = [
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
+        (header::CONTENT_DISPOSITION, name),
+        (header::CACHE_CONTROL, "no-store".to_owned()),
+    ];
+    Ok((headers, bytes).into_response())
+}
+
+/// Keeps a cell from being a formula: a directory or a person may have chosen the text, and spreadsheets run what begins so.
+fn plain(cell: String) -> String {
+    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        format!("'{cell}")
+    } else {
+        cell
+    }
 }
 
 impl Asked {
@@ -170,7 +261,16 @@ impl Asked {
         ]
     }
 
-    pub(super) fn address(&self, base: &str, after: &str) -> String {
+    /// The same filters without the connection.
+    fn of_everything(&self) -> Self {
+        Self {
+            connection: String::new(),
+            ..self.clone()
+        }
+    }
+
+    /// Writes the filters as the query of an address.
+    pub(super) fn query(&self, after: Option<&str>) -> String {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         for (name, value) in [
             ("show", &self.show),
@@ -183,8 +283,10 @@ impl Asked {
                 query.append_pair(name, value);
             }
         }
-        query.append_pair("after", after);
-        format!("{base}/activity?{}", query.finish())
+        if let Some(after) = after {
+            query.append_pair("after", after);
+        }
+        query.finish()
     }
 }
 
@@ -322,6 +424,12 @@ pub(super) fn of_person(shell: &Shell, person: &Person) -> Vec<Entry> {
         .iter()
         .map(|record| Item::Attempt(Box::new(record.clone())))
         .chain(person.audit.iter().map(|row| Item::Change(Box::new(row.clone()))))
+        .chain(
+            person
+                .requests
+                .iter()
+                .map(|request| Item::Scim(Box::new(request.clone()))),
+        )
         .collect();
     items.sort_by_key(|item| std::cmp::Reverse(item.at()));
     items.truncate(25);

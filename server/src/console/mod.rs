@@ -141,6 +141,11 @@ fn organization() -> Router<App> {
         .route("/console/look", post(organizations::set_look))
         .route("/console/{organization}", get(home::show))
         .route("/console/{organization}/activity", get(activity::list))
+        .route("/console/{organization}/activity/file", get(activity::file))
+        .route(
+            "/console/{organization}/connections/{connection}/activity",
+            get(activity::of_connection),
+        )
         .route("/console/{organization}/traces", get(trace::look_up))
         .route("/console/{organization}/traces/{trace}", get(trace::show))
         .merge(setup::routes())

@@ -5,11 +5,12 @@ use axum::extract::{Path, Query, State};
 use provost_kernel::directory::{AccountKind, Membership, Status};
 use provost_kernel::id::{AccountId, SessionId};
 use provost_kernel::provision::Action;
-use provost_store::SessionRecord;
+use provost_store::{MailRecord, SessionRecord};
 use serde::Deserialize;
 
 use super::activity::{self, Entry};
 use super::format;
+use super::operator_mails;
 use super::page::{self, segment};
 use super::sent::Sent;
 use super::shell::{Place, Shell};
@@ -51,6 +52,7 @@ struct PersonPage {
     attributes: Vec<(String, String)>,
     groups: Vec<String>,
     sessions: Vec<Session>,
+    mails: Vec<Mail>,
     timeline: Vec<Entry>,
     latest_trace: Option<String>,
 }
@@ -72,6 +74,14 @@ struct Twin {
 struct Why {
     what: &'static str,
     names: Vec<Named>,
+}
+
+/// A mail that the organization sent.
+struct Mail {
+    kind: String,
+    tone: &'static str,
+    state: &'static str,
+    at: (String, String),
 }
 
 struct Session {
@@ -155,6 +165,7 @@ fn view(manager: &Manager, shell: Shell, person: &Person) -> PersonPage {
             .collect(),
         groups: person.groups.iter().map(|group| group.name.clone()).collect(),
         sessions: person.sessions.iter().map(|one| session(&shell, one)).collect(),
+        mails: person.mails.iter().map(|one| mail(&shell, one)).collect(),
         latest_trace: person.traces.first().map(|record| record.trace.id.to_string()),
         timeline,
         shell,
@@ -260,6 +271,16 @@ fn why(manager: &Manager, shell: &Shell, held: &Membership) -> Vec<Why> {
             .collect(),
     });
     rows
+}
+
+fn mail(shell: &Shell, record: &MailRecord) -> Mail {
+    let (tone, state) = operator_mails::state(record.state);
+    Mail {
+        kind: shell.of("mail_kind", &record.kind).to_owned(),
+        tone,
+        state: shell.t(state),
+        at: (record.created_at.to_string(), format::time(record.created_at)),
+    }
 }
 
 fn session(shell: &Shell, record: &SessionRecord) -> Session {

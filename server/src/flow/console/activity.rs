@@ -202,6 +202,34 @@ pub async fn list(
     Ok(Page { items, next, people })
 }
 
+/// Lists as [`list`] does, page after page, up to a number of entries.
+///
+/// # Errors
+/// Those of the store.
+pub async fn many(
+    app: &App,
+    caller: &Caller,
+    organization: &OrganizationId,
+    wanted: Wanted,
+    most: usize,
+) -> Result<Page> {
+    let mut all = list(app, caller, Some(organization), wanted.clone()).await?;
+    while all.items.len() < most
+        && let Some(cursor) = all.next.take()
+    {
+        let next = Wanted {
+            cursor,
+            ..wanted.clone()
+        };
+        let more = list(app, caller, Some(organization), next).await?;
+        all.items.extend(more.items);
+        all.people.extend(more.people);
+        all.next = more.next;
+    }
+    all.items.truncate(most);
+    Ok(all)
+}
+
 /// Goes on in each log after the last entry that was shown of it.
 fn after(before: &Cursor, items: &[Item]) -> Cursor {
     let mut cursor = before.clone();

@@ -8,7 +8,10 @@ use provost_kernel::directory::{Account, Authentication};
 use provost_kernel::facts::AccountFacts;
 use provost_kernel::id::{AccountId, ConnectionId, OrganizationId, SessionId};
 use provost_kernel::provision::Action;
-use provost_store::{AuditRow, GroupRef, PeopleFilter, SessionRecord, StoreError, TraceFilter, TraceRecord};
+use provost_store::{
+    AuditRow, GroupRef, MailFilter, MailRecord, PeopleFilter, Reader, ScimRequest, ScimRequestFilter,
+    SessionRecord, StoreError, TraceFilter, TraceRecord,
+};
 
 use crate::app::App;
 use crate::error::{AppError, Result};
@@ -114,6 +117,10 @@ pub struct Person {
     pub audit: Vec<AuditRow>,
     /// Attempts with their explanations, newest first.
     pub traces: Vec<TraceRecord>,
+    /// Requests of the organization's own directory about this account, newest first.
+    pub requests: Vec<ScimRequest>,
+    /// Mails of the organization to this person, newest first.
+    pub mails: Vec<MailRecord>,
     /// The last sign-in.
     pub last_sign_in: Option<Timestamp>,
 }
@@ -164,7 +171,16 @@ pub async fn find(
                     organization: belongs_elsewhere.then(|| own.clone()),
                     ..TraceFilter::default()
                 };
+                let owned = connection.as_ref().filter(|one| one.owner() == Some(&own));
+                let requests = requests(reader, owned, &id).await?;
+                let mails = MailFilter {
+                    organization: Some(own.clone()),
+                    account: Some(id.clone()),
+                    ..MailFilter::default()
+                };
                 Ok::<_, StoreError>(Some(Person {
+                    requests,
+                    mails: reader.mails(&mails, None, RECENT).await?,
                     groups: reader
                         .groups_of(std::slice::from_ref(&id))
                         .await?
@@ -187,6 +203,23 @@ pub async fn find(
         traces::cut(record, caller);
     }
     Ok(person)
+}
+
+/// Finds what a connection's directory asked about an account.
+async fn requests(
+    reader: &mut Reader,
+    connection: Option<&Connection>,
+    account: &AccountId,
+) -> std::result::Result<Vec<ScimRequest>, StoreError> {
+    let Some(connection) = connection else {
+        return Ok(Vec::new());
+    };
+    let filter = ScimRequestFilter {
+        connection: Some(connection.id.to_string()),
+        target: Some(account.to_string()),
+        ..ScimRequestFilter::default()
+    };
+    reader.scim_requests(&filter, RECENT).await
 }
 
 /// What became of one person of a bulk action.
