@@ -299,7 +299,7 @@ pub(super) fn entry(shell: &Shell, item: &Item, people: &BTreeMap<AccountId, Acc
     match item {
         Item::Attempt(record) => attempt(shell, record, about),
         Item::Scim(request) => scim(shell, request, about),
-        Item::Change(row) => change(shell, row, about),
+        Item::Change(row) => change(shell, row, about, people),
     }
 }
 
@@ -379,13 +379,19 @@ fn scim(shell: &Shell, request: &ScimRequest, about: Option<(String, String)>) -
     }
 }
 
-fn change(shell: &Shell, row: &AuditRow, about: Option<(String, String)>) -> Entry {
+fn change(
+    shell: &Shell,
+    row: &AuditRow,
+    about: Option<(String, String)>,
+    people: &BTreeMap<AccountId, Account>,
+) -> Entry {
     let event = &row.event;
+    let by = activity::actor_of(row).and_then(|id| people.get(&id));
     Entry {
         at: (event.at.to_string(), format::time(event.at)),
         what: shell.of("event", &event.kind).to_owned(),
         about,
-        detail: actor(shell, &event.actor),
+        detail: actor(shell, &event.actor, by),
         tone: "",
         outcome: String::new(),
         trace: event
@@ -395,8 +401,8 @@ fn change(shell: &Shell, row: &AuditRow, about: Option<(String, String)>) -> Ent
     }
 }
 
-/// Says who acted.
-pub(super) fn actor(shell: &Shell, label: &str) -> String {
+/// Says who acted, by name if it is somebody known.
+pub(super) fn actor(shell: &Shell, label: &str, known: Option<&Account>) -> String {
     let (by, who) = label.split_once(':').unwrap_or((label, ""));
     let by = match by {
         "admin" => "actor.admin",
@@ -409,7 +415,10 @@ pub(super) fn actor(shell: &Shell, label: &str) -> String {
         "setup_link" => "actor.setup_link",
         _ => return label.to_owned(),
     };
-    let who = who.split('@').next().unwrap_or_default();
+    let who = match known {
+        Some(account) => format::name(account),
+        None => who.split('@').next().unwrap_or_default().to_owned(),
+    };
     if who.is_empty() {
         shell.t(by).to_owned()
     } else {
@@ -435,6 +444,10 @@ pub(super) fn of_person(shell: &Shell, person: &Person) -> Vec<Entry> {
     items.truncate(25);
     items
         .iter()
-        .map(|item| entry(shell, item, &BTreeMap::new()))
+        .map(|item| Entry {
+            // It is the person's own page.
+            about: None,
+            ..entry(shell, item, &person.actors)
+        })
         .collect()
 }

@@ -163,21 +163,20 @@ fn meter_of(shell: &Shell, id: String, used: u32, seats: Option<u32>) -> Pool {
     }
 }
 
-/// Shows the seats of each kind of account: those that the organization's plan limits, or all that are in use.
+/// Shows the seats of each kind of account: those that the organization's plan limits, or both kinds if any are in use.
 pub(super) fn kinds(shell: &Shell, facts: &OrganizationFacts, unlimited: bool) -> Vec<Pool> {
-    let shown = facts
-        .kinds
-        .iter()
-        .filter(|(_, meter)| meter.limit.is_some() || (unlimited && meter.used > 0));
-    shown
-        .map(|(kind, meter)| {
-            let name = match kind {
-                AccountKind::User => "plan.users",
-                AccountKind::Reader => "plan.readers",
-            };
-            meter_of(shell, shell.t(name).to_owned(), meter.used, meter.limit)
-        })
-        .collect()
+    let is_used = facts.kinds.values().any(|meter| meter.used > 0);
+    [
+        (AccountKind::User, "plan.users"),
+        (AccountKind::Reader, "plan.readers"),
+    ]
+    .into_iter()
+    .filter_map(|(kind, name)| {
+        let meter = facts.kinds.get(&kind).copied().unwrap_or_default();
+        let is_shown = meter.limit.is_some() || (unlimited && is_used);
+        is_shown.then(|| meter_of(shell, shell.t(name).to_owned(), meter.used, meter.limit))
+    })
+    .collect()
 }
 
 /// `GET …/licenses`.

@@ -2,6 +2,7 @@
 
 use askama::Template;
 use axum::extract::{Query, State};
+use provost_kernel::connection::Connection;
 use provost_kernel::facts::OrganizationFacts;
 use provost_kernel::plan::MembershipEdit;
 use serde::Deserialize;
@@ -11,6 +12,7 @@ use super::page::{self, segment};
 use super::shell::{Place, Shell};
 use super::visit::{Manager, Outcome};
 use crate::app::App;
+use crate::flow::console::people;
 use crate::flow::policy::drift::{self, Drifting};
 
 /// People of one page; a page without anybody may still have a next one, because only some people are looked at at once.
@@ -35,7 +37,7 @@ struct Row {
     segment: String,
     name: String,
     address: String,
-    connection: String,
+    connection: (String, String),
     wishes: Vec<String>,
 }
 
@@ -46,6 +48,7 @@ pub async fn list(State(app): State<App>, manager: Manager, Query(asked): Query<
         .map(|after| after.replace('\0', ""))
         .filter(|after| !after.is_empty());
     let found = drift::list(&app, &manager.caller, manager.id(), after, PAGE).await?;
+    let connections = people::connections(&app, &manager.organization.organization.id).await?;
     let shell = manager.shell(Place::Users);
     let next = found
         .next
@@ -53,12 +56,15 @@ pub async fn list(State(app): State<App>, manager: Manager, Query(asked): Query<
     let rows = found
         .items
         .iter()
-        .map(|one| row(&shell, &manager.organization, one))
+        .map(|one| row(&shell, &manager.organization, &connections, one))
         .collect();
     page::show(&DriftPage { shell, rows, next })
 }
 
-fn row(shell: &Shell, facts: &OrganizationFacts, one: &Drifting) -> Row {
+fn row(shell: &Shell, facts: &OrganizationFacts, connections: &[Connection], one: &Drifting) -> Row {
+    let known = connections
+        .iter()
+        .find(|known| known.id.as_str() == one.connection);
     let account = &one.account.account;
     let (name, address) = (format::name(account), format::address(account));
     let wishes = if one.drift.admits {
@@ -71,7 +77,10 @@ fn row(shell: &Shell, facts: &OrganizationFacts, one: &Drifting) -> Row {
         segment: segment(account.id.as_str()),
         address: if address == name { String::new() } else { address },
         name,
-        connection: one.connection.clone(),
+        connection: (
+            segment(&one.connection),
+            known.map_or_else(|| one.connection.clone(), |known| known.name.clone()),
+        ),
         wishes,
     }
 }

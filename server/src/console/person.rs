@@ -49,7 +49,7 @@ struct PersonPage {
     is_active: bool,
     is_managed: bool,
     belongs_elsewhere: bool,
-    attributes: Vec<(String, String)>,
+    attributes: Vec<(String, String, String)>,
     groups: Vec<String>,
     sessions: Vec<Session>,
     mails: Vec<Mail>,
@@ -157,14 +157,23 @@ fn view(manager: &Manager, shell: Shell, person: &Person) -> PersonPage {
             .attributes
             .iter()
             .map(|(name, value)| {
+                let source = account.keeping.sources.get(name).map(format::word);
                 (
                     name.clone(),
                     value.as_str().map_or_else(|| value.to_string(), str::to_owned),
+                    match source.as_deref() {
+                        None | Some("manual") => shell.t("source.manual").to_owned(),
+                        Some(word) => word.to_uppercase(),
+                    },
                 )
             })
             .collect(),
         groups: person.groups.iter().map(|group| group.name.clone()).collect(),
-        sessions: person.sessions.iter().map(|one| session(&shell, one)).collect(),
+        sessions: person
+            .sessions
+            .iter()
+            .map(|one| session(&shell, person, one))
+            .collect(),
         mails: person.mails.iter().map(|one| mail(&shell, one)).collect(),
         latest_trace: person.traces.first().map(|record| record.trace.id.to_string()),
         timeline,
@@ -283,16 +292,19 @@ fn mail(shell: &Shell, record: &MailRecord) -> Mail {
     }
 }
 
-fn session(shell: &Shell, record: &SessionRecord) -> Session {
+fn session(shell: &Shell, person: &Person, record: &SessionRecord) -> Session {
+    let own = person.connection.as_ref();
     let both = |at: jiff::Timestamp| (at.to_string(), format::time(at));
     Session {
         id: record.id.to_string(),
         since: both(record.created_at),
         seen: both(record.last_seen_at),
-        how: record
-            .connection
-            .as_ref()
-            .map_or_else(|| shell.t("users.via_password").to_owned(), ToString::to_string),
+        how: match &record.connection {
+            None => shell.t("users.via_password").to_owned(),
+            Some(id) => own
+                .filter(|one| one.id == *id)
+                .map_or_else(|| id.to_string(), |one| one.name.clone()),
+        },
     }
 }
 

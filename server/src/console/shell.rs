@@ -320,7 +320,7 @@ impl Shell {
                     link("/connections", "nav.connections", Place::AllConnections),
                     link("/applications", "apps.title", Place::Apps),
                     link("/mails", "mails.title", Place::Mails),
-                    link("/health", "health.title", Place::Health),
+                    link("/health", "nav.health", Place::Health),
                     link("/jobs", "nav.jobs", Place::Jobs),
                     link("/activity", "nav.activity", Place::InstanceActivity),
                 ],

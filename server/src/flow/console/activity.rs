@@ -133,6 +133,21 @@ impl Item {
             Self::Change(row) => row.event.account.clone(),
         }
     }
+
+    /// Returns the admin or operator who did it.
+    pub fn actor(&self) -> Option<AccountId> {
+        match self {
+            Self::Attempt(_) | Self::Scim(_) => None,
+            Self::Change(row) => actor_of(row),
+        }
+    }
+}
+
+/// Returns the admin or operator who made a change, as the label of the actor says.
+pub fn actor_of(row: &AuditRow) -> Option<AccountId> {
+    let (kind, who) = row.event.actor.split_once(':')?;
+    let who = who.split('@').next().filter(|who| !who.is_empty())?;
+    matches!(kind, "admin" | "operator").then(|| AccountId::new(who))
 }
 
 /// A page of what happened.
@@ -141,7 +156,7 @@ pub struct Page {
     pub items: Vec<Item>,
     /// Where the next page begins.
     pub next: Option<Cursor>,
-    /// The people it is about, as far as they are members here.
+    /// The people whom it is about and who did it, as far as they are members here.
     pub people: BTreeMap<AccountId, Account>,
 }
 
@@ -174,7 +189,12 @@ pub async fn list(
                     items.extend(changes(reader, organization.as_ref(), &looked).await?);
                 }
                 items.sort_by_key(|item| std::cmp::Reverse(item.at()));
-                let ids: BTreeSet<AccountId> = items.iter().take(PAGE).filter_map(Item::account).collect();
+                let ids: BTreeSet<AccountId> = items
+                    .iter()
+                    .take(PAGE)
+                    .flat_map(|item| [item.account(), item.actor()])
+                    .flatten()
+                    .collect();
                 let ids: Vec<AccountId> = ids.into_iter().collect();
                 let people: BTreeMap<AccountId, Account> = reader
                     .account_facts(&ids)

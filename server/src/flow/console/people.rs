@@ -17,6 +17,7 @@ use crate::app::App;
 use crate::error::{AppError, Result};
 use crate::flow::acting::{self, Refusal, Wish};
 use crate::flow::api_keys::Caller;
+use crate::flow::console::activity::actor_of;
 use crate::flow::traces;
 
 /// People of one page.
@@ -117,6 +118,8 @@ pub struct Person {
     pub audit: Vec<AuditRow>,
     /// Attempts with their explanations, newest first.
     pub traces: Vec<TraceRecord>,
+    /// The members who made the changes in the audit log.
+    pub actors: BTreeMap<AccountId, Account>,
     /// Requests of the organization's own directory about this account, newest first.
     pub requests: Vec<ScimRequest>,
     /// Mails of the organization to this person, newest first.
@@ -173,6 +176,16 @@ pub async fn find(
                 };
                 let owned = connection.as_ref().filter(|one| one.owner() == Some(&own));
                 let requests = requests(reader, owned, &id).await?;
+                let audit = reader.audit_about(&own, &id, !belongs_elsewhere, RECENT).await?;
+                let actors: BTreeSet<AccountId> = audit.iter().filter_map(actor_of).collect();
+                let actors: Vec<AccountId> = actors.into_iter().collect();
+                let actors = reader.account_facts(&actors).await?.into_iter();
+                let is_ours =
+                    |known: &AccountFacts| known.memberships.iter().any(|held| held.organization == own);
+                let actors = actors
+                    .filter(is_ours)
+                    .map(|known| (known.account.id.clone(), known.account));
+                let actors: BTreeMap<AccountId, Account> = actors.collect();
                 let mails = MailFilter {
                     organization: Some(own.clone()),
                     account: Some(id.clone()),
@@ -186,7 +199,8 @@ pub async fn find(
                         .await?
                         .remove(&id)
                         .unwrap_or_default(),
-                    audit: reader.audit_about(&own, &id, !belongs_elsewhere, RECENT).await?,
+                    audit,
+                    actors,
                     traces: reader.traces(&filter, RECENT).await?,
                     last_sign_in: reader.last_sign_ins(std::slice::from_ref(&id)).await?.remove(&id),
                     facts,
