@@ -97,6 +97,7 @@ async function pagesOf(page, world) {
     connections: '/connections',
     connection: '/connections/northwind-id',
     values: '/connections/northwind-id/values',
+    'connection-activity': '/connections/northwind-id/activity',
     policies: '/connections/northwind-id/policies',
     scim: '/connections/northwind-hr/scim',
     access: '/access',

@@ -293,7 +293,7 @@ impl PeopleFilter {
         let mut wanted = Conditions::new("m.organization = $1", binds![&self.organization, limit]);
         // Who holds a role is read off an index in the order of the list, whether everybody does or hardly anybody.
         let (from, order) = if let Some(role) = &self.role {
-            wanted.text = "{aside}m.organization = $1 AND h.organization = $1".to_owned();
+            "{aside}m.organization = $1 AND h.organization = $1".clone_into(&mut wanted.text);
             wanted.hold("h.role = {}", role);
             (HOLDERS, "h.account")
         } else {

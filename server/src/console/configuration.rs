@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::State;
 use axum::http::header;
-use axum::response::IntoResponse as _;
+use axum::response::{IntoResponse as _, Response};
 
 use super::developers::{self, Tab};
 use super::page::{self, segment};
@@ -36,17 +36,17 @@ pub async fn show(State(app): State<App>, manager: Manager) -> Outcome {
 /// `GET …/developers/configuration/file`.
 pub async fn of_organization(State(app): State<App>, manager: Manager) -> Outcome {
     let document = configuration::export_organization(&app, &manager.caller, manager.id()).await?;
-    file(&segment(manager.id()), configuration::written(&document)?)
+    Ok(file(&segment(manager.id()), configuration::written(&document)?))
 }
 
 /// `GET /console/operator/configuration`.
 pub async fn of_instance(State(app): State<App>, _operator: Operator) -> Outcome {
     let document = configuration::export(&app, &Caller::operator()).await?;
-    file("instance", configuration::written(&document)?)
+    Ok(file("instance", configuration::written(&document)?))
 }
 
 /// Answers with a file to keep. Nothing on the way may keep it, too.
-fn file(name: &str, text: String) -> Outcome {
+fn file(name: &str, text: String) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "application/yaml; charset=utf-8".to_owned()),
         (
@@ -55,5 +55,5 @@ fn file(name: &str, text: String) -> Outcome {
         ),
         (header::CACHE_CONTROL, "no-store".to_owned()),
     ];
-    Ok((headers, text).into_response())
+    (headers, text).into_response()
 }

@@ -148,7 +148,7 @@ struct GroupPage {
 
 struct Member {
     segment: String,
-    is_member: bool,
+    is_let_in: bool,
     name: String,
     address: String,
     roles: Vec<Named>,
@@ -214,7 +214,7 @@ fn member(shell: &Shell, manager: &Manager, facts: &AccountFacts) -> Member {
     let (tone, status) = format::status(account.status);
     Member {
         segment: segment(account.id.as_str()),
-        is_member: held.is_some(),
+        is_let_in: held.is_some(),
         address: if address == name { String::new() } else { address },
         name,
         roles: held

@@ -193,6 +193,16 @@ fn organization() -> Router<App> {
         )
         .route("/console/{organization}/access", get(directory::access))
         .route("/console/{organization}/licenses", get(directory::licenses))
+        .merge(for_developers())
+        .route(
+            "/console/{organization}/sign-in",
+            get(security::show).and_post(security::act),
+        )
+}
+
+/// Pages for developers of an organization.
+fn for_developers() -> Router<App> {
+    Router::new()
         .route(
             "/console/{organization}/developers",
             get(developers::show).and_post(developers::act),
@@ -220,9 +230,5 @@ fn organization() -> Router<App> {
         .route(
             "/console/{organization}/developers/events",
             get(webhooks::catalogue),
-        )
-        .route(
-            "/console/{organization}/sign-in",
-            get(security::show).and_post(security::act),
         )
 }

@@ -73,6 +73,8 @@ const PAGES: &[&str] = &[
     "/groups",
     "/groups?name=a&id=b",
     "/activity?why=no_organization",
+    "/activity/file?show=attempts",
+    "/connections/acme-idp/activity",
     "/sign-in",
     "/access",
     "/licenses",
