@@ -49,7 +49,7 @@ try {
   const cookie = [...cookies(form), ...cookies(entered)].join('; ');
   const assets = (await Promise.all(['provost.css', 'console.js'].map((name) => page(`${origin}/assets/${name}`)))).reduce((sum, one) => sum + one.bytes, 0);
   console.log('| page | first byte ms (median) | kB with style sheet and script |\n| --- | ---: | ---: |');
-  for (const where of ['', '/users', '/users?q=given5', '/users?role=owner', '/users/add', '/invitations', '/conversions', '/domains', '/developers', '/licenses', '/activity']) {
+  for (const where of ['', '/users', '/users?q=given5', '/users?role=owner', '/users?role=member', '/users?source=pinned', '/users?waiting=1', '/users?status=suspended', '/users/drift', '/users/add', '/invitations', '/conversions', '/domains', '/developers', '/licenses', '/activity']) {
     const found = [];
     for (let round = 0; round < rounds; round++) found.push(await page(`${origin}/console/big${where}`, { cookie }));
     if (found.some(({ status }) => status !== 200)) throw new Error(`${where}: ${found[0].status}`);

@@ -194,7 +194,7 @@ onEachEngine('console in Chromium', consoleWorld, (scenario) => {
     await page.goto(`${world.installation.origin}/console`);
     assert.match(await page.innerText('main'), /You manage no organization/);
     await judge(page, 'console-nothing-managed');
-    for (const path of ['/northwind', '/northwind/users', '/fabrikam', '/operator', '/operator/jobs', '/components', '/no-such-organization']) {
+    for (const path of ['/northwind', '/northwind/users', '/fabrikam', '/operator', '/operator/jobs', '/operator/health', '/operator/configuration', '/components', '/no-such-organization']) {
       const answer = await page.goto(`${world.installation.origin}/console${path}`);
       assert.equal(answer.status(), 403, path);
     }

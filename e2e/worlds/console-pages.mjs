@@ -47,7 +47,7 @@ export function everyPage(colorScheme) {
       scenario(`every page of an operator is accessible and light: ${look}`, async ({ world }) => {
         const page = await chromium.open(appearance);
         await signInOperator(page, world);
-        for (const [title, path] of Object.entries({ organizations: '/operator', 'all-connections': '/operator/connections', jobs: '/operator/jobs', 'instance-activity': '/operator/activity', components: '/components' })) {
+        for (const [title, path] of Object.entries({ organizations: '/operator', 'all-connections': '/operator/connections', jobs: '/operator/jobs', health: '/operator/health', 'instance-activity': '/operator/activity', components: '/components' })) {
           const weight = await visit(page, `${world.installation.origin}/console${path}`);
           await judge(page, `operator-${title}-${name}`);
           assert.ok(weight < HEAVIEST, `${title} weighs ${weight} bytes`);
@@ -64,7 +64,9 @@ async function pagesOf(page, world) {
   const person = await page.locator('tbody a.name').first().getAttribute('href');
   await page.goto(`${world.organization}/activity?show=attempts&connection=northwind-id`);
   const trace = await page.locator('.timeline a', { hasText: 'Why?' }).first().getAttribute('href');
-  const within = (href) => href.replace('/console/northwind', '');
+  await page.goto(`${world.organization}/groups`);
+  const group = await page.locator('tbody a.name', { hasText: 'Designers' }).getAttribute('href');
+  const within = (href) => new URL(href, `${world.organization}/users`).pathname.replace('/console/northwind', '');
   const { id } = await draftOf(page, world);
   return {
     ...Object.fromEntries(STEPS.map((step) => [`setup-${step}`, `/connections/${id}/setup/${step}`])),
@@ -87,16 +89,22 @@ async function pagesOf(page, world) {
     person: within(person),
     activity: '/activity',
     trace: within(trace),
+    'users-filtered': '/users?source=manual&workspace=main&unseen=90',
+    drift: '/users/drift',
     groups: '/groups',
+    group: within(group),
+    'activity-reason': '/activity?show=attempts&why=no_organization',
     connections: '/connections',
     connection: '/connections/northwind-id',
     values: '/connections/northwind-id/values',
+    'connection-activity': '/connections/northwind-id/activity',
     policies: '/connections/northwind-id/policies',
     scim: '/connections/northwind-hr/scim',
     access: '/access',
     'sign-in': '/sign-in',
     licenses: '/licenses',
     developers: '/developers',
+    configuration: '/developers/configuration',
   };
 }
 

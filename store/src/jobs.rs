@@ -192,6 +192,18 @@ pub struct JobSight {
 }
 
 impl Reader {
+    /// Finds the jobs that were queued under these keys.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn jobs_by_key(&mut self, keys: &[String]) -> Result<Vec<JobSight>> {
+        let sql = format!(
+            "SELECT {COLUMNS}, created_at, done_at, locked_until FROM jobs WHERE idempotency_key IN ({{list:$1}})"
+        );
+        let rows = self.rows(&sql, binds![list(keys)?]).await?;
+        rows.into_iter().map(sight).collect()
+    }
+
     /// Lists jobs of a kind, or of all, newest first by time of queueing, before one.
     ///
     /// # Errors

@@ -143,6 +143,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "seat_days",
         sql: include_str!("../migrations/0091_seat_days.sql"),
     },
+    Migration {
+        version: 95,
+        name: "last_seen",
+        sql: include_str!("../migrations/0095_last_seen.sql"),
+    },
 ];
 
 /// The schema version that this program works with.

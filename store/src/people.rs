@@ -1,19 +1,19 @@
 //! What the console's lists of people and of what happened look for. Reads only, page by page; each page costs the same
 //! however many people an organization has.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use provost_kernel::directory::{AccountKind, Status};
 use provost_kernel::facts::AccountFacts;
-use provost_kernel::id::{AccountId, ConnectionId, GroupId, OrganizationId, RoleId};
+use provost_kernel::id::{AccountId, ConnectionId, GroupId, OrganizationId, RoleId, WorkspaceId};
 
 use crate::conditions::Conditions;
 use crate::error::Result;
 use crate::feed::{AuditRow, audited};
 use crate::search::successor;
 use crate::tx::Reader;
-use crate::value::{Bind, Row, binds, to_word};
+use crate::value::{Bind, Row, binds, fold, list, to_word};
 
 /// Which members of an organization are wanted; all conditions hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +30,12 @@ pub struct PeopleFilter {
     pub signs_in: Option<SignsIn>,
     /// A role that they hold.
     pub role: Option<RoleId>,
+    /// Where one of their roles came from.
+    pub source: Option<GrantedBy>,
+    /// A workspace that they may enter.
+    pub workspace: Option<WorkspaceId>,
+    /// Only people who came through a connection of the organization before this time, and not since.
+    pub unseen_since: Option<Timestamp>,
     /// Only pinned memberships.
     pub pinned: bool,
     /// Only people who wait for a seat.
@@ -47,6 +53,38 @@ pub enum SignsIn {
     Sso,
     /// Through this connection.
     Connection(ConnectionId),
+}
+
+/// Where a role came from, whatever the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GrantedBy {
+    /// An admin, by hand.
+    Manual,
+    /// A rule at sign-in.
+    Rule,
+    /// A directory's push.
+    Scim,
+    /// An accepted invitation.
+    Invitation,
+    /// An import or the declarative file.
+    Import,
+    /// Whatever granted it, it is held against the rules.
+    Pin,
+}
+
+impl GrantedBy {
+    /// Returns the condition on a row `r` of the roles of membership `m`. The word stands first in what is stored,
+    /// behind a brace, which has a meaning of its own in our statements.
+    const fn condition(self) -> &'static str {
+        match self {
+            Self::Manual => "r.source LIKE '_\"kind\":\"manual\"%'",
+            Self::Rule => "r.source LIKE '_\"kind\":\"rule\"%'",
+            Self::Scim => "r.source LIKE '_\"kind\":\"scim\"%'",
+            Self::Invitation => "r.source LIKE '_\"kind\":\"invitation\"%'",
+            Self::Import => "r.source LIKE '_\"kind\":\"import\"%'",
+            Self::Pin => "(r.pinned = 1 OR m.pinned = 1)",
+        }
+    }
 }
 
 /// A group in a list.
@@ -110,6 +148,24 @@ impl Reader {
         self.count_one(sql, binds![connection]).await
     }
 
+    /// Counts people in force who came through a connection before a time and not since, up to a limit. Looks at no more than
+    /// ten times as many, the latest first.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn count_unseen(
+        &mut self,
+        connection: &ConnectionId,
+        since: Timestamp,
+        most: u32,
+    ) -> Result<u64> {
+        let sql = "SELECT COUNT(*) FROM (SELECT a.id FROM (SELECT account FROM last_claims WHERE connection = $1 AND at < $2 \
+                   ORDER BY at DESC LIMIT $3) l JOIN accounts a ON a.id = l.account WHERE a.status = 'active' \
+                   AND a.connection = $1 LIMIT $4) unseen";
+        self.count_one(sql, binds![connection, since, most.saturating_mul(10), most])
+            .await
+    }
+
     async fn count_one(&mut self, sql: &str, values: Vec<Bind>) -> Result<u64> {
         let row = self.row(sql, values).await?;
         let count = row.map(|mut row| row.int("count")).transpose()?.unwrap_or(0);
@@ -171,6 +227,21 @@ impl Reader {
         rows.into_iter().map(|mut row| row.text("groups.name")).collect()
     }
 
+    /// Returns the names of those groups of a connection that bear one of some names, without regard to case.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn names_of_groups(
+        &mut self,
+        connection: &ConnectionId,
+        names: &[&str],
+    ) -> Result<BTreeSet<String>> {
+        let keys = list(names.iter().map(|name| fold(name)))?;
+        let sql = "SELECT name FROM groups WHERE connection = $1 AND name_key IN ({list:$2})";
+        let rows = self.rows(sql, binds![connection, keys]).await?;
+        rows.into_iter().map(|mut row| row.text("groups.name")).collect()
+    }
+
     /// Returns what the audit log of an organization, and of the instance if wanted, says about an account, newest first.
     ///
     /// # Errors
@@ -194,6 +265,10 @@ impl Reader {
     }
 }
 
+/// The holders of roles with their memberships.
+const HOLDERS: &str =
+    "membership_roles h JOIN memberships m ON m.account = h.account AND m.organization = h.organization";
+
 impl PeopleFilter {
     /// All members of an organization.
     pub const fn of(organization: OrganizationId) -> Self {
@@ -204,6 +279,9 @@ impl PeopleFilter {
             kind: None,
             signs_in: None,
             role: None,
+            source: None,
+            workspace: None,
+            unseen_since: None,
             pinned: false,
             waiting: false,
             before: None,
@@ -213,8 +291,16 @@ impl PeopleFilter {
     /// Writes the select of the ids.
     fn select(&self, limit: u32) -> Result<(String, Vec<Bind>)> {
         let mut wanted = Conditions::new("m.organization = $1", binds![&self.organization, limit]);
+        // Who holds a role is read off an index in the order of the list, whether everybody does or hardly anybody.
+        let (from, order) = if let Some(role) = &self.role {
+            "{aside}m.organization = $1 AND h.organization = $1".clone_into(&mut wanted.text);
+            wanted.hold("h.role = {}", role);
+            (HOLDERS, "h.account")
+        } else {
+            ("memberships m", "m.account")
+        };
         if let Some(before) = &self.before {
-            wanted.hold("m.account < {}", before);
+            wanted.hold(&format!("{order} < {{}}"), before);
         }
         match &self.status {
             Some(status) => wanted.hold("a.status = {}", &to_word(status)?),
@@ -229,23 +315,38 @@ impl PeopleFilter {
             Some(SignsIn::Connection(connection)) => wanted.hold("{aside}a.connection = {}", connection),
             None => {}
         }
-        if let Some(role) = &self.role {
-            let holds = "EXISTS (SELECT 1 FROM membership_roles r WHERE r.account = m.account \
-                         AND r.organization = m.organization AND r.role = {})";
-            wanted.hold(holds, role);
+        if let Some(source) = self.source {
+            wanted.always(&format!(
+                "EXISTS (SELECT 1 FROM membership_roles r WHERE r.account = m.account AND r.organization = m.organization \
+                 AND {})",
+                source.condition()
+            ));
+        }
+        if let Some(workspace) = &self.workspace {
+            let enters = "(m.all_workspaces IS NOT NULL OR EXISTS (SELECT 1 FROM membership_workspaces w \
+                          WHERE w.account = m.account AND w.organization = m.organization AND w.workspace = {}))";
+            wanted.hold(enters, workspace);
+        }
+        if let Some(since) = self.unseen_since {
+            // Driven by the last sign-ins: a rare filter must not walk through all members.
+            let unseen = "m.account IN ({of}SELECT l.account FROM last_claims l JOIN connections c ON c.id = l.connection \
+                          WHERE c.organization = $1 AND l.at < {} AND NOT EXISTS (SELECT 1 FROM last_claims n \
+                          WHERE n.account = l.account AND n.at >= {}){end})";
+            wanted.hold(unseen, since);
         }
         if self.pinned {
             wanted.always("m.pinned = 1");
         }
         if self.waiting {
-            wanted.always("m.license_seated = 0");
+            wanted.always(
+                "m.account IN ({of}SELECT account FROM memberships WHERE organization = $1 AND license_seated = 0{end})",
+            );
         }
         if let Some(text) = &self.text {
             begin_with(text, &mut wanted);
         }
         let sql = format!(
-            "SELECT m.account FROM memberships m JOIN accounts a ON a.id = m.account \
-             WHERE {} ORDER BY m.account DESC LIMIT $2",
+            "SELECT m.account FROM {from} JOIN accounts a ON a.id = m.account WHERE {} ORDER BY {order} DESC LIMIT $2",
             wanted.text
         );
         Ok((sql, wanted.values))

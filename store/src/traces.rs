@@ -31,6 +31,8 @@ pub struct TraceFilter {
     pub organization: Option<OrganizationId>,
     /// Only attempts that were refused.
     pub refused: bool,
+    /// Only attempts that ended with this code.
+    pub verdict: Option<String>,
     /// Older than this one: time and id of the last trace of the page before.
     pub before: Option<(Timestamp, TraceId)>,
 }
@@ -110,6 +112,10 @@ impl Reader {
         }
         if filter.refused {
             conditions.push("verdict <> 'admitted' AND verdict <> 'accepted'".to_owned());
+        }
+        if let Some(verdict) = &filter.verdict {
+            values.push(verdict.as_str().into());
+            conditions.push(format!("verdict = ${}", values.len()));
         }
         if let Some((at, id)) = &filter.before {
             values.push((*at).into());

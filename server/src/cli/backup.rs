@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use provost_store::StoreError;
 
 use super::print::{Busy, out};
 use super::{Settings, open_store};
@@ -29,10 +30,21 @@ impl Backup {
     /// # Errors
     /// When the file exists or cannot be written, or the database cannot be read.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let store = open_store(&self.settings.load()?, &World::new()).await?;
+        let world = World::new();
+        let store = open_store(&self.settings.load()?, &world).await?;
         let busy = Busy::new("backing up");
+        let begun = world.now();
         let written = store.backup(&self.file).await;
         drop(busy);
+        if let Ok(summary) = written {
+            // Only a note for the operator's console: the backup is good without it.
+            let noted: Result<(), StoreError> = store
+                .write(move |tx| Box::pin(async move { tx.note_backup(begun, summary).await }))
+                .await;
+            if let Err(error) = noted {
+                tracing::warn!(code = error.code(), "the time of the backup could not be noted");
+            }
+        }
         store.close().await;
         let summary = written.with_context(|| format!("no backup in {}", self.file.display()))?;
         out(&format!(

@@ -30,6 +30,18 @@ pub enum MailTransport {
     Console,
 }
 
+impl MailTransport {
+    /// Returns the word of the configuration.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Smtp(_) => "smtp",
+            Self::File(_) => "file",
+            Self::Console => "console",
+        }
+    }
+}
+
 /// A mail server.
 #[derive(Clone, Debug)]
 pub struct Smtp {

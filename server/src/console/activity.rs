@@ -3,13 +3,17 @@
 use std::collections::BTreeMap;
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
+use axum::http::header;
+use axum::response::IntoResponse as _;
+use provost_kernel::denial::Denial;
 use provost_kernel::directory::Account;
 use provost_kernel::id::{AccountId, ConnectionId};
 use provost_kernel::trace::{PASSWORD_SIGN_IN, PROVISION, SIGN_IN, StepOutcome, TEST_SIGN_IN};
 use provost_store::{AuditRow, ScimRequest, TraceRecord};
 use serde::Deserialize;
 
+use super::connections::{self, Head};
 use super::format;
 use super::page::{self, segment};
 use super::person;
@@ -17,8 +21,10 @@ use super::shell::{Place, Shell};
 use super::users::Choice;
 use super::visit::{Manager, Outcome};
 use crate::app::App;
+use crate::error::AppError;
 use crate::flow::console::activity::{self, Cursor, Item, Wanted, Which};
 use crate::flow::console::people::{self, Person};
+use crate::flow::directory;
 
 /// What the address asks for.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -28,8 +34,24 @@ pub struct Asked {
     connection: String,
     account: String,
     refused: String,
+    why: String,
     after: Option<String>,
 }
+
+/// Reasons for which sign-ins are refused, that can be asked for.
+const REASONS: &[Denial] = &[
+    Denial::NoOrganization,
+    Denial::NoSeat,
+    Denial::NotProvisionedByHand,
+    Denial::NotPushedByDirectory,
+    Denial::DomainNotVerified,
+    Denial::EmailMissing,
+    Denial::AmbiguousMatch,
+    Denial::ExistingAccountRefused,
+    Denial::Suspended,
+    Denial::Deactivated,
+    Denial::ConnectionDisabled,
+];
 
 /// One line of a timeline.
 pub(super) struct Entry {
@@ -52,20 +74,55 @@ pub(super) struct ActivityPage {
     pub(super) next: Option<String>,
     pub(super) is_filtered: bool,
     pub(super) can_look_up: bool,
+    /// Where to get the same as a file.
+    pub(super) file: Option<String>,
+    /// The head of a connection, where this is one of its pages.
+    pub(super) head: Option<Head>,
+    /// The address of this list without filters.
+    pub(super) here: String,
 }
 
 /// `GET …/activity`.
 pub async fn list(State(app): State<App>, manager: Manager, Query(asked): Query<Asked>) -> Outcome {
-    let organization = &manager.organization.organization.id;
-    let connections = people::connections(&app, organization).await?;
-    let found = activity::list(&app, &manager.caller, Some(organization), asked.wanted()).await?;
     let shell = manager.shell(Place::Activity);
+    let here = format!("{}/activity", shell.base);
+    render(&app, &manager, shell, asked, here, None).await
+}
+
+/// `GET …/connections/{connection}/activity`: the same of one connection.
+pub async fn of_connection(
+    State(app): State<App>,
+    manager: Manager,
+    Path((_, id)): Path<(String, String)>,
+    Query(asked): Query<Asked>,
+) -> Outcome {
+    let record = directory::connection(&app, &manager.caller, &id).await?;
+    let shell = manager.shell(Place::Connections);
+    let here = format!("{}/connections/{}/activity", shell.base, segment(&id));
+    let head = connections::head(&shell, &record, "activity");
+    let asked = Asked {
+        connection: id,
+        ..asked
+    };
+    render(&app, &manager, shell, asked, here, Some(head)).await
+}
+
+async fn render(
+    app: &App,
+    manager: &Manager,
+    shell: Shell,
+    asked: Asked,
+    here: String,
+    head: Option<Head>,
+) -> Outcome {
+    let organization = &manager.organization.organization.id;
+    let connections = people::connections(app, organization).await?;
+    let found = activity::list(app, &manager.caller, Some(organization), asked.wanted()).await?;
     let named: Vec<(String, String)> = connections
         .iter()
         .map(|connection| (connection.id.to_string(), connection.name.clone()))
         .collect();
     page::show(&ActivityPage {
-        choices: asked.choices(&shell, &named),
         entries: found
             .items
             .iter()
@@ -74,19 +131,76 @@ pub async fn list(State(app): State<App>, manager: Manager, Query(asked): Query<
         next: found
             .next
             .as_ref()
-            .map(|next| asked.address(&shell.base, &next.write())),
-        is_filtered: asked.is_filtered(),
-        can_look_up: true,
+            .map(|next| format!("{here}?{}", asked.query(Some(&next.write())))),
+        is_filtered: if head.is_some() {
+            asked.of_everything().is_filtered()
+        } else {
+            asked.is_filtered()
+        },
+        can_look_up: head.is_none(),
+        file: Some(format!("{}/activity/file?{}", shell.base, asked.query(None))),
+        choices: {
+            let mut choices = asked.choices(&shell, &named);
+            choices.retain(|choice| head.is_none() || choice.name != "connection");
+            choices
+        },
+        head,
+        here,
         asked,
         shell,
     })
 }
 
+/// Most entries of a file: as many as a spreadsheet is read for. The API has everything.
+const FILE: usize = 1000;
+
+/// `GET …/activity/file`: what fits the filters, newest first, as a table.
+pub async fn file(State(app): State<App>, manager: Manager, Query(asked): Query<Asked>) -> Outcome {
+    let organization = &manager.organization.organization.id;
+    let found = activity::many(&app, &manager.caller, organization, asked.wanted(), FILE).await?;
+    let shell = manager.shell(Place::Activity);
+    let mut table = csv::Writer::from_writer(Vec::new());
+    let head = ["at", "what", "person", "outcome", "detail", "explanation"].map(str::to_owned);
+    table.write_record(head).map_err(AppError::internal)?;
+    for item in &found.items {
+        let line = entry(&shell, item, &found.people);
+        let person = line.about.map(|(_, name)| name).unwrap_or_default();
+        let why = line.trace.map(|path| app.config.url(&path)).unwrap_or_default();
+        let cells = [line.at.0, line.what, person, line.outcome, line.detail, why].map(plain);
+        table.write_record(cells).map_err(AppError::internal)?;
+    }
+    let bytes = table
+        .into_inner()
+        .map_err(|error| AppError::internal(error.into_error()))?;
+    let name = format!("attachment; filename=\"activity-{}.csv\"", segment(manager.id()));
+    let headers = [
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
+        (header::CONTENT_DISPOSITION, name),
+        (header::CACHE_CONTROL, "no-store".to_owned()),
+    ];
+    Ok((headers, bytes).into_response())
+}
+
+/// Keeps a cell from being a formula: a directory or a person may have chosen the text, and spreadsheets run what begins so.
+fn plain(cell: String) -> String {
+    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        format!("'{cell}")
+    } else {
+        cell
+    }
+}
+
 impl Asked {
     pub(super) fn is_filtered(&self) -> bool {
-        [&self.show, &self.connection, &self.account, &self.refused]
-            .iter()
-            .any(|value| !value.is_empty())
+        [
+            &self.show,
+            &self.connection,
+            &self.account,
+            &self.refused,
+            &self.why,
+        ]
+        .iter()
+        .any(|value| !value.is_empty())
     }
 
     pub(super) fn wanted(&self) -> Wanted {
@@ -101,6 +215,7 @@ impl Asked {
             connection: said(&self.connection).map(ConnectionId::new),
             account: said(&self.account).map(AccountId::new),
             refused: self.refused == "1",
+            why: said(&self.why),
             cursor: self.after.as_deref().map(Cursor::read).unwrap_or_default(),
         }
     }
@@ -128,23 +243,50 @@ impl Asked {
                     .map(|(id, name)| (id.clone(), name.clone(), self.connection == *id))
                     .collect(),
             },
+            Choice {
+                name: "why",
+                label: shell.t("activity.why"),
+                options: REASONS
+                    .iter()
+                    .map(|reason| reason.code())
+                    .map(|code| {
+                        (
+                            code.to_owned(),
+                            shell.of("verdict", code).to_owned(),
+                            self.why == code,
+                        )
+                    })
+                    .collect(),
+            },
         ]
     }
 
-    pub(super) fn address(&self, base: &str, after: &str) -> String {
+    /// The same filters without the connection.
+    fn of_everything(&self) -> Self {
+        Self {
+            connection: String::new(),
+            ..self.clone()
+        }
+    }
+
+    /// Writes the filters as the query of an address.
+    pub(super) fn query(&self, after: Option<&str>) -> String {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         for (name, value) in [
             ("show", &self.show),
             ("connection", &self.connection),
             ("account", &self.account),
             ("refused", &self.refused),
+            ("why", &self.why),
         ] {
             if !value.is_empty() {
                 query.append_pair(name, value);
             }
         }
-        query.append_pair("after", after);
-        format!("{base}/activity?{}", query.finish())
+        if let Some(after) = after {
+            query.append_pair("after", after);
+        }
+        query.finish()
     }
 }
 
@@ -157,7 +299,7 @@ pub(super) fn entry(shell: &Shell, item: &Item, people: &BTreeMap<AccountId, Acc
     match item {
         Item::Attempt(record) => attempt(shell, record, about),
         Item::Scim(request) => scim(shell, request, about),
-        Item::Change(row) => change(shell, row, about),
+        Item::Change(row) => change(shell, row, about, people),
     }
 }
 
@@ -237,13 +379,19 @@ fn scim(shell: &Shell, request: &ScimRequest, about: Option<(String, String)>) -
     }
 }
 
-fn change(shell: &Shell, row: &AuditRow, about: Option<(String, String)>) -> Entry {
+fn change(
+    shell: &Shell,
+    row: &AuditRow,
+    about: Option<(String, String)>,
+    people: &BTreeMap<AccountId, Account>,
+) -> Entry {
     let event = &row.event;
+    let by = activity::actor_of(row).and_then(|id| people.get(&id));
     Entry {
         at: (event.at.to_string(), format::time(event.at)),
         what: shell.of("event", &event.kind).to_owned(),
         about,
-        detail: actor(shell, &event.actor),
+        detail: actor(shell, &event.actor, by),
         tone: "",
         outcome: String::new(),
         trace: event
@@ -253,8 +401,8 @@ fn change(shell: &Shell, row: &AuditRow, about: Option<(String, String)>) -> Ent
     }
 }
 
-/// Says who acted.
-pub(super) fn actor(shell: &Shell, label: &str) -> String {
+/// Says who acted, by name if it is somebody known.
+pub(super) fn actor(shell: &Shell, label: &str, known: Option<&Account>) -> String {
     let (by, who) = label.split_once(':').unwrap_or((label, ""));
     let by = match by {
         "admin" => "actor.admin",
@@ -267,7 +415,10 @@ pub(super) fn actor(shell: &Shell, label: &str) -> String {
         "setup_link" => "actor.setup_link",
         _ => return label.to_owned(),
     };
-    let who = who.split('@').next().unwrap_or_default();
+    let who = match known {
+        Some(account) => format::name(account),
+        None => who.split('@').next().unwrap_or_default().to_owned(),
+    };
     if who.is_empty() {
         shell.t(by).to_owned()
     } else {
@@ -282,11 +433,21 @@ pub(super) fn of_person(shell: &Shell, person: &Person) -> Vec<Entry> {
         .iter()
         .map(|record| Item::Attempt(Box::new(record.clone())))
         .chain(person.audit.iter().map(|row| Item::Change(Box::new(row.clone()))))
+        .chain(
+            person
+                .requests
+                .iter()
+                .map(|request| Item::Scim(Box::new(request.clone()))),
+        )
         .collect();
     items.sort_by_key(|item| std::cmp::Reverse(item.at()));
     items.truncate(25);
     items
         .iter()
-        .map(|item| entry(shell, item, &BTreeMap::new()))
+        .map(|item| Entry {
+            // It is the person's own page.
+            about: None,
+            ..entry(shell, item, &person.actors)
+        })
         .collect()
 }

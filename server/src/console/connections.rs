@@ -42,18 +42,13 @@ pub(super) fn head(shell: &Shell, record: &ConnectionRecord, tab: &str) -> Head 
         ("/provisioning", "provisioning", "tab.provisioning"),
         ("/policies", "policies", "tab.policies"),
         ("/scim", "scim", "tab.scim"),
+        ("/activity", "activity", "nav.activity"),
         ("/more", "more", "tab.more"),
     ];
-    let mut tabs: Vec<(String, &'static str, bool)> = tabs
+    let tabs: Vec<(String, &'static str, bool)> = tabs
         .iter()
         .map(|(path, word, key)| (format!("{here}{path}"), shell.t(key), *word == tab))
         .collect();
-    let activity = format!(
-        "{}/activity?connection={}",
-        shell.base,
-        segment(connection.id.as_str())
-    );
-    tabs.push((activity, shell.t("nav.activity"), false));
     Head {
         name: connection.name.clone(),
         protocol: protocol(connection.protocol),

@@ -73,6 +73,7 @@ pub(super) fn tabs(shell: &Shell, this: &str) -> Vec<Tab> {
         tab("", shell.t("developers.keys_tab")),
         tab("webhooks", shell.t("webhooks.title")),
         tab("events", shell.t("webhooks.catalogue")),
+        tab("configuration", shell.t("configuration.title")),
     ]
 }
 

@@ -1,109 +1,20 @@
-//! What an organization hands out and to whom directories say it goes: groups, workspaces and roles, and licenses.
+//! What an organization hands out: workspaces and roles, and licenses.
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use provost_kernel::directory::AccountKind;
 use provost_kernel::facts::{LicensePool, OrganizationFacts};
 use provost_kernel::policy::{LicenseRule, RoleRule, WorkspaceRule};
-use serde::Deserialize;
 
 use super::chart::Chart;
-use super::format;
 use super::licenses::{self, SeatRow};
 use super::page::{self, segment};
 use super::shell::{Place, Shell};
 use super::visit::{Manager, Outcome};
 use crate::app::App;
-use crate::flow::console::{overview, people};
+use crate::flow::console::{overview, waiting};
 use crate::flow::policy::Policies;
 use crate::flow::seats;
-
-/// What the address of the groups asks for.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct GroupsAsked {
-    name: String,
-    id: String,
-}
-
-#[derive(Template)]
-#[template(path = "console/groups.html")]
-struct GroupsPage {
-    shell: Shell,
-    rows: Vec<GroupRow>,
-    next: Option<String>,
-}
-
-struct GroupRow {
-    name: String,
-    external_id: String,
-    connection: (String, String),
-    members: String,
-    roles: Vec<String>,
-    pushed: (String, String),
-}
-
-/// `GET …/groups`.
-pub async fn groups(State(app): State<App>, manager: Manager, Query(asked): Query<GroupsAsked>) -> Outcome {
-    let organization = &manager.organization.organization.id;
-    let after = (!asked.id.is_empty()).then(|| (asked.name.replace('\0', ""), asked.id.replace('\0', "")));
-    let found = overview::groups(&app, organization, after).await?;
-    let connections = people::connections(&app, organization).await?;
-    let shell = manager.shell(Place::Groups);
-    let next = found
-        .last()
-        .filter(|_| found.len() == overview::GROUPS as usize)
-        .map(|last| {
-            format!(
-                "{}/groups?name={}&id={}",
-                shell.base,
-                segment(&last.name),
-                segment(last.id.as_str())
-            )
-        });
-    let rows = found
-        .into_iter()
-        .map(|group| {
-            let connection = connections.iter().find(|one| one.id == group.connection);
-            GroupRow {
-                roles: connection
-                    .map(|one| roles_of(&Policies::of(one), &group.name))
-                    .unwrap_or_default(),
-                connection: (
-                    segment(group.connection.as_str()),
-                    connection.map_or_else(|| group.connection.to_string(), |one| one.name.clone()),
-                ),
-                external_id: group.external_id.unwrap_or_default(),
-                members: shell.number(&group.members),
-                pushed: (group.updated_at.to_string(), format::time(group.updated_at)),
-                name: group.name,
-            }
-        })
-        .collect();
-    page::show(&GroupsPage { shell, rows, next })
-}
-
-/// Returns the roles that the group tables of a connection give for a group.
-fn roles_of(policies: &Policies, group: &str) -> Vec<String> {
-    let default = policies.policy.iter().filter_map(|policy| policy.role.as_ref());
-    let own = policies
-        .organization_policies
-        .iter()
-        .filter_map(|policy| policy.role.as_ref());
-    let mut roles: Vec<String> = default
-        .chain(own)
-        .filter_map(|rule| match rule {
-            RoleRule::Groups(rows) => Some(rows),
-            RoleRule::Fixed(_) | RoleRule::Expression(_) | RoleRule::Mapping(_) => None,
-        })
-        .flatten()
-        .filter(|row| row.value == group || row.name.as_deref() == Some(group))
-        .flat_map(|row| row.roles.clone())
-        .collect();
-    roles.sort();
-    roles.dedup();
-    roles
-}
 
 #[derive(Template)]
 #[template(path = "console/access.html")]
@@ -237,10 +148,13 @@ pub(super) struct Pool {
 
 /// Shows a pool.
 pub(super) fn pool(shell: &Shell, pool: &LicensePool) -> Pool {
-    let used = u64::from(pool.used);
-    let seats = pool.license.seats.map(u64::from);
+    meter_of(shell, pool.license.id.to_string(), pool.used, pool.license.seats)
+}
+
+fn meter_of(shell: &Shell, id: String, used: u32, seats: Option<u32>) -> Pool {
+    let (used, seats) = (u64::from(used), seats.map(u64::from));
     Pool {
-        id: pool.license.id.to_string(),
+        id,
         used: shell.number(&used),
         seats: seats.map(|seats| shell.number(&seats)),
         percent: seats.map_or(0, |seats| (used * 100).checked_div(seats).unwrap_or(100).min(100)),
@@ -249,32 +163,27 @@ pub(super) fn pool(shell: &Shell, pool: &LicensePool) -> Pool {
     }
 }
 
-/// Shows the seats of kinds of accounts that the organization's plan limits.
-pub(super) fn kinds(shell: &Shell, facts: &OrganizationFacts) -> Vec<Pool> {
-    let limited = facts.kinds.iter().filter_map(|(kind, meter)| {
-        let limit = meter.limit?;
-        let name = match kind {
-            AccountKind::User => "plan.users",
-            AccountKind::Reader => "plan.readers",
-        };
-        let (used, seats) = (u64::from(meter.used), u64::from(limit));
-        Some(Pool {
-            id: shell.t(name).to_owned(),
-            used: shell.number(&used),
-            seats: Some(shell.number(&seats)),
-            percent: (used * 100).checked_div(seats).unwrap_or(100).min(100),
-            is_full: used >= seats,
-            used_by: Vec::new(),
-        })
-    });
-    limited.collect()
+/// Shows the seats of each kind of account: those that the organization's plan limits, or both kinds if any are in use.
+pub(super) fn kinds(shell: &Shell, facts: &OrganizationFacts, unlimited: bool) -> Vec<Pool> {
+    let is_used = facts.kinds.values().any(|meter| meter.used > 0);
+    [
+        (AccountKind::User, "plan.users"),
+        (AccountKind::Reader, "plan.readers"),
+    ]
+    .into_iter()
+    .filter_map(|(kind, name)| {
+        let meter = facts.kinds.get(&kind).copied().unwrap_or_default();
+        let is_shown = meter.limit.is_some() || (unlimited && is_used);
+        is_shown.then(|| meter_of(shell, shell.t(name).to_owned(), meter.used, meter.limit))
+    })
+    .collect()
 }
 
 /// `GET …/licenses`.
 pub async fn licenses(State(app): State<App>, manager: Manager) -> Outcome {
     let organization = &manager.organization.organization.id;
     let own = overview::own_connections(&app, organization).await?;
-    let waiting = overview::waiting(&app, organization, &own).await?;
+    let waiting = waiting::collect(&app, organization, &own).await?;
     let days = seats::days(&app, &manager.caller, manager.id(), None, None).await?;
     let events = overview::seat_events(&app, organization).await?;
     let shell = manager.shell(Place::Licenses);
@@ -294,7 +203,7 @@ pub async fn licenses(State(app): State<App>, manager: Manager) -> Outcome {
         })
         .collect();
     page::show(&LicensesPage {
-        kinds: kinds(&shell, &manager.organization),
+        kinds: kinds(&shell, &manager.organization, false),
         pools,
         charts: licenses::charts(&shell, &days),
         rows: licenses::rows(&shell, &events),

@@ -13,7 +13,8 @@ use super::page::{self, segment};
 use super::shell::{Place, Shell};
 use super::visit::{Manager, Outcome};
 use crate::app::App;
-use crate::flow::console::overview::{self, Counts, Health, Waiting};
+use crate::flow::console::overview::{self, Counts, Health};
+use crate::flow::console::waiting::{self, Waiting};
 use crate::flow::setup::is_draft;
 
 #[derive(Template)]
@@ -21,6 +22,7 @@ use crate::flow::setup::is_draft;
 struct HomePage {
     shell: Shell,
     cards: Vec<Card>,
+    kinds: Vec<Pool>,
     pools: Vec<Pool>,
     members: String,
     needs: Vec<Need>,
@@ -40,7 +42,7 @@ struct Need {
 pub async fn show(State(app): State<App>, manager: Manager) -> Outcome {
     let organization = &manager.organization.organization.id;
     let own = overview::own_connections(&app, organization).await?;
-    let waiting = overview::waiting(&app, organization, &own).await?;
+    let waiting = waiting::collect(&app, organization, &own).await?;
     let domains = overview::domains(&app, organization).await?;
     let ids = own.iter().map(|health| health.record.connection.id.clone());
     let days = overview::sign_ins(&app, Some(ids.collect())).await?;
@@ -74,6 +76,7 @@ pub async fn show(State(app): State<App>, manager: Manager) -> Outcome {
             .iter()
             .map(|health| connections::card(&shell, health, now))
             .collect(),
+        kinds: directory::kinds(&shell, &manager.organization, true),
         pools: manager
             .organization
             .licenses
@@ -105,6 +108,13 @@ fn needs(
             link: shell.t("home.look"),
         });
     };
+    if waiting.unplaced > 0 {
+        let count = up_to(shell, waiting.unplaced);
+        need(
+            shell.t1("home.unplaced", &count),
+            "/activity?show=attempts&why=no_organization".to_owned(),
+        );
+    }
     if waiting.refused > 0 {
         let count = up_to(shell, waiting.refused);
         need(
@@ -131,6 +141,22 @@ fn needs(
             need(
                 shell.t1("home.draft", &connection.name),
                 format!("/connections/{id}/setup"),
+            );
+        }
+        if health.drifting > 0 {
+            let count = up_to(shell, health.drifting);
+            need(
+                shell.t2("home.drift", &connection.name, &count),
+                "/users/drift".to_owned(),
+            );
+        }
+        let stale = waiting.stale.get(&connection.id).copied().unwrap_or_default();
+        if stale > 0 {
+            let count = up_to(shell, usize::try_from(stale).unwrap_or(usize::MAX));
+            let days = waiting::STALE_DAYS;
+            need(
+                shell.t3("home.stale", &connection.name, &days, &count),
+                format!("/users?via={id}&unseen={days}&status=active"),
             );
         }
     }

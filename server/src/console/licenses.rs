@@ -72,7 +72,7 @@ pub(super) fn rows(shell: &Shell, found: &[(SeatEvent, Option<Account>)]) -> Vec
                 SeatChange::Waiting => "licenses.waits",
                 SeatChange::Left => "licenses.left",
             }),
-            actor: super::activity::actor(shell, &event.actor),
+            actor: super::activity::actor(shell, &event.actor, None),
             trace: super::page::segment(event.trace.as_str()),
         })
         .collect()

@@ -12,13 +12,16 @@ pub mod activity;
 pub mod adding;
 pub mod bulk;
 mod chart;
+pub mod configuration;
 pub mod connection_scim;
 pub mod connection_tabs;
 pub mod connections;
 pub mod developers;
 pub mod directory;
 pub mod domains;
+pub mod drift;
 pub mod format;
+pub mod groups;
 pub mod home;
 pub mod importing;
 pub mod invitations;
@@ -27,6 +30,7 @@ pub mod moving;
 pub mod moving_run;
 pub mod operator;
 pub mod operator_apps;
+pub mod operator_health;
 pub mod operator_mails;
 pub mod operator_organization;
 pub mod organizations;
@@ -59,6 +63,8 @@ fn instance() -> Router<App> {
         .route("/console/operator", get(operator::overview))
         .route("/console/operator/connections", get(operator::connections))
         .route("/console/operator/jobs", get(operator::jobs))
+        .route("/console/operator/health", get(operator_health::show))
+        .route("/console/operator/configuration", get(configuration::of_instance))
         .route("/console/operator/mails", get(operator_mails::list))
         .route(
             "/console/operator/applications",
@@ -119,6 +125,7 @@ fn people() -> Router<App> {
             "/console/{organization}/users/runs/{run}",
             get(bulk::show).and_post(bulk::again),
         )
+        .route("/console/{organization}/users/drift", get(drift::list))
         .route("/console/{organization}/users/bulk", post(users::bulk))
         .route("/console/{organization}/users/{account}", get(person::show))
         .route(
@@ -134,6 +141,11 @@ fn organization() -> Router<App> {
         .route("/console/look", post(organizations::set_look))
         .route("/console/{organization}", get(home::show))
         .route("/console/{organization}/activity", get(activity::list))
+        .route("/console/{organization}/activity/file", get(activity::file))
+        .route(
+            "/console/{organization}/connections/{connection}/activity",
+            get(activity::of_connection),
+        )
         .route("/console/{organization}/traces", get(trace::look_up))
         .route("/console/{organization}/traces/{trace}", get(trace::show))
         .merge(setup::routes())
@@ -174,12 +186,34 @@ fn organization() -> Router<App> {
             "/console/{organization}/connections/{connection}/policies/try",
             post(policy::try_out),
         )
-        .route("/console/{organization}/groups", get(directory::groups))
+        .route("/console/{organization}/groups", get(groups::list))
+        .route(
+            "/console/{organization}/groups/{connection}/{group}",
+            get(groups::show),
+        )
         .route("/console/{organization}/access", get(directory::access))
         .route("/console/{organization}/licenses", get(directory::licenses))
+        .merge(for_developers())
+        .route(
+            "/console/{organization}/sign-in",
+            get(security::show).and_post(security::act),
+        )
+}
+
+/// Pages for developers of an organization.
+fn for_developers() -> Router<App> {
+    Router::new()
         .route(
             "/console/{organization}/developers",
             get(developers::show).and_post(developers::act),
+        )
+        .route(
+            "/console/{organization}/developers/configuration",
+            get(configuration::show),
+        )
+        .route(
+            "/console/{organization}/developers/configuration/file",
+            get(configuration::of_organization),
         )
         .route(
             "/console/{organization}/developers/webhooks",
@@ -196,9 +230,5 @@ fn organization() -> Router<App> {
         .route(
             "/console/{organization}/developers/events",
             get(webhooks::catalogue),
-        )
-        .route(
-            "/console/{organization}/sign-in",
-            get(security::show).and_post(security::act),
         )
 }

@@ -15,7 +15,6 @@ use super::visit::{Operator, Outcome};
 use crate::app::App;
 use crate::flow::api_keys::Caller;
 use crate::flow::console::{activity as happened, overview, standing};
-use crate::flow::readiness;
 
 /// Where a list goes on.
 #[derive(Debug, Default, Deserialize)]
@@ -154,12 +153,10 @@ pub async fn connections(State(app): State<App>, operator: Operator, Query(asked
 #[template(path = "console/jobs.html")]
 struct JobsPage {
     shell: Shell,
-    is_ready: bool,
     due: String,
     oldest: Option<(String, String)>,
     dead: String,
     rows: Vec<JobRow>,
-    version: &'static str,
 }
 
 struct JobRow {
@@ -173,10 +170,8 @@ struct JobRow {
 /// `GET /console/operator/jobs`.
 pub async fn jobs(State(app): State<App>, operator: Operator) -> Outcome {
     let (backlog, dead) = overview::jobs(&app).await?;
-    let report = readiness::check(&app).await;
     let shell = shell(&operator, Place::Jobs);
     page::show(&JobsPage {
-        is_ready: report.is_ready(),
         due: shell.number(&u64::from(backlog.due)),
         oldest: backlog.oldest.map(|at| (at.to_string(), format::time(at))),
         dead: shell.number(&u64::from(backlog.dead)),
@@ -190,7 +185,6 @@ pub async fn jobs(State(app): State<App>, operator: Operator) -> Outcome {
                 at: record.dead_at.map(format::time).unwrap_or_default(),
             })
             .collect(),
-        version: env!("CARGO_PKG_VERSION"),
         shell,
     })
 }
@@ -225,9 +219,12 @@ pub async fn activity(
         next: found
             .next
             .as_ref()
-            .map(|next| asked.address(&shell.base, &next.write())),
+            .map(|next| format!("{}/activity?{}", shell.base, asked.query(Some(&next.write())))),
         is_filtered: asked.is_filtered(),
         can_look_up: false,
+        file: None,
+        head: None,
+        here: format!("{}/activity", shell.base),
         asked,
         shell,
     })

@@ -55,6 +55,14 @@ const STATES: &[(MailState, &str, &str, &str)] = &[
     (MailState::Dead, "dead", "bad", "mails.dead"),
 ];
 
+/// Returns the tone of a state and the key of its name.
+pub(super) fn state(of: MailState) -> (&'static str, &'static str) {
+    STATES
+        .iter()
+        .find(|(state, ..)| *state == of)
+        .map_or(("idle", "mails.queued"), |(_, _, tone, key)| (*tone, *key))
+}
+
 /// `GET /console/operator/mails`.
 pub async fn list(State(app): State<App>, operator: Operator, Query(asked): Query<Asked>) -> Outcome {
     let caller = standing::instance_caller(&operator.0.active);
@@ -86,10 +94,7 @@ pub async fn list(State(app): State<App>, operator: Operator, Query(asked): Quer
     let rows = found
         .into_iter()
         .map(|mail| {
-            let (tone, state) = STATES
-                .iter()
-                .find(|(state, ..)| *state == mail.state)
-                .map_or(("idle", "mails.queued"), |(_, _, tone, key)| (*tone, *key));
+            let (tone, state) = state(mail.state);
             Row {
                 recipient: mail.recipient.to_string(),
                 kind: shell.of("mail_kind", &mail.kind).to_owned(),

@@ -142,7 +142,7 @@ pub async fn show(
             .licenses
             .iter()
             .map(|pool| directory::pool(&shell, pool))
-            .chain(directory::kinds(&shell, &facts))
+            .chain(directory::kinds(&shell, &facts, false))
             .collect(),
         seats_users: plan.seats.users,
         seats_readers: plan.seats.readers,

@@ -5,11 +5,12 @@ use axum::extract::{Path, Query, State};
 use provost_kernel::directory::{AccountKind, Membership, Status};
 use provost_kernel::id::{AccountId, SessionId};
 use provost_kernel::provision::Action;
-use provost_store::SessionRecord;
+use provost_store::{MailRecord, SessionRecord};
 use serde::Deserialize;
 
 use super::activity::{self, Entry};
 use super::format;
+use super::operator_mails;
 use super::page::{self, segment};
 use super::sent::Sent;
 use super::shell::{Place, Shell};
@@ -48,9 +49,10 @@ struct PersonPage {
     is_active: bool,
     is_managed: bool,
     belongs_elsewhere: bool,
-    attributes: Vec<(String, String)>,
+    attributes: Vec<(String, String, String)>,
     groups: Vec<String>,
     sessions: Vec<Session>,
+    mails: Vec<Mail>,
     timeline: Vec<Entry>,
     latest_trace: Option<String>,
 }
@@ -72,6 +74,14 @@ struct Twin {
 struct Why {
     what: &'static str,
     names: Vec<Named>,
+}
+
+/// A mail that the organization sent.
+struct Mail {
+    kind: String,
+    tone: &'static str,
+    state: &'static str,
+    at: (String, String),
 }
 
 struct Session {
@@ -147,14 +157,24 @@ fn view(manager: &Manager, shell: Shell, person: &Person) -> PersonPage {
             .attributes
             .iter()
             .map(|(name, value)| {
+                let source = account.keeping.sources.get(name).map(format::word);
                 (
                     name.clone(),
                     value.as_str().map_or_else(|| value.to_string(), str::to_owned),
+                    match source.as_deref() {
+                        None | Some("manual") => shell.t("source.manual").to_owned(),
+                        Some(word) => word.to_uppercase(),
+                    },
                 )
             })
             .collect(),
         groups: person.groups.iter().map(|group| group.name.clone()).collect(),
-        sessions: person.sessions.iter().map(|one| session(&shell, one)).collect(),
+        sessions: person
+            .sessions
+            .iter()
+            .map(|one| session(&shell, person, one))
+            .collect(),
+        mails: person.mails.iter().map(|one| mail(&shell, one)).collect(),
         latest_trace: person.traces.first().map(|record| record.trace.id.to_string()),
         timeline,
         shell,
@@ -262,16 +282,29 @@ fn why(manager: &Manager, shell: &Shell, held: &Membership) -> Vec<Why> {
     rows
 }
 
-fn session(shell: &Shell, record: &SessionRecord) -> Session {
+fn mail(shell: &Shell, record: &MailRecord) -> Mail {
+    let (tone, state) = operator_mails::state(record.state);
+    Mail {
+        kind: shell.of("mail_kind", &record.kind).to_owned(),
+        tone,
+        state: shell.t(state),
+        at: (record.created_at.to_string(), format::time(record.created_at)),
+    }
+}
+
+fn session(shell: &Shell, person: &Person, record: &SessionRecord) -> Session {
+    let own = person.connection.as_ref();
     let both = |at: jiff::Timestamp| (at.to_string(), format::time(at));
     Session {
         id: record.id.to_string(),
         since: both(record.created_at),
         seen: both(record.last_seen_at),
-        how: record
-            .connection
-            .as_ref()
-            .map_or_else(|| shell.t("users.via_password").to_owned(), ToString::to_string),
+        how: match &record.connection {
+            None => shell.t("users.via_password").to_owned(),
+            Some(id) => own
+                .filter(|one| one.id == *id)
+                .map_or_else(|| id.to_string(), |one| one.name.clone()),
+        },
     }
 }
 

@@ -122,6 +122,8 @@ pub enum Place {
     AllConnections,
     /// Work in the background.
     Jobs,
+    /// The instance itself: health, backup, defaults.
+    Health,
     /// Mail of the instance.
     Mails,
     /// Applications of the instance.
@@ -252,6 +254,17 @@ impl Shell {
         self.look.language.with(key, &[first, second])
     }
 
+    /// Returns the text of a key with three values.
+    pub fn t3(
+        &self,
+        key: &'static str,
+        first: &dyn Display,
+        second: &dyn Display,
+        third: &dyn Display,
+    ) -> String {
+        self.look.language.with(key, &[first, second, third])
+    }
+
     /// Returns the name of something that data names; its own word where the catalogue has none.
     pub fn of<'a>(&self, family: &str, word: &'a str) -> &'a str {
         let key = format!("{family}.{}", word.replace('.', "_"));
@@ -296,6 +309,7 @@ impl Shell {
             Place::Organizations
             | Place::AllConnections
             | Place::Jobs
+            | Place::Health
             | Place::Mails
             | Place::Apps
             | Place::InstanceActivity
@@ -306,6 +320,7 @@ impl Shell {
                     link("/connections", "nav.connections", Place::AllConnections),
                     link("/applications", "apps.title", Place::Apps),
                     link("/mails", "mails.title", Place::Mails),
+                    link("/health", "nav.health", Place::Health),
                     link("/jobs", "nav.jobs", Place::Jobs),
                     link("/activity", "nav.activity", Place::InstanceActivity),
                 ],

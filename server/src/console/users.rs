@@ -2,10 +2,11 @@
 
 use askama::Template;
 use axum::extract::{Query, State};
+use jiff::{SignedDuration, Timestamp};
 use provost_kernel::directory::{Account, AccountKind, Grant, Status};
 use provost_kernel::facts::{AccountFacts, OrganizationFacts};
-use provost_kernel::id::{AccountId, ConnectionId, OrganizationId, RoleId};
-use provost_store::{PeopleFilter, SignsIn};
+use provost_kernel::id::{AccountId, ConnectionId, OrganizationId, RoleId, WorkspaceId};
+use provost_store::{GrantedBy, PeopleFilter, SignsIn};
 use serde::Deserialize;
 
 use super::format;
@@ -16,7 +17,17 @@ use super::shell::{Place, Shell};
 use super::visit::{Manager, Outcome};
 use crate::app::App;
 use crate::flow::console::people::{self, People};
-use crate::flow::console::{bulk, views};
+use crate::flow::console::{bulk, views, waiting};
+
+/// Where roles come from, with the names of these sources.
+const SOURCES: &[(&str, &str)] = &[
+    ("manual", "source.manual"),
+    ("rule", "source.rule"),
+    ("scim", "source.scim"),
+    ("invitation", "source.invitation"),
+    ("import", "source.import"),
+    ("pinned", "source.pinned"),
+];
 
 /// What the address asks for.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -27,10 +38,16 @@ pub struct Asked {
     kind: String,
     via: String,
     role: String,
+    source: String,
+    workspace: String,
+    unseen: String,
     pinned: String,
     waiting: String,
     before: Option<String>,
 }
+
+/// Days without a sign-in that can be asked for.
+const UNSEEN: [i64; 3] = [30, waiting::STALE_DAYS, 365];
 
 #[derive(Template)]
 #[template(path = "console/users.html")]
@@ -82,7 +99,7 @@ pub async fn list(State(app): State<App>, manager: Manager, Query(asked): Query<
     let connections = people::connections(&app, &organization).await?;
     let account = &manager.visitor.active.account.id;
     let views = views::list(&app, account, &organization).await?;
-    let found = people::list(&app, asked.filter(organization)).await?;
+    let found = people::list(&app, asked.filter(organization, app.world.now())).await?;
     let shell = manager.shell(Place::Users);
     let via: Vec<(String, String)> = connections
         .iter()
@@ -122,6 +139,9 @@ impl Asked {
             &self.kind,
             &self.via,
             &self.role,
+            &self.source,
+            &self.workspace,
+            &self.unseen,
             &self.pinned,
             &self.waiting,
         ]
@@ -129,7 +149,7 @@ impl Asked {
         .any(|value| !value.is_empty())
     }
 
-    fn filter(&self, organization: OrganizationId) -> PeopleFilter {
+    fn filter(&self, organization: OrganizationId, now: Timestamp) -> PeopleFilter {
         let status = match self.status.as_str() {
             "active" => Some(Status::Active),
             "invited" => Some(Status::Invited),
@@ -158,10 +178,32 @@ impl Asked {
             kind,
             signs_in,
             role: said(&self.role).map(RoleId::new),
+            source: match self.source.as_str() {
+                "manual" => Some(GrantedBy::Manual),
+                "rule" => Some(GrantedBy::Rule),
+                "scim" => Some(GrantedBy::Scim),
+                "invitation" => Some(GrantedBy::Invitation),
+                "import" => Some(GrantedBy::Import),
+                "pinned" => Some(GrantedBy::Pin),
+                _ => None,
+            },
+            workspace: said(&self.workspace).map(WorkspaceId::new),
+            unseen_since: self.unseen_days().map(|days| {
+                now.saturating_sub(SignedDuration::from_hours(days * 24))
+                    .unwrap_or(Timestamp::MIN)
+            }),
             pinned: self.pinned == "1",
             waiting: self.waiting == "1",
             before: self.before.clone().map(AccountId::new),
         }
+    }
+
+    /// For how many days nobody of those who are wanted has signed in.
+    fn unseen_days(&self) -> Option<i64> {
+        UNSEEN
+            .iter()
+            .copied()
+            .find(|days| self.unseen == days.to_string())
     }
 
     /// Reads filters off the fields of an address.
@@ -176,6 +218,9 @@ impl Asked {
             kind: get("kind"),
             via: get("via"),
             role: get("role"),
+            source: get("source"),
+            workspace: get("workspace"),
+            unseen: get("unseen"),
             pinned: get("pinned"),
             waiting: get("waiting"),
             before: None,
@@ -196,6 +241,9 @@ impl Asked {
             ("kind", &self.kind),
             ("via", &self.via),
             ("role", &self.role),
+            ("source", &self.source),
+            ("workspace", &self.workspace),
+            ("unseen", &self.unseen),
             ("pinned", &self.pinned),
             ("waiting", &self.waiting),
         ] {
@@ -234,9 +282,23 @@ impl Asked {
                     .collect(),
             },
             Choice {
+                name: "source",
+                label: shell.t("users.source"),
+                options: words(SOURCES, &self.source),
+            },
+            Choice {
                 name: "via",
                 label: shell.t("users.signs_in"),
                 options: ways,
+            },
+            Choice {
+                name: "workspace",
+                label: shell.t("users.workspace"),
+                options: facts
+                    .workspaces
+                    .iter()
+                    .map(|one| option(one.id.as_str(), &one.name, &self.workspace))
+                    .collect(),
             },
             Choice {
                 name: "status",
@@ -256,6 +318,17 @@ impl Asked {
                 name: "kind",
                 label: shell.t("users.kind"),
                 options: words(&[("user", "kind.user"), ("reader", "kind.reader")], &self.kind),
+            },
+            Choice {
+                name: "unseen",
+                label: shell.t("users.last"),
+                options: UNSEEN
+                    .iter()
+                    .map(|days| {
+                        let days = days.to_string();
+                        option(&days, &shell.t1("users.unseen", &days), &self.unseen)
+                    })
+                    .collect(),
             },
         ]
     }
@@ -400,7 +473,7 @@ async fn everybody(app: &App, manager: &Manager, sent: &Sent) -> Outcome {
     let organization = manager.organization.organization.id.clone();
     let query = way_back.split_once('?').map_or("", |(_, query)| query);
     let asked = Asked::read(&sent::read(query.as_bytes()).unwrap_or_default());
-    let mut accounts = bulk::everybody(app, asked.filter(organization.clone())).await?;
+    let mut accounts = bulk::everybody(app, asked.filter(organization.clone(), app.world.now())).await?;
     if takes {
         // Whoever takes access from everybody means everybody else, and must not stop halfway by losing her own.
         accounts.retain(|id| *id != manager.visitor.active.account.id);

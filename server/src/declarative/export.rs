@@ -50,6 +50,17 @@ pub async fn export(app: &App) -> Result<Document, ExportError> {
         .await
 }
 
+/// Reads one organization with the connections that it owns, in one consistent snapshot; none if there is no such. Neither people,
+/// who may belong to others too, nor applications, which are the instance's.
+///
+/// # Errors
+/// [`ExportError`].
+pub async fn export_organization(app: &App, id: OrganizationId) -> Result<Option<Document>, ExportError> {
+    app.store
+        .snapshot(|reader| Box::pin(async move { document_of(reader, &id).await }))
+        .await
+}
+
 /// Renders a document as YAML with a note about what is missing.
 ///
 /// # Errors
@@ -90,6 +101,26 @@ async fn document(reader: &mut Reader) -> Result<Document, ExportError> {
     }
     document.users = users(reader).await?;
     Ok(document)
+}
+
+async fn document_of(reader: &mut Reader, id: &OrganizationId) -> Result<Option<Document>, ExportError> {
+    let Some(record) = reader.organization(id).await? else {
+        return Ok(None);
+    };
+    let mut document = Document {
+        organizations: vec![organization(reader, &record).await?],
+        ..Document::default()
+    };
+    let mut after: Option<ConnectionId> = None;
+    loop {
+        let page = reader.connections_owned_by(id, after.as_ref(), PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.connection.id.clone());
+        for record in &page {
+            document.connections.push(connection(reader, record).await?);
+        }
+    }
+    Ok(Some(document))
 }
 
 async fn organization(

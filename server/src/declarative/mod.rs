@@ -16,7 +16,7 @@ mod write;
 
 pub use applying::{As, Mode, SettingUp, apply, apply_as};
 pub use document::{ConnectionEntry, Document, schema};
-pub use export::{ExportError, entry_of, export, render};
+pub use export::{ExportError, entry_of, export, export_organization, render};
 pub use protocol::refreshed;
 pub use read::{ReadError, read, read_policies};
 pub use report::{ApplyError, Change, ChangeKind, Problem, Report};

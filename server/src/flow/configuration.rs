@@ -30,10 +30,34 @@ pub use ending::{
 /// 403 (`instance_key_needed`); those of the store.
 pub async fn export(app: &App, caller: &Caller) -> Result<Document> {
     caller.must_be_of_instance()?;
-    declarative::export(app).await.map_err(|error| match error {
+    declarative::export(app).await.map_err(unexported)
+}
+
+/// Exports one organization with its connections, without secrets and people.
+///
+/// # Errors
+/// 404 for an organization out of sight; those of the store.
+pub async fn export_organization(app: &App, caller: &Caller, id: &str) -> Result<Document> {
+    must_see(caller, id)?;
+    declarative::export_organization(app, OrganizationId::new(id))
+        .await
+        .map_err(unexported)?
+        .ok_or_else(AppError::not_found)
+}
+
+/// Writes a document as `provost export` does.
+///
+/// # Errors
+/// 500 for what cannot be written.
+pub fn written(document: &Document) -> Result<String> {
+    declarative::render(document).map_err(AppError::internal)
+}
+
+fn unexported(error: ExportError) -> AppError {
+    match error {
         ExportError::Store(error) => error.into(),
         other @ (ExportError::Connection(_) | ExportError::Application(_)) => AppError::internal(other),
-    })
+    }
 }
 
 /// Applies a document.

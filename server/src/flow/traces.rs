@@ -38,8 +38,8 @@ pub async fn list(app: &App, caller: &Caller, wanted: Wanted, limit: u32) -> Res
         connection: wanted.connection.map(ConnectionId::new),
         account: wanted.account.map(AccountId::new),
         organization: caller.organization.clone(),
-        refused: false,
         before: wanted.before,
+        ..TraceFilter::default()
     };
     let mut found = app
         .store

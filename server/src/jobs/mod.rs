@@ -46,6 +46,15 @@ pub struct Kind {
     pub every: Option<Duration>,
 }
 
+impl Kind {
+    /// Counts the rounds up to a time, for what comes round by itself. The job of a round is queued under the kind's name and this
+    /// number, once on all nodes.
+    pub fn slot(&self, now: Timestamp) -> Option<i64> {
+        let seconds = i64::try_from(self.every?.as_secs().max(1)).unwrap_or(i64::MAX);
+        Some(now.as_second() / seconds)
+    }
+}
+
 /// Removing what has expired.
 pub const HOUSEKEEPING: &str = "housekeeping";
 /// Reading the metadata of identity providers again.

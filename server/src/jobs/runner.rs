@@ -80,8 +80,7 @@ impl Runner {
     async fn queue_recurring(&self, seen: &mut HashMap<&'static str, i64>) {
         let now = self.app.world.now();
         for kind in KINDS {
-            let Some(every) = kind.every else { continue };
-            let slot = now.as_second() / i64::try_from(every.as_secs().max(1)).unwrap_or(i64::MAX);
+            let Some(slot) = kind.slot(now) else { continue };
             if seen.get(kind.name) == Some(&slot) {
                 continue;
             }

@@ -46,6 +46,8 @@ pub struct Wanted {
     pub account: Option<AccountId>,
     /// Only what was refused or failed.
     pub refused: bool,
+    /// Only attempts that were refused for this reason, as code of the denial.
+    pub why: Option<String>,
     /// Where the page before ended.
     pub cursor: Cursor,
 }
@@ -131,6 +133,21 @@ impl Item {
             Self::Change(row) => row.event.account.clone(),
         }
     }
+
+    /// Returns the admin or operator who did it.
+    pub fn actor(&self) -> Option<AccountId> {
+        match self {
+            Self::Attempt(_) | Self::Scim(_) => None,
+            Self::Change(row) => actor_of(row),
+        }
+    }
+}
+
+/// Returns the admin or operator who made a change, as the label of the actor says.
+pub fn actor_of(row: &AuditRow) -> Option<AccountId> {
+    let (kind, who) = row.event.actor.split_once(':')?;
+    let who = who.split('@').next().filter(|who| !who.is_empty())?;
+    matches!(kind, "admin" | "operator").then(|| AccountId::new(who))
 }
 
 /// A page of what happened.
@@ -139,7 +156,7 @@ pub struct Page {
     pub items: Vec<Item>,
     /// Where the next page begins.
     pub next: Option<Cursor>,
-    /// The people it is about, as far as they are members here.
+    /// The people whom it is about and who did it, as far as they are members here.
     pub people: BTreeMap<AccountId, Account>,
 }
 
@@ -163,14 +180,21 @@ pub async fn list(
                 if matches!(looked.which, Which::All | Which::Attempts) {
                     items.extend(attempts(reader, organization.as_ref(), &looked).await?);
                 }
-                if matches!(looked.which, Which::All | Which::Scim) {
+                // Only attempts end with a reason of this kind.
+                let others = looked.why.is_none();
+                if others && matches!(looked.which, Which::All | Which::Scim) {
                     items.extend(requests(reader, organization.as_ref(), &looked).await?);
                 }
-                if matches!(looked.which, Which::All | Which::Changes) && !looked.refused {
+                if others && matches!(looked.which, Which::All | Which::Changes) && !looked.refused {
                     items.extend(changes(reader, organization.as_ref(), &looked).await?);
                 }
                 items.sort_by_key(|item| std::cmp::Reverse(item.at()));
-                let ids: BTreeSet<AccountId> = items.iter().take(PAGE).filter_map(Item::account).collect();
+                let ids: BTreeSet<AccountId> = items
+                    .iter()
+                    .take(PAGE)
+                    .flat_map(|item| [item.account(), item.actor()])
+                    .flatten()
+                    .collect();
                 let ids: Vec<AccountId> = ids.into_iter().collect();
                 let people: BTreeMap<AccountId, Account> = reader
                     .account_facts(&ids)
@@ -198,6 +222,34 @@ pub async fn list(
     Ok(Page { items, next, people })
 }
 
+/// Lists as [`list`] does, page after page, up to a number of entries.
+///
+/// # Errors
+/// Those of the store.
+pub async fn many(
+    app: &App,
+    caller: &Caller,
+    organization: &OrganizationId,
+    wanted: Wanted,
+    most: usize,
+) -> Result<Page> {
+    let mut all = list(app, caller, Some(organization), wanted.clone()).await?;
+    while all.items.len() < most
+        && let Some(cursor) = all.next.take()
+    {
+        let next = Wanted {
+            cursor,
+            ..wanted.clone()
+        };
+        let more = list(app, caller, Some(organization), next).await?;
+        all.items.extend(more.items);
+        all.people.extend(more.people);
+        all.next = more.next;
+    }
+    all.items.truncate(most);
+    Ok(all)
+}
+
 /// Goes on in each log after the last entry that was shown of it.
 fn after(before: &Cursor, items: &[Item]) -> Cursor {
     let mut cursor = before.clone();
@@ -223,6 +275,7 @@ async fn attempts(
         account: wanted.account.clone(),
         organization: organization.cloned(),
         refused: wanted.refused,
+        verdict: wanted.why.clone(),
         before: wanted.cursor.trace.clone(),
     };
     let found = reader.traces(&filter, LIMIT).await?;

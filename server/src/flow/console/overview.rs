@@ -6,26 +6,24 @@ use std::ops::RangeInclusive;
 use jiff::{SignedDuration, Timestamp};
 use provost_kernel::connection::Provisioning;
 use provost_kernel::directory::Account;
-use provost_kernel::id::{ConnectionId, GroupId, OrganizationId};
+use provost_kernel::id::{ConnectionId, OrganizationId};
 use provost_kernel::trace::SIGN_IN;
 use provost_saml::key::Certificate;
 use provost_store::{
-    ConnectionRecord, DomainRecord, GroupRow, InvitationFilter, JobBacklog, JobRecord, PeopleFilter, Reader,
-    ScimTraffic, SeatEvent, StoreError, TokenRecord, TraceFilter, days,
+    ConnectionRecord, DomainRecord, JobBacklog, JobRecord, Reader, ScimTraffic, SeatEvent, StoreError,
+    TokenRecord, TraceFilter, TraceRecord, days,
 };
 
 use crate::app::App;
 use crate::connection_config::ProtocolConfig;
 use crate::error::Result;
-use crate::flow::policy::change;
+use crate::flow::policy::drift::is_drift;
 use crate::flow::scim::{tokens, watch};
 
 /// Attempts that are looked at for the last of each kind.
 pub const RECENT: u32 = 50;
 /// Connections of one page.
 pub const CONNECTIONS: u32 = 100;
-/// Groups of one page.
-pub const GROUPS: u32 = 100;
 /// Entries of the history of seats that a page shows.
 const SEAT_EVENTS: u32 = 20;
 /// Days of a chart.
@@ -48,6 +46,8 @@ pub struct Health {
     pub traffic: ScimTraffic,
     /// What somebody should look at, as code.
     pub concerns: Vec<&'static str>,
+    /// How many people came lately whose access a hand edit keeps otherwise than the rules say.
+    pub drifting: usize,
     /// When the provider's last certificate ends.
     pub certificate_ends: Option<Timestamp>,
 }
@@ -127,9 +127,26 @@ async fn health(reader: &mut Reader, record: ConnectionRecord, now: Timestamp) -
             .into_iter()
             .map(|concern| concern.code)
             .collect(),
+        drifting: drifting(&traces, record.connection.owner()),
         certificate_ends: certificate_ends(&record),
         record,
     })
+}
+
+/// Counts people whose latest of some attempts, newest first, left something otherwise than the rules say. `flow::policy::drift`
+/// looks at everybody; this costs nothing, because the attempts are at hand.
+fn drifting(traces: &[TraceRecord], owner: Option<&OrganizationId>) -> usize {
+    let mut seen = BTreeSet::new();
+    let latest = traces.iter().filter(|record| {
+        let account = record.trace.account.as_ref();
+        account.is_some_and(|account| seen.insert(account))
+    });
+    latest
+        .filter(|record| {
+            let mut drifts = record.trace.drifts();
+            drifts.any(|(organization, drift)| Some(organization) == owner && is_drift(drift))
+        })
+        .count()
 }
 
 /// Returns when the last of a provider's certificates ends.
@@ -154,71 +171,6 @@ pub fn certificates(record: &ConnectionRecord) -> Vec<(String, Timestamp)> {
             Some((text, end))
         })
         .collect()
-}
-
-/// What waits for somebody.
-#[derive(Clone, Debug, Default)]
-pub struct Waiting {
-    /// Members.
-    pub members: u64,
-    /// Attempts that were refused in the last day, up to the number that is looked at.
-    pub refused: usize,
-    /// People who wait for a seat, up to a page.
-    pub seatless: usize,
-    /// People who were invited and have not come in, up to a page.
-    pub invited: usize,
-    /// Changes of policies that are held, with their connections.
-    pub held: Vec<String>,
-}
-
-/// Collects what waits for an admin of an organization.
-///
-/// # Errors
-/// Those of the store.
-pub async fn waiting(app: &App, organization: &OrganizationId, own: &[Health]) -> Result<Waiting> {
-    let (organization, now) = (organization.clone(), app.world.now());
-    let held = change::waiting(app)
-        .await?
-        .into_iter()
-        .filter(|change| {
-            own.iter()
-                .any(|health| health.record.connection.id == change.connection)
-        })
-        .map(|change| change.connection.to_string())
-        .collect();
-    let found = app
-        .store
-        .read(|reader| {
-            Box::pin(async move {
-                let filter = TraceFilter {
-                    organization: Some(organization.clone()),
-                    refused: true,
-                    ..TraceFilter::default()
-                };
-                let day_ago = now
-                    .saturating_sub(SignedDuration::from_hours(24))
-                    .unwrap_or(Timestamp::MIN);
-                let refused = reader.traces(&filter, RECENT).await?;
-                let invited = InvitationFilter {
-                    organization: Some(organization.clone()),
-                    is_pending: true,
-                    ..InvitationFilter::default()
-                };
-                let seatless = PeopleFilter {
-                    waiting: true,
-                    ..PeopleFilter::of(organization.clone())
-                };
-                Ok::<_, StoreError>(Waiting {
-                    members: reader.count_people(&organization).await?,
-                    refused: refused.iter().filter(|trace| trace.trace.at > day_ago).count(),
-                    seatless: reader.people(&seatless, RECENT).await?.len(),
-                    invited: reader.invitations(&invited, None, RECENT).await?.len(),
-                    held,
-                })
-            })
-        })
-        .await?;
-    Ok(found)
 }
 
 /// How many of something went well, and how many did not.
@@ -322,29 +274,6 @@ pub async fn seat_events(
                     (event, account)
                 });
                 Ok::<_, StoreError>(named.collect())
-            })
-        })
-        .await?;
-    Ok(found)
-}
-
-/// Lists groups that the connections of an organization push, after one.
-///
-/// # Errors
-/// Those of the store.
-pub async fn groups(
-    app: &App,
-    organization: &OrganizationId,
-    after: Option<(String, String)>,
-) -> Result<Vec<GroupRow>> {
-    let organization = organization.clone();
-    let found = app
-        .store
-        .read(|reader| {
-            Box::pin(async move {
-                let after = after.map(|(name, id)| (name, GroupId::new(id)));
-                let after = after.as_ref().map(|(name, id)| (name.as_str(), id));
-                reader.groups_in(&organization, after, GROUPS).await
             })
         })
         .await?;

@@ -8,12 +8,16 @@ use provost_kernel::directory::{Account, Authentication};
 use provost_kernel::facts::AccountFacts;
 use provost_kernel::id::{AccountId, ConnectionId, OrganizationId, SessionId};
 use provost_kernel::provision::Action;
-use provost_store::{AuditRow, GroupRef, PeopleFilter, SessionRecord, StoreError, TraceFilter, TraceRecord};
+use provost_store::{
+    AuditRow, GroupRef, MailFilter, MailRecord, PeopleFilter, Reader, ScimRequest, ScimRequestFilter,
+    SessionRecord, StoreError, TraceFilter, TraceRecord,
+};
 
 use crate::app::App;
 use crate::error::{AppError, Result};
 use crate::flow::acting::{self, Refusal, Wish};
 use crate::flow::api_keys::Caller;
+use crate::flow::console::activity::actor_of;
 use crate::flow::traces;
 
 /// People of one page.
@@ -114,6 +118,12 @@ pub struct Person {
     pub audit: Vec<AuditRow>,
     /// Attempts with their explanations, newest first.
     pub traces: Vec<TraceRecord>,
+    /// The members who made the changes in the audit log.
+    pub actors: BTreeMap<AccountId, Account>,
+    /// Requests of the organization's own directory about this account, newest first.
+    pub requests: Vec<ScimRequest>,
+    /// Mails of the organization to this person, newest first.
+    pub mails: Vec<MailRecord>,
     /// The last sign-in.
     pub last_sign_in: Option<Timestamp>,
 }
@@ -164,13 +174,33 @@ pub async fn find(
                     organization: belongs_elsewhere.then(|| own.clone()),
                     ..TraceFilter::default()
                 };
+                let owned = connection.as_ref().filter(|one| one.owner() == Some(&own));
+                let requests = requests(reader, owned, &id).await?;
+                let audit = reader.audit_about(&own, &id, !belongs_elsewhere, RECENT).await?;
+                let actors: BTreeSet<AccountId> = audit.iter().filter_map(actor_of).collect();
+                let actors: Vec<AccountId> = actors.into_iter().collect();
+                let actors = reader.account_facts(&actors).await?.into_iter();
+                let is_ours =
+                    |known: &AccountFacts| known.memberships.iter().any(|held| held.organization == own);
+                let actors = actors
+                    .filter(is_ours)
+                    .map(|known| (known.account.id.clone(), known.account));
+                let actors: BTreeMap<AccountId, Account> = actors.collect();
+                let mails = MailFilter {
+                    organization: Some(own.clone()),
+                    account: Some(id.clone()),
+                    ..MailFilter::default()
+                };
                 Ok::<_, StoreError>(Some(Person {
+                    requests,
+                    mails: reader.mails(&mails, None, RECENT).await?,
                     groups: reader
                         .groups_of(std::slice::from_ref(&id))
                         .await?
                         .remove(&id)
                         .unwrap_or_default(),
-                    audit: reader.audit_about(&own, &id, !belongs_elsewhere, RECENT).await?,
+                    audit,
+                    actors,
                     traces: reader.traces(&filter, RECENT).await?,
                     last_sign_in: reader.last_sign_ins(std::slice::from_ref(&id)).await?.remove(&id),
                     facts,
@@ -187,6 +217,23 @@ pub async fn find(
         traces::cut(record, caller);
     }
     Ok(person)
+}
+
+/// Finds what a connection's directory asked about an account.
+async fn requests(
+    reader: &mut Reader,
+    connection: Option<&Connection>,
+    account: &AccountId,
+) -> std::result::Result<Vec<ScimRequest>, StoreError> {
+    let Some(connection) = connection else {
+        return Ok(Vec::new());
+    };
+    let filter = ScimRequestFilter {
+        connection: Some(connection.id.to_string()),
+        target: Some(account.to_string()),
+        ..ScimRequestFilter::default()
+    };
+    reader.scim_requests(&filter, RECENT).await
 }
 
 /// What became of one person of a bulk action.

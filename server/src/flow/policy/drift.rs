@@ -90,6 +90,11 @@ pub async fn list(
     Ok(piece)
 }
 
+/// Tells whether the rules would change anything at all.
+pub const fn is_drift(drift: &Drift) -> bool {
+    !(drift.admits && drift.edits.is_empty())
+}
+
 /// Tells whether anything of a membership is held by hand.
 fn is_held(member: &AccountFacts, organization: &OrganizationId) -> bool {
     member
@@ -148,7 +153,7 @@ async fn of_member(
     let found = decision
         .trace
         .drifts()
-        .find(|(id, drift)| *id == organization && !(drift.admits && drift.edits.is_empty()))
+        .find(|(id, drift)| *id == organization && is_drift(drift))
         .map(|(_, drift)| drift.clone());
     Ok(found.map(|drift| Drifting {
         account: member,

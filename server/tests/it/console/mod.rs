@@ -1,7 +1,8 @@
 //! `/console/…`: who comes in, page by page. [`forms`] holds what is sent to what may be done, [`people`] looks at the pages of
-//! people, [`webhooks`] at those of webhooks.
+//! people, [`overviews`] at those that sum up, [`webhooks`] at those of webhooks.
 
 mod forms;
+mod overviews;
 mod people;
 mod webhooks;
 
@@ -57,6 +58,9 @@ const PAGES: &[&str] = &[
     "/users",
     "/users?q=ol&status=active&kind=user&via=-password&role=owner&pinned=1",
     "/users?via=acme-idp",
+    "/users?source=pinned&workspace=main&unseen=90&waiting=1",
+    "/users/drift",
+    "/users/drift?after=acc_x",
     "/activity",
     "/activity?show=changes",
     "/activity?show=scim&refused=1",
@@ -67,11 +71,17 @@ const PAGES: &[&str] = &[
     "/connections/acme-idp/scim",
     "/connections/acme-idp/scim?piece=1",
     "/groups",
+    "/groups?name=a&id=b",
+    "/activity?why=no_organization",
+    "/activity/file?show=attempts",
+    "/connections/acme-idp/activity",
     "/sign-in",
     "/access",
     "/licenses",
     "/developers",
     "/developers/webhooks",
+    "/developers/configuration",
+    "/developers/configuration/file",
     "/developers/events",
     "/users/add",
     "/users/import",
@@ -88,6 +98,8 @@ const OPERATOR_PAGES: &[&str] = &[
     "/console/operator",
     "/console/operator/connections",
     "/console/operator/jobs",
+    "/console/operator/health",
+    "/console/operator/configuration",
     "/console/operator/activity",
     "/console/operator/mails",
     "/console/operator/mails?q=olga@acme.example&state=sent",
