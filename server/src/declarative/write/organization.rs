@@ -106,20 +106,25 @@ impl Run<'_> {
         let domains = old.map_or(&[][..], |old| old.domains.as_slice());
         let mut fields = fields;
         fields.extend(self.domains(&path, &id, entry, domains).await?);
+        self.told(&id, old.is_none(), after, fields);
+        Ok(())
+    }
+
+    /// Notes in the audit log and in the report what became of an organization.
+    fn told(&mut self, id: &OrganizationId, is_new: bool, after: Value, fields: Vec<String>) {
         let what = format!("organization {id}");
-        if old.is_none() {
-            self.audit("organization.created", Some(&id), None, after);
+        if is_new {
+            self.audit("organization.created", Some(id), None, after);
             self.report.created(what, fields);
         } else if !fields.is_empty() {
             self.audit(
                 "organization.updated",
-                Some(&id),
+                Some(id),
                 None,
                 json!({ "fields": fields }),
             );
             self.report.changed(what, fields);
         }
-        Ok(())
     }
 
     /// Puts the settings together: what is stored, with what the file says.
