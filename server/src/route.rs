@@ -11,37 +11,41 @@ use axum::handler::Handler;
 use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter};
 
-use crate::app::App;
-
 type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
 
 /// A handler of whatever type.
-#[derive(Clone)]
-struct Served(Arc<dyn Fn(Request, App) -> Answering + Send + Sync>);
+struct Served<S>(Arc<dyn Fn(Request, S) -> Answering + Send + Sync>);
 
-impl Handler<(), App> for Served {
-    type Future = Answering;
-
-    fn call(self, request: Request, app: App) -> Answering {
-        (self.0)(request, app)
+impl<S> Clone for Served<S> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
     }
 }
 
-fn served<H, T>(handler: H) -> Served
+impl<S: 'static> Handler<(), S> for Served<S> {
+    type Future = Answering;
+
+    fn call(self, request: Request, state: S) -> Answering {
+        (self.0)(request, state)
+    }
+}
+
+fn served<H, T, S>(handler: H) -> Served<S>
 where
-    H: Handler<T, App, Future = Answering> + Sync,
-    T: 'static,
+    H: Handler<T, S, Future = Answering> + Sync,
 {
-    Served(Arc::new(move |request, app| handler.clone().call(request, app)))
+    Served(Arc::new(move |request, state| {
+        handler.clone().call(request, state)
+    }))
 }
 
 /// Further methods at an address.
-pub trait And {
+pub trait And<S> {
     /// Answers this method, too.
     #[must_use]
     fn and<H, T>(self, method: MethodFilter, handler: H) -> Self
     where
-        H: Handler<T, App, Future = Answering> + Sync,
+        H: Handler<T, S, Future = Answering> + Sync,
         T: 'static;
 
     /// Answers POST, too.
@@ -49,7 +53,7 @@ pub trait And {
     fn and_post<H, T>(self, handler: H) -> Self
     where
         Self: Sized,
-        H: Handler<T, App, Future = Answering> + Sync,
+        H: Handler<T, S, Future = Answering> + Sync,
         T: 'static,
     {
         self.and(MethodFilter::POST, handler)
@@ -60,17 +64,17 @@ pub trait And {
     fn and_options<H, T>(self, handler: H) -> Self
     where
         Self: Sized,
-        H: Handler<T, App, Future = Answering> + Sync,
+        H: Handler<T, S, Future = Answering> + Sync,
         T: 'static,
     {
         self.and(MethodFilter::OPTIONS, handler)
     }
 }
 
-impl And for MethodRouter<App> {
+impl<S: Clone + Send + Sync + 'static> And<S> for MethodRouter<S> {
     fn and<H, T>(self, method: MethodFilter, handler: H) -> Self
     where
-        H: Handler<T, App, Future = Answering> + Sync,
+        H: Handler<T, S, Future = Answering> + Sync,
         T: 'static,
     {
         self.on(method, served(handler))
@@ -80,10 +84,12 @@ impl And for MethodRouter<App> {
 macro_rules! methods {
     ($($(#[$docs:meta])* $name:ident),* $(,)?) => {$(
         $(#[$docs])*
-        pub fn $name<H, T>(handler: H) -> MethodRouter<App>
+        #[expect(clippy::disallowed_methods, reason = "the one place that hides the type of a handler")]
+        pub fn $name<H, T, S>(handler: H) -> MethodRouter<S>
         where
-            H: Handler<T, App, Future = Answering> + Sync,
+            H: Handler<T, S, Future = Answering> + Sync,
             T: 'static,
+            S: Clone + Send + Sync + 'static,
         {
             axum::routing::$name(served(handler))
         }

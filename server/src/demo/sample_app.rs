@@ -8,13 +8,13 @@ mod page;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use crate::route::{get, post};
 use anyhow::{Context as _, Result};
 use axum::Router;
 use axum::extract::{RawQuery, State};
 use axum::http::header::{LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
 use serde_json::{Map, Value};
 
 use crate::error::AppError;

@@ -59,11 +59,11 @@ fn watch(body: Body, arrived: Arc<AtomicBool>) -> Body {
 mod tests {
     use std::time::Duration;
 
+    use crate::route::post;
     use axum::Router;
     use axum::body::{Body, Bytes};
     use axum::http::{Request, StatusCode};
     use axum::middleware::from_fn;
-    use axum::routing::post;
     use futures_util::{StreamExt as _, stream};
     use tower::ServiceExt as _;
 

@@ -39,6 +39,7 @@ mod entitlements;
 mod jobs;
 #[cfg(test)]
 mod kinds;
+#[cfg(test)]
 mod languages;
 #[cfg(test)]
 mod login;
@@ -80,6 +81,7 @@ mod seats;
 mod second_factors;
 #[cfg(test)]
 mod serving;
+#[cfg(test)]
 mod sessions;
 #[cfg(test)]
 mod setup;
@@ -91,4 +93,5 @@ mod sync;
 mod way_in;
 #[cfg(test)]
 mod webhook_mail;
+#[cfg(test)]
 mod webhooks;

@@ -378,7 +378,7 @@ impl PublishedMetadata {
             counted.fetch_add(1, Ordering::Relaxed);
             std::future::ready(document.clone())
         };
-        let routes = axum::Router::new().route("/metadata", axum::routing::get(answer));
+        let routes = axum::Router::new().route("/metadata", provost::route::get(answer));
         tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
         Self { url, reads }
     }

@@ -205,7 +205,7 @@ async fn r184_of_two_who_end_the_last_two_connections_at_once_one_is_refused() {
                 file(&app, "okta", json!({ "enabled": false })).await,
                 file(&app, "second", json!({ "enabled": false })).await,
             );
-            let (one, other) = tokio::join!(applied(&app, &okta), applied(&app, &second));
+            let (one, other) = tokio::join!(Box::pin(applied(&app, &okta)), Box::pin(applied(&app, &second)));
             assert_eq!(
                 usize::from(one.is_ok()) + usize::from(other.is_ok()),
                 1,

@@ -8,7 +8,6 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode};
-use axum::routing::post;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::future::try_join_all;
@@ -16,6 +15,7 @@ use jiff::SignedDuration;
 use provost::app::App;
 use provost::flow::api_keys::Scope;
 use provost::flow::webhooks::delivering;
+use provost::route::post;
 use serde_json::{Value, json};
 
 use crate::api::{self, ANN, Client, OTHER, ann, code, furnish};

@@ -9,10 +9,10 @@ mod saml;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use crate::route::{get, post};
 use anyhow::{Context as _, Result};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use axum::Router;
-use axum::routing::{get, post};
 use provost_oidc::jose::{Algorithm, SigningKey};
 
 use crate::config::Config;

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use axum::extract::{Form, State};
 use axum::http::{StatusCode, header};
-use axum::routing::post;
 use jiff::SignedDuration;
 use provost::flow::openid::notify;
 use provost::jobs::Runner;
+use provost::route::post;
 use provost_oidc::jose::{Algorithm, JwkSet};
 use provost_oidc::rp::logout_token::{self, Expected};
 use serde_json::{Value, json};

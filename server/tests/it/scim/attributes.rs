@@ -63,6 +63,16 @@ async fn r83_r84_defined_attributes_are_announced_pushed_read_and_emptied() {
     .await;
 }
 
+/// Finds the row of the audit log that gave a family name.
+fn renamed_to<'a>(log: &'a Value, name: &str) -> &'a Value {
+    log["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|row| row["data"]["after"]["family_name"] == name)
+        .unwrap_or_else(|| panic!("{log}"))
+}
+
 #[tokio::test]
 async fn r163_an_override_is_set_seen_audited_and_ended_by_time() {
     on_each_engine(|test| async move {
@@ -97,12 +107,7 @@ async fn r163_an_override_is_set_seen_audited_and_ended_by_time() {
         // The audit log says who did it, what was there before, and why.
         let audit = format!("/api/v1/audit?kind=user.updated&account={id}");
         let log = Client::new(&test, None).await.get(&audit).await.json();
-        let row = log["items"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .find(|row| row["data"]["after"]["family_name"] == "Emergency")
-            .unwrap_or_else(|| panic!("{log}"));
+        let row = renamed_to(&log, "Emergency");
         assert_eq!(row["data"]["before"]["family_name"], "Muster", "{log}");
         assert!(row["actor"].as_str().unwrap().starts_with("api_key:"), "{log}");
         assert!(row["trace_url"].is_string(), "{log}");
@@ -138,12 +143,7 @@ async fn r163_an_override_is_set_seen_audited_and_ended_by_time() {
         );
         assert_eq!(shown["overrides"], json!([]));
         let log = Client::new(&test, None).await.get(&audit).await.json();
-        let row = log["items"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .find(|row| row["data"]["after"]["family_name"] == "Married")
-            .unwrap_or_else(|| panic!("{log}"));
+        let row = renamed_to(&log, "Married");
         assert_eq!(
             (&row["actor"], &row["data"]["before"]["family_name"]),
             (&json!("system"), &json!("Emergency")),
