@@ -99,6 +99,8 @@ fn every_key_that_a_page_names_exists() {
         "scim_action.",
         "word.",
         "fault.",
+        "job.",
+        "mail.",
         "mail_kind.",
         "said.",
         "scope.",
