@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
-use axum::http::header;
-use axum::response::IntoResponse as _;
 use provost_kernel::denial::Denial;
 use provost_kernel::directory::Account;
 use provost_kernel::id::{AccountId, ConnectionId};
@@ -172,13 +170,8 @@ pub async fn file(State(app): State<App>, manager: Manager, Query(asked): Query<
     let bytes = table
         .into_inner()
         .map_err(|error| AppError::internal(error.into_error()))?;
-    let name = format!("attachment; filename=\"activity-{}.csv\"", segment(manager.id()));
-    let headers = [
-        (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
-        (header::CONTENT_DISPOSITION, name),
-        (header::CACHE_CONTROL, "no-store".to_owned()),
-    ];
-    Ok((headers, bytes).into_response())
+    let name = format!("activity-{}.csv", segment(manager.id()));
+    Ok(page::file(&name, "text/csv; charset=utf-8", bytes))
 }
 
 /// Keeps a cell from being a formula: a directory or a person may have chosen the text, and spreadsheets run what begins so.

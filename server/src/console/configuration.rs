@@ -2,8 +2,7 @@
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::header;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 
 use super::developers::{self, Tab};
 use super::page::{self, segment};
@@ -45,15 +44,7 @@ pub async fn of_instance(State(app): State<App>, _operator: Operator) -> Outcome
     Ok(file("instance", configuration::written(&document)?))
 }
 
-/// Answers with a file to keep. Nothing on the way may keep it, too.
 fn file(name: &str, text: String) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, "application/yaml; charset=utf-8".to_owned()),
-        (
-            header::CONTENT_DISPOSITION,
-            format!("attachment; filename=\"provost-{name}.yaml\""),
-        ),
-        (header::CACHE_CONTROL, "no-store".to_owned()),
-    ];
-    (headers, text).into_response()
+    let name = format!("provost-{name}.yaml");
+    page::file(&name, "application/yaml; charset=utf-8", text.into_bytes())
 }
