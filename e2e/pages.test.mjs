@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
 import { onEachEngine } from './lib/scenario.mjs';
-import { accessibilityViolations, APPEARANCES, screenshot, sidewaysOverflow, startChromium, tabOrder } from './partners/chromium.mjs';
+import { accessibilityViolations, appearancesOn, screenshot, sidewaysOverflow, startChromium, tabOrder } from './partners/chromium.mjs';
 import { samlWorld } from './worlds/saml.mjs';
 
 let chromium;
@@ -11,8 +11,8 @@ before(async () => {
 });
 after(() => chromium?.stop());
 
-onEachEngine('pages in Chromium', samlWorld, (scenario) => {
-  for (const appearance of APPEARANCES) {
+onEachEngine('pages in Chromium', samlWorld, (scenario, engine) => {
+  for (const appearance of appearancesOn(engine)) {
     const look = `${appearance.colorScheme} at ${appearance.width} px`;
     const name = `${appearance.colorScheme}-${appearance.width}`;
 

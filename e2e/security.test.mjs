@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
 import { onEachEngine } from './lib/scenario.mjs';
-import { accessibilityViolations, APPEARANCES, screenshot, sidewaysOverflow, startChromium } from './partners/chromium.mjs';
+import { accessibilityViolations, appearancesOn, screenshot, sidewaysOverflow, startChromium } from './partners/chromium.mjs';
 import { consoleWorld, MEMBER, OWNER, PASSWORD } from './worlds/console.mjs';
 
 let chromium;
@@ -13,7 +13,7 @@ before(async () => {
 after(() => chromium?.stop());
 
 // Passkeys belong to a host with a name.
-onEachEngine('security in Chromium', (engine) => consoleWorld(engine, { host: 'localhost' }), (scenario) => {
+onEachEngine('security in Chromium', (engine) => consoleWorld(engine, { host: 'localhost' }), (scenario, engine) => {
   scenario('a passkey is set up, is the second step, stands alone, and is removed', async ({ world }) => {
     const { origin } = world.installation;
     const page = await chromium.open();
@@ -155,7 +155,7 @@ onEachEngine('security in Chromium', (engine) => consoleWorld(engine, { host: 'l
     await page.context().close();
   });
 
-  for (const appearance of APPEARANCES) {
+  for (const appearance of appearancesOn(engine)) {
     scenario(`the pages about security are accessible: ${appearance.colorScheme} at ${appearance.width} px`, async ({ world }) => {
       const page = await chromium.open(appearance);
       const name = `${appearance.colorScheme}-${appearance.width}`;

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
 import { onEachEngine } from './lib/scenario.mjs';
-import { APPEARANCES, startChromium } from './partners/chromium.mjs';
+import { appearancesOn, startChromium } from './partners/chromium.mjs';
 import { IVO, KIM } from './worlds/setup.mjs';
 import { oidcSetupWorld } from './worlds/setup-oidc.mjs';
 import { judge, makeLink, signIn } from './worlds/setup-walk.mjs';
@@ -14,8 +14,8 @@ before(async () => {
 });
 after(() => chromium?.stop());
 
-onEachEngine('set-up of an OpenID connection', oidcSetupWorld, (scenario) => {
-  for (const appearance of APPEARANCES) {
+onEachEngine('set-up of an OpenID connection', oidcSetupWorld, (scenario, engine) => {
+  for (const appearance of appearancesOn(engine)) {
     scenario(`f1 OpenID in the console: ${appearance.colorScheme} at ${appearance.width} px`, async ({ world }) => {
       const page = await chromium.open(appearance);
       await walk(page, world, world.console, `oidc-${appearance.colorScheme}-${appearance.width}`);

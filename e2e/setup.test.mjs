@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
 import { onEachEngine } from './lib/scenario.mjs';
-import { APPEARANCES, startChromium } from './partners/chromium.mjs';
+import { appearancesOn, startChromium } from './partners/chromium.mjs';
 import { IVO, KIM, LOU, setupWorld } from './worlds/setup.mjs';
 import { judge, makeLink, signIn, until } from './worlds/setup-walk.mjs';
 
@@ -13,9 +13,9 @@ before(async () => {
 });
 after(() => chromium?.stop());
 
-onEachEngine('set-up of a connection', setupWorld, (scenario) => {
+onEachEngine('set-up of a connection', setupWorld, (scenario, engine) => {
   for (const where of ['console', 'portal']) {
-    for (const appearance of APPEARANCES) {
+    for (const appearance of appearancesOn(engine)) {
       const look = `${appearance.colorScheme} at ${appearance.width} px`;
       scenario(`f1 from the first page to live in the ${where}: ${look}`, async ({ world }) => {
         const page = await chromium.open(appearance);
@@ -101,7 +101,7 @@ onEachEngine('set-up of a connection', setupWorld, (scenario) => {
     await ivo.waitForURL(/setup\/domain/);
     await ivo.goto(ivo.url().replace(/domain$/, 'values'));
     const step = ivo.url();
-    for (const appearance of APPEARANCES) {
+    for (const appearance of appearancesOn(engine)) {
       const page = await chromium.open(appearance);
       await page.context().addCookies(await ivo.context().cookies());
       await page.goto(step);
@@ -150,7 +150,7 @@ onEachEngine('set-up of a connection', setupWorld, (scenario) => {
     await signIn(page, world);
     await page.goto(`${world.console}/connections`);
     const href = await page.locator('.card', { hasText: 'Live' }).first().locator('h2 a').getAttribute('href');
-    for (const appearance of APPEARANCES) {
+    for (const appearance of appearancesOn(engine)) {
       const other = await chromium.open(appearance);
       await signIn(other, world);
       for (const tab of ['claims', 'provisioning', 'more']) {

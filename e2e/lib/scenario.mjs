@@ -5,7 +5,7 @@ import { ENGINES, stopCluster } from './databases.mjs';
 
 /**
  * `setUp(engine)` returns the world of the suite: anything, with `installation` and `stop()`.
- * `scenarios(scenario)` declares them; each gets `{ world, browser() }`.
+ * `scenarios(scenario, engine)` declares them; each gets `{ world, browser() }`.
  */
 export function onEachEngine(name, setUp, scenarios) {
   for (const engine of ENGINES) {
@@ -29,7 +29,7 @@ export function onEachEngine(name, setUp, scenarios) {
           t.diagnostic(world?.installation?.tail() ?? 'no server');
           throw error;
         }
-      }));
+      }), engine);
     });
   }
 }

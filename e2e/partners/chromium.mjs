@@ -3,13 +3,24 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { chromium } from 'playwright-core';
+import { ENGINES } from '../lib/databases.mjs';
 import { workDirectory } from '../lib/work.mjs';
 
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 const BINARIES = ['/usr/bin/chromium', '/usr/bin/chromium-headless-shell', '/usr/bin/google-chrome'];
 
 /** The appearances in which every page is looked at. */
-export const APPEARANCES = ['light', 'dark'].flatMap((colorScheme) => [1280, 360].map((width) => ({ colorScheme, width })));
+const APPEARANCES = ['light', 'dark'].flatMap((colorScheme) => [1280, 360].map((width) => ({ colorScheme, width })));
+
+/**
+ * The appearances that one engine's pages are looked at in: each engine has both colors and both widths, the two together have
+ * every pair. What a page looks like does not depend on where its data are, so no pair is looked at twice.
+ */
+export function appearancesOn(engine) {
+  if (ENGINES.length === 1) return APPEARANCES;
+  const upright = engine === ENGINES[0];
+  return APPEARANCES.filter(({ colorScheme, width }) => ((colorScheme === 'light') === (width === 1280)) === upright);
+}
 
 export async function startChromium() {
   const executablePath = process.env.CHROMIUM ?? BINARIES.find(existsSync);

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
 import { onEachEngine } from '../lib/scenario.mjs';
-import { APPEARANCES, startChromium } from '../partners/chromium.mjs';
+import { appearancesOn, startChromium } from '../partners/chromium.mjs';
 import { consoleWorld, HEAVIEST, judge, OWNER, signIn, signInOperator, visit } from './console.mjs';
 
 export function everyPage(colorScheme) {
@@ -13,8 +13,8 @@ export function everyPage(colorScheme) {
   });
   after(() => chromium?.stop());
 
-  onEachEngine(`every page of the console in Chromium, ${colorScheme}`, consoleWorld, (scenario) => {
-    for (const appearance of APPEARANCES.filter((one) => one.colorScheme === colorScheme)) {
+  onEachEngine(`every page of the console in Chromium, ${colorScheme}`, consoleWorld, (scenario, engine) => {
+    for (const appearance of appearancesOn(engine).filter((one) => one.colorScheme === colorScheme)) {
       const look = `${appearance.colorScheme} at ${appearance.width} px`;
       const name = `${appearance.colorScheme}-${appearance.width}`;
 
