@@ -18,6 +18,7 @@ use self::batch::{Change, Durability, Looks, Query};
 pub(crate) use self::dialect::arguments;
 use self::dialect::translate;
 use self::failure::failed;
+pub(crate) use self::postgres::Writing;
 use crate::error::{Result, StoreError};
 use crate::value::{Bind, Cell, Row, binds};
 
@@ -99,6 +100,14 @@ impl Pools {
         }
     }
 
+    /// Counts a transaction that writes on PostgreSQL until the answer is dropped.
+    pub(crate) fn writing(&self) -> Option<Writing> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(pool) => Some(pool.writing()),
+        }
+    }
+
     /// Returns how many connections are open, and how many of them are idle.
     pub(crate) fn usage(&self) -> (u32, usize) {
         match self {
@@ -128,6 +137,22 @@ impl Conn {
         match self {
             Self::Sqlite(_) => {}
             Self::Postgres(conn) => conn.release(),
+        }
+    }
+
+    /// Ends a transaction, gives the connection back, and returns when what was written is on the disk.
+    pub(crate) async fn commit(self) -> Result<()> {
+        match self {
+            Self::Sqlite(conn) => conn.script("COMMIT"),
+            Self::Postgres(conn) => postgres::commit(conn).await,
+        }
+    }
+
+    /// Returns when what was visible to the last look-up is on the disk. On SQLite nothing else is ever visible.
+    pub(crate) async fn written_down(&mut self) -> Result<()> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(conn) => postgres::written_down(conn).await,
         }
     }
 

@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use crate::engine::batch::Durability;
-use crate::engine::{self, Dialect, Pools, Synchronous};
+use crate::engine::{self, Conn, Dialect, Pools, Synchronous};
 use crate::error::{Result, StoreError};
 use crate::migrate;
 use crate::seal::{DataKeys, Sealer};
@@ -264,6 +264,7 @@ async fn write_alone(inner: Arc<Inner>, mut write: Box<dyn Job>) {
         Ok(reader) => Tx::new(reader),
         Err(error) => return write.answer(Err(error)),
     };
+    let writing = in_transaction.then(|| inner.pools.writing());
     let keep = write.run(&mut tx).await;
     if !in_transaction {
         if keep {
@@ -272,12 +273,22 @@ async fn write_alone(inner: Arc<Inner>, mut write: Box<dyn Job>) {
         return write.answer(Ok(()));
     }
     tx.count_round();
-    let ended = tx.conn().script(if keep { "COMMIT" } else { "ROLLBACK" }).await;
-    match ended {
-        Ok(()) => tx.into_conn().release(),
-        Err(_) => tx.into_conn().discard(),
-    }
+    let ended = if keep {
+        tx.into_conn().commit().await
+    } else {
+        rolled_back(tx.into_conn()).await
+    };
+    drop(writing);
     write.answer(ended);
+}
+
+async fn rolled_back(mut conn: Conn) -> Result<()> {
+    let ended = conn.script("ROLLBACK").await;
+    match ended {
+        Ok(()) => conn.release(),
+        Err(_) => conn.discard(),
+    }
+    ended
 }
 
 async fn begun(inner: &Inner, in_transaction: bool) -> Result<Reader> {

@@ -59,6 +59,15 @@ impl Reader {
         self.conn
     }
 
+    /// Returns when what the last look-up saw is sure to be remembered, whatever crashes. For readers that note how far they
+    /// are: other changes are seen a moment before their writers are told that they are kept.
+    ///
+    /// # Errors
+    /// The engine's error; then it is unknown.
+    pub async fn written_down(&mut self) -> Result<()> {
+        self.conn.written_down().await
+    }
+
     /// Counts a round.
     pub(crate) fn count_round(&self) {
         self.rounds.fetch_add(1, Ordering::Relaxed);

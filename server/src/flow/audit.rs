@@ -45,7 +45,14 @@ pub async fn page(
     limit: u32,
 ) -> Result<Vec<AuditRow>, StoreError> {
     app.store
-        .read(|reader| Box::pin(async move { reader.audit_where(&filter, order, limit).await }))
+        .read(|reader| {
+            Box::pin(async move {
+                let rows = reader.audit_where(&filter, order, limit).await?;
+                // Evidence that is taken away is never of what a crash takes back.
+                reader.written_down().await?;
+                Ok(rows)
+            })
+        })
         .await
 }
 

@@ -55,6 +55,10 @@ async fn look(app: &App, caller: &Caller, after: i64, limit: u32) -> Result<Piec
                     let cursor = events.last().map_or(after, |last| last.sequence);
                     (events, cursor)
                 };
+                if cursor > after {
+                    // Who follows notes the cursor. A number that a crash takes back is given to another event.
+                    reader.written_down().await?;
+                }
                 Ok::<_, provost_store::StoreError>((events, cursor, reader.last_event().await?))
             })
         })

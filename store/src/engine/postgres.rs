@@ -1,6 +1,7 @@
 //! PostgreSQL: every statement is a round trip, so statements that do not need each other's answers go together, as
 //! one statement. Never knows a table.
 
+mod group_commit;
 mod pool;
 
 use std::fmt::Write as _;
@@ -13,6 +14,8 @@ use serde::de::{MapAccess, Visitor};
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::{Arguments as _, AssertSqlSafe, Column as _, Row as _, TypeInfo as _, ValueRef as _};
 
+pub(crate) use self::group_commit::Writing;
+use self::group_commit::{GroupCommit, WRITE_DOWN};
 pub(super) use self::pool::{Pool, Postgresql};
 use super::batch::{Change, Durability, Looks, Query};
 use super::dialect::{arguments, translate};
@@ -46,10 +49,45 @@ pub(super) async fn open(url: &str, connections: u32) -> Result<Pool> {
         .after_connect(|conn, _| {
             Box::pin(async move { sqlx::raw_sql(SETTINGS).execute(conn).await.map(drop) })
         })
-        .connect_with(options)
+        .connect_with(options.clone())
         .await
         .map_err(failed)?;
-    Ok(Pool::new(driver, connections))
+    Ok(Pool::new(driver, connections, GroupCommit::start(options)))
+}
+
+/// Commits and gives the connection back; returns when what was written is on the disk, which several commits wait for
+/// together.
+///
+/// # Errors
+/// `unavailable` if it is unknown whether the commit will be remembered.
+pub(super) async fn commit(mut conn: Postgresql) -> Result<()> {
+    let group = conn.group();
+    let ticket = group.ticket();
+    let sql = if ticket.is_some() {
+        "SET LOCAL synchronous_commit = off; COMMIT"
+    } else {
+        "COMMIT"
+    };
+    match sqlx::raw_sql(sql).execute(&mut *conn).await {
+        Ok(_) => conn.release(),
+        Err(error) => {
+            conn.discard();
+            return Err(failed(error));
+        }
+    }
+    match ticket {
+        Some(ticket) => group.wait(ticket).await,
+        None => Ok(()),
+    }
+}
+
+/// Returns when what was visible to this connection's last statement is on the disk.
+pub(super) async fn written_down(conn: &mut Postgresql) -> Result<()> {
+    sqlx::query(WRITE_DOWN)
+        .execute(&mut **conn)
+        .await
+        .map(drop)
+        .map_err(failed)
 }
 
 /// Runs one statement and returns how many rows it changed.

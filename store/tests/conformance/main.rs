@@ -10,6 +10,8 @@ mod engine;
 #[cfg(test)]
 mod feed;
 #[cfg(test)]
+mod group_commit;
+#[cfg(test)]
 mod groups;
 #[cfg(test)]
 mod mails;

@@ -34,7 +34,8 @@ pub(crate) struct Database {
     pub(crate) url: String,
     /// Directory of a SQLite database.
     pub(crate) directory: Option<PathBuf>,
-    schema: Option<(String, String)>,
+    /// Where a database of PostgreSQL is, and the statement that removes it.
+    undo: Option<(String, String)>,
 }
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -54,24 +55,13 @@ impl Database {
         Self {
             url: format!("sqlite:{}/provost.db", directory.display()),
             directory: Some(directory),
-            schema: None,
+            undo: None,
         }
     }
 
     /// A schema of its own on the server that `PROVOST_TEST_POSTGRES_URL` names; none if that is not set.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "only the harness reads where the test server is"
-    )]
     pub(crate) async fn postgres() -> Option<Self> {
-        let Ok(server) = std::env::var("PROVOST_TEST_POSTGRES_URL") else {
-            let required = std::env::var("PROVOST_TEST_REQUIRE_POSTGRES").is_ok_and(|value| value == "1");
-            assert!(
-                !required,
-                "PROVOST_TEST_REQUIRE_POSTGRES is set and PROVOST_TEST_POSTGRES_URL is not"
-            );
-            return None;
-        };
+        let server = server()?;
         let schema = unique();
         execute(&server, &format!("CREATE SCHEMA {schema}")).await;
         let separator = if server.contains('?') { '&' } else { '?' };
@@ -79,8 +69,22 @@ impl Database {
         Some(Self {
             url,
             directory: None,
-            schema: Some((server, schema)),
+            undo: Some((server, format!("DROP SCHEMA {schema} CASCADE"))),
         })
+    }
+
+    /// A whole database of its own there, whose connections can be told from those of other tests by its name.
+    pub(crate) async fn postgres_apart() -> Option<(Self, String)> {
+        let server = server()?;
+        let name = unique();
+        execute(&server, &format!("CREATE DATABASE {name}")).await;
+        let (address, _) = server.rsplit_once('/').unwrap();
+        let database = Self {
+            url: format!("{address}/{name}"),
+            directory: None,
+            undo: Some((server, format!("DROP DATABASE {name} WITH (FORCE)"))),
+        };
+        Some((database, name))
     }
 
     pub(crate) fn config(&self) -> StoreConfig {
@@ -113,10 +117,26 @@ impl Database {
         if let Some(directory) = self.directory {
             std::fs::remove_dir_all(directory).unwrap();
         }
-        if let Some((server, schema)) = self.schema {
-            execute(&server, &format!("DROP SCHEMA {schema} CASCADE")).await;
+        if let Some((server, undo)) = self.undo {
+            execute(&server, &undo).await;
         }
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "only the harness reads where the test server is"
+)]
+fn server() -> Option<String> {
+    let Ok(server) = std::env::var("PROVOST_TEST_POSTGRES_URL") else {
+        let required = std::env::var("PROVOST_TEST_REQUIRE_POSTGRES").is_ok_and(|value| value == "1");
+        assert!(
+            !required,
+            "PROVOST_TEST_REQUIRE_POSTGRES is set and PROVOST_TEST_POSTGRES_URL is not"
+        );
+        return None;
+    };
+    Some(server)
 }
 
 async fn execute(url: &str, sql: &str) {

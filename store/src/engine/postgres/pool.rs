@@ -11,6 +11,7 @@ use sqlx::{PgConnection, PgPool, Postgres};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 
+use super::group_commit::{GroupCommit, Writing};
 use crate::engine::failure::failed;
 use crate::error::Result;
 
@@ -26,6 +27,7 @@ pub(crate) struct Pool {
     /// As many as the driver's pool has connections, so that nobody waits there for one that is kept here.
     turns: Arc<Semaphore>,
     kept: Arc<Mutex<Vec<Kept>>>,
+    group: Arc<GroupCommit>,
 }
 
 struct Kept {
@@ -44,11 +46,12 @@ pub(crate) struct Postgresql {
 }
 
 impl Pool {
-    pub(super) fn new(driver: PgPool, connections: u32) -> Self {
+    pub(super) fn new(driver: PgPool, connections: u32, group: Arc<GroupCommit>) -> Self {
         Self {
             driver,
             turns: Arc::new(Semaphore::new(usize::try_from(connections).unwrap_or(usize::MAX))),
             kept: Arc::default(),
+            group,
         }
     }
 
@@ -67,6 +70,11 @@ impl Pool {
             pool: self.clone(),
             _turn: turn,
         })
+    }
+
+    /// Counts a transaction that writes until the answer is dropped.
+    pub(crate) fn writing(&self) -> Writing {
+        self.group.enter()
     }
 
     /// Returns how many connections are open, and how many of them are idle.
@@ -97,6 +105,11 @@ impl Pool {
 }
 
 impl Postgresql {
+    /// Returns by what commits wait together.
+    pub(super) fn group(&self) -> Arc<GroupCommit> {
+        Arc::clone(&self.pool.group)
+    }
+
     /// Gives back a connection on which nothing is under way: no transaction, no rows that nobody read.
     pub(crate) fn release(self) {
         if self.since.elapsed() > KEPT {
