@@ -332,6 +332,7 @@ async fn changes(
         organization: organization.cloned(),
         account: wanted.account.clone(),
         connection: wanted.connection.clone(),
+        without_attempts: true,
         ..AuditFilter::default()
     };
     let order = AuditOrder::Before(wanted.cursor.audit);
