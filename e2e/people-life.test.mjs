@@ -102,6 +102,62 @@ onEachEngine('people over time', peopleWorld, (scenario) => {
     assert.equal((await world.api('GET', `/accounts/${old.id}/sessions`)).items.length, 1, 'she comes into the account that she had');
   });
 
+  scenario('r167 deactivating or deleting somebody ends her sessions and the keys of the API that she made, at once', async ({ world, browser }) => {
+    for (const [step, method, path] of [['deactivate', 'POST', '/deactivate'], ['delete', 'DELETE', '']]) {
+      const name = `r167-${step}`;
+      const visitor = browser();
+      const account = await standard(world, name, browser, { memberships: [{ organization: ID, roles: ['Admin'] }] });
+      await withPassword(world, visitor, address(name));
+      const page = await visitor.open(`${world.installation.origin}/console/${ID}/developers`);
+      const form = page.forms.find((each) => each.has('label') && each.has('scope'));
+      const made = await visitor.submit(page, form, { label: name, days: '30', scope: ['accounts:read', 'keys:read', 'keys:write'] });
+      const key = made.text.match(/pvk_[\w-]+/)?.[0];
+      assert.ok(key, made.words);
+      const second = await call(world, 'POST', '/api-keys', { label: `${name} second`, scopes: ['accounts:read'] }, key);
+      assert.deepEqual([second.status, second.body.token?.made_by], [201, account.id], JSON.stringify(second.body));
+      const keys = [key, second.body.secret];
+      for (const each of keys) assert.equal((await call(world, 'GET', '/accounts', undefined, each)).status, 200);
+      if (step === 'deactivate') {
+        await world.api('POST', `/accounts/${account.id}/suspend`);
+        for (const each of keys) await refused(world, 401, 'invalid_api_key', 'GET', '/accounts', undefined, each);
+        await world.api('POST', `/accounts/${account.id}/reactivate`);
+        for (const each of keys) assert.equal((await call(world, 'GET', '/accounts', undefined, each)).status, 200, 'only while she was suspended');
+      }
+      await world.api(method, `/accounts/${account.id}${path}`);
+      for (const each of keys) await refused(world, 401, 'invalid_api_key', 'GET', '/accounts', undefined, each);
+      assert.ok(!(await isIn(world, visitor)));
+      const listed = (await world.api('GET', '/api-keys')).items.filter(({ made_by: by }) => by === account.id);
+      assert.ok(listed.length === 2 && listed.every(({ revoked_at: at }) => at), JSON.stringify(listed));
+      assert.equal((await call(world, 'GET', '/accounts', undefined, world.ownKey)).status, 200, 'a key of the command line is nobody\'s');
+    }
+  });
+
+  scenario('workspaces and pools of licenses are resources of their own, and what people hold stays', async ({ world }) => {
+    const at = (rest) => `/organizations/${ID}/${rest}`;
+    const list = async (what) => (await call(world, 'GET', at(what), undefined, world.ownKey)).body.items;
+    const put = async (rest, body, key) => (await call(world, 'PUT', at(rest), body, key)).status;
+    assert.equal(await put('workspaces/annex', { name: 'Annex' }), 204);
+    assert.deepEqual((await list('workspaces')).find(({ id }) => id === 'annex'), { id: 'annex', name: 'Annex', default: false });
+    assert.equal(await put('licenses/visitors', { seats: 2, kind: 'reader' }), 204);
+    await refused(world, 403, 'instance_key_needed', 'PUT', at('licenses/visitors'), { seats: 2000 }, world.ownKey);
+    await add(world, 'pools', { kind: 'reader', memberships: [{ organization: ID, workspaces: ['annex'], license: 'visitors' }] });
+    assert.deepEqual((await list('licenses')).find(({ id }) => id === 'visitors'), { id: 'visitors', seats: 2, used: 1, kind: 'reader' });
+    await refused(world, 409, 'license_of_other_kind', 'PUT', at('licenses/visitors'), { seats: 2, kind: 'user' });
+    await refused(world, 409, 'license_in_use', 'DELETE', at('licenses/visitors'));
+    await refused(world, 409, 'workspace_in_use', 'DELETE', at('workspaces/annex'));
+    await refused(world, 409, 'default_workspace', 'DELETE', at('workspaces/main'));
+    await refused(world, 422, 'invalid_workspace', 'PUT', at('workspaces/annex'), { name: '' });
+    await refused(world, 404, 'not_found', 'DELETE', at('licenses/none'));
+    assert.equal(await put('workspaces/annex', { name: 'Annex', default: true }), 204);
+    assert.deepEqual((await list('workspaces')).filter((each) => each.default).map(({ id }) => id), ['annex']);
+    assert.equal(await put('workspaces/main', { name: 'Main', default: true }), 204);
+    const [account] = await find(world, `email=${address('pools')}`);
+    await world.api('PUT', at(`members/${account.id}`), { workspaces: [], license: null });
+    for (const rest of ['workspaces/annex', 'licenses/visitors']) assert.equal((await call(world, 'DELETE', at(rest))).status, 204, rest);
+    const told = (await rows(world, 'kind=organization.updated')).filter(({ data }) => data.licenses ?? data.workspaces);
+    assert.deepEqual(told[0].data.licenses.before.find(({ id }) => id === 'visitors').seats, 2);
+  });
+
   scenario('r170 many are converted from the list, not oneself, and roles and access are kept', async ({ world, browser }) => {
     const roles = { memberships: [{ organization: ID, roles: ['Admin'], workspaces: ['lab'], license: 'standard' }] };
     const [one, two] = [await standard(world, 'r170-one', browser, roles), await standard(world, 'r170-two', browser, roles)];

@@ -32,9 +32,7 @@ impl Sheet {
     pub fn row<T: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = T>) -> Result<()> {
         for cell in cells {
             let cell = plain(cell.as_ref());
-            self.0
-                .write_field(cell.as_bytes())
-                .map_err(AppError::internal)?;
+            self.0.write_field(cell.as_bytes()).map_err(AppError::internal)?;
         }
         self.0.write_record(None::<&[u8]>).map_err(AppError::internal)
     }

@@ -20,7 +20,14 @@ use crate::feed::NewEvent;
 use crate::value::{Row, binds, list};
 
 /// Fields of a profile that every organization of the person sees.
-const SHARED: &[&str] = &["kind", "email", "user_name", "given_name", "family_name", "display_name"];
+const SHARED: &[&str] = &[
+    "kind",
+    "email",
+    "user_name",
+    "given_name",
+    "family_name",
+    "display_name",
+];
 
 /// How rows name the person herself, see [`provost_kernel::provision::Actor::label`].
 const PERSON: &str = "person";

@@ -153,6 +153,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "audit_people",
         sql: include_str!("../migrations/0096_audit_people.sql"),
     },
+    Migration {
+        version: 97,
+        name: "key_makers",
+        sql: include_str!("../migrations/0097_key_makers.sql"),
+    },
 ];
 
 /// The schema version that this program works with.

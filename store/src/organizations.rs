@@ -369,8 +369,12 @@ impl Reader {
             let Some(kind) = license.kind else { continue };
             let sql = "SELECT COUNT(*) FROM memberships m JOIN accounts a ON a.id = m.account \
                        WHERE m.organization = $1 AND m.license = $2 AND a.kind <> $3 AND a.status <> 'deleted'";
-            let row = self.row(sql, binds![organization, &license.id, to_word(&kind)?]).await?;
-            let count = row.ok_or(StoreError::Corrupt("memberships"))?.count("memberships")?;
+            let row = self
+                .row(sql, binds![organization, &license.id, to_word(&kind)?])
+                .await?;
+            let count = row
+                .ok_or(StoreError::Corrupt("memberships"))?
+                .count("memberships")?;
             if count > 0 {
                 found.push((license.id, count));
             }

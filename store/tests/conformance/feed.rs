@@ -39,7 +39,10 @@ async fn chain(store: &Store, organization: Option<&str>) -> Vec<AuditRow> {
         })
         .await
         .unwrap();
-    assert!(rows.iter().zip(1..).all(|(row, place)| row.sequence == place), "no gaps");
+    assert!(
+        rows.iter().zip(1..).all(|(row, place)| row.sequence == place),
+        "no gaps"
+    );
     rows
 }
 

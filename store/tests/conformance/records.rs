@@ -41,6 +41,7 @@ fn token(id: &str) -> TokenRecord {
         label: "okta".to_owned(),
         connection: Some(okta()),
         organization: None,
+        made_by: None,
         scopes: vec!["read".to_owned()],
         created_at: at(0),
         expires_at: Some(at(1000)),

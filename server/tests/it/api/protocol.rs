@@ -270,7 +270,11 @@ async fn r189_the_audit_log_tells_who_did_what_with_before_after_and_trace() {
         for format in ["jsonl", "csv"] {
             let export = format!("/api/v1/audit/export?kind=user&format={format}");
             let file = own.get(&export).await;
-            assert!(file.body.contains("user.updated") && file.body.contains("Ann A."), "{}", file.body);
+            assert!(
+                file.body.contains("user.updated") && file.body.contains("Ann A."),
+                "{}",
+                file.body
+            );
         }
         let mut other = Client::new(&app, Some(OTHER)).await;
         let theirs = other.get("/api/v1/audit").await;

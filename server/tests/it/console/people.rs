@@ -55,12 +55,24 @@ async fn r189_activity_tells_what_became_of_people_and_its_file_holds_no_formula
         let file = olga.get("/console/acme/activity/file?show=changes").await.body;
         let mut reader = csv::Reader::from_reader(file.as_bytes());
         let records: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
-        let mia = records.iter().find(|record| &record[1] == "Profile changed").unwrap();
+        let mia = records
+            .iter()
+            .find(|record| &record[1] == "Profile changed")
+            .unwrap();
         assert_eq!(mia[2], format!("'{formula}"));
-        assert!(records.iter().flatten().all(|cell| !cell.starts_with(['=', '+', '-', '@'])), "{file}");
+        assert!(
+            records
+                .iter()
+                .flatten()
+                .all(|cell| !cell.starts_with(['=', '+', '-', '@'])),
+            "{file}"
+        );
         // The other customer hears of its own people only.
         let globex = operator.get("/api/v1/audit?organization=globex").await.body;
-        assert!(!globex.contains("Mia") && !globex.contains(id.as_str()), "{globex}");
+        assert!(
+            !globex.contains("Mia") && !globex.contains(id.as_str()),
+            "{globex}"
+        );
     })
     .await;
 }
