@@ -123,12 +123,12 @@ async fn change<F>(app: &App, caller: &Caller, organization: &str, edit: F) -> R
 where
     F: Fn(&mut Lists) -> std::result::Result<(), Stop> + Clone + Send + Sync + 'static,
 {
+    let id = OrganizationId::new(organization);
+    if !caller.sees(&id) {
+        return Err(AppError::not_found());
+    }
     caller.must_be_of_instance()?;
-    let (id, actor, now) = (
-        OrganizationId::new(organization),
-        caller.actor().label(),
-        app.world.now(),
-    );
+    let (actor, now) = (caller.actor().label(), app.world.now());
     let written = app
         .store
         .write(move |tx| {
