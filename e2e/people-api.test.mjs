@@ -3,84 +3,8 @@
 import assert from 'node:assert/strict';
 import { eventually } from './lib/process.mjs';
 import { onEachEngine } from './lib/scenario.mjs';
-import { address, ID, mailWorld } from './worlds/mail.mjs';
-
-const PASSWORD = 'correct horse battery staple';
-const OWNER = address('olga');
-const MEMBER = address('mia');
-
-async function peopleWorld(engine) {
-  const world = await mailWorld(engine, { provisioning: 'jit' });
-  const [lab] = world.document.organizations;
-  const [connection] = world.document.connections;
-  const person = (email, roles, others = {}) => ({ email, password: PASSWORD, memberships: [{ organization: ID, roles }], ...others });
-  await world.installation.apply({
-    organizations: [
-      { ...lab, roles: lab.roles.map((role) => ({ ...role, default: role.id === 'member' })), licenses: [{ id: 'standard', seats: 20 }, { id: 'scarce', seats: 1 }] },
-      { id: 'bare', roles: [{ id: 'owner', name: 'Owner' }, { id: 'member', name: 'Member', default: true }] },
-    ],
-    connections: [{ ...connection, policy: { role: { fixed: 'Member' } } }],
-    users: [person(OWNER, ['owner']), person(MEMBER, ['member']), person(address('rudi'), ['member'], { kind: 'reader' }), person(address('emil'), ['admin'], { emergency_admin: true })],
-  });
-  world.connection = { ...connection, policy: { role: { fixed: 'Member' } } };
-  const { stdout } = await world.installation.cli(['api-key', 'create', '--label', 'lab', '--organization', ID]);
-  world.ownKey = stdout.match(/pvk_\S+/)[0];
-  return world;
-}
-
-/** Calls the API with a key and returns the status and what was answered. */
-async function call(world, method, path, body, key = world.key) {
-  const response = await fetch(`${world.installation.origin}/api/v1${path}`, {
-    method,
-    headers: { authorization: `Bearer ${key}`, ...(body ? { 'content-type': 'application/json' } : {}) },
-    body: body && JSON.stringify(body),
-  });
-  const text = await response.text();
-  return { status: response.status, body: text ? JSON.parse(text) : undefined };
-}
-
-async function refused(world, status, code, ...request) {
-  const answer = await call(world, ...request);
-  assert.deepEqual([answer.status, answer.body?.code], [status, code], JSON.stringify(answer.body));
-  return answer.body;
-}
-
-const person = (name, others = {}) => ({ email: address(name), memberships: [{ organization: ID }], ...others });
-const add = (world, name, others) => world.api('POST', '/accounts', person(name, others));
-const find = async (world, query) => (await world.api('GET', `/accounts?limit=200&${query}`)).items;
-const mailsTo = (world, name) => world.mail.mails.filter(({ to }) => to.includes(address(name)));
-
-/** Makes a standard account whose person has chosen a password. */
-async function standard(world, name, browser, others = {}) {
-  const account = await add(world, name, { ...others, invite: true });
-  const visitor = browser();
-  const page = await visitor.open((await world.mail.mailTo(address(name))).link(/\/invite\//));
-  const form = page.forms.find((each) => each.fieldOfType('password'));
-  await visitor.submit(page, form, { password: PASSWORD, repeat: PASSWORD });
-  return account;
-}
-
-async function withPassword(world, visitor, email) {
-  return visitor.signIn(await visitor.open(`${world.installation.origin}/login/password`), { user: email, password: PASSWORD });
-}
-
-/** Signs in at the provider; `from` is the page to begin with. */
-async function throughTheProvider(world, visitor, who, from = `${world.installation.origin}/sso/${ID}/login`) {
-  let page = await visitor.open(from);
-  if (!page.url.href.startsWith(world.provider.issuer)) page = await visitor.submit(page, page.forms[0]);
-  return visitor.signIn(page, { user: who, password: 'pw' });
-}
-
-/** Begins a run of conversions and waits until it rests. */
-async function convert(world, wanted) {
-  const run = await world.api('POST', `/organizations/${ID}/conversions`, { connection: ID, kinds: ['user', 'reader'], ...wanted });
-  return eventually('the run rests', async () => {
-    const now = await world.api('GET', `/conversions/${run.id}`);
-    return now.state === 'done' && now;
-  });
-}
-
-const preview = (world, wanted = {}) => world.api('POST', `/organizations/${ID}/conversions/preview`, { connection: ID, kinds: ['user', 'reader'], ...wanted });
+import { address, ID } from './worlds/mail.mjs';
+import { add, call, convert, find, mailsTo, MEMBER, OWNER, PASSWORD, peopleWorld, person, preview, refused, standard, throughTheProvider, withPassword } from './worlds/people.mjs';
 
 onEachEngine('people through the API', peopleWorld, (scenario) => {
   scenario('r85 an SSO configuration speaks SAML or OpenID Connect and nothing else', async ({ world }) => {
@@ -325,14 +249,32 @@ onEachEngine('people through the API', peopleWorld, (scenario) => {
     assert.equal((await token('own', world.ownKey)).status, 201);
   });
 
-  scenario('c22 the connection says who is invited where the call does not', async ({ world }) => {
+  scenario('c22 the connection says who is invited where the call does not: by default whoever is added by hand or converted', async ({ world, browser }) => {
     const put = (settings) => world.installation.apply({ connections: [{ ...world.connection, ...settings }] });
-    await put({ invite_on: { manual: false } });
-    await add(world, 'c22-silent', { connection: ID });
+    const invite = async (name, others) => {
+      const { results } = await world.api('POST', `/organizations/${ID}/invitations`, { people: [{ email: address(name), connection: ID }], ...others });
+      return results[0].invitation.state;
+    };
+    const notified = async (name) => (await convert(world, { accounts: [(await standard(world, name, browser)).id] })).notify;
+    assert.equal(await invite('c22-default'), 'sent');
+    assert.match((await world.mail.mailTo(address('c22-default'))).link(/\/invite\//), /invite/);
+    assert.equal(await notified('c22-converted'), true);
+    await world.mail.mailTo(address('c22-converted'), { seen: 1 });
+    await put({ invite_on: { manual: false, conversion: false } });
+    assert.equal(await invite('c22-silent'), 'skipped');
+    assert.equal(await notified('c22-moved'), false);
+    assert.equal(await invite('c22-told', { send: true }), 'sent');
     await put({});
-    await add(world, 'c22-told', { connection: ID, invite: true });
-    await world.mail.mailTo(address('c22-told'));
+    // Who comes just in time is never told, and neither is who was passed over above.
+    const jim = { email: address('c22-jim'), email_verified: true, given_name: 'Jim', family_name: 'Lab' };
+    world.provider.users['c22-jim'] = { password: 'pw', claims: jim };
+    await throughTheProvider(world, browser(), 'c22-jim');
+    assert.equal((await find(world, `email=${address('c22-jim')}`)).length, 1);
+    await invite('c22-last');
+    await world.mail.mailTo(address('c22-last'));
     assert.deepEqual(mailsTo(world, 'c22-silent'), []);
+    assert.equal(mailsTo(world, 'c22-moved').length, 1, 'only the mail of long ago, to choose a password');
+    assert.deepEqual(mailsTo(world, 'c22-jim'), []);
   });
 
   scenario('c23 r179 who finds no seat waits and gets one by itself, of the pool and of the kind', async ({ world }) => {

@@ -26,6 +26,30 @@ onEachEngine('SAML with simplesamlphp', samlWorld, (scenario) => {
     });
   }
 
+  scenario('r85 an SSO configuration of SAML has SSO users of its own, who come in through it into the account that was added', async ({ world, browser }) => {
+    const id = 'sha512';
+    const { stdout } = await world.installation.cli(['api-key', 'create', '--label', 'r85']);
+    const key = stdout.match(/pvk_\S+/)[0];
+    const call = async (method, path, body) => {
+      const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
+      const response = await fetch(`${world.installation.origin}/api/v1${path}`, { method, headers, body: body && JSON.stringify(body) });
+      return { status: response.status, body: await response.json() };
+    };
+    const { body: configuration } = await call('GET', `/connections/${id}`);
+    assert.deepEqual([configuration.protocol, configuration.enabled], ['saml', true]);
+    const wanted = { email: `bob@${id}.example`, connection: id, memberships: [{ organization: id, roles: ['admin'] }] };
+    const stranger = await call('POST', '/accounts', { ...wanted, email: 'bob@elsewhere.example' });
+    assert.deepEqual([stranger.status, stranger.body.code], [422, 'domain_not_verified']);
+    const { status, body: added } = await call('POST', '/accounts', wanted);
+    assert.deepEqual([status, added.sso, added.connection, added.status], [201, true, id, 'invited'], JSON.stringify(added));
+    const page = await signInThrough(world, browser(), id, 'bob');
+    assert.equal(page.json?.claims.sub, added.id, page.words);
+    assert.equal(page.json.claims.connection, id);
+    const { body: arrived } = await call('GET', `/accounts/${added.id}`);
+    assert.deepEqual([arrived.status, arrived.sso], ['active', true]);
+    assert.ok(arrived.memberships[0].roles.some((role) => role.id === 'admin'), 'what was given beforehand is there');
+  });
+
   scenario('r38 the second sign-in meets the same account', async ({ world, browser }) => {
     const first = await signInThrough(world, browser(), 'signed-both', 'bob');
     const second = await signInThrough(world, browser(), 'signed-both', 'bob');

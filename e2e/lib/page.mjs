@@ -106,7 +106,7 @@ class Form {
       }
       fields.append(name, input.getAttribute('value') ?? '');
     }
-    for (const [name, value] of Object.entries(values)) fields.append(name, value);
+    for (const [name, value] of Object.entries(values)) for (const each of [value].flat()) fields.append(name, each);
     if (this.method === 'POST') return { method: 'POST', url: this.action, body: fields };
     const url = this.action;
     url.search = fields.toString();

@@ -30,6 +30,7 @@ pub mod pages;
 pub mod route;
 pub mod router;
 pub mod scim_config;
+pub mod spreadsheet;
 pub mod translate;
 pub mod webauthn;
 pub mod world;

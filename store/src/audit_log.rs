@@ -25,6 +25,8 @@ pub struct AuditFilter {
     pub since: Option<Timestamp>,
     /// Before this time.
     pub until: Option<Timestamp>,
+    /// Not what is among the attempts of the organization as well ([`crate::TraceFilter::organization`]).
+    pub without_attempts: bool,
 }
 
 /// In which direction a log is read, and where to begin.
@@ -80,6 +82,12 @@ impl Reader {
         }
         if let Some(until) = filter.until {
             hold("at < $n", until.into());
+        }
+        if filter.without_attempts {
+            conditions.push_str(
+                " AND NOT (kind IN ('session.created', 'sign_in.refused', 'request.refused') \
+                 AND COALESCE(connection, '') IN (SELECT id FROM connections WHERE organization = $1))",
+            );
         }
         let sql = format!(
             "SELECT organization, sequence, at, kind, actor, account, connection, trace, data, previous_hash, hash FROM audit \

@@ -4,15 +4,17 @@
 //! an event. The row of `counters` that hands out the numbers is locked from the flush to the commit, so a number is
 //! never handed out while a lower one is not yet committed. Events are flushed last, so the lock is held for one look and
 //! one write.
-//! The same lock guards the hash chains of the audit log, one chain for each organization.
+//! The same lock guards the hash chains of the audit log, one chain for each organization. An event stands in the feed once,
+//! and in the audit log in each chain that it concerns ([`crate::concerned`]).
 //! Never updates or deletes a row.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use provost_kernel::id::{AccountId, ConnectionId, OrganizationId, TraceId};
 use serde_json::Value;
 
+use crate::concerned::{self, Circle};
 use crate::digest;
 use crate::engine::batch::Query;
 use crate::error::{Result, StoreError};
@@ -76,6 +78,9 @@ pub struct AuditRow {
     pub hash: String,
 }
 
+/// Position and hash of the last row of each chain.
+type Heads = BTreeMap<String, (i64, String)>;
+
 impl Tx {
     /// Notes an event. It is written when the transaction ends, after those noted before it.
     pub fn record(&mut self, event: NewEvent) {
@@ -90,17 +95,19 @@ impl Tx {
         if events.is_empty() {
             return Ok(());
         }
-        let (mut sequence, mut heads) = self.lock_feed(&events).await?;
+        let (mut sequence, mut heads, circle) = self.lock_feed(&events).await?;
         let mut feed = Vec::with_capacity(events.len());
         let mut audit = Vec::with_capacity(events.len());
         for event in &events {
             sequence += 1;
-            let data = json(&event.data)?;
-            feed.push(feed_row(sequence, event, &data));
-            let head = heads.entry(chain(event)).or_insert((0, String::new()));
-            let hash = hash_of(&head.1, head.0 + 1, event, &data);
-            audit.push(audit_row(head.0 + 1, event, data, &head.1, &hash));
-            *head = (head.0 + 1, hash);
+            feed.push(feed_row(sequence, event, &json(&event.data)?));
+            for row in circle.rows(event) {
+                let data = json(&row.data)?;
+                let head = heads.entry(chain(&row)).or_insert((0, String::new()));
+                let hash = hash_of(&head.1, head.0 + 1, &row, &data);
+                audit.push(audit_row(head.0 + 1, &row, data, &head.1, &hash));
+                *head = (head.0 + 1, hash);
+            }
         }
         let sql = "UPDATE counters SET value = $1 WHERE name = 'events'";
         self.later_exactly(1, sql, binds![sequence], StoreError::Corrupt("counters"));
@@ -121,37 +128,47 @@ impl Tx {
         self.settle().await
     }
 
-    /// Locks the feed until the end of the transaction and returns its position and the heads of the chains.
-    async fn lock_feed(&mut self, events: &[NewEvent]) -> Result<(i64, BTreeMap<String, (i64, String)>)> {
-        let mut chains: Vec<String> = events.iter().map(chain).collect();
-        chains.sort();
-        chains.dedup();
+    /// Locks the feed until the end of the transaction and returns its position, the heads of the chains, and whom the events
+    /// concern.
+    async fn lock_feed(&mut self, events: &[NewEvent]) -> Result<(i64, Heads, Circle)> {
+        let own = list(events.iter().map(chain).collect::<BTreeSet<_>>())?;
+        let (accounts, connections) = concerned::mentioned(events)?;
+        let [members, owners] = concerned::queries(&accounts, &connections);
         // The counter first: once it is ours, nobody else can be at the heads, whose newest version the lock returns.
+        let heads = "SELECT organization, sequence, hash FROM audit_heads WHERE organization IN ({of}\
+                     SELECT value FROM {rows:$1} UNION SELECT organization FROM memberships WHERE account IN ({list:$2}) \
+                     UNION SELECT organization FROM connections WHERE id IN ({list:$3}) AND organization IS NOT NULL\
+                     {end}){lock}";
         let found = self
             .together(vec![
                 Query::new(
                     "SELECT value FROM counters WHERE name = 'events'{lock}",
                     Vec::new(),
                 ),
-                Query::new(
-                    "SELECT organization, sequence, hash FROM audit_heads WHERE organization IN ({list:$1}){lock}",
-                    binds![list(&chains)?],
-                ),
+                Query::new(heads, binds![own, accounts, connections]),
+                members,
+                owners,
             ])
             .await?;
-        let [counter, rows] = parts(found)?;
+        let [counter, rows, members, owners] = parts(found)?;
         let mut counter = counter
             .into_iter()
             .next()
             .ok_or(StoreError::Corrupt("counters"))?;
         let mut heads = head_rows(rows)?;
-        if heads.len() < chains.len() {
+        let circle = Circle::read(members, owners, events)?;
+        let chains: BTreeSet<String> = events
+            .iter()
+            .flat_map(|event| circle.rows(event))
+            .map(|row| chain(&row))
+            .collect();
+        if chains.iter().any(|chain| !heads.contains_key(chain)) {
             // A chain that began while this waited for the counter is not in sight of the look-up that waited.
             let sql =
                 "SELECT organization, sequence, hash FROM audit_heads WHERE organization IN ({list:$1})";
             heads = head_rows(self.rows(sql, binds![list(&chains)?]).await?)?;
         }
-        Ok((counter.int("counters.value")?, heads))
+        Ok((counter.int("counters.value")?, heads, circle))
     }
 
     /// Queues rows of equal width, in as few inserts as fit.
@@ -300,7 +317,7 @@ impl Reader {
     }
 }
 
-fn head_rows(rows: Vec<Row>) -> Result<BTreeMap<String, (i64, String)>> {
+fn head_rows(rows: Vec<Row>) -> Result<Heads> {
     rows.into_iter()
         .map(|mut row| {
             let organization = row.text("audit_heads.organization")?;

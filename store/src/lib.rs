@@ -14,6 +14,7 @@ mod backup_note;
 mod bulk;
 mod claims;
 mod codes;
+mod concerned;
 mod conditions;
 mod connections;
 mod conversions;

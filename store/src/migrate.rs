@@ -148,6 +148,16 @@ const MIGRATIONS: &[Migration] = &[
         name: "last_seen",
         sql: include_str!("../migrations/0095_last_seen.sql"),
     },
+    Migration {
+        version: 96,
+        name: "audit_people",
+        sql: include_str!("../migrations/0096_audit_people.sql"),
+    },
+    Migration {
+        version: 97,
+        name: "key_makers",
+        sql: include_str!("../migrations/0097_key_makers.sql"),
+    },
 ];
 
 /// The schema version that this program works with.

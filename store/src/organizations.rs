@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 use provost_kernel::directory::{License, Organization, Role, Workspace};
-use provost_kernel::id::OrganizationId;
+use provost_kernel::id::{LicenseId, OrganizationId};
 use serde_json::Value;
 
 use crate::error::{Result, StoreError};
@@ -182,17 +182,17 @@ impl Tx {
     /// Makes exactly these the license pools of an organization. Seats may fall below those in use; then none is free.
     ///
     /// # Errors
-    /// `conflict` (`license_in_use`) if a member holds or waits for a license that would go.
+    /// `conflict`: `license_in_use` if a member holds or waits for a license that would go, `license_of_other_kind` if a pool would
+    /// be for one kind of account while accounts of the other kind hold it or wait for it (R-179).
     pub async fn set_licenses(&mut self, organization: &OrganizationId, licenses: &[License]) -> Result<()> {
-        if self
-            .licenses(organization)
-            .await?
-            .iter()
-            .map(|(license, _)| license)
-            .eq(licenses)
-        {
+        let before = self.licenses(organization).await?;
+        if before.iter().map(|(license, _)| license).eq(licenses) {
             return Ok(());
         }
+        let changes_kind = |(old, _): &(License, u32)| {
+            let new = licenses.iter().find(|new| new.id == old.id);
+            new.is_some_and(|new| new.kind != old.kind)
+        };
         let keep = list(licenses.iter().map(|license| license.id.as_str()))?;
         let sql = "DELETE FROM licenses WHERE organization = $1 AND id NOT IN ({list:$2}) AND NOT EXISTS \
                    (SELECT 1 FROM memberships m \
@@ -207,6 +207,10 @@ impl Tx {
                 binds![organization, &license.id, position, license.seats, json(license)?],
             )
             .await?;
+        }
+        // The rows of the pools are locked by now, so whoever takes a seat meanwhile comes after this.
+        if before.iter().any(changes_kind) && !self.holders_of_other_kind(organization).await?.is_empty() {
+            return Err(StoreError::Conflict("license_of_other_kind".to_owned()));
         }
         self.expect_count("licenses", organization, licenses.len(), "license_in_use")
             .await
@@ -348,6 +352,34 @@ impl Reader {
         rows.into_iter()
             .map(|mut row| Ok((row.json("licenses.document")?, row.count("licenses.used")?)))
             .collect()
+    }
+
+    /// Counts, by pool that is for one kind of account alone, the accounts of the other kind that hold it or wait for it. There
+    /// are none, unless the pool was for them until this moment. Deleted accounts do not count: they hold nothing.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn holders_of_other_kind(
+        &mut self,
+        organization: &OrganizationId,
+    ) -> Result<Vec<(LicenseId, u32)>> {
+        let pools = self.licenses(organization).await?;
+        let mut found = Vec::new();
+        for (license, _) in pools {
+            let Some(kind) = license.kind else { continue };
+            let sql = "SELECT COUNT(*) FROM memberships m JOIN accounts a ON a.id = m.account \
+                       WHERE m.organization = $1 AND m.license = $2 AND a.kind <> $3 AND a.status <> 'deleted'";
+            let row = self
+                .row(sql, binds![organization, &license.id, to_word(&kind)?])
+                .await?;
+            let count = row
+                .ok_or(StoreError::Corrupt("memberships"))?
+                .count("memberships")?;
+            if count > 0 {
+                found.push((license.id, count));
+            }
+        }
+        Ok(found)
     }
 
     /// Lists an organization's domains.

@@ -242,7 +242,7 @@ impl Reader {
         rows.into_iter().map(|mut row| row.text("groups.name")).collect()
     }
 
-    /// Returns what the audit log of an organization, and of the instance if wanted, says about an account, newest first.
+    /// Returns what the audit log of an organization says about an account, newest first.
     ///
     /// # Errors
     /// `engine` and `corrupt`.
@@ -250,15 +250,11 @@ impl Reader {
         &mut self,
         organization: &OrganizationId,
         account: &AccountId,
-        instance: bool,
         limit: u32,
     ) -> Result<Vec<AuditRow>> {
         let sql = "SELECT organization, sequence, at, kind, actor, account, connection, trace, data, previous_hash, hash \
-                   FROM audit WHERE account = $1 AND organization IN ($2, $3) ORDER BY at DESC, sequence DESC LIMIT $4";
-        let second = if instance { "" } else { organization.as_str() };
-        let rows = self
-            .rows(sql, binds![account, organization, second, limit])
-            .await?;
+                   FROM audit WHERE organization = $1 AND account = $2 ORDER BY sequence DESC LIMIT $3";
+        let rows = self.rows(sql, binds![organization, account, limit]).await?;
         rows.into_iter()
             .map(|row| audited(row).map(|(row, _)| row))
             .collect()

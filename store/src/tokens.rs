@@ -1,7 +1,7 @@
 //! Bearer tokens of directories (SCIM) and of the API: kept as digests. Never sees a token itself.
 
 use jiff::Timestamp;
-use provost_kernel::id::{ConnectionId, OrganizationId};
+use provost_kernel::id::{AccountId, ConnectionId, OrganizationId};
 
 use crate::error::Result;
 use crate::tx::{Reader, Tx};
@@ -20,6 +20,8 @@ pub struct TokenRecord {
     pub connection: Option<ConnectionId>,
     /// The organization it is limited to.
     pub organization: Option<OrganizationId>,
+    /// The person who made it, if one did, herself or by a key of hers. It opens nothing while she is not active, and ends with her.
+    pub made_by: Option<AccountId>,
     /// What it may do.
     pub scopes: Vec<String>,
     /// When it was made.
@@ -33,7 +35,7 @@ pub struct TokenRecord {
 }
 
 const COLUMNS: &str = "SELECT id, kind, label, connection, organization, scopes, created_at, expires_at, last_used_at, \
-                       revoked_at FROM tokens";
+                       revoked_at, made_by FROM tokens";
 
 impl Tx {
     /// Keeps a token by its SHA-256 (hex).
@@ -41,8 +43,8 @@ impl Tx {
     /// # Errors
     /// `conflict` (`tokens_digest`) if the same token is kept already.
     pub async fn insert_token(&mut self, token: &TokenRecord, digest: &str) -> Result<()> {
-        let sql = "INSERT INTO tokens (id, kind, label, digest, connection, organization, scopes, created_at, expires_at) \
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+        let sql = "INSERT INTO tokens (id, kind, label, digest, connection, organization, scopes, created_at, expires_at, \
+                   made_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
         let row = binds![
             &token.id,
             &token.kind,
@@ -53,6 +55,7 @@ impl Tx {
             json(&token.scopes)?,
             token.created_at,
             token.expires_at,
+            token.made_by.as_ref(),
         ];
         self.run(sql, row).await.map(drop)
     }
@@ -78,6 +81,12 @@ impl Tx {
         Ok(self.run(sql, binds![id, now]).await? > 0)
     }
 
+    /// Revokes every token that a person made, as the transaction ends.
+    pub(crate) fn revoke_tokens_made_by(&mut self, account: &AccountId, now: Timestamp) {
+        let sql = "UPDATE tokens SET revoked_at = $2 WHERE made_by = $1 AND revoked_at IS NULL";
+        self.later(sql, binds![account, now]);
+    }
+
     /// Revokes all tokens of a kind with a label. Returns how many were still good.
     ///
     /// # Errors
@@ -89,13 +98,14 @@ impl Tx {
 }
 
 impl Reader {
-    /// Finds a token that is neither revoked nor expired by its SHA-256 (hex).
+    /// Finds a token that is neither revoked nor expired by its SHA-256 (hex), and whose maker, if a person made it, is active.
     ///
     /// # Errors
     /// `engine` and `corrupt`.
     pub async fn token_by_digest(&mut self, digest: &str, now: Timestamp) -> Result<Option<TokenRecord>> {
         let sql = format!(
-            "{COLUMNS} WHERE digest = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)"
+            "{COLUMNS} WHERE digest = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2) \
+             AND (made_by IS NULL OR EXISTS (SELECT 1 FROM accounts a WHERE a.id = tokens.made_by AND a.status = 'active'))"
         );
         self.row(&sql, binds![digest, now]).await?.map(token).transpose()
     }
@@ -151,5 +161,6 @@ fn token(mut row: Row) -> Result<TokenRecord> {
         expires_at: row.opt_time("tokens.expires_at")?,
         last_used_at: row.opt_time("tokens.last_used_at")?,
         revoked_at: row.opt_time("tokens.revoked_at")?,
+        made_by: row.opt_text("tokens.made_by")?.map(AccountId::new),
     })
 }

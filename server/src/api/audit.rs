@@ -20,10 +20,10 @@ use crate::app::App;
 use crate::error::{AppError, Result};
 use crate::flow::api_keys::{Caller, Scope};
 use crate::flow::audit;
+use crate::spreadsheet::{MEDIA_TYPE, Sheet};
 
-/// Media types of exports.
+/// Media type of an export in lines.
 const LINES: &str = "application/jsonl";
-const CSV: &str = "text/csv; charset=utf-8";
 /// Rows read at once while exporting.
 const PIECE: u32 = 500;
 
@@ -276,6 +276,7 @@ impl ExportQuery {
             connection: self.connection.as_ref().map(ConnectionId::new),
             since: time(self.since.as_deref())?,
             until: time(self.until.as_deref())?,
+            without_attempts: false,
         };
         audit::bounded(caller, filter)
     }
@@ -323,7 +324,7 @@ async fn export(
     let format = query.format.unwrap_or_default();
     let (media, name) = match format {
         Format::Jsonl => (LINES, "audit.jsonl"),
-        Format::Csv => (CSV, "audit.csv"),
+        Format::Csv => (MEDIA_TYPE, "audit.csv"),
     };
     let pieces = stream::try_unfold(Some(0_i64), move |after| {
         let (app, filter) = (app.clone(), filter.clone());
@@ -359,47 +360,40 @@ fn lines(rows: Vec<AuditRow>) -> Result<String> {
 }
 
 fn table(rows: Vec<AuditRow>, with_header: bool) -> Result<String> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
+    let mut sheet = Sheet::default();
     if with_header {
-        writer
-            .write_record([
-                "sequence",
-                "at",
-                "kind",
-                "actor",
-                "organization",
-                "account",
-                "connection",
-                "trace",
-                "data",
-                "previous_hash",
-                "hash",
-            ])
-            .map_err(AppError::internal)?;
+        sheet.row([
+            "sequence",
+            "at",
+            "kind",
+            "actor",
+            "organization",
+            "account",
+            "connection",
+            "trace",
+            "data",
+            "previous_hash",
+            "hash",
+        ])?;
     }
     for row in rows {
         let row = AuditView::from(row);
         let cell = |value: Option<String>| value.unwrap_or_default();
-        writer
-            .write_record([
-                row.sequence.to_string(),
-                row.at.to_string(),
-                row.kind,
-                row.actor,
-                cell(row.organization),
-                cell(row.account),
-                cell(row.connection),
-                cell(row.trace),
-                row.data.to_string(),
-                row.previous_hash,
-                row.hash,
-            ])
-            .map_err(AppError::internal)?;
+        sheet.row([
+            row.sequence.to_string(),
+            row.at.to_string(),
+            row.kind,
+            row.actor,
+            cell(row.organization),
+            cell(row.account),
+            cell(row.connection),
+            cell(row.trace),
+            row.data.to_string(),
+            row.previous_hash,
+            row.hash,
+        ])?;
     }
-    let bytes = writer
-        .into_inner()
-        .map_err(|error| AppError::internal(error.into_error()))?;
-    String::from_utf8(bytes).map_err(AppError::internal)
+    sheet.text()
 }
 
 async fn jobs(

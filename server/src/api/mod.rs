@@ -29,6 +29,7 @@ mod openapi;
 mod overrides;
 mod page;
 mod policies;
+mod pools;
 mod preview;
 mod roles;
 mod rows;
@@ -62,6 +63,7 @@ pub fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
         policies::ENDPOINTS,
         changes::ENDPOINTS,
         roles::ENDPOINTS,
+        pools::ENDPOINTS,
         seats::ENDPOINTS,
         entitlements::ENDPOINTS,
         traces::ENDPOINTS,

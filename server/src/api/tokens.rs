@@ -172,6 +172,9 @@ struct TokenView {
     /// The connection that it belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     connection: Option<String>,
+    /// The account of the person who made it, herself or by a key of hers; it ends with that account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    made_by: Option<String>,
     /// What it may do.
     scopes: Vec<String>,
     /// When it was made.
@@ -207,6 +210,7 @@ impl From<TokenRecord> for TokenView {
             label: record.label,
             organization: record.organization.map(|id| id.as_str().to_owned()),
             connection: record.connection.map(|id| id.as_str().to_owned()),
+            made_by: record.made_by.map(|id| id.as_str().to_owned()),
             scopes: record.scopes,
             created_at: record.created_at,
             expires_at: record.expires_at,

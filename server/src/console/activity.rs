@@ -19,10 +19,10 @@ use super::shell::{Place, Shell};
 use super::users::Choice;
 use super::visit::{Manager, Outcome};
 use crate::app::App;
-use crate::error::AppError;
 use crate::flow::console::activity::{self, Cursor, Item, Wanted, Which};
 use crate::flow::console::people::{self, Person};
 use crate::flow::directory;
+use crate::spreadsheet::{MEDIA_TYPE, Sheet};
 
 /// What the address asks for.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -157,30 +157,16 @@ pub async fn file(State(app): State<App>, manager: Manager, Query(asked): Query<
     let organization = &manager.organization.organization.id;
     let found = activity::many(&app, &manager.caller, organization, asked.wanted(), FILE).await?;
     let shell = manager.shell(Place::Activity);
-    let mut table = csv::Writer::from_writer(Vec::new());
-    let head = ["at", "what", "person", "outcome", "detail", "explanation"].map(str::to_owned);
-    table.write_record(head).map_err(AppError::internal)?;
+    let mut sheet = Sheet::default();
+    sheet.row(["at", "what", "person", "outcome", "detail", "explanation"])?;
     for item in &found.items {
         let line = entry(&shell, item, &found.people);
         let person = line.about.map(|(_, name)| name).unwrap_or_default();
         let why = line.trace.map(|path| app.config.url(&path)).unwrap_or_default();
-        let cells = [line.at.0, line.what, person, line.outcome, line.detail, why].map(plain);
-        table.write_record(cells).map_err(AppError::internal)?;
+        sheet.row([line.at.0, line.what, person, line.outcome, line.detail, why])?;
     }
-    let bytes = table
-        .into_inner()
-        .map_err(|error| AppError::internal(error.into_error()))?;
     let name = format!("activity-{}.csv", segment(manager.id()));
-    Ok(page::file(&name, "text/csv; charset=utf-8", bytes))
-}
-
-/// Keeps a cell from being a formula: a directory or a person may have chosen the text, and spreadsheets run what begins so.
-fn plain(cell: String) -> String {
-    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        format!("'{cell}")
-    } else {
-        cell
-    }
+    Ok(page::file(&name, MEDIA_TYPE, sheet.text()?.into_bytes()))
 }
 
 impl Asked {

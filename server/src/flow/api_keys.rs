@@ -3,9 +3,9 @@
 //! A key acts for the whole instance or for one organization. What a key may see is asked here and nowhere else.
 
 use jiff::{SignedDuration, Timestamp};
-use provost_kernel::id::OrganizationId;
+use provost_kernel::id::{AccountId, OrganizationId};
 use provost_kernel::provision::Actor;
-use provost_store::{NewEvent, StoreError, TokenRecord};
+use provost_store::{NewEvent, Reader, StoreError, TokenRecord};
 use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -357,7 +357,6 @@ pub async fn revoke_by(app: &App, caller: &Caller, id: &str) -> Result<()> {
 }
 
 async fn make(app: &App, actor: &Actor, new: NewKey) -> Result<MadeKey> {
-    let actor = actor.label();
     let label = new.label.trim().to_owned();
     if label.is_empty() || label.chars().count() > LONGEST_LABEL || label.chars().any(char::is_control) {
         return Err(AppError::bad_request(
@@ -380,19 +379,21 @@ async fn make(app: &App, actor: &Actor, new: NewKey) -> Result<MadeKey> {
     let mut scopes: Vec<Scope> = new.scopes;
     scopes.sort_unstable();
     scopes.dedup();
-    let record = TokenRecord {
+    let mut record = TokenRecord {
         id: app.world.id("key_")?,
         kind: TOKEN_KIND.to_owned(),
         label,
         connection: None,
         organization: new.organization,
+        made_by: None,
         scopes: scopes.iter().map(|scope| scope.word().to_owned()).collect(),
         created_at: now,
         expires_at,
         last_used_at: None,
         revoked_at: None,
     };
-    let (kept, digest) = (record.clone(), token.digest);
+    let (mut kept, digest, maker) = (record.clone(), token.digest, actor.clone());
+    let actor = actor.label();
     let known = app
         .store
         .write(move |tx| {
@@ -400,21 +401,32 @@ async fn make(app: &App, actor: &Actor, new: NewKey) -> Result<MadeKey> {
                 if let Some(organization) = &kept.organization
                     && tx.organization(organization).await?.is_none()
                 {
-                    return Ok::<_, StoreError>(false);
+                    return Ok::<_, StoreError>(None);
                 }
+                kept.made_by = maker_of(tx, &maker).await?;
                 tx.insert_token(&kept, &digest).await?;
                 tx.record(event("api_key.created", &actor, &kept, now));
-                Ok(true)
+                Ok(Some(kept.made_by))
             })
         })
         .await?;
-    if !known {
-        return Err(AppError::not_found());
-    }
+    record.made_by = known.ok_or_else(AppError::not_found)?;
     Ok(MadeKey {
         record,
         secret: token.secret,
     })
+}
+
+/// Finds the person behind a new key: who makes it, or whose key makes it.
+async fn maker_of(reader: &mut Reader, actor: &Actor) -> Result<Option<AccountId>, StoreError> {
+    match actor {
+        Actor::Admin { account, .. } => Ok(Some(account.clone())),
+        Actor::Operator { account } => Ok(account.clone()),
+        Actor::Key { key, .. } => Ok(reader.token(key).await?.and_then(|record| record.made_by)),
+        Actor::File | Actor::System | Actor::SetupLink { .. } | Actor::Scim { .. } | Actor::Person => {
+            Ok(None)
+        }
+    }
 }
 
 /// Lists the keys, revoked ones too, oldest first.

@@ -49,6 +49,7 @@ pub mod pending_login;
 pub mod people;
 pub mod pins;
 pub mod policy;
+pub mod pools;
 pub mod provider;
 pub mod readiness;
 pub mod refusal;

@@ -50,6 +50,7 @@ pub fn prepare(app: &App, account: &AccountId, lifetime: SignedDuration) -> Resu
         label: account.to_string(),
         connection: None,
         organization: None,
+        made_by: None,
         scopes: Vec::new(),
         created_at: now,
         expires_at: Some(now.checked_add(lifetime).map_err(AppError::internal)?),

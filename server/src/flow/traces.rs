@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use provost_kernel::explain;
-use provost_kernel::id::{AccountId, ConnectionId, TraceId};
-use provost_store::{Store, StoreError, TraceFilter, TraceRecord};
+use provost_kernel::id::{AccountId, ConnectionId, OrganizationId, TraceId};
+use provost_store::{Reader, Store, StoreError, TraceFilter, TraceRecord};
 
 use crate::app::App;
 use crate::error::{AppError, Result};
@@ -51,7 +51,7 @@ pub async fn list(app: &App, caller: &Caller, wanted: Wanted, limit: u32) -> Res
     Ok(found)
 }
 
-/// Finds a trace by its reference number.
+/// Finds a trace by its reference number. A key of one organization sees those that [`is_of`] tells.
 ///
 /// # Errors
 /// 404; those of the store.
@@ -59,12 +59,42 @@ pub async fn find(app: &App, caller: &Caller, reference: &str) -> Result<TraceRe
     let mut record = by_reference(&app.store, reference)
         .await?
         .ok_or_else(AppError::not_found)?;
-    if caller.organization.is_some() {
-        let connection = record.trace.connection.clone().ok_or_else(AppError::not_found)?;
-        directory::connection(app, caller, connection.as_str()).await?;
+    if let Some(own) = caller.organization.clone() {
+        let (connection, account) = (record.trace.connection.clone(), record.trace.account.clone());
+        let is_ours: Result<_, StoreError> = app
+            .store
+            .read(|reader| Box::pin(async move { is_of(reader, &own, connection, account).await }))
+            .await;
+        if !is_ours? {
+            return Err(AppError::not_found());
+        }
     }
     cut(&mut record, caller);
     Ok(record)
+}
+
+/// Tells whether what was decided is an organization's to read: it came through a connection that the organization owns, or is
+/// about somebody who is its member and nobody else's.
+///
+/// # Errors
+/// Those of the store.
+pub async fn is_of(
+    reader: &mut Reader,
+    organization: &OrganizationId,
+    connection: Option<ConnectionId>,
+    account: Option<AccountId>,
+) -> Result<bool, StoreError> {
+    if let Some(id) = &connection
+        && let Some(record) = reader.connection(id).await?
+        && record.connection.owner() == Some(organization)
+    {
+        return Ok(true);
+    }
+    let Some(account) = account else {
+        return Ok(false);
+    };
+    let memberships = reader.memberships(&account).await?;
+    Ok(matches!(memberships.as_slice(), [only] if only.organization == *organization))
 }
 
 /// Leaves out what was decided about other organizations than the caller's: a connection may be shared.

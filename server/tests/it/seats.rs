@@ -233,6 +233,61 @@ async fn r179_a_pool_for_readers_gives_users_no_seat() {
     .await;
 }
 
+#[tokio::test]
+async fn r179_a_pool_does_not_become_one_for_the_other_kind_while_people_hold_it() {
+    on_each_engine(|app| async move {
+        directory::organization(&app.app).await;
+        let mut client = Client::new(&app, None).await;
+        let path = "/api/v1/organizations/home-lab";
+        let wanted = async |client: &mut Client, kind: &str| {
+            let kind = Some(kind).filter(|kind| !kind.is_empty());
+            let stored = client.get(path).await.json();
+            let mut body = json!({ "licenses": [{ "id": "standard", "seats": 7, "kind": kind }] });
+            for name in ["name", "roles", "workspaces"] {
+                body[name] = stored[name].clone();
+            }
+            body["domains"] = json!([{ "name": directory::DOMAIN, "verified": true }]);
+            client.send_json(Method::PUT, path, &body).await
+        };
+        assert_eq!(wanted(&mut client, "").await.status, StatusCode::OK);
+        let held = add(&mut client, "ann", "user").await.json();
+        let page = wanted(&mut client, "reader").await;
+        assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", page.body);
+        let problem = page.json();
+        assert_eq!(problem["code"], "invalid_configuration");
+        let error = &problem["errors"][0];
+        assert_eq!(
+            error["path"], "organizations[home-lab].licenses[standard].kind",
+            "{problem}"
+        );
+        assert!(
+            error["message"]
+                .as_str()
+                .unwrap()
+                .starts_with("1 of the other kind"),
+            "{problem}"
+        );
+        let pool = client.get(SEATS).await.json()["pools"][0].clone();
+        assert_eq!(
+            (&pool["used"], pool.get("kind")),
+            (&json!(1), None),
+            "nothing of it was written: {pool}"
+        );
+        // For those who hold it, it may; and for the others once nobody does.
+        assert_eq!(wanted(&mut client, "user").await.status, StatusCode::OK);
+        let account = format!("/api/v1/accounts/{}", held["id"].as_str().unwrap());
+        assert!(client.send(Method::DELETE, &account).await.status.is_success());
+        let page = wanted(&mut client, "reader").await;
+        assert_eq!(page.status, StatusCode::OK, "{}", page.body);
+        assert_eq!(client.get(SEATS).await.json()["pools"][0]["kind"], "reader");
+        assert_eq!(
+            add(&mut client, "rudi", "reader").await.json()["memberships"][0]["license"]["seated"],
+            true
+        );
+    })
+    .await;
+}
+
 const SEATS: &str = "/api/v1/organizations/home-lab/seats";
 
 /// Sets how many seats users and readers may hold.

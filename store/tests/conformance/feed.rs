@@ -1,7 +1,9 @@
 //! The event feed and the audit log.
 
-use provost_kernel::plan::Change;
-use provost_store::{NewEvent, StoreError};
+use provost_kernel::directory::{Membership, Origin, Status};
+use provost_kernel::id::OrganizationId;
+use provost_kernel::plan::{Change, ProfilePatch};
+use provost_store::{AuditFilter, AuditOrder, AuditRow, NewEvent, Store, StoreError};
 use serde_json::json;
 
 use crate::support::*;
@@ -19,7 +21,203 @@ fn event(kind: &str, organization: Option<&str>) -> NewEvent {
     }
 }
 
+/// A chain from its beginning, which was verified.
+async fn chain(store: &Store, organization: Option<&str>) -> Vec<AuditRow> {
+    let organization = organization.map(OrganizationId::new);
+    let rows = store
+        .snapshot(move |reader| {
+            Box::pin(async move {
+                let filter = AuditFilter {
+                    organization,
+                    ..AuditFilter::default()
+                };
+                let rows = reader.audit_where(&filter, AuditOrder::After(0), 500).await?;
+                let count = reader.verify_audit(filter.organization.as_ref()).await?;
+                assert_eq!(usize::try_from(count).unwrap(), rows.len());
+                Ok::<_, StoreError>(rows)
+            })
+        })
+        .await
+        .unwrap();
+    assert!(
+        rows.iter().zip(1..).all(|(row, place)| row.sequence == place),
+        "no gaps"
+    );
+    rows
+}
+
+fn kinds(rows: &[AuditRow]) -> Vec<&str> {
+    rows.iter().map(|row| row.event.kind.as_str()).collect()
+}
+
+/// Ada, who becomes a member of these organizations; the first owns the connection through which she comes.
+async fn ada(store: &Store, organizations: &[&str]) {
+    seed(store).await;
+    let joins = organizations.iter().map(|organization| Change::AddMembership {
+        account: "ada".into(),
+        membership: Membership {
+            organization: (*organization).into(),
+            roles: Vec::new(),
+            workspaces: Vec::new(),
+            ..membership(None)
+        },
+    });
+    let changes = std::iter::once(create(account("ada"))).chain(joins).collect();
+    apply(store, decision("t1", "ada", changes)).await.unwrap();
+}
+
+/// A change of her profile: her name, which everybody sees, and what only the directory says.
+fn renamed() -> Change {
+    let patch = |name: &str, external: &str| ProfilePatch {
+        given_name: Some(Some(name.to_owned())),
+        external_id: Some(Some(external.to_owned())),
+        attributes: Some(json!({ "cost_center": external }).as_object().cloned().unwrap()),
+        ..ProfilePatch::default()
+    };
+    Change::UpdateProfile {
+        account: "ada".into(),
+        version: 1,
+        set: patch("Augusta", "payroll-2"),
+        before: patch("Ada", "payroll-1"),
+    }
+}
+
 conformance! {
+    async fn r189_what_happens_to_a_person_stands_in_the_log_of_her_organization_too(store, _) {
+        ada(&store, &["home-lab"]).await;
+        let mut second = decision("t2", "ada", vec![Change::Link { account: "ada".into(), link: link("S-1") }, renamed()]);
+        second.plan.session = Some(open_session("s1", "ada"));
+        apply(&store, second).await.unwrap();
+        let own = chain(&store, Some("home-lab")).await;
+        let expected = ["user.created", "membership.created", "user.linked", "user.updated", "session.created"];
+        assert_eq!(kinds(&own), expected);
+        let instance = chain(&store, None).await;
+        assert_eq!(kinds(&instance), ["user.created", "user.linked", "user.updated", "session.created"]);
+        // The same row but for the chain: who, through what, before, after, why.
+        let mut updated = own[3].event.clone();
+        assert_eq!(updated.organization, Some(org()));
+        updated.organization = None;
+        assert_eq!(updated, instance[2].event);
+        assert_eq!(updated.data["after"]["external_id"], "payroll-2");
+        assert_eq!(chain(&store, Some("other")).await, [], "it concerns nobody else");
+        // Whoever reads the feed hears of it once.
+        let feed = store.read(|reader| Box::pin(reader.events(0, 100))).await.unwrap();
+        assert_eq!(feed.len(), expected.len());
+        // The list of what happened shows sign-ins as attempts already.
+        let rows = store
+            .read(|reader| {
+                Box::pin(async move {
+                    let filter = AuditFilter { organization: Some(org()), without_attempts: true, ..AuditFilter::default() };
+                    reader.audit_where(&filter, AuditOrder::Before(None), 100).await
+                })
+            })
+            .await
+            .unwrap();
+        assert_eq!(kinds(&rows), ["user.updated", "user.linked", "membership.created", "user.created"]);
+    }
+
+    async fn r189_another_organization_of_the_same_person_reads_no_facts_of_the_first(store, _) {
+        ada(&store, &["home-lab", "other"]).await;
+        let deactivated = Change::SetStatus {
+            account: "ada".into(),
+            version: 2,
+            from: Status::Active,
+            to: Status::Deactivated,
+            origin: Origin::Scim,
+        };
+        let mut second = decision(
+            "t2",
+            "ada",
+            vec![Change::Link { account: "ada".into(), link: link("S-secret") }, renamed()],
+        );
+        second.plan.session = Some(open_session("s1", "ada"));
+        apply(&store, second).await.unwrap();
+        apply(&store, decision("t3", "ada", vec![deactivated])).await.unwrap();
+        let first = chain(&store, Some("home-lab")).await;
+        assert_eq!(
+            kinds(&first),
+            ["user.created", "membership.created", "user.linked", "user.updated", "session.created", "user.deactivated"]
+        );
+        let other = chain(&store, Some("other")).await;
+        assert_eq!(kinds(&other), ["membership.created", "user.updated", "user.deactivated"]);
+        for row in &other[1..] {
+            assert_eq!((&row.event.connection, &row.event.trace), (&None, &None));
+        }
+        assert_eq!(other[1].event.data, json!({ "before": { "given_name": "Ada" }, "after": { "given_name": "Augusta" } }));
+        assert_eq!(other[2].event.data, json!({ "from": "active", "to": "deactivated" }));
+        let text = format!("{:?}", &other[1..]);
+        for foreign in [okta().as_str(), "payroll", "S-secret", "t2", "t3"] {
+            assert!(!text.contains(foreign), "{foreign} in {text}");
+        }
+    }
+
+    async fn r189_an_admins_doing_is_told_whole_to_her_own_organization_alone(store, _) {
+        ada(&store, &["home-lab", "other"]).await;
+        let by = |actor: &str| NewEvent { actor: actor.to_owned(), ..event("user.suspended", None) };
+        let (own, operator) = (by("admin:bob@other"), by("operator:olga"));
+        let herself = NewEvent { connection: None, ..by("person") };
+        store
+            .write(move |tx| {
+                Box::pin(async move {
+                    for event in [own, operator, herself] {
+                        tx.record(event);
+                    }
+                    Ok::<_, StoreError>(())
+                })
+            })
+            .await
+            .unwrap();
+        let actors = |rows: Vec<AuditRow>| {
+            let rows = rows.into_iter().filter(|row| row.event.kind == "user.suspended");
+            rows.map(|row| row.event.actor).collect::<Vec<_>>()
+        };
+        assert_eq!(actors(chain(&store, Some("other")).await), ["admin:bob@other", "operator", "person"]);
+        // The second came through the connection of the first organization.
+        assert_eq!(actors(chain(&store, Some("home-lab")).await), ["admin", "operator:olga", "person"]);
+    }
+
+    async fn r189_who_leaves_and_what_ends_with_it_is_read_by_the_organization_that_was_left(store, _) {
+        ada(&store, &["home-lab"]).await;
+        let left = Change::RemoveMembership {
+            account: "ada".into(),
+            organization: org(),
+            version: 1,
+            before: Box::new(membership(None)),
+        };
+        let ended = Change::RevokeSessions { account: "ada".into(), reason: "left".to_owned() };
+        apply(&store, decision("t2", "ada", vec![left, ended])).await.unwrap();
+        let own = chain(&store, Some("home-lab")).await;
+        assert_eq!(kinds(&own), ["user.created", "membership.created", "membership.removed", "session.revoked"]);
+        // Afterwards it is nobody's business there.
+        apply(&store, decision("t3", "ada", vec![renamed()])).await.unwrap();
+        assert_eq!(chain(&store, Some("home-lab")).await.len(), 4);
+        assert_eq!(kinds(&chain(&store, None).await).last(), Some(&"user.updated"));
+    }
+
+    async fn r189_what_a_directory_does_with_its_groups_is_read_by_the_owner_of_the_connection(store, _) {
+        seed(&store).await;
+        let nobody = |connection: Option<provost_kernel::id::ConnectionId>| NewEvent {
+            account: None,
+            connection,
+            ..event("group.created", None)
+        };
+        let (owned, unknown, none) = (nobody(Some(okta())), nobody(Some("gone".into())), nobody(None));
+        store
+            .write(move |tx| {
+                Box::pin(async move {
+                    for event in [owned, unknown, none] {
+                        tx.record(event);
+                    }
+                    Ok::<_, StoreError>(())
+                })
+            })
+            .await
+            .unwrap();
+        assert_eq!(kinds(&chain(&store, Some("home-lab")).await), ["group.created"]);
+        assert_eq!(chain(&store, Some("other")).await, [], "a connection that is shared is somebody else's");
+        assert_eq!(chain(&store, None).await.len(), 3);
+    }
+
     async fn events_come_in_order_with_stable_ids_and_follow_a_cursor(store, _) {
         seed(&store).await;
         let changes = vec![

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use provost_kernel::connection::{Connection, Scope};
-use provost_kernel::directory::License;
+use provost_kernel::directory::{AccountKind, License};
 use provost_kernel::email::Email;
 use provost_kernel::plan::Change;
 use provost_store::{
@@ -41,6 +41,7 @@ fn token(id: &str) -> TokenRecord {
         label: "okta".to_owned(),
         connection: Some(okta()),
         organization: None,
+        made_by: None,
         scopes: vec!["read".to_owned()],
         created_at: at(0),
         expires_at: Some(at(1000)),
@@ -74,6 +75,12 @@ conformance! {
         assert_eq!(error.to_string(), "the write conflicts with license_in_use");
         let fewer = [License { id: "standard".into(), seats: Some(0), kind: None }];
         store.write(move |tx| Box::pin(async move { tx.set_licenses(&org(), &fewer).await })).await.unwrap();
+        for (kind, fits) in [(AccountKind::Reader, false), (AccountKind::User, true)] {
+            let only = [License { id: "standard".into(), seats: Some(0), kind: Some(kind) }];
+            let outcome = store.write(move |tx| Box::pin(async move { tx.set_licenses(&org(), &only).await })).await;
+            let said = outcome.map_err(|error| error.to_string());
+            assert_eq!(said, if fits { Ok(()) } else { Err("the write conflicts with license_of_other_kind".to_owned()) });
+        }
         let error = store.write(|tx| Box::pin(async move { tx.delete_organization(&org()).await })).await.unwrap_err();
         assert_eq!(error.to_string(), "the write conflicts with organization_in_use");
         let gone = store.write(|tx| Box::pin(async move { tx.delete_organization(&"other".into()).await })).await;

@@ -315,6 +315,7 @@ impl Run<'_> {
                 label: token.label.clone(),
                 connection: Some(id.clone()),
                 organization: None,
+                made_by: None,
                 scopes: Vec::new(),
                 created_at: now,
                 expires_at: token.expires_at,

@@ -98,7 +98,7 @@ impl Run<'_> {
             let outcome = self.tx.set_workspaces(&id, &workspaces).await;
             self.in_use(&path, outcome)?;
             let outcome = self.tx.set_licenses(&id, &licenses).await;
-            self.in_use(&path, outcome)?;
+            self.licenses_in_use(&path, &id, outcome).await?;
             if old.is_some() {
                 self.tx.decide_anew_about(&id, now).await?;
             }
@@ -257,6 +257,28 @@ impl Run<'_> {
                 Ok(())
             }
             other => Ok(other?),
+        }
+    }
+
+    /// As [`Self::in_use`]; a pool that is held by accounts of a kind that it would not be for any more is named with their number.
+    /// Nobody is moved or loses a license by a word in a file.
+    async fn licenses_in_use(
+        &mut self,
+        path: &str,
+        id: &OrganizationId,
+        outcome: Result<(), StoreError>,
+    ) -> Result<(), ApplyError> {
+        match outcome {
+            Err(StoreError::Conflict(name)) if name == "license_of_other_kind" => {
+                for (license, count) in self.tx.holders_of_other_kind(id).await? {
+                    let what = format!(
+                        "{count} of the other kind of account hold this license or wait for it: give them another one first"
+                    );
+                    self.add(format!("{path}.licenses[{license}].kind"), what);
+                }
+                Ok(())
+            }
+            other => self.in_use(path, other),
         }
     }
 

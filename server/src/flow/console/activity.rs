@@ -332,6 +332,7 @@ async fn changes(
         organization: organization.cloned(),
         account: wanted.account.clone(),
         connection: wanted.connection.clone(),
+        without_attempts: true,
         ..AuditFilter::default()
     };
     let order = AuditOrder::Before(wanted.cursor.audit);
@@ -359,11 +360,7 @@ pub async fn explanation(
         .store
         .read(|reader| {
             Box::pin(async move {
-                let through = match &connection {
-                    Some(id) => reader.connection(id).await?,
-                    None => None,
-                };
-                let is_through_ours = through.is_some_and(|record| record.connection.owner() == Some(&own));
+                let is_ours = traces::is_of(reader, &own, connection, account.clone()).await?;
                 let about = match account {
                     Some(id) => reader.account_facts(&[id]).await?.into_iter().next(),
                     None => None,
@@ -371,11 +368,8 @@ pub async fn explanation(
                 let is_member = |known: &provost_kernel::facts::AccountFacts| {
                     known.memberships.iter().any(|held| held.organization == own)
                 };
-                let is_only_ours = about
-                    .as_ref()
-                    .is_some_and(|known| is_member(known) && known.memberships.len() == 1);
                 let about = about.filter(is_member).map(|known| known.account);
-                Ok::<_, StoreError>((is_through_ours || is_only_ours, about))
+                Ok::<_, StoreError>((is_ours, about))
             })
         })
         .await?;

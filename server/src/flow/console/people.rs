@@ -176,7 +176,7 @@ pub async fn find(
                 };
                 let owned = connection.as_ref().filter(|one| one.owner() == Some(&own));
                 let requests = requests(reader, owned, &id).await?;
-                let audit = reader.audit_about(&own, &id, !belongs_elsewhere, RECENT).await?;
+                let audit = reader.audit_about(&own, &id, RECENT).await?;
                 let actors: BTreeSet<AccountId> = audit.iter().filter_map(actor_of).collect();
                 let actors: Vec<AccountId> = actors.into_iter().collect();
                 let actors = reader.account_facts(&actors).await?.into_iter();

@@ -120,6 +120,7 @@ async fn give(app: &App, client: Client, bound: ConnectionId) -> Result<Value, F
         },
         connection: Some(bound),
         organization: None,
+        made_by: None,
         scopes: vec![SCOPE.to_owned()],
         created_at: now,
         expires_at: now.checked_add(life).ok(),

@@ -29,6 +29,8 @@ async fn filled(app: &TestApp, endpoint: &Endpoint) -> String {
         .replace("{account}", &account)
         .replace("{field}", "family_name")
         .replace("{role}", "member")
+        .replace("{workspace}", "main")
+        .replace("{license}", "standard")
         .replace("{reference}", &reference)
         .replace("{domain}", DOMAIN)
         .replace("{link}", "sul_any")

@@ -1,7 +1,10 @@
 //! Configuration, keys and tokens through the API.
 
 use axum::http::{Method, StatusCode};
-use provost::flow::api_keys::Scope;
+use provost::flow::api_keys::{self, Caller, NewKey, Scope};
+use provost_kernel::id::{AccountId, OrganizationId};
+use provost_kernel::provision::Actor;
+use secrecy::ExposeSecret as _;
 use serde_json::json;
 
 use super::{ANN, CONNECTION, Client, OTHER, ann, code, furnish};
@@ -242,6 +245,118 @@ async fn keys_and_tokens_are_shown_once_and_give_no_more_than_their_maker_has() 
                 .status,
             StatusCode::NOT_FOUND
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn r167_a_key_ends_with_the_account_of_whoever_made_it_and_so_do_keys_made_with_it() {
+    on_each_engine(|app| async move {
+        furnish(&app).await;
+        let mut operator = Client::new(&app, None).await;
+        let id = ann(&app).await;
+        let organization = OrganizationId::new(ORGANIZATION);
+        let caller = Caller {
+            person: Some(Actor::Admin {
+                account: AccountId::new(&id),
+                organization: organization.clone(),
+            }),
+            organization: Some(organization),
+            ..Caller::operator()
+        };
+        let new = NewKey {
+            label: "hers".to_owned(),
+            organization: None,
+            scopes: vec![Scope::AccountsRead, Scope::KeysRead, Scope::KeysWrite],
+            days: None,
+        };
+        let made = api_keys::create_by(&app.app, &caller, new).await.unwrap();
+        let mut hers = Client::with(&app, made.secret.expose_secret());
+        let body = json!({ "label": "by the first", "scopes": ["accounts:read"] });
+        let second = hers.post("/api/v1/api-keys", &body).await;
+        assert_eq!(second.status, StatusCode::CREATED, "{}", second.body);
+        assert_eq!(second.json()["token"]["made_by"], id.as_str());
+        let mut second = Client::with(&app, second.json()["secret"].as_str().unwrap());
+        let step = |step: &str| format!("/api/v1/accounts/{id}/{step}");
+        for (what, is_good) in [
+            ("suspend", false),
+            ("reactivate", true),
+            ("deactivate", false),
+            ("reactivate", false),
+        ] {
+            let page = operator.post(&step(what), &json!({})).await;
+            assert_eq!(page.status, StatusCode::OK, "{what}: {}", page.body);
+            let expected = if is_good {
+                StatusCode::OK
+            } else {
+                StatusCode::UNAUTHORIZED
+            };
+            for key in [&mut hers, &mut second] {
+                assert_eq!(key.get("/api/v1/accounts").await.status, expected, "{what}");
+            }
+        }
+        let listed = operator.get("/api/v1/api-keys").await.json();
+        let ended = listed["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|key| key["made_by"] == id.as_str());
+        assert!(
+            ended.clone().count() == 2 && ended.clone().all(|key| key["revoked_at"].is_string()),
+            "{listed}"
+        );
+        assert_eq!(
+            operator.get("/api/v1/accounts").await.status,
+            StatusCode::OK,
+            "nobody's key goes on"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn workspaces_and_licenses_are_changed_one_by_one_and_what_is_held_stays() {
+    on_each_engine(|app| async move {
+        furnish(&app).await;
+        let mut client = Client::new(&app, None).await;
+        let path = |rest: &str| format!("/api/v1/organizations/{ORGANIZATION}/{rest}");
+        let before = client.get(&path("workspaces")).await.json();
+        for (rest, body) in [
+            ("workspaces/annex", json!({ "name": "Annex" })),
+            ("licenses/visitors", json!({ "seats": 2, "kind": "reader" })),
+        ] {
+            let page = client.send_json(Method::PUT, &path(rest), &body).await;
+            assert_eq!(page.status, StatusCode::NO_CONTENT, "{}", page.body);
+            let mut own = Client::new(&app, Some(ORGANIZATION)).await;
+            let page = own.send_json(Method::PUT, &path(rest), &body).await;
+            assert_eq!(code(&page), "instance_key_needed");
+            let page = client.send_json(Method::PUT, &format!("/api/v1/organizations/none/{rest}"), &body).await;
+            assert_eq!(code(&page), "not_found");
+        }
+        let member = json!({ "email": "vic@home-lab.example", "kind": "reader",
+            "memberships": [{ "organization": ORGANIZATION, "workspaces": ["annex"], "license": "visitors" }] });
+        let page = client.post("/api/v1/accounts", &member).await;
+        assert_eq!(page.status, StatusCode::CREATED, "{}", page.body);
+        let pools = client.get(&path("licenses")).await.json();
+        assert_eq!(pools["items"].as_array().unwrap().last().unwrap(), &json!({ "id": "visitors", "seats": 2, "used": 1, "kind": "reader" }));
+        let for_users = json!({ "seats": 2, "kind": "user" });
+        let page = client.send_json(Method::PUT, &path("licenses/visitors"), &for_users).await;
+        assert_eq!((page.status, code(&page).as_str()), (StatusCode::CONFLICT, "license_of_other_kind"));
+        for (rest, wanted) in [
+            ("licenses/visitors", "license_in_use"),
+            ("workspaces/annex", "workspace_in_use"),
+            ("workspaces/main", "default_workspace"),
+            ("workspaces/none", "not_found"),
+        ] {
+            assert_eq!(code(&client.send(Method::DELETE, &path(rest)).await), wanted, "{rest}");
+        }
+        let nameless = client.send_json(Method::PUT, &path("workspaces/annex"), &json!({ "name": "" })).await;
+        assert_eq!(code(&nameless), "invalid_workspace");
+        let after = client.get(&path("workspaces")).await.json();
+        let count = |list: &serde_json::Value| list["items"].as_array().unwrap().len();
+        assert_eq!(count(&after), count(&before) + 1, "{after}");
+        let log = client.get(&format!("/api/v1/audit?organization={ORGANIZATION}&kind=organization.updated")).await.json();
+        assert!(log["items"][0]["data"]["licenses"]["before"].is_array(), "{log}");
     })
     .await;
 }

@@ -260,7 +260,29 @@ async fn r189_the_audit_log_tells_who_did_what_with_before_after_and_trace() {
         let mut own = Client::new(&app, Some(ORGANIZATION)).await;
         let log = own.get("/api/v1/audit").await;
         assert!(log.body.contains("membership.created"), "{}", log.body);
+        let mine = own
+            .get(&format!("/api/v1/audit?kind=user.updated&account={id}"))
+            .await
+            .json();
+        let told = |row: &Value| [&row["actor"], &row["data"], &row["trace"], &row["at"]].map(Clone::clone);
+        assert_eq!(told(&mine["items"][0]), told(&row), "{mine}");
+        assert_eq!(mine["items"][0]["organization"], ORGANIZATION);
+        let why = own.get(mine["items"][0]["trace_url"].as_str().unwrap()).await;
+        assert_eq!(why.status, StatusCode::OK, "{}", why.body);
+        for format in ["jsonl", "csv"] {
+            let export = format!("/api/v1/audit/export?kind=user&format={format}");
+            let file = own.get(&export).await;
+            assert!(
+                file.body.contains("user.updated") && file.body.contains("Ann A."),
+                "{}",
+                file.body
+            );
+        }
         let mut other = Client::new(&app, Some(OTHER)).await;
+        let theirs = other.get("/api/v1/audit").await;
+        assert!(!theirs.body.contains("Ann"), "{}", theirs.body);
+        let why = other.get(row["trace_url"].as_str().unwrap()).await;
+        assert_eq!(why.status, StatusCode::NOT_FOUND, "{}", why.body);
         assert_eq!(
             other
                 .get(&format!("/api/v1/audit?organization={ORGANIZATION}"))

@@ -1,8 +1,10 @@
 //! Pages of people: names are text, searching, adding, many at once, importing, languages.
 
-use axum::http::{StatusCode, header};
+use axum::http::{Method, StatusCode, header};
+use serde_json::json;
 
 use super::{PAGES, act, id_of, make_operator, sign_in, world};
+use crate::api::Client;
 use crate::app::{TestApp, on_each_engine};
 use crate::directory::accounts;
 
@@ -31,6 +33,48 @@ async fn what_people_are_called_is_text_and_nothing_else() {
             assert!(!body.contains(inline), "{path}: {inline}");
         }
     }
+}
+
+#[tokio::test]
+async fn r189_activity_tells_what_became_of_people_and_its_file_holds_no_formulas() {
+    on_each_engine(|app| async move {
+        world(&app).await;
+        let id = id_of(&app, "mia@acme.example").await;
+        let mut operator = Client::new(&app, None).await;
+        let formula = "=HYPERLINK(\"https://evil.example\",\"Mia\")";
+        let path = format!("/api/v1/accounts/{id}");
+        let page = operator
+            .send_json(Method::PATCH, &path, &json!({ "display_name": formula }))
+            .await;
+        assert_eq!(page.status, StatusCode::OK, "{}", page.body);
+        let mut olga = sign_in(&app, "olga@acme.example").await;
+        let changes = olga.get("/console/acme/activity?show=changes").await.body;
+        for told in ["Profile changed", "Account created", "Joined the organization"] {
+            assert!(changes.contains(told), "{told}: {changes}");
+        }
+        let file = olga.get("/console/acme/activity/file?show=changes").await.body;
+        let mut reader = csv::Reader::from_reader(file.as_bytes());
+        let records: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+        let mia = records
+            .iter()
+            .find(|record| &record[1] == "Profile changed")
+            .unwrap();
+        assert_eq!(mia[2], format!("'{formula}"));
+        assert!(
+            records
+                .iter()
+                .flatten()
+                .all(|cell| !cell.starts_with(['=', '+', '-', '@'])),
+            "{file}"
+        );
+        // The other customer hears of its own people only.
+        let globex = operator.get("/api/v1/audit?organization=globex").await.body;
+        assert!(
+            !globex.contains("Mia") && !globex.contains(id.as_str()),
+            "{globex}"
+        );
+    })
+    .await;
 }
 
 #[tokio::test]
