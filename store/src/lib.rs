@@ -117,4 +117,6 @@ pub use tokens::TokenRecord;
 pub use traces::{TraceFilter, TraceRecord};
 pub use tx::{Reader, Tx};
 pub use waiting::{UntoldClient, WaitingRequest};
-pub use webhooks::{Attempt, Behind, Delivery, DeliveryState, Requeued, Settled, Tried, Webhook};
+pub use webhooks::{
+    Attempt, Behind, Delivery, DeliveryFilter, DeliveryState, Requeued, Settled, Tried, Webhook,
+};

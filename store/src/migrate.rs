@@ -148,6 +148,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "last_seen",
         sql: include_str!("../migrations/0095_last_seen.sql"),
     },
+    Migration {
+        version: 96,
+        name: "deliveries_by_time",
+        sql: include_str!("../migrations/0096_deliveries_by_time.sql"),
+    },
 ];
 
 /// The schema version that this program works with.

@@ -119,7 +119,14 @@ mod tests {
             .map(|line| format!("{}\r\n", String::from_utf8_lossy(line)))
             .collect();
         let field = format!("SAMLResponse={}&RelayState=x", wire::query_encode(&base64));
-        for pasted in [ASSERTION, &whole, &base64, &wrapped, &field, &format!("\n {whole} \n")] {
+        for pasted in [
+            ASSERTION,
+            &whole,
+            &base64,
+            &wrapped,
+            &field,
+            &format!("\n {whole} \n"),
+        ] {
             let read = read_unverified(pasted, &Limits::MESSAGE).unwrap();
             assert_eq!(read.issuer.as_deref(), Some("https://idp.example"));
             assert_eq!(read.name_id.unwrap().value, "ann-1");
@@ -132,7 +139,8 @@ mod tests {
     fn hostile_and_unreadable_messages_end_in_their_own_codes() {
         let deep = format!("{}{}", "<x>".repeat(100), "</x>".repeat(100));
         let twice = response(&format!("{ASSERTION}{ASSERTION}"));
-        let encrypted = response(r#"<a:EncryptedAssertion xmlns:a="urn:oasis:names:tc:SAML:2.0:assertion"/>"#);
+        let encrypted =
+            response(r#"<a:EncryptedAssertion xmlns:a="urn:oasis:names:tc:SAML:2.0:assertion"/>"#);
         let hidden = response(&format!("<p:Extensions>{ASSERTION}</p:Extensions>"));
         let failed = response("").replace("status:Success", "status:Responder");
         let comment = ASSERTION.replace("ann-1", "ann<!-- -->-1");
@@ -141,7 +149,10 @@ mod tests {
             ("no base64!", "saml_base64"),
             ("{}", "saml_base64"),
             ("<", "saml_malformed"),
-            ("<!DOCTYPE x [<!ENTITY e SYSTEM 'file:///etc/passwd'>]><x>&e;</x>", "saml_doctype"),
+            (
+                "<!DOCTYPE x [<!ENTITY e SYSTEM 'file:///etc/passwd'>]><x>&e;</x>",
+                "saml_doctype",
+            ),
             (&deep, "saml_too_deep"),
             (&"A".repeat(300 * 1024), "saml_too_large"),
             (&comment, "saml_comment"),

@@ -409,6 +409,7 @@ struct MorePage {
     shell: Shell,
     head: Head,
     id: String,
+    segment: String,
     name: String,
     is_saml: bool,
     idp_initiated: bool,
@@ -449,6 +450,7 @@ fn more_page(
     };
     let page = MorePage {
         head: head(&shell, record, "more"),
+        segment: page::segment(record.connection.id.as_str()),
         id: connection.id.to_string(),
         name: connection.name.clone(),
         is_saml: connection.protocol == Protocol::Saml,
