@@ -29,6 +29,7 @@ mod facts;
 mod feed;
 mod idempotency;
 mod imports;
+mod instance_defaults;
 mod invitations;
 mod jobs;
 mod login_requests;

@@ -153,6 +153,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "deliveries_by_time",
         sql: include_str!("../migrations/0096_deliveries_by_time.sql"),
     },
+    Migration {
+        version: 97,
+        name: "instance_defaults",
+        sql: include_str!("../migrations/0097_instance_defaults.sql"),
+    },
 ];
 
 /// The schema version that this program works with.

@@ -463,7 +463,7 @@ fn more_page(
             .idle_minutes
             .map(|minutes| minutes.to_string())
             .unwrap_or_default(),
-        idle_default: app.config.session_idle_seconds / 60,
+        idle_default: app.defaults.session_idle_seconds() / 60,
         enabled: connection.enabled,
         is_draft: crate::flow::setup::is_draft(record),
         people,
