@@ -8,7 +8,7 @@ use provost_kernel::trace::{SIGN_IN, Trace};
 use provost_store::{BackupSummary, LastClaims, StoreError};
 use serde_json::json;
 
-use super::{WORLD, id_of, make_operator, sign_in, want, world};
+use super::{WORLD, act, id_of, make_operator, sign_in, want, world};
 use crate::app::{TestApp, on_each_engine};
 use crate::scim::lab::{self, Directory};
 
