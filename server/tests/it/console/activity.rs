@@ -1,13 +1,13 @@
 //! `/console/…/activity`: days, outgoing events, and the file with all of it.
 
 use jiff::SignedDuration;
-use provost_kernel::trace::{SIGN_IN, Trace};
+use provost_kernel::trace::{TEST_SIGN_IN, Trace};
 use provost_store::StoreError;
 
 use super::{act, sign_in, world};
 use crate::app::{TestApp, on_each_engine};
 
-/// Keeps refused sign-ins through acme's provider, some days ago.
+/// Keeps refused test sign-ins (nothing counts them) through acme's provider, some days ago.
 async fn refused(app: &TestApp, names: Vec<String>, days: i64) {
     let at = app
         .app
@@ -24,7 +24,7 @@ async fn refused(app: &TestApp, names: Vec<String>, days: i64) {
                     let trace = Trace {
                         id: id.as_str().into(),
                         at,
-                        kind: SIGN_IN.to_owned(),
+                        kind: TEST_SIGN_IN.to_owned(),
                         connection: Some("acme-idp".into()),
                         account: None,
                         steps: Vec::new(),
