@@ -113,11 +113,11 @@ mod tests {
     fn every_form_in_which_a_message_is_copied_is_read_the_same() {
         let whole = response(ASSERTION);
         let base64 = wire::base64_encode(whole.as_bytes());
-        let wrapped: String = base64
-            .as_bytes()
-            .chunks(64)
-            .map(|line| format!("{}\r\n", String::from_utf8_lossy(line)))
-            .collect();
+        let mut wrapped = String::new();
+        for line in base64.as_bytes().chunks(64) {
+            wrapped.push_str(&String::from_utf8_lossy(line));
+            wrapped.push_str("\r\n");
+        }
         let field = format!("SAMLResponse={}&RelayState=x", wire::query_encode(&base64));
         for pasted in [
             ASSERTION,
