@@ -125,10 +125,10 @@ async fn show_list(
         rows.push(shown);
     }
     page::show(&DomainsPage {
+        shell,
         rows,
         typed,
         problem,
-        shell,
     })
 }
 

@@ -5,9 +5,9 @@ use provost_kernel::connection::Connection;
 use provost_kernel::connection::Protocol;
 use provost_kernel::directory::Authentication;
 use provost_kernel::email::Email;
+use provost_kernel::facts::AccountFacts;
 use provost_kernel::id::{AccountId, OrganizationId};
 use provost_saml::{Limits, SamlError, response};
-use provost_store::StoreError;
 use serde_json::{Map, Value};
 
 use super::trial::Subject;
@@ -56,13 +56,13 @@ pub async fn person(app: &App, organization: &OrganizationId, address: &str) -> 
         return Ok(None);
     };
     let own = organization.clone();
-    let known = app
+    let known: Vec<AccountFacts> = app
         .store
         .read(|reader| {
             Box::pin(async move {
                 let found = reader.accounts_by_email(&email).await?;
                 let ids: Vec<AccountId> = found.into_iter().map(|account| account.id).collect();
-                Ok::<_, StoreError>(reader.account_facts(&ids).await?)
+                reader.account_facts(&ids).await
             })
         })
         .await?;
