@@ -1,6 +1,7 @@
 // The console in a real browser: what people do there with scripts and without, and who is let in. Its pages are judged one by
 // one in console-light and console-dark.
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { after, before } from 'node:test';
 import { eventually } from './lib/process.mjs';
 import { onEachEngine } from './lib/scenario.mjs';
@@ -166,6 +167,61 @@ onEachEngine('console in Chromium', consoleWorld, (scenario) => {
       await page.locator('#tried .notice.danger').waitFor();
       assert.match(await page.innerText('#tried'), /role\.expression/);
       assert.match(await page.locator('#role_expression').inputValue(), /'admins' &&/);
+      await page.context().close();
+    });
+
+    scenario(`f2 rules are tried on a person and on pasted claims, and a pasted SAML message is named as such: ${how}`, async ({ world }) => {
+      const page = await chromium.open({ scripts });
+      await signIn(page, world, OWNER);
+      await page.goto(`${world.organization}/connections/northwind-id/policies`);
+      const shows = async (pattern) => {
+        if (!scripts) await page.getByRole('button', { name: 'Try without saving' }).click();
+        await page.locator('#tried', { hasText: pattern }).waitFor();
+      };
+      await page.locator('#person').fill('ann@northwind.example');
+      await shows(/groups has "admins"|Admin/);
+      await page.locator('#person').fill('nobody@northwind.example');
+      await shows(/Nobody here has this address/);
+      if (scripts) await page.locator('summary', { hasText: 'Paste claims or SAML' }).click();
+      else await page.locator('details:has(#claims) summary').click();
+      await page.locator('#claims').fill('{"sub": "zoe", "email": "zoe@northwind.example", "email_verified": true, "groups": ["northwind", "staff"]}');
+      await shows(/Admitted/);
+      if (scripts) await judge(page, 'console-tester-claims');
+      if (!scripts && !(await page.locator('#claims').isVisible())) await page.locator('details:has(#claims) summary').click();
+      await page.locator('#claims').fill('<Assertion xmlns="urn:oasis:names:tc:SAML:2.0:assertion" ID="_a" Version="2.0" IssueInstant="2026-01-01T00:00:00Z"/>');
+      await shows(/speaks OpenID Connect/);
+      await page.context().close();
+    });
+
+    scenario(`what happened is narrowed to days, with outgoing events, and kept as a file: ${how}`, async ({ world }) => {
+      const page = await chromium.open({ scripts });
+      await signIn(page, world, OWNER);
+      await page.goto(`${world.organization}/developers/webhooks`);
+      await page.locator('summary', { hasText: 'New webhook' }).click();
+      await page.locator('#url').fill(`https://hooks-${scripts ? 's' : 'n'}.invalid/calls`);
+      await page.getByRole('button', { name: 'Add webhook' }).click();
+      await page.goto(`${world.organization}/connections/northwind-hr/scim`);
+      await page.locator('#label').fill(`told ${how}`);
+      await page.getByRole('button', { name: 'Make token' }).click();
+      await eventually('the event is queued', async () => {
+        await page.goto(`${world.organization}/activity?show=events`);
+        return (await page.locator('.timeline li', { hasText: `hooks-${scripts ? 's' : 'n'}.invalid` }).count()) > 0;
+      });
+      if (scripts) await judge(page, 'console-activity-events');
+      await page.locator('.timeline li').first().getByRole('link', { name: /^Open/ }).click();
+      await page.waitForURL(/\/deliveries\//);
+      await page.goto(`${world.organization}/activity`);
+      const today = new Date().toISOString().slice(0, 10);
+      await page.locator('#f-from').fill(today);
+      await page.locator('#f-until').fill('2999-12-31');
+      await page.getByRole('button', { name: 'Filter' }).click();
+      await page.waitForURL(new RegExp(`from=${today}`));
+      assert.ok((await page.locator('.timeline li').count()) > 10);
+      const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Download all of it as a table' }).click()]);
+      const text = await readFile(await download.path(), 'utf8');
+      assert.ok(text.split('\n').length > 60, `more than a page: ${text}`);
+      await page.goto(`${world.organization}/activity?until=2020-01-01`);
+      assert.match(await page.innerText('main'), /Nothing to show/);
       await page.context().close();
     });
 

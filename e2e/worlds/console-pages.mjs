@@ -88,6 +88,7 @@ async function pagesOf(page, world) {
     'users-none': '/users?q=zzz',
     person: within(person),
     activity: '/activity',
+    'activity-days': '/activity?show=events&from=2026-01-01&until=2026-12-31',
     trace: within(trace),
     'users-filtered': '/users?source=manual&workspace=main&unseen=90',
     drift: '/users/drift',

@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::dns::Dns;
 use crate::flow;
 use crate::flow::connection::{self, Connections};
+use crate::flow::defaults::Defaults;
 use crate::flow::heavy::Heavy;
 use crate::flow::openid::applications::{self, Applications};
 use crate::flow::openid::keys::KeyRing;
@@ -28,6 +29,8 @@ pub struct App(Arc<Parts>);
 pub struct Parts {
     /// Configuration.
     pub config: Arc<Config>,
+    /// What holds where no organization says otherwise.
+    pub defaults: Defaults,
     /// Persistence.
     pub store: Store,
     /// Clock, ids, secrets.
@@ -71,10 +74,12 @@ impl App {
             config.outbound_authorities.as_deref(),
         )?;
         let mailer = Mailer::new(&config.mail.transport).map_err(|error| OutboundError::Setup(error.text))?;
+        let config = Arc::new(config);
         Ok(Self(Arc::new(Parts {
             mailer,
             dns: Dns::new(&config.dns_resolver),
-            config: Arc::new(config),
+            defaults: Defaults::new(Arc::clone(&config)),
+            config,
             store,
             world,
             outbound,

@@ -24,6 +24,7 @@ const TABLES: &[&str] = &[
     "meta",
     "counters",
     "revisions",
+    "instance_defaults",
     "organizations",
     "roles",
     "workspaces",

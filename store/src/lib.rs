@@ -30,6 +30,7 @@ mod facts;
 mod feed;
 mod idempotency;
 mod imports;
+mod instance_defaults;
 mod invitations;
 mod jobs;
 mod login_requests;
@@ -118,4 +119,6 @@ pub use tokens::TokenRecord;
 pub use traces::{TraceFilter, TraceRecord};
 pub use tx::{Reader, Tx};
 pub use waiting::{UntoldClient, WaitingRequest};
-pub use webhooks::{Attempt, Behind, Delivery, DeliveryState, Requeued, Settled, Tried, Webhook};
+pub use webhooks::{
+    Attempt, Behind, Delivery, DeliveryFilter, DeliveryState, Requeued, Settled, Tried, Webhook,
+};

@@ -158,6 +158,16 @@ const MIGRATIONS: &[Migration] = &[
         name: "key_makers",
         sql: include_str!("../migrations/0097_key_makers.sql"),
     },
+    Migration {
+        version: 98,
+        name: "deliveries_by_time",
+        sql: include_str!("../migrations/0098_deliveries_by_time.sql"),
+    },
+    Migration {
+        version: 99,
+        name: "instance_defaults",
+        sql: include_str!("../migrations/0099_instance_defaults.sql"),
+    },
 ];
 
 /// The schema version that this program works with.

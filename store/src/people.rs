@@ -203,18 +203,20 @@ impl Reader {
                    JOIN connections c ON c.id = g.connection WHERE c.organization = $1 \
                    AND (g.name > $2 OR (g.name = $2 AND g.id > $3)) ORDER BY g.name, g.id LIMIT $4";
         let (name, id) = after.map_or(("", ""), |(name, id)| (name, id.as_str()));
-        let read = |mut row: Row| {
-            Ok(GroupRow {
-                id: GroupId::new(row.text("groups.id")?),
-                connection: ConnectionId::new(row.text("groups.connection")?),
-                name: row.text("groups.name")?,
-                external_id: row.opt_text("groups.external_id")?,
-                members: row.int("groups.members")?.unsigned_abs(),
-                updated_at: row.time("groups.updated_at")?,
-            })
-        };
         let rows = self.rows(sql, binds![organization, name, id, limit]).await?;
-        rows.into_iter().map(read).collect()
+        rows.into_iter().map(group_row).collect()
+    }
+
+    /// Lists the first groups that a connection pushes, by name.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn groups_pushed_by(&mut self, connection: &ConnectionId, limit: u32) -> Result<Vec<GroupRow>> {
+        let sql = "SELECT g.id, g.connection, g.name, g.external_id, (SELECT CAST(COALESCE(SUM(s.members), 0) AS BIGINT) \
+                   FROM group_stamps s WHERE s.group_id = g.id), g.updated_at FROM groups g WHERE g.connection = $1 \
+                   ORDER BY g.name_key, g.id LIMIT $2";
+        let rows = self.rows(sql, binds![connection, limit]).await?;
+        rows.into_iter().map(group_row).collect()
     }
 
     /// Returns the first names of the groups that a connection pushes, in the order of their names.
@@ -365,4 +367,15 @@ fn begin_with(text: &str, wanted: &mut Conditions) {
         })
         .collect();
     wanted.always(&format!("m.account IN ({{of}}{}{{end}})", ranges.join(" UNION ")));
+}
+
+fn group_row(mut row: Row) -> Result<GroupRow> {
+    Ok(GroupRow {
+        id: GroupId::new(row.text("groups.id")?),
+        connection: ConnectionId::new(row.text("groups.connection")?),
+        name: row.text("groups.name")?,
+        external_id: row.opt_text("groups.external_id")?,
+        members: row.int("groups.members")?.unsigned_abs(),
+        updated_at: row.time("groups.updated_at")?,
+    })
 }

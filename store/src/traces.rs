@@ -33,6 +33,10 @@ pub struct TraceFilter {
     pub refused: bool,
     /// Only attempts that ended with this code.
     pub verdict: Option<String>,
+    /// At this time or later.
+    pub since: Option<Timestamp>,
+    /// Before this time.
+    pub until: Option<Timestamp>,
     /// Older than this one: time and id of the last trace of the page before.
     pub before: Option<(Timestamp, TraceId)>,
 }
@@ -116,6 +120,14 @@ impl Reader {
         if let Some(verdict) = &filter.verdict {
             values.push(verdict.as_str().into());
             conditions.push(format!("verdict = ${}", values.len()));
+        }
+        if let Some(since) = filter.since {
+            values.push(since.into());
+            conditions.push(format!("at >= ${}", values.len()));
+        }
+        if let Some(until) = filter.until {
+            values.push(until.into());
+            conditions.push(format!("at < ${}", values.len()));
         }
         if let Some((at, id)) = &filter.before {
             values.push((*at).into());

@@ -9,7 +9,7 @@ mod history;
 mod spreading;
 
 pub use calling::{Settled, Tried};
-pub use history::Requeued;
+pub use history::{DeliveryFilter, Requeued};
 pub use spreading::Behind;
 
 use jiff::Timestamp;

@@ -59,7 +59,8 @@ fn configuration() -> String {
          and separated by commas elsewhere. Unknown keys in the file are refused. Secrets have no flag, because command\n\
          lines are visible to everyone on the machine.\n\n\
          What belongs to customers (organizations, connections, applications, people) is not configuration: it lives in\n\
-         the database and is brought in by `provost apply`.\n\n",
+         the database and is brought in by `provost apply`. Six of these settings may also be chosen by operators in the\n\
+         console (*Health, backup, defaults*); what they choose holds on every node, in the place of what stands here.\n\n",
     );
     for key in KEYS {
         let _ = writeln!(text, "## `{}`\n\n{}\n", key.name, key.help);

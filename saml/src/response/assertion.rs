@@ -213,7 +213,10 @@ pub(super) fn read(
 }
 
 /// Collects the attributes of all AttributeStatements; values of one name are put together.
-fn read_attributes(assertion: Node<'_, '_>, trust: &Trust<'_>) -> Result<Vec<Attribute>, SamlError> {
+pub(super) fn read_attributes(
+    assertion: Node<'_, '_>,
+    trust: &Trust<'_>,
+) -> Result<Vec<Attribute>, SamlError> {
     let mut all: Vec<Attribute> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
     let mut opened = 0usize;

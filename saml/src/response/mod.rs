@@ -9,8 +9,10 @@ mod conditions;
 mod read;
 mod structure;
 mod subject;
+mod unverified;
 
 pub use assertion::{Attribute, NameId, VerifiedAssertion};
+pub use unverified::{UnverifiedAssertion, read_unverified};
 
 pub(crate) use read::{read_name_id, read_status};
 pub(crate) use subject::open_name_id;

@@ -6,6 +6,7 @@ use secrecy::ExposeSecret as _;
 
 use crate::app::App;
 use crate::config::{Config, Synchronous, data_key};
+use crate::flow::defaults;
 use crate::world::World;
 
 /// Opens the store; makes folder, data key and database of the embedded engine if they are absent.
@@ -45,5 +46,9 @@ pub async fn open_store(config: &Config, world: &World) -> anyhow::Result<Store>
 pub async fn open_app(config: Config) -> anyhow::Result<App> {
     let world = World::new();
     let store = open_store(&config, &world).await?;
-    Ok(App::new(config, store, world)?)
+    let app = App::new(config, store, world)?;
+    defaults::read(&app)
+        .await
+        .context("the defaults of the instance cannot be read")?;
+    Ok(app)
 }

@@ -1,14 +1,19 @@
-//! What happened: one list of attempts, requests of directories and changes, with one filter bar.
+//! What happened: one list of attempts, requests of directories, changes and outgoing events, with one filter bar.
 
 use std::collections::BTreeMap;
 
 use askama::Template;
+use axum::body::Body;
 use axum::extract::{Path, Query, State};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use provost_kernel::denial::Denial;
 use provost_kernel::directory::Account;
 use provost_kernel::id::{AccountId, ConnectionId};
 use provost_kernel::trace::{PASSWORD_SIGN_IN, PROVISION, SIGN_IN, StepOutcome, TEST_SIGN_IN};
-use provost_store::{AuditRow, ScimRequest, TraceRecord};
+use provost_store::{AuditRow, Delivery, ScimRequest, TraceRecord};
 use serde::Deserialize;
 
 use super::connections::{self, Head};
@@ -18,10 +23,12 @@ use super::person;
 use super::shell::{Place, Shell};
 use super::users::Choice;
 use super::visit::{Manager, Outcome};
+use super::webhook;
 use crate::app::App;
+use crate::error::AppError;
 use crate::flow::console::activity::{self, Cursor, Item, Wanted, Which};
 use crate::flow::console::people::{self, Person};
-use crate::flow::directory;
+use crate::flow::{directory, webhooks};
 use crate::spreadsheet::{MEDIA_TYPE, Sheet};
 
 /// What the address asks for.
@@ -33,6 +40,8 @@ pub struct Asked {
     account: String,
     refused: String,
     why: String,
+    from: String,
+    until: String,
     after: Option<String>,
 }
 
@@ -60,6 +69,8 @@ pub(super) struct Entry {
     pub(super) tone: &'static str,
     pub(super) outcome: String,
     pub(super) trace: Option<String>,
+    /// Where more of it is shown, if that is no explanation.
+    pub(super) more: Option<String>,
 }
 
 #[derive(Template)]
@@ -149,24 +160,43 @@ async fn render(
     })
 }
 
-/// Most entries of a file: as many as a spreadsheet is read for. The API has everything.
-const FILE: usize = 1000;
+/// Entries that are read at once for a file.
+const PIECE: usize = 500;
 
-/// `GET …/activity/file`: what fits the filters, newest first, as a table.
+/// `GET …/activity/file`: everything that fits the filters, newest first, as a table. It is written while it is sent, so that
+/// its length does not matter; a failure on the way ends the transfer, so that what arrived cannot be taken for all of it.
 pub async fn file(State(app): State<App>, manager: Manager, Query(asked): Query<Asked>) -> Outcome {
+    let name = format!("activity-{}.csv", segment(manager.id()));
+    let mut head = Sheet::default();
+    head.row(["at", "what", "person", "outcome", "detail", "explanation"])?;
+    let begun = head.text()?;
+    // The first piece is read before anything is sent: what cannot be read at all is answered as an error.
+    let (first, next) = piece(&app, &manager, asked.wanted()).await?;
+    let rest = stream::try_unfold((app, manager, next), |(app, manager, next)| async move {
+        let Some(wanted) = next else { return Ok(None) };
+        let (bytes, next) = piece(&app, &manager, wanted).await?;
+        Ok::<_, AppError>(Some((bytes, (app, manager, next))))
+    });
+    let pieces = stream::iter([Ok(begun), Ok(first)]).chain(rest);
+    let pieces = pieces.map_err(|error| std::io::Error::other(error.code()));
+    Ok(page::file(&name, MEDIA_TYPE, Body::from_stream(pieces)))
+}
+
+/// Writes some lines of a file, and tells what is wanted next.
+async fn piece(app: &App, manager: &Manager, wanted: Wanted) -> Result<(String, Option<Wanted>), AppError> {
     let organization = &manager.organization.organization.id;
-    let found = activity::many(&app, &manager.caller, organization, asked.wanted(), FILE).await?;
+    let found = activity::list_of(app, &manager.caller, Some(organization), wanted.clone(), PIECE).await?;
     let shell = manager.shell(Place::Activity);
     let mut sheet = Sheet::default();
-    sheet.row(["at", "what", "person", "outcome", "detail", "explanation"])?;
     for item in &found.items {
         let line = entry(&shell, item, &found.people);
         let person = line.about.map(|(_, name)| name).unwrap_or_default();
-        let why = line.trace.map(|path| app.config.url(&path)).unwrap_or_default();
+        let more = line.trace.or(line.more);
+        let why = more.map(|path| app.config.url(&path)).unwrap_or_default();
         sheet.row([line.at.0, line.what, person, line.outcome, line.detail, why])?;
     }
-    let name = format!("activity-{}.csv", segment(manager.id()));
-    Ok(page::file(&name, MEDIA_TYPE, sheet.text()?.into_bytes()))
+    let next = found.next.map(|cursor| Wanted { cursor, ..wanted });
+    Ok((sheet.text()?, next))
 }
 
 impl Asked {
@@ -177,6 +207,8 @@ impl Asked {
             &self.account,
             &self.refused,
             &self.why,
+            &self.from,
+            &self.until,
         ]
         .iter()
         .any(|value| !value.is_empty())
@@ -189,12 +221,17 @@ impl Asked {
                 "attempts" => Which::Attempts,
                 "scim" => Which::Scim,
                 "changes" => Which::Changes,
+                "events" => Which::Events,
                 _ => Which::All,
             },
             connection: said(&self.connection).map(ConnectionId::new),
             account: said(&self.account).map(AccountId::new),
             refused: self.refused == "1",
             why: said(&self.why),
+            since: day(&self.from).and_then(midnight),
+            until: day(&self.until)
+                .and_then(|day| day.tomorrow().ok())
+                .and_then(midnight),
             cursor: self.after.as_deref().map(Cursor::read).unwrap_or_default(),
         }
     }
@@ -204,6 +241,7 @@ impl Asked {
             ("attempts", "activity.attempts"),
             ("scim", "activity.scim"),
             ("changes", "activity.changes"),
+            ("events", "activity.events"),
         ];
         vec![
             Choice {
@@ -257,6 +295,8 @@ impl Asked {
             ("account", &self.account),
             ("refused", &self.refused),
             ("why", &self.why),
+            ("from", &self.from),
+            ("until", &self.until),
         ] {
             if !value.is_empty() {
                 query.append_pair(name, value);
@@ -269,6 +309,16 @@ impl Asked {
     }
 }
 
+/// Reads a day as the address has it; what is none is no filter.
+fn day(text: &str) -> Option<Date> {
+    text.parse().ok()
+}
+
+/// Returns when a day begins. Times are told in UTC everywhere here.
+fn midnight(day: Date) -> Option<Timestamp> {
+    Some(day.to_zoned(TimeZone::UTC).ok()?.timestamp())
+}
+
 /// Writes one line.
 pub(super) fn entry(shell: &Shell, item: &Item, people: &BTreeMap<AccountId, Account>) -> Entry {
     let about = item.account().and_then(|id| {
@@ -279,6 +329,7 @@ pub(super) fn entry(shell: &Shell, item: &Item, people: &BTreeMap<AccountId, Acc
         Item::Attempt(record) => attempt(shell, record, about),
         Item::Scim(request) => scim(shell, request, about),
         Item::Change(row) => change(shell, row, about, people),
+        Item::Event(told) => event(shell, &told.0, &told.1, about),
     }
 }
 
@@ -326,6 +377,7 @@ fn attempt(shell: &Shell, record: &TraceRecord, about: Option<(String, String)>)
         tone,
         outcome,
         trace: Some(format!("{}/traces/{}", shell.base, segment(trace.id.as_str()))),
+        more: None,
     }
 }
 
@@ -355,6 +407,7 @@ fn scim(shell: &Shell, request: &ScimRequest, about: Option<(String, String)>) -
             .trace
             .as_ref()
             .map(|trace| format!("{}/traces/{}", shell.base, segment(trace))),
+        more: None,
     }
 }
 
@@ -377,6 +430,32 @@ fn change(
             .trace
             .as_ref()
             .map(|trace| format!("{}/traces/{}", shell.base, segment(trace.as_str()))),
+        more: None,
+    }
+}
+
+fn event(shell: &Shell, told: &Delivery, url: &str, about: Option<(String, String)>) -> Entry {
+    let (tone, state) = webhook::badge(told.state);
+    let detail = [
+        Some(told.kind.clone()),
+        Some(webhooks::host_of(url)),
+        told.last_status.map(|status| status.to_string()),
+        told.last_error.clone(),
+    ];
+    Entry {
+        at: (told.created_at.to_string(), format::time(told.created_at)),
+        what: shell.t("activity.event").to_owned(),
+        about,
+        detail: detail.into_iter().flatten().collect::<Vec<_>>().join(" · "),
+        tone,
+        outcome: shell.t(state).to_owned(),
+        trace: None,
+        more: Some(format!(
+            "{}/developers/webhooks/{}/deliveries/{}",
+            shell.base,
+            segment(&told.webhook),
+            segment(&told.id)
+        )),
     }
 }
 

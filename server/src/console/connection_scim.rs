@@ -17,11 +17,13 @@ use super::told;
 use super::visit::{Manager, Outcome, Stop};
 use crate::app::App;
 use crate::error::AppError;
+use crate::flow::console::groups;
 use crate::flow::console::overview::{self, Counts};
 use crate::flow::directory;
 use crate::flow::directory_tokens::{self, LONGEST_LABEL};
+use crate::flow::policy::Policies;
 use crate::flow::scim::tokens::{self, Wanted};
-use crate::scim_config::{ScimConfig, ScimVersion};
+use crate::scim_config::{ScimConfig, ScimMode, ScimVersion};
 
 /// What the address of a directory's page asks for.
 #[derive(Debug, Default, Deserialize)]
@@ -45,7 +47,28 @@ struct ScimPage {
     last: Option<(String, String)>,
     chart: Chart,
     live: String,
+    groups: Vec<GroupRow>,
+    is_strict: bool,
+    client: Option<(String, String)>,
+    habits: Vec<(&'static str, &'static str)>,
 }
+
+/// A group that the directory has pushed.
+struct GroupRow {
+    path: String,
+    name: String,
+    members: String,
+    roles: Vec<String>,
+}
+
+/// What directories do in their own way, and what to set there because of it.
+const HABITS: &[(&str, &str)] = &[
+    ("Okta", "scim.habit_okta"),
+    ("Microsoft Entra ID", "scim.habit_entra"),
+    ("OneLogin", "scim.habit_onelogin"),
+    ("PingOne", "scim.habit_ping"),
+    ("JumpCloud", "scim.habit_jumpcloud"),
+];
 
 struct TokenRow {
     id: String,
@@ -121,9 +144,31 @@ async fn render(
         problem,
         last: found.last.map(|at| (at.to_string(), format::time(at))),
         chart: requests(&shell, &found.days),
+        groups: pushed(&shell, record, &found.groups),
+        is_strict: config.mode == ScimMode::Strict,
+        client: found.client,
+        habits: HABITS.iter().map(|(name, key)| (*name, shell.t(key))).collect(),
         live: format!("{}/connections/{id}/scim?piece=1", shell.base),
         shell,
     })
+}
+
+fn pushed(shell: &Shell, record: &ConnectionRecord, groups: &[provost_store::GroupRow]) -> Vec<GroupRow> {
+    let policies = Policies::of(&record.connection);
+    groups
+        .iter()
+        .map(|group| GroupRow {
+            path: format!(
+                "{}/groups/{}/{}",
+                shell.base,
+                segment(group.connection.as_str()),
+                segment(group.id.as_str())
+            ),
+            members: shell.number(&group.members),
+            roles: groups::roles_of(&policies, &group.name),
+            name: group.name.clone(),
+        })
+        .collect()
 }
 
 fn token_row(token: &TokenRecord, now: Timestamp) -> TokenRow {

@@ -409,6 +409,7 @@ struct MorePage {
     shell: Shell,
     head: Head,
     id: String,
+    segment: String,
     name: String,
     is_saml: bool,
     idp_initiated: bool,
@@ -449,6 +450,7 @@ fn more_page(
     };
     let page = MorePage {
         head: head(&shell, record, "more"),
+        segment: page::segment(record.connection.id.as_str()),
         id: connection.id.to_string(),
         name: connection.name.clone(),
         is_saml: connection.protocol == Protocol::Saml,
@@ -461,7 +463,7 @@ fn more_page(
             .idle_minutes
             .map(|minutes| minutes.to_string())
             .unwrap_or_default(),
-        idle_default: app.config.session_idle_seconds / 60,
+        idle_default: app.defaults.session_idle_seconds() / 60,
         enabled: connection.enabled,
         is_draft: crate::flow::setup::is_draft(record),
         people,

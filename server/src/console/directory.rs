@@ -144,6 +144,8 @@ pub(super) struct Pool {
     pub(super) percent: u64,
     pub(super) is_full: bool,
     pub(super) used_by: Vec<(String, String)>,
+    /// How many people wait for a seat, where that is shown.
+    pub(super) waiting: Option<String>,
 }
 
 /// Shows a pool.
@@ -160,6 +162,7 @@ fn meter_of(shell: &Shell, id: String, used: u32, seats: Option<u32>) -> Pool {
         percent: seats.map_or(0, |seats| (used * 100).checked_div(seats).unwrap_or(100).min(100)),
         is_full: seats.is_some_and(|seats| used >= seats),
         used_by: Vec::new(),
+        waiting: None,
     }
 }
 
@@ -184,6 +187,7 @@ pub async fn licenses(State(app): State<App>, manager: Manager) -> Outcome {
     let organization = &manager.organization.organization.id;
     let own = overview::own_connections(&app, organization).await?;
     let waiting = waiting::collect(&app, organization, &own).await?;
+    let counted = seats::count(&app, &manager.caller, manager.id()).await?;
     let days = seats::days(&app, &manager.caller, manager.id(), None, None).await?;
     let events = overview::seat_events(&app, organization).await?;
     let shell = manager.shell(Place::Licenses);
@@ -193,6 +197,14 @@ pub async fn licenses(State(app): State<App>, manager: Manager) -> Outcome {
         .iter()
         .map(|one| {
             let mut shown = pool(&shell, one);
+            let known = counted
+                .pools
+                .iter()
+                .find(|known| known.license.id == one.license.id);
+            shown.waiting = known.map(|known| {
+                let waiting: u32 = known.by_kind.values().map(|(_, waiting)| waiting).sum();
+                shell.number(&u64::from(waiting))
+            });
             shown.used_by = own
                 .iter()
                 .map(|health| &health.record.connection)

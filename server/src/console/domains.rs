@@ -3,6 +3,7 @@
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
+use provost_kernel::connection::Connection;
 use provost_kernel::domain::{self, DomainMethod, DomainSettings, DomainState, SignInRule};
 use provost_kernel::email::Email;
 use serde::Deserialize;
@@ -16,11 +17,14 @@ use super::visit::{Manager, Outcome};
 use crate::app::App;
 use crate::error::Result;
 use crate::flow::api_keys::Caller;
+use crate::flow::console::people;
 use crate::flow::console::standing::{self, Standing};
 use crate::flow::domains::{self, Seen};
 
 /// Accounts outside that a page shows.
 const OUTSIDE: u32 = 50;
+/// Domains of a list whose accounts outside are counted.
+const COUNTED: usize = 20;
 
 /// What the address asks for.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -45,6 +49,10 @@ struct Row {
     tone: &'static str,
     state: &'static str,
     demand: &'static str,
+    /// Identity providers that serve it: address and name.
+    providers: Vec<(String, String)>,
+    /// How many accounts outside of the organization there are; none where nobody has looked.
+    outside: Option<String>,
     checked: Option<(String, String)>,
 }
 
@@ -62,9 +70,16 @@ fn settings(seen: &Seen) -> DomainSettings {
     DomainSettings::read(&seen.claim.domain.settings)
 }
 
-fn row(shell: &Shell, seen: &Seen) -> Row {
+fn row(shell: &Shell, seen: &Seen, connections: &[Connection]) -> Row {
     let (tone, key) = state(seen.state());
+    let name = &seen.claim.domain.name;
     Row {
+        providers: connections
+            .iter()
+            .filter(|one| one.domains.iter().any(|served| served.eq_ignore_ascii_case(name)))
+            .map(|one| (segment(one.id.as_str()), one.name.clone()))
+            .collect(),
+        outside: None,
         segment: segment(&seen.claim.domain.name),
         name: seen.claim.domain.name.clone(),
         tone,
@@ -95,11 +110,25 @@ async fn show_list(
     problem: Option<String>,
 ) -> Outcome {
     let found = domains::list(app, &manager.caller, manager.id()).await?;
+    let connections = people::connections(app, &manager.organization.organization.id).await?;
+    let mut rows = Vec::new();
+    for (place, seen) in found.iter().enumerate() {
+        let mut shown = row(&shell, seen, &connections);
+        if place < COUNTED && seen.claim.claim.state.is_in_force() {
+            let name = &seen.claim.domain.name;
+            let outside =
+                domains::outside_accounts(app, &manager.caller, manager.id(), name, None, OUTSIDE).await?;
+            let count = shell.number(&u64::try_from(outside.len()).unwrap_or(u64::MAX));
+            let is_cut = outside.len() == OUTSIDE as usize;
+            shown.outside = Some(if is_cut { format!("{count}+") } else { count });
+        }
+        rows.push(shown);
+    }
     page::show(&DomainsPage {
-        rows: found.iter().map(|seen| row(&shell, seen)).collect(),
+        shell,
+        rows,
         typed,
         problem,
-        shell,
     })
 }
 
@@ -193,15 +222,15 @@ async fn render(
         .token
         .as_deref()
         .filter(|_| claim.method == DomainMethod::Dns || !is_in_force);
-    let mut facts = vec![(
-        shell.t("domains.method"),
-        shell
-            .t(match claim.method {
-                DomainMethod::Dns => "domains.by_dns",
-                DomainMethod::Operator => "domains.by_operator",
-            })
-            .to_owned(),
-    )];
+    let mut facts = Vec::new();
+    if is_in_force {
+        let method = match claim.method {
+            DomainMethod::Dns => "domains.by_dns",
+            DomainMethod::Operator => "domains.by_operator",
+        };
+        facts.push((shell.t("domains.method"), shell.t(method).to_owned()));
+    }
+    let connections = people::connections(app, &manager.organization.organization.id).await?;
     facts.push((shell.t("domains.claimed"), format::time(claim.claimed_at)));
     if let Some(at) = claim.checked_at {
         facts.push((shell.t("domains.checked"), format::time(at)));
@@ -210,7 +239,7 @@ async fn render(
         facts.push((shell.t("domains.next"), format::time(at)));
     }
     page::show(&DomainPage {
-        row: row(&shell, &seen),
+        row: row(&shell, &seen, &connections),
         why: shell.t(match seen.state() {
             DomainState::Pending => "domains.pending_why",
             DomainState::Verified => "domains.verified_why",

@@ -47,6 +47,8 @@ struct Row {
     tone: &'static str,
     state: &'static str,
     is_open: bool,
+    /// When it came to be in this state.
+    since: Option<(String, String)>,
     sent: Option<(String, String)>,
     expires: (String, String),
 }
@@ -112,6 +114,13 @@ fn row(shell: &Shell, one: &Invitation, state: InvitationState) -> Row {
         tone,
         state: shell.t(key),
         is_open: !matches!(state, InvitationState::Accepted | InvitationState::Revoked),
+        since: match state {
+            InvitationState::Opened => one.opened_at,
+            InvitationState::Accepted => one.accepted_at,
+            InvitationState::Revoked => one.revoked_at,
+            InvitationState::Sent | InvitationState::Skipped | InvitationState::Expired => None,
+        }
+        .map(both),
         sent: one.sent_at.map(both),
         expires: both(one.expires_at),
     }

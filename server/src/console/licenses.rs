@@ -15,6 +15,8 @@ use crate::flow::seats::Days;
 pub(super) struct SeatRow {
     pub(super) at: (String, String),
     pub(super) who: String,
+    /// The page of the person, if she is known.
+    pub(super) person: Option<String>,
     pub(super) license: String,
     pub(super) what: &'static str,
     pub(super) actor: String,
@@ -65,6 +67,9 @@ pub(super) fn rows(shell: &Shell, found: &[(SeatEvent, Option<Account>)]) -> Vec
             who: account
                 .as_ref()
                 .map_or_else(|| event.account.to_string(), format::name),
+            person: account
+                .as_ref()
+                .map(|known| super::person::link(&shell.base, &known.id)),
             license: event.license.to_string(),
             what: shell.t(match event.what {
                 SeatChange::Taken => "licenses.taken",

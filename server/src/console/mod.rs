@@ -63,7 +63,10 @@ fn instance() -> Router<App> {
         .route("/console/operator", get(operator::overview))
         .route("/console/operator/connections", get(operator::connections))
         .route("/console/operator/jobs", get(operator::jobs))
-        .route("/console/operator/health", get(operator_health::show))
+        .route(
+            "/console/operator/health",
+            get(operator_health::show).and_post(operator_health::save),
+        )
         .route("/console/operator/configuration", get(configuration::of_instance))
         .route("/console/operator/mails", get(operator_mails::list))
         .route(

@@ -205,6 +205,7 @@ pub async fn activity(
     // People and explanations are shown in the console of an organization.
     for entry in &mut entries {
         entry.trace = None;
+        entry.more = None;
         if let Some((_, name)) = entry.about.take() {
             entry.detail = if entry.detail.is_empty() {
                 name

@@ -1,16 +1,30 @@
 //! The operator's page of the instance itself: health, backup, and the defaults that hold for everybody.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use serde::Deserialize;
 
 use super::format;
 use super::operator;
 use super::page;
+use super::sent::Sent;
 use super::shell::{Place, Shell};
 use super::visit::{Operator, Outcome};
 use crate::app::App;
 use crate::config::Config;
 use crate::flow::console::health::{self, Round};
+use crate::flow::console::standing;
+use crate::flow::defaults::{self, Setting};
+
+/// What the address asks for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Asked {
+    done: Option<String>,
+}
 
 #[derive(Template)]
 #[template(path = "console/operator_health.html")]
@@ -25,7 +39,22 @@ struct HealthPage {
     backup: Option<(String, String)>,
     rows: String,
     command: (&'static str, String),
-    defaults: Vec<Default>,
+    defaults: Vec<Editable>,
+    rest: Vec<Default>,
+    wrong: Vec<(String, String)>,
+}
+
+/// A default that is chosen here.
+struct Editable {
+    name: &'static str,
+    key: &'static str,
+    /// What was chosen or typed; empty for the configuration.
+    value: String,
+    /// What the configuration of this node says.
+    file: String,
+    least: u32,
+    most: u32,
+    is_wrong: bool,
 }
 
 /// Work that comes round.
@@ -44,11 +73,71 @@ struct Default {
 }
 
 /// `GET /console/operator/health`.
-pub async fn show(State(app): State<App>, operator: Operator) -> Outcome {
-    let found = health::look(&app).await?;
-    let shell = operator::shell(&operator, Place::Health);
+pub async fn show(State(app): State<App>, operator: Operator, Query(asked): Query<Asked>) -> Outcome {
+    let shell = operator::shell(&operator, Place::Health).after(asked.done.as_deref());
+    defaults::refresh(&app).await?;
+    let chosen = |setting| app.defaults.chosen(setting).map(|value| value.to_string());
+    let typed = Setting::ALL
+        .iter()
+        .filter_map(|setting| Some((*setting, chosen(*setting)?)))
+        .collect();
+    render(&app, shell, StatusCode::OK, typed, Vec::new()).await
+}
+
+/// `POST /console/operator/health`: chooses the defaults.
+pub async fn save(State(app): State<App>, operator: Operator, sent: Sent) -> Outcome {
+    operator.0.must_be_fresh(&app)?;
+    let typed: BTreeMap<Setting, String> = Setting::ALL
+        .iter()
+        .map(|setting| (*setting, sent.get(setting.key()).to_owned()))
+        .collect();
+    let read = |text: &String| {
+        if text.is_empty() {
+            Ok(None)
+        } else {
+            text.parse().map(Some)
+        }
+    };
+    let unreadable: Vec<_> = typed
+        .iter()
+        .filter(|(_, text)| read(text).is_err())
+        .map(|(setting, _)| defaults::out_of_bounds(*setting))
+        .collect();
+    let wanted = typed
+        .iter()
+        .filter_map(|(setting, text)| Some((*setting, read(text).ok()?)))
+        .collect();
+    let caller = standing::instance_caller(&operator.0.active);
+    let saved = if unreadable.is_empty() {
+        defaults::choose(&app, &caller, wanted).await
+    } else {
+        Err(defaults::invalid(unreadable))
+    };
+    match saved {
+        Ok(()) => page::lead_to("/console/operator/health?done=defaults#defaults"),
+        Err(error) if error.faults().is_empty() => Err(error.into()),
+        Err(error) => {
+            let wrong = error
+                .faults()
+                .iter()
+                .map(|fault| (fault.path.clone(), fault.message.clone()))
+                .collect();
+            let shell = operator::shell(&operator, Place::Health);
+            render(&app, shell, error.status(), typed, wrong).await
+        }
+    }
+}
+
+async fn render(
+    app: &App,
+    shell: Shell,
+    status: StatusCode,
+    typed: BTreeMap<Setting, String>,
+    wrong: Vec<(String, String)>,
+) -> Outcome {
+    let found = health::look(app).await?;
     let backup = found.backup;
-    page::show(&HealthPage {
+    let page = HealthPage {
         is_ready: found.is_ready,
         facts: facts(&shell, &app.config),
         due: shell.number(&u64::from(found.backlog.due)),
@@ -61,9 +150,48 @@ pub async fn show(State(app): State<App>, operator: Operator) -> Outcome {
             shell.t("health.backup_command"),
             "provost backup provost-$(date +%F).jsonl".to_owned(),
         ),
-        defaults: defaults(&shell, &app.config),
+        defaults: Setting::ALL
+            .iter()
+            .map(|setting| editable(&shell, *setting, &app.config, &typed, &wrong))
+            .collect(),
+        rest: rest(&shell, &app.config),
+        wrong,
         shell,
-    })
+    };
+    page::show_with(status, &page)
+}
+
+fn editable(
+    shell: &Shell,
+    setting: Setting,
+    config: &Config,
+    typed: &BTreeMap<Setting, String>,
+    wrong: &[(String, String)],
+) -> Editable {
+    let (least, most) = setting.bounds();
+    let file = setting.of_config(config);
+    let (name, unit) = match setting {
+        Setting::SessionHours => ("health.session", "health.hours"),
+        Setting::SessionIdleMinutes => ("health.idle", "health.minutes_long"),
+        Setting::InvitationDays => ("health.invitation", "health.days"),
+        Setting::TraceDays => ("health.traces", "health.days"),
+        Setting::ScimLogDays => ("health.scim_log", "health.days"),
+        Setting::ScimRequestsPerSecond => ("health.scim_rate", "health.per_second"),
+    };
+    let is_unlimited = setting == Setting::ScimRequestsPerSecond && file == 0;
+    Editable {
+        name: shell.t(name),
+        key: setting.key(),
+        value: typed.get(&setting).cloned().unwrap_or_default(),
+        file: if is_unlimited {
+            shell.t("health.no_limit").to_owned()
+        } else {
+            shell.t1(unit, &file)
+        },
+        least,
+        most,
+        is_wrong: wrong.iter().any(|(key, _)| key == setting.key()),
+    }
 }
 
 fn row(shell: &Shell, round: &Round) -> Row {
@@ -90,44 +218,23 @@ fn facts(shell: &Shell, config: &Config) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// What holds where no connection or organization says otherwise.
-fn defaults(shell: &Shell, config: &Config) -> Vec<Default> {
-    let days = |count: u32| shell.t1("health.days", &count);
-    let line = |name: &'static str, key: &'static str, value: String| Default {
-        name: shell.t(name),
-        value,
-        key,
-    };
-    let rate = if config.scim_requests_per_second == 0 {
-        shell.t("health.no_limit").to_owned()
+/// What is said in the configuration alone.
+fn rest(shell: &Shell, config: &Config) -> Vec<Default> {
+    let is_private = if config.allow_private_addresses {
+        "word.yes"
     } else {
-        shell.t1("health.per_second", &config.scim_requests_per_second)
+        "word.no"
     };
-    let on_off = |is_on: bool| shell.t(if is_on { "word.yes" } else { "word.no" }).to_owned();
     vec![
-        line(
-            "health.session",
-            "session_hours",
-            shell.t1("health.hours", &(config.session_seconds / 3600)),
-        ),
-        line(
-            "health.idle",
-            "session_idle_minutes",
-            shell.t1("health.minutes_long", &(config.session_idle_seconds / 60)),
-        ),
-        line(
-            "health.invitation",
-            "invitation_days",
-            days(config.invitation_days),
-        ),
-        line("health.traces", "trace_days", days(config.trace_days)),
-        line("health.scim_log", "scim_log_days", days(config.scim_log_days)),
-        line("health.scim_rate", "scim_requests_per_second", rate),
-        line("health.keys", "signing_key_days", days(config.signing_key_days)),
-        line(
-            "health.private",
-            "allow_private_addresses",
-            on_off(config.allow_private_addresses),
-        ),
+        Default {
+            name: shell.t("health.keys"),
+            value: shell.t1("health.days", &config.signing_key_days),
+            key: "signing_key_days",
+        },
+        Default {
+            name: shell.t("health.private"),
+            value: shell.t(is_private).to_owned(),
+            key: "allow_private_addresses",
+        },
     ]
 }

@@ -83,7 +83,7 @@ pub fn segment(text: &str) -> String {
 }
 
 /// Answers with a file to keep; nothing on the way may keep it, too. The name must be fit for a header, as [`segment`] makes it.
-pub fn file(name: &str, kind: &'static str, bytes: Vec<u8>) -> Response {
+pub fn file(name: &str, kind: &'static str, content: impl axum::response::IntoResponse) -> Response {
     let headers = [
         (header::CONTENT_TYPE, kind.to_owned()),
         (
@@ -92,5 +92,5 @@ pub fn file(name: &str, kind: &'static str, bytes: Vec<u8>) -> Response {
         ),
         (header::CACHE_CONTROL, "no-store".to_owned()),
     ];
-    (headers, bytes).into_response()
+    (headers, content).into_response()
 }

@@ -12,7 +12,7 @@ use provost_kernel::id::ConnectionId;
 use provost_kernel::trace::{Stage, Step, StepOutcome};
 use provost_store::TraceRecord;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::activity;
 use super::connections::{self, Head};
@@ -25,6 +25,7 @@ use super::visit::{Manager, Outcome};
 use crate::app::App;
 use crate::error::{AppError, Fault, Result};
 use crate::flow::policy::change::{self, Found, Saved};
+use crate::flow::policy::pasted::{self, Unreadable};
 use crate::flow::policy::trial::{self, Subject};
 use crate::flow::policy::{Policies, preview};
 use crate::flow::{directory, groups, traces};
@@ -58,6 +59,9 @@ pub(super) struct Editor {
     pub(super) subjects: Vec<(String, String, bool)>,
     pub(super) account: String,
     pub(super) claims: String,
+    pub(super) person: String,
+    subject: Result<Option<Subject>, Unread>,
+    unproved: Option<String>,
     pub(super) seen: BTreeSet<String>,
     pub(super) groups_seen: BTreeSet<String>,
     pub(super) may_save: bool,
@@ -68,6 +72,8 @@ pub(super) struct Editor {
 pub(super) struct Tried {
     pub(super) faults: Vec<Fault>,
     pub(super) problem: String,
+    /// What is not known about the subject, and is to be said beside the result.
+    pub(super) unproved: Option<String>,
     pub(super) now: Option<Side>,
     pub(super) draft: Option<Side>,
     pub(super) impact: Option<Counted>,
@@ -126,9 +132,9 @@ pub async fn show(
     let target = target(&record.connection, &asked.r#for, &manager);
     let fields = Fields::of(&policies, &target);
     let shell = manager.shell(Place::Connections).after(asked.done.as_deref());
-    let subject = chosen(&asked.trace, &asked.account, "");
+    let subject = chosen(&asked.trace, &asked.account);
     let editor = editor(&app, &manager, &record.connection, fields, &subject).await?;
-    let tried = try_draft(&app, &manager, &shell, &id, editor.subject(), None).await?;
+    let tried = try_draft(&app, &manager, &shell, &id, &editor, None).await?;
     page::show(&PolicyPage {
         head: connections::head(&shell, &record, "policies"),
         editor,
@@ -150,9 +156,9 @@ pub async fn try_out(
     let fields = Fields::read(&sent);
     let draft = fields.put_into(Policies::of(&record.connection));
     let is_piece = headers.contains_key("x-piece");
-    let subject = chosen(sent.get("trace"), sent.get("account"), sent.get("claims"));
+    let subject = sent_choice(&sent);
     let editor = editor(&app, &manager, &record.connection, fields.to_show(), &subject).await?;
-    let mut tried = try_draft(&app, &manager, &shell, &id, editor.subject(), Some(draft.clone())).await?;
+    let mut tried = try_draft(&app, &manager, &shell, &id, &editor, Some(draft.clone())).await?;
     if tried.faults.is_empty() && draft != Policies::of(&record.connection) {
         tried.impact = Some(count(&app, &manager, &shell, &record, draft).await?);
     }
@@ -185,7 +191,7 @@ pub async fn save(
         Ok(Saved::Held(_)) => page::lead_to(&format!("{here}?{query}&done=held")),
         Err(error) => {
             let shell = manager.shell(Place::Connections);
-            let subject = chosen(sent.get("trace"), sent.get("account"), sent.get("claims"));
+            let subject = sent_choice(&sent);
             let page = PolicyPage {
                 head: connections::head(&shell, &record, "policies"),
                 editor: editor(&app, &manager, &record.connection, fields.to_show(), &subject).await?,
@@ -224,14 +230,93 @@ pub(super) struct Chosen {
     trace: String,
     account: String,
     claims: String,
+    person: String,
 }
 
-pub(super) fn chosen(trace: &str, account: &str, claims: &str) -> Chosen {
+pub(super) fn chosen(trace: &str, account: &str) -> Chosen {
     Chosen {
         trace: trace.to_owned(),
         account: account.to_owned(),
-        claims: claims.to_owned(),
+        ..Chosen::default()
     }
+}
+
+fn sent_choice(sent: &Sent) -> Chosen {
+    let get = |name: &str| sent.get(name).to_owned();
+    Chosen {
+        trace: get("trace"),
+        account: get("account"),
+        claims: get("claims"),
+        person: get("person"),
+    }
+}
+
+/// Why there is nobody to try a draft on.
+#[derive(Clone, Debug)]
+pub(super) enum Unread {
+    /// What was pasted cannot be read.
+    Pasted(Unreadable),
+    /// No member has the address.
+    Nobody,
+}
+
+/// Finds out on whom a draft is tried: pasted claims, a person by address, a past attempt, an account; else the latest attempt.
+async fn subject_of(
+    app: &App,
+    manager: &Manager,
+    connection: &Connection,
+    chosen: &Chosen,
+    latest: Option<&str>,
+) -> Result<(Result<Option<Subject>, Unread>, Option<String>)> {
+    let language = manager.visitor.look.language;
+    if !chosen.claims.trim().is_empty() {
+        let pasted = pasted::of(app, connection, &chosen.claims).await;
+        let unproved = pasted
+            .as_ref()
+            .ok()
+            .filter(|pasted| pasted.is_saml)
+            .map(|pasted| {
+                let unproved = language.text("policy.unproved");
+                match &pasted.stranger {
+                    Some(issuer) => format!("{unproved} {}", language.with("policy.stranger", &[issuer])),
+                    None => unproved.to_owned(),
+                }
+            });
+        let subject = pasted.map(|pasted| Some(pasted.subject));
+        return Ok((subject.map_err(Unread::Pasted), unproved));
+    }
+    if !chosen.person.is_empty() {
+        let organization = &manager.organization.organization.id;
+        let found = pasted::person(app, organization, &chosen.person).await?;
+        let subject = found.map(|id| Some(Subject::Account(id.to_string())));
+        return Ok((subject.ok_or(Unread::Nobody), None));
+    }
+    let known = [&chosen.trace]
+        .into_iter()
+        .find(|id| !id.is_empty())
+        .map(|id| Subject::Trace(id.clone()))
+        .or_else(|| (!chosen.account.is_empty()).then(|| Subject::Account(chosen.account.clone())))
+        .or_else(|| latest.map(|id| Subject::Trace(id.to_owned())));
+    Ok((Ok(known), None))
+}
+
+/// Says why there is nobody to try a draft on.
+fn unread(shell: &Shell, why: &Unread, tried: &mut Tried) {
+    let key = match why {
+        Unread::Nobody => "policy.no_person",
+        Unread::Pasted(Unreadable::NoClaims) => "policy.claims_unreadable",
+        Unread::Pasted(Unreadable::NoSaml) => "policy.no_saml",
+        Unread::Pasted(Unreadable::Saml(error)) => {
+            tried.faults = vec![Fault {
+                path: error.code().to_owned(),
+                position: None,
+                message: error.to_string(),
+                suggestion: None,
+            }];
+            "policy.saml_unreadable"
+        }
+    };
+    shell.t(key).clone_into(&mut tried.problem);
 }
 
 /// Puts the editor together.
@@ -263,6 +348,8 @@ pub(super) async fn editor(
             (id, label, is_chosen)
         })
         .collect();
+    let latest = subjects.first().map(|(id, ..)| id.clone());
+    let (subject, unproved) = subject_of(app, manager, connection, chosen, latest.as_deref()).await?;
     if !chosen.trace.is_empty() && !subjects.iter().any(|(id, ..)| *id == chosen.trace) {
         subjects.insert(0, (chosen.trace.clone(), chosen.trace.clone(), true));
     }
@@ -308,6 +395,9 @@ pub(super) async fn editor(
         subjects,
         account: chosen.account.clone(),
         claims: chosen.claims.clone(),
+        person: chosen.person.clone(),
+        subject,
+        unproved,
         seen,
         groups_seen,
         may_save: !reaches_others,
@@ -326,26 +416,6 @@ impl Editor {
     #[expect(clippy::unused_self, reason = "templates call methods of what they show")]
     pub(super) const fn role_example(&self) -> &'static str {
         "contains(groups, 'admin') && 'Admin' || 'Member'"
-    }
-
-    /// On whom it is tried: pasted claims, a past attempt, a person; else the latest attempt.
-    pub(super) fn subject(&self) -> Result<Option<Subject>, &'static str> {
-        if !self.claims.trim().is_empty() {
-            return match serde_json::from_str::<Map<String, Value>>(&self.claims) {
-                Ok(claims) => Ok(Some(Subject::Claims {
-                    claims,
-                    subject: None,
-                })),
-                Err(_) => Err("policy.claims_unreadable"),
-            };
-        }
-        if let Some((id, ..)) = self.subjects.iter().find(|(_, _, chosen)| *chosen) {
-            return Ok(Some(Subject::Trace(id.clone())));
-        }
-        if !self.account.is_empty() {
-            return Ok(Some(Subject::Account(self.account.clone())));
-        }
-        Ok(self.subjects.first().map(|(id, ..)| Subject::Trace(id.clone())))
     }
 }
 
@@ -375,7 +445,11 @@ async fn seen(
     let groups = groups.flatten().filter_map(Value::as_str).map(str::to_owned);
     let most = OFFERED as usize;
     Ok((
-        names.flat_map(Map::keys).take(most).cloned().collect(),
+        names
+            .flat_map(serde_json::Map::keys)
+            .take(most)
+            .cloned()
+            .collect(),
         pushed.into_iter().chain(groups.take(most)).collect(),
     ))
 }
@@ -386,15 +460,18 @@ pub(super) async fn try_draft(
     manager: &Manager,
     shell: &Shell,
     id: &str,
-    subject: Result<Option<Subject>, &'static str>,
+    editor: &Editor,
     draft: Option<Policies>,
 ) -> Result<Tried> {
-    let mut tried = Tried::default();
-    let subject = match subject {
-        Ok(Some(subject)) => subject,
+    let mut tried = Tried {
+        unproved: editor.unproved.clone(),
+        ..Tried::default()
+    };
+    let subject = match &editor.subject {
+        Ok(Some(subject)) => subject.clone(),
         Ok(None) => return Ok(tried),
-        Err(key) => {
-            shell.t(key).clone_into(&mut tried.problem);
+        Err(why) => {
+            unread(shell, why, &mut tried);
             return Ok(tried);
         }
     };

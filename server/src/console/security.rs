@@ -106,8 +106,8 @@ async fn render(app: &App, manager: &Manager, shell: Shell, status: StatusCode) 
             .iter()
             .map(|(name, rule)| (name.clone(), *rule == SignInRule::Required))
             .collect(),
-        hours: shell.number(&u64::try_from(app.config.session_seconds / 3600).unwrap_or_default()),
-        idle: shell.number(&u64::try_from(app.config.session_idle_seconds / 60).unwrap_or_default()),
+        hours: shell.number(&u64::try_from(app.defaults.session_seconds() / 3600).unwrap_or_default()),
+        idle: shell.number(&u64::try_from(app.defaults.session_idle_seconds() / 60).unwrap_or_default()),
         providers: found
             .entrance
             .connections

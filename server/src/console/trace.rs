@@ -79,10 +79,10 @@ pub async fn show(
             .iter()
             .any(|own| own.organization == *organization);
         let fields = Fields::of(&policies, if has_own { organization.as_str() } else { "" });
-        let chosen = policy::chosen(trace.id.as_str(), "", "");
+        let chosen = policy::chosen(trace.id.as_str(), "");
         let made = policy::editor(&app, &manager, connection, fields, &chosen).await?;
         let id = connection.id.as_str();
-        tried = policy::try_draft(&app, &manager, &shell, id, made.subject(), None).await?;
+        tried = policy::try_draft(&app, &manager, &shell, id, &made, None).await?;
         editor = Some(made);
     }
     page::show(&TracePage {

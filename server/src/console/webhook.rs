@@ -177,7 +177,7 @@ fn notes(shell: &Shell, webhook: &Webhook, now: Timestamp) -> Vec<(&'static str,
 }
 
 /// Tone and name of a state.
-const fn badge(state: DeliveryState) -> (&'static str, &'static str) {
+pub(super) const fn badge(state: DeliveryState) -> (&'static str, &'static str) {
     match state {
         DeliveryState::Pending => ("idle", "webhooks.pending"),
         DeliveryState::Delivered => ("good", "webhooks.delivered"),

@@ -274,7 +274,7 @@ pub async fn finish(
                 domain: account.email.as_ref().map(|email| email.domain().to_owned()),
                 proof: Proof::password(typed),
                 device: digest_of(device.expose_secret()),
-                seconds: app.config.session_seconds,
+                seconds: app.defaults.session_seconds(),
                 fresh,
                 now: app.world.now(),
                 alerts: Alerts::of(app),

@@ -66,7 +66,7 @@ pub struct Prepared {
 /// When the operating system has no random bytes.
 pub fn prepare(app: &App) -> Result<Prepared> {
     let token = app.world.token("pvi_")?;
-    let days = app.config.invitation_days;
+    let days = app.defaults.invitation_days();
     let lifetime = SignedDuration::from_hours(24 * i64::from(days));
     let path = format!("/invite/{}", token.secret.expose_secret());
     Ok(Prepared {

@@ -95,12 +95,11 @@ async fn attempt(
 ) -> Result<Decision, Interrupted> {
     let now = app.world.now();
     let limits = SessionLimits {
-        absolute_seconds: app.config.session_seconds,
-        idle_seconds: live
-            .in_force
-            .connection()
-            .settings
-            .idle_seconds(app.config.session_idle_seconds, app.config.session_seconds),
+        absolute_seconds: app.defaults.session_seconds(),
+        idle_seconds: live.in_force.connection().settings.idle_seconds(
+            app.defaults.session_idle_seconds(),
+            app.defaults.session_seconds(),
+        ),
     };
     let (live, proven) = (Arc::clone(live), Arc::clone(proven));
     let ids = app.organization_ids.clone();

@@ -11,6 +11,7 @@ pub mod configuration;
 pub mod connection;
 pub mod console;
 pub mod conversions;
+pub mod defaults;
 pub mod departure;
 pub mod directory;
 pub mod directory_tokens;

@@ -279,7 +279,7 @@ pub async fn decide(app: &App, account: &Account, proof: &Proof, browser: &SignI
             domain: account.email.as_ref().map(|email| email.domain().to_owned()),
             proof: proof.clone(),
             device: digest_of(device.expose_secret()),
-            seconds: app.config.session_seconds,
+            seconds: app.defaults.session_seconds(),
             fresh,
             now: app.world.now(),
             alerts: Alerts::of(app),

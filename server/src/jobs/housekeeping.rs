@@ -23,13 +23,13 @@ pub(super) async fn run(app: &App) -> anyhow::Result<()> {
     let now = app.world.now();
     let before = |days: i64| now.checked_sub(SignedDuration::from_hours(days * 24));
     let retention = Retention {
-        traces_before: before(i64::from(app.config.trace_days))?,
+        traces_before: before(i64::from(app.defaults.trace_days()))?,
         ended_before: before(ENDED_DAYS)?,
         jobs_before: before(JOB_DAYS)?,
     };
     let mails_before = before(MAIL_DAYS)?;
     let deliveries_before = before(DELIVERY_DAYS)?;
-    let requests_before = before(i64::from(app.config.scim_log_days))?;
+    let requests_before = before(i64::from(app.defaults.scim_log_days()))?;
     let mut removed = 0;
     for _ in 0..PORTIONS {
         let portion: Result<u64, StoreError> = app

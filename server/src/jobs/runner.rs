@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 
 use super::{KINDS, Kind, kind, mail, new_job, webhooks};
 use crate::app::App;
+use crate::flow::defaults;
 use crate::flow::openid::notify;
 use crate::flow::scim::log;
 
@@ -46,6 +47,12 @@ impl Runner {
             self.queue_recurring(&mut seen_slots).await;
             if let Err(error) = notify::sweep(&self.app).await {
                 tracing::warn!(code = error.code(), "apps of ended sessions could not be found");
+            }
+            if let Err(error) = defaults::refresh(&self.app).await {
+                tracing::warn!(
+                    code = error.code(),
+                    "the defaults of the instance could not be read"
+                );
             }
             log::flush(&self.app).await;
             let free = PARALLEL.saturating_sub(running.len());

@@ -122,4 +122,55 @@ mod tests {
         })
         .await;
     }
+
+    /// Sentences of a source outside of its tests: quoted, with a capital and a full stop.
+    fn sentences(source: &str) -> Vec<String> {
+        let code = source.split("#[cfg(test)]").next().unwrap_or_default();
+        let code: String = code
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+            .flat_map(|line| [line, "\n"])
+            .collect();
+        let quoted = code.split('"').skip(1).step_by(2);
+        quoted
+            .map(|text| {
+                let lines = text.split("\\\n").map(str::trim_start);
+                lines.collect::<String>()
+            })
+            .filter(|text| {
+                text.starts_with(|first: char| first.is_ascii_uppercase())
+                    && text.contains(' ')
+                    && text.ends_with('.')
+                    && !text.contains(['{', '\n'])
+            })
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn what_errors_say_to_people_is_said_in_every_language() {
+        let look = Look {
+            language: Language::De,
+            theme: Theme::System,
+        };
+        let sources = [
+            include_str!("../error.rs"),
+            include_str!("../error/denied.rs"),
+            include_str!("../http/sso.rs"),
+            include_str!("../http/login.rs"),
+            include_str!("../http/invite.rs"),
+            include_str!("../http/account.rs"),
+            include_str!("../flow/password.rs"),
+            include_str!("../flow/set_password.rs"),
+            include_str!("../flow/second_factor.rs"),
+            include_str!("../flow/passkeys.rs"),
+            include_str!("../flow/step_up.rs"),
+        ];
+        let all: Vec<String> = sources.into_iter().flat_map(sentences).collect();
+        assert!(all.len() > 40, "{all:?}");
+        LOOK.scope(look, async {
+            let unsaid: Vec<_> = all.iter().filter(|text| said(text) == **text).collect();
+            assert!(unsaid.is_empty(), "{unsaid:#?}");
+        })
+        .await;
+    }
 }

@@ -7,12 +7,27 @@ use jiff::Timestamp;
 use super::{Attempt, DELIVERY, Delivery, DeliveryState, delivery};
 use crate::error::Result;
 use crate::tx::{Reader, Tx};
-use crate::value::{binds, to_word};
+use crate::value::{Bind, binds, to_word};
 
 /// Most deliveries queued again in one transaction.
 const MOST: u32 = 10_000;
 /// Deliveries that wait are counted this far.
 const COUNTED: u32 = 1000;
+
+/// Which deliveries; all conditions hold.
+#[derive(Clone, Debug, Default)]
+pub struct DeliveryFilter {
+    /// About this account.
+    pub subject: Option<String>,
+    /// In this state.
+    pub state: Option<DeliveryState>,
+    /// Made at this time or later.
+    pub since: Option<Timestamp>,
+    /// Made before this time.
+    pub until: Option<Timestamp>,
+    /// Older than this one: when the last delivery of the page before was made, and its identifier.
+    pub before: Option<(Timestamp, String)>,
+}
 
 /// What was queued again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +134,50 @@ impl Reader {
         }
         sql.push_str(" ORDER BY sequence DESC LIMIT $3");
         let values = binds![webhook, before.unwrap_or(i64::MAX), limit];
+        let rows = self.rows(&sql, values).await?;
+        rows.into_iter().map(delivery).collect()
+    }
+
+    /// Lists deliveries of a webhook in the order in which they were made, newest first.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn deliveries_where(
+        &mut self,
+        webhook: &str,
+        filter: &DeliveryFilter,
+        limit: u32,
+    ) -> Result<Vec<Delivery>> {
+        let mut values = binds![limit, webhook];
+        let mut sql = format!("SELECT {DELIVERY} FROM webhook_deliveries WHERE webhook = $2");
+        let mut add = |condition: &str, value: Bind| {
+            values.push(value);
+            // Writing to a String cannot fail.
+            let _ = write!(sql, " AND {condition} ${}", values.len());
+        };
+        if let Some(subject) = &filter.subject {
+            add("subject =", subject.into());
+        }
+        if let Some(state) = &filter.state {
+            add("state =", to_word(state)?.into());
+        }
+        if let Some(since) = filter.since {
+            add("created_at >=", since.into());
+        }
+        if let Some(until) = filter.until {
+            add("created_at <", until.into());
+        }
+        if let Some((at, id)) = &filter.before {
+            values.push((*at).into());
+            values.push(id.into());
+            let _ = write!(
+                sql,
+                " AND (created_at, id) < (${}, ${})",
+                values.len() - 1,
+                values.len()
+            );
+        }
+        sql.push_str(" ORDER BY created_at DESC, id DESC LIMIT $1");
         let rows = self.rows(&sql, values).await?;
         rows.into_iter().map(delivery).collect()
     }

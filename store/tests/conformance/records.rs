@@ -273,6 +273,8 @@ conformance! {
         assert_eq!(list(next, 2).await, ["t2", "t1"]);
         let odd = TraceFilter { account: Some("odd".into()), ..TraceFilter::default() };
         assert_eq!(list(odd, 9).await, ["t3", "t1"]);
+        let between = TraceFilter { since: Some(at(1)), until: Some(at(3)), ..TraceFilter::default() };
+        assert_eq!(list(between, 9).await, ["t2", "t1"], "the end is left out");
         assert_eq!(list(TraceFilter::default(), 9).await.len(), 5);
         let one = store.read(|reader| Box::pin(async move { reader.trace(&"t4".into()).await })).await.unwrap().unwrap();
         assert_eq!((one.verdict.as_str(), one.claims), ("no_seat", Some(json!({"groups": ["g"]}))));

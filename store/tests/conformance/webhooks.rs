@@ -2,7 +2,8 @@
 
 use jiff::SignedDuration;
 use provost_store::{
-    Attempt, Delivery, DeliveryState, NewEvent, SecretMap, Settled, Store, StoreError, Tried, Webhook,
+    Attempt, Delivery, DeliveryFilter, DeliveryState, NewEvent, SecretMap, Settled, Store, StoreError, Tried,
+    Webhook,
 };
 use serde_json::json;
 
@@ -72,6 +73,34 @@ fn tried(delivery: &Delivery, settled: Settled) -> Tried {
 }
 
 conformance! {
+    async fn what_webhooks_were_told_is_listed_by_when_it_was_queued(store, _) {
+        seed(&store).await;
+        let hook = webhook("whk_own");
+        store.write(move |tx| Box::pin(async move { tx.insert_webhook(&hook).await })).await.unwrap();
+        for (place, subject) in [(10, "ada"), (20, "bob"), (30, "ada")] {
+            happen(&store, &[("user.updated", subject, true)]).await;
+            store.write(move |tx| Box::pin(async move { tx.spread_events(at(place)).await })).await.unwrap();
+        }
+        let list = |filter: DeliveryFilter, limit| {
+            let store = store.clone();
+            async move {
+                let found = store.read(move |reader| Box::pin(async move { reader.deliveries_where("whk_own", &filter, limit).await })).await;
+                found.unwrap()
+            }
+        };
+        let times = |found: &[Delivery]| found.iter().map(|one| one.created_at).collect::<Vec<_>>();
+        let first = list(DeliveryFilter::default(), 2).await;
+        assert_eq!(times(&first), [at(30), at(20)]);
+        let next = DeliveryFilter { before: Some((first[1].created_at, first[1].id.clone())), ..DeliveryFilter::default() };
+        assert_eq!(times(&list(next, 2).await), [at(10)]);
+        let ada = DeliveryFilter { subject: Some("ada".to_owned()), ..DeliveryFilter::default() };
+        assert_eq!(times(&list(ada, 9).await), [at(30), at(10)]);
+        let between = DeliveryFilter { since: Some(at(10)), until: Some(at(30)), ..DeliveryFilter::default() };
+        assert_eq!(times(&list(between, 9).await), [at(20), at(10)]);
+        let failed = DeliveryFilter { state: Some(DeliveryState::Failed), ..DeliveryFilter::default() };
+        assert!(list(failed, 9).await.is_empty());
+    }
+
     async fn r188_each_hears_of_its_own_and_of_one_account_only_the_oldest_is_ready(store, _) {
         seed(&store).await;
         let insert = |hook: Webhook| {

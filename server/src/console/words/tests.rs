@@ -235,3 +235,13 @@ fn places_are_filled_in() {
     assert_eq!(Language::En.with("test.places", &[&2, &"x"]), "test.places");
     assert!(Language::En.known("nothing.here").is_none());
 }
+
+#[test]
+fn every_kind_of_event_has_a_name_in_every_language() {
+    for language in Language::ALL {
+        for kind in crate::flow::feed::catalogue::KINDS {
+            let key = format!("event.{}", kind.replace('.', "_"));
+            assert!(language.known(&key).is_some(), "{key} in {}", language.code());
+        }
+    }
+}

@@ -1,5 +1,5 @@
-//! What happened in an organization, from three logs in one order: attempts with their explanations, requests of
-//! directories, and the audit log.
+//! What happened in an organization, from four logs in one order: attempts with their explanations, requests of
+//! directories, the audit log, and what webhooks were told.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use provost_kernel::directory::Account;
 use provost_kernel::id::{AccountId, ConnectionId, OrganizationId, TraceId};
 use provost_store::{
-    AuditFilter, AuditOrder, AuditRow, Reader, ScimRequest, ScimRequestFilter, StoreError, TraceFilter,
-    TraceRecord,
+    AuditFilter, AuditOrder, AuditRow, Delivery, DeliveryFilter, DeliveryState, Reader, ScimRequest,
+    ScimRequestFilter, StoreError, TraceFilter, TraceRecord,
 };
 
 use crate::app::App;
@@ -33,6 +33,8 @@ pub enum Which {
     Scim,
     /// The audit log.
     Changes,
+    /// What webhooks were told.
+    Events,
 }
 
 /// What is wanted; all conditions hold.
@@ -48,6 +50,10 @@ pub struct Wanted {
     pub refused: bool,
     /// Only attempts that were refused for this reason, as code of the denial.
     pub why: Option<String>,
+    /// At this time or later.
+    pub since: Option<Timestamp>,
+    /// Before this time.
+    pub until: Option<Timestamp>,
     /// Where the page before ended.
     pub cursor: Cursor,
 }
@@ -61,6 +67,8 @@ pub struct Cursor {
     pub trace: Option<(Timestamp, TraceId)>,
     /// Last request of a directory.
     pub scim: Option<(Timestamp, String)>,
+    /// Last delivery to a webhook.
+    pub event: Option<(Timestamp, String)>,
 }
 
 impl Cursor {
@@ -78,7 +86,11 @@ impl Cursor {
             .scim
             .as_ref()
             .map_or_else(String::new, |(at, id)| keyed(Some(*at), id));
-        format!("{audit}~{trace}~{scim}")
+        let event = self
+            .event
+            .as_ref()
+            .map_or_else(String::new, |(at, id)| keyed(Some(*at), id));
+        format!("{audit}~{trace}~{scim}~{event}")
     }
 
     /// Reads a cursor; what cannot be read begins anew.
@@ -96,6 +108,7 @@ impl Cursor {
             audit,
             trace,
             scim: keyed(parts.next()),
+            event: keyed(parts.next()),
         }
     }
 }
@@ -109,6 +122,8 @@ pub enum Item {
     Scim(Box<ScimRequest>),
     /// A row of the audit log.
     Change(Box<AuditRow>),
+    /// An event that a webhook was told, or is to be told, with the address.
+    Event(Box<(Delivery, String)>),
 }
 
 impl Item {
@@ -118,6 +133,7 @@ impl Item {
             Self::Attempt(record) => record.trace.at,
             Self::Scim(request) => request.at,
             Self::Change(row) => row.event.at,
+            Self::Event(told) => told.0.created_at,
         }
     }
 
@@ -131,13 +147,16 @@ impl Item {
                 .filter(|target| target.starts_with("acc_"))
                 .map(AccountId::new),
             Self::Change(row) => row.event.account.clone(),
+            Self::Event(told) => Some(&told.0.subject)
+                .filter(|subject| !subject.is_empty())
+                .map(AccountId::new),
         }
     }
 
     /// Returns the admin or operator who did it.
     pub fn actor(&self) -> Option<AccountId> {
         match self {
-            Self::Attempt(_) | Self::Scim(_) => None,
+            Self::Attempt(_) | Self::Scim(_) | Self::Event(_) => None,
             Self::Change(row) => actor_of(row),
         }
     }
@@ -170,49 +189,36 @@ pub async fn list(
     organization: Option<&OrganizationId>,
     wanted: Wanted,
 ) -> Result<Page> {
+    list_of(app, caller, organization, wanted, PAGE).await
+}
+
+/// Lists as [`list`] does, this many entries.
+///
+/// # Errors
+/// Those of the store.
+pub async fn list_of(
+    app: &App,
+    caller: &Caller,
+    organization: Option<&OrganizationId>,
+    wanted: Wanted,
+    size: usize,
+) -> Result<Page> {
     let organization = organization.cloned();
     let looked = wanted.clone();
+    let limit = u32::try_from(size).unwrap_or(u32::MAX).saturating_add(1);
     let (mut items, people) = app
         .store
         .read(|reader| {
             Box::pin(async move {
-                let mut items = Vec::new();
-                if matches!(looked.which, Which::All | Which::Attempts) {
-                    items.extend(attempts(reader, organization.as_ref(), &looked).await?);
-                }
-                // Only attempts end with a reason of this kind.
-                let others = looked.why.is_none();
-                if others && matches!(looked.which, Which::All | Which::Scim) {
-                    items.extend(requests(reader, organization.as_ref(), &looked).await?);
-                }
-                if others && matches!(looked.which, Which::All | Which::Changes) && !looked.refused {
-                    items.extend(changes(reader, organization.as_ref(), &looked).await?);
-                }
+                let mut items = collect(reader, organization.as_ref(), &looked, limit).await?;
                 items.sort_by_key(|item| std::cmp::Reverse(item.at()));
-                let ids: BTreeSet<AccountId> = items
-                    .iter()
-                    .take(PAGE)
-                    .flat_map(|item| [item.account(), item.actor()])
-                    .flatten()
-                    .collect();
-                let ids: Vec<AccountId> = ids.into_iter().collect();
-                let people: BTreeMap<AccountId, Account> = reader
-                    .account_facts(&ids)
-                    .await?
-                    .into_iter()
-                    .filter(|facts| {
-                        organization
-                            .as_ref()
-                            .is_none_or(|own| facts.memberships.iter().any(|held| held.organization == *own))
-                    })
-                    .map(|facts| (facts.account.id.clone(), facts.account))
-                    .collect();
+                let people = named(reader, organization.as_ref(), items.iter().take(size)).await?;
                 Ok::<_, StoreError>((items, people))
             })
         })
         .await?;
-    let has_more = items.len() > PAGE;
-    items.truncate(PAGE);
+    let has_more = items.len() > size;
+    items.truncate(size);
     let next = has_more.then(|| after(&wanted.cursor, &items));
     for item in &mut items {
         if let Item::Attempt(record) = item {
@@ -222,32 +228,53 @@ pub async fn list(
     Ok(Page { items, next, people })
 }
 
-/// Lists as [`list`] does, page after page, up to a number of entries.
-///
-/// # Errors
-/// Those of the store.
-pub async fn many(
-    app: &App,
-    caller: &Caller,
-    organization: &OrganizationId,
-    wanted: Wanted,
-    most: usize,
-) -> Result<Page> {
-    let mut all = list(app, caller, Some(organization), wanted.clone()).await?;
-    while all.items.len() < most
-        && let Some(cursor) = all.next.take()
-    {
-        let next = Wanted {
-            cursor,
-            ..wanted.clone()
-        };
-        let more = list(app, caller, Some(organization), next).await?;
-        all.items.extend(more.items);
-        all.people.extend(more.people);
-        all.next = more.next;
+/// Collects the newest entries of each log that is wanted.
+async fn collect(
+    reader: &mut Reader,
+    organization: Option<&OrganizationId>,
+    wanted: &Wanted,
+    limit: u32,
+) -> std::result::Result<Vec<Item>, StoreError> {
+    let is_wanted = |one: Which| wanted.which == Which::All || wanted.which == one;
+    let mut items = Vec::new();
+    if is_wanted(Which::Attempts) {
+        items.extend(attempts(reader, organization, wanted, limit).await?);
     }
-    all.items.truncate(most);
-    Ok(all)
+    // Only attempts end with a reason of this kind.
+    let others = wanted.why.is_none();
+    if others && is_wanted(Which::Scim) {
+        items.extend(requests(reader, organization, wanted, limit).await?);
+    }
+    if others && is_wanted(Which::Changes) && !wanted.refused {
+        items.extend(changes(reader, organization, wanted, limit).await?);
+    }
+    // What webhooks are told went through no connection.
+    if others && is_wanted(Which::Events) && wanted.connection.is_none() {
+        items.extend(events(reader, organization, wanted, limit).await?);
+    }
+    Ok(items)
+}
+
+/// Finds the people whom entries name, as far as they are members here.
+async fn named(
+    reader: &mut Reader,
+    organization: Option<&OrganizationId>,
+    items: impl Iterator<Item = &Item>,
+) -> std::result::Result<BTreeMap<AccountId, Account>, StoreError> {
+    let ids: BTreeSet<AccountId> = items
+        .flat_map(|item| [item.account(), item.actor()])
+        .flatten()
+        .collect();
+    let ids: Vec<AccountId> = ids.into_iter().collect();
+    Ok(reader
+        .account_facts(&ids)
+        .await?
+        .into_iter()
+        .filter(|facts| {
+            organization.is_none_or(|own| facts.memberships.iter().any(|held| held.organization == *own))
+        })
+        .map(|facts| (facts.account.id.clone(), facts.account))
+        .collect())
 }
 
 /// Goes on in each log after the last entry that was shown of it.
@@ -258,17 +285,17 @@ fn after(before: &Cursor, items: &[Item]) -> Cursor {
             Item::Attempt(record) => cursor.trace = Some((record.trace.at, record.trace.id.clone())),
             Item::Scim(request) => cursor.scim = Some((request.at, request.id.clone())),
             Item::Change(row) => cursor.audit = Some(row.sequence),
+            Item::Event(told) => cursor.event = Some((told.0.created_at, told.0.id.clone())),
         }
     }
     cursor
 }
 
-const LIMIT: u32 = 51;
-
 async fn attempts(
     reader: &mut Reader,
     organization: Option<&OrganizationId>,
     wanted: &Wanted,
+    limit: u32,
 ) -> Result<Vec<Item>, StoreError> {
     let filter = TraceFilter {
         connection: wanted.connection.clone(),
@@ -276,9 +303,11 @@ async fn attempts(
         organization: organization.cloned(),
         refused: wanted.refused,
         verdict: wanted.why.clone(),
+        since: wanted.since,
+        until: wanted.until,
         before: wanted.cursor.trace.clone(),
     };
-    let found = reader.traces(&filter, LIMIT).await?;
+    let found = reader.traces(&filter, limit).await?;
     Ok(found
         .into_iter()
         .map(|record| Item::Attempt(Box::new(record)))
@@ -289,6 +318,7 @@ async fn requests(
     reader: &mut Reader,
     organization: Option<&OrganizationId>,
     wanted: &Wanted,
+    limit: u32,
 ) -> Result<Vec<Item>, StoreError> {
     let own = match organization {
         Some(organization) => {
@@ -314,10 +344,12 @@ async fn requests(
                 Vec::new()
             },
             target: wanted.account.as_ref().map(ToString::to_string),
+            since: wanted.since,
+            until: wanted.until,
             before: wanted.cursor.scim.clone(),
             ..ScimRequestFilter::default()
         };
-        let found = reader.scim_requests(&filter, LIMIT).await?;
+        let found = reader.scim_requests(&filter, limit).await?;
         items.extend(found.into_iter().map(|request| Item::Scim(Box::new(request))));
     }
     Ok(items)
@@ -327,17 +359,49 @@ async fn changes(
     reader: &mut Reader,
     organization: Option<&OrganizationId>,
     wanted: &Wanted,
+    limit: u32,
 ) -> Result<Vec<Item>, StoreError> {
     let filter = AuditFilter {
         organization: organization.cloned(),
         account: wanted.account.clone(),
         connection: wanted.connection.clone(),
         without_attempts: true,
+        since: wanted.since,
+        until: wanted.until,
         ..AuditFilter::default()
     };
     let order = AuditOrder::Before(wanted.cursor.audit);
-    let found = reader.audit_where(&filter, order, LIMIT).await?;
+    let found = reader.audit_where(&filter, order, limit).await?;
     Ok(found.into_iter().map(|row| Item::Change(Box::new(row))).collect())
+}
+
+async fn events(
+    reader: &mut Reader,
+    organization: Option<&OrganizationId>,
+    wanted: &Wanted,
+    limit: u32,
+) -> Result<Vec<Item>, StoreError> {
+    let filter = DeliveryFilter {
+        subject: wanted.account.as_ref().map(ToString::to_string),
+        state: wanted.refused.then_some(DeliveryState::Failed),
+        since: wanted.since,
+        until: wanted.until,
+        before: wanted.cursor.event.clone(),
+    };
+    let own = reader.webhooks(organization).await?;
+    let mut items = Vec::new();
+    for webhook in own
+        .iter()
+        .filter(|webhook| webhook.organization.as_ref() == organization)
+    {
+        let found = reader.deliveries_where(&webhook.id, &filter, limit).await?;
+        items.extend(
+            found
+                .into_iter()
+                .map(|told| Item::Event(Box::new((told, webhook.url.clone())))),
+        );
+    }
+    Ok(items)
 }
 
 /// Finds the explanation of an attempt: one that came through a connection of the organization, or one about somebody who
@@ -393,6 +457,7 @@ mod tests {
             audit: Some(12),
             trace: Some((at, TraceId::new("AAAA-BBBB-CCCC"))),
             scim: Some((at, "req_1".to_owned())),
+            event: Some((at, "dlv_1".to_owned())),
         };
         assert_eq!(Cursor::read(&cursor.write()), cursor);
         assert_eq!(Cursor::read(&Cursor::default().write()), Cursor::default());

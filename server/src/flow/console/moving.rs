@@ -61,7 +61,7 @@ pub async fn sample(
                 .map(|record| record.connection.name)
                 .unwrap_or_default(),
         ),
-        ("days", app.config.invitation_days.to_string()),
+        ("days", app.defaults.invitation_days().to_string()),
     ]
     .into_iter()
     .map(|(key, value)| (key.to_owned(), value))

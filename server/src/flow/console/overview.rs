@@ -10,8 +10,8 @@ use provost_kernel::id::{ConnectionId, OrganizationId};
 use provost_kernel::trace::SIGN_IN;
 use provost_saml::key::Certificate;
 use provost_store::{
-    ConnectionRecord, DomainRecord, JobBacklog, JobRecord, Reader, ScimTraffic, SeatEvent, StoreError,
-    TokenRecord, TraceFilter, TraceRecord, days,
+    ConnectionRecord, DomainRecord, GroupRow, JobBacklog, JobRecord, Reader, ScimRequestFilter, ScimTraffic,
+    SeatEvent, StoreError, TokenRecord, TraceFilter, TraceRecord, days,
 };
 
 use crate::app::App;
@@ -26,6 +26,8 @@ pub const RECENT: u32 = 50;
 pub const CONNECTIONS: u32 = 100;
 /// Entries of the history of seats that a page shows.
 const SEAT_EVENTS: u32 = 20;
+/// Groups of a directory that its page shows.
+const GROUPS: u32 = 10;
 /// Days of a chart.
 pub const DAYS: i64 = 30;
 
@@ -217,6 +219,10 @@ pub struct Directory {
     pub days: Vec<(i64, Counts)>,
     /// The last request ever counted.
     pub last: Option<Timestamp>,
+    /// What the client of the latest request calls itself, and the version of SCIM that it speaks.
+    pub client: Option<(String, String)>,
+    /// The first groups that it has pushed, by name.
+    pub groups: Vec<GroupRow>,
 }
 
 /// Looks at a connection's directory.
@@ -227,13 +233,19 @@ pub async fn directory(app: &App, connection: &ConnectionId) -> Result<Directory
     let tokens = tokens::list(app, Some(connection.to_string())).await?;
     let shown = shown_days(app);
     let (since, wanted) = (*shown.start(), connection.clone());
-    let (counted, last) = app
+    let (counted, last, latest, groups) = app
         .store
         .read(|reader| {
             Box::pin(async move {
                 let counted = reader.scim_days(&wanted, since).await?;
                 let last = reader.scim_traffic(&wanted, Timestamp::UNIX_EPOCH).await?.last_at;
-                Ok::<_, StoreError>((counted, last))
+                let filter = ScimRequestFilter {
+                    connection: Some(wanted.to_string()),
+                    ..ScimRequestFilter::default()
+                };
+                let latest = reader.scim_requests(&filter, 1).await?;
+                let groups = reader.groups_pushed_by(&wanted, GROUPS).await?;
+                Ok::<_, StoreError>((counted, last, latest, groups))
             })
         })
         .await?;
@@ -244,6 +256,11 @@ pub async fn directory(app: &App, connection: &ConnectionId) -> Result<Directory
         tokens,
         days: each(shown, counted),
         last,
+        client: latest
+            .into_iter()
+            .next()
+            .map(|request| (request.user_agent.unwrap_or_default(), request.version)),
+        groups,
     })
 }
 

@@ -78,7 +78,7 @@ async fn remind_one(app: &App, caller: &Caller, standing: &Standing, row: &Conve
         .email
         .as_ref()
         .map(|email| run::sign_in_link(app, &run, email.as_str()));
-    let days = app.config.invitation_days.to_string();
+    let days = app.defaults.invitation_days().to_string();
     let written: Result<(), StoreError> = app
         .store
         .write(move |tx| {

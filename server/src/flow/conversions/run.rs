@@ -225,7 +225,7 @@ async fn convert_one(
                     "connection",
                     name.map_or_else(String::new, |record| record.connection.name),
                 ),
-                ("days", app.config.invitation_days.to_string()),
+                ("days", app.defaults.invitation_days().to_string()),
             ];
             let Some(to) = addressed(run, &account) else {
                 return Err(StoreError::Corrupt("accounts.email"));

@@ -38,6 +38,7 @@ pub const KINDS: &[&str] = &[
     "group.members_added",
     "group.members_removed",
     "group.updated",
+    "instance.defaults_changed",
     "invitation.created",
     "invitation.resent",
     "membership.created",

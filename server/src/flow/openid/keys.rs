@@ -171,7 +171,7 @@ pub async fn rotate(app: &App) -> Result<bool> {
 fn policy(app: &App) -> Policy {
     Policy {
         sign_for: SignedDuration::from_hours(i64::from(app.config.signing_key_days) * 24),
-        publish_for: SignedDuration::from_secs(app.config.session_seconds.max(3600)),
+        publish_for: SignedDuration::from_secs(app.defaults.session_seconds().max(3600)),
     }
 }
 

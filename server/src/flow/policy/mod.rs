@@ -4,6 +4,7 @@
 
 pub mod change;
 pub mod drift;
+pub mod pasted;
 pub mod preview;
 pub mod trial;
 pub mod trial_push;

@@ -243,8 +243,8 @@ async fn known_format(app: &App, live: &LiveConnection, incoming: Incoming) -> R
 pub async fn decide(app: &App, incoming: Incoming, in_force: InForce) -> Result<Decision> {
     let (fresh, now) = (fresh(), app.world.now());
     let limits = SessionLimits {
-        absolute_seconds: app.config.session_seconds,
-        idle_seconds: app.config.session_idle_seconds,
+        absolute_seconds: app.defaults.session_seconds(),
+        idle_seconds: app.defaults.session_idle_seconds(),
     };
     let decision = app
         .store

@@ -189,7 +189,7 @@ pub async fn admit(
     version: Option<Version>,
 ) -> Result<Caller, Failure> {
     let key = format!("connection:{}", live.id());
-    if let Some(wait) = pace::count(app, &key, app.config.scim_requests_per_second).await? {
+    if let Some(wait) = pace::count(app, &key, app.defaults.scim_requests_per_second()).await? {
         return Err(Failure::TooFast(wait));
     }
     let mode = live.in_force.connection().provisioning;

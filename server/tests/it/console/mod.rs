@@ -1,9 +1,11 @@
 //! `/console/…`: who comes in, page by page. [`forms`] holds what is sent to what may be done, [`people`] looks at the pages of
-//! people, [`overviews`] at those that sum up, [`webhooks`] at those of webhooks.
+//! people, [`overviews`] at those that sum up, [`webhooks`] at those of webhooks, [`activity`] at what happened, [`tester`] tries rules.
 
+mod activity;
 mod forms;
 mod overviews;
 mod people;
+mod tester;
 mod webhooks;
 
 use axum::http::StatusCode;
@@ -63,6 +65,8 @@ const PAGES: &[&str] = &[
     "/users/drift?after=acc_x",
     "/activity",
     "/activity?show=changes",
+    "/activity?show=events&from=2026-01-01&until=2026-12-31",
+    "/activity?from=yesterday&until=9999-12-31&after=1~2~3~4",
     "/activity?show=scim&refused=1",
     "/connections",
     "/connections/acme-idp",

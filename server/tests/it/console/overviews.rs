@@ -3,11 +3,12 @@
 use axum::http::StatusCode;
 use jiff::SignedDuration;
 use provost::flow::console::bulk;
+use provost::flow::defaults;
 use provost_kernel::trace::{SIGN_IN, Trace};
 use provost_store::{BackupSummary, LastClaims, StoreError};
 use serde_json::json;
 
-use super::{WORLD, id_of, make_operator, sign_in, want, world};
+use super::{WORLD, act, id_of, make_operator, sign_in, want, world};
 use crate::app::{TestApp, on_each_engine};
 use crate::scim::lab::{self, Directory};
 
@@ -301,6 +302,79 @@ async fn an_operator_sees_health_the_last_backup_and_the_defaults() {
         assert!(
             page.contains("4,321 rows") && !page.contains("was never run"),
             "{page}"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_operator_chooses_defaults_that_hold_on_every_node_at_once() {
+    on_each_engine(|app| async move {
+        const HEALTH: &str = "/console/operator/health";
+        world(&app).await;
+        make_operator(&app, "both@acme.example").await;
+        let mut both = sign_in(&app, "both@acme.example").await;
+        let other = app.second_node().await;
+        assert_eq!(other.defaults.invitation_days(), 7);
+        let chosen = [
+            ("invitation_days", "3"),
+            ("session_hours", "24"),
+            ("trace_days", ""),
+        ];
+        let saved = act(&mut both, HEALTH, &chosen).await;
+        assert_eq!(
+            saved.location().as_deref(),
+            Some("/console/operator/health?done=defaults#defaults")
+        );
+        let page = both.get(HEALTH).await.body;
+        for text in [
+            "name=\"invitation_days\"",
+            "value=\"3\"",
+            "value=\"24\"",
+            "7 days",
+        ] {
+            assert!(page.contains(text), "{text}: {page}");
+        }
+        defaults::refresh(&other).await.unwrap();
+        for node in [&app.app, &other] {
+            assert_eq!(node.defaults.invitation_days(), 3);
+            assert_eq!(node.defaults.session_seconds(), 24 * 3600);
+            assert_eq!(node.defaults.trace_days(), node.config.trace_days);
+        }
+        // A session that begins now lives as long as was chosen.
+        let mut mia = sign_in(&app, "mia@acme.example").await;
+        let ends = app
+            .app
+            .world
+            .now()
+            .saturating_add(SignedDuration::from_hours(24))
+            .unwrap();
+        let account = mia.get("/account").await.body;
+        assert!(account.contains(&ends.to_string()[..10]), "{account}");
+        for wrong in ["0", "91", "-1", "3.5", "many", "99999999999999999999"] {
+            let fields = [("invitation_days", wrong), ("session_hours", "1")];
+            let page = act(&mut both, HEALTH, &fields).await;
+            assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY, "{wrong}");
+            assert!(page.body.contains("from 1 to 90"), "{wrong}: {}", page.body);
+            assert_eq!(
+                app.app.defaults.session_seconds(),
+                24 * 3600,
+                "{wrong}: all or nothing"
+            );
+        }
+        for email in ["olga@acme.example", "mia@acme.example"] {
+            let mut browser = sign_in(&app, email).await;
+            let page = act(&mut browser, HEALTH, &[("invitation_days", "90")]).await;
+            assert_eq!(page.status, StatusCode::FORBIDDEN, "{email}");
+        }
+        assert_eq!(app.app.defaults.invitation_days(), 3);
+        act(&mut both, HEALTH, &[]).await;
+        assert_eq!(app.app.defaults.invitation_days(), 7, "the configuration again");
+        let told = both.get("/console/operator/activity").await.body;
+        assert_eq!(
+            told.matches("Defaults of the instance changed").count(),
+            2,
+            "{told}"
         );
     })
     .await;
