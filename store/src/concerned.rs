@@ -12,12 +12,14 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use provost_kernel::id::{AccountId, ConnectionId, OrganizationId};
 use serde_json::{Map, Value};
 
 use crate::engine::batch::Query;
 use crate::error::Result;
-use crate::feed::NewEvent;
-use crate::value::{Row, binds, list};
+use crate::feed::{Event, NewEvent};
+use crate::tx::Reader;
+use crate::value::{Row, binds, list, parts};
 
 /// Fields of a profile that every organization of the person sees.
 const SHARED: &[&str] = &[
@@ -42,13 +44,18 @@ pub(crate) struct Circle {
 
 /// What the events that stand in no organization's chain speak of, as lists for statements: accounts and connections.
 pub(crate) fn mentioned(events: &[NewEvent]) -> Result<(String, String)> {
-    let of_instance = || events.iter().filter(|event| event.organization.is_none());
-    let accounts: BTreeSet<&str> = of_instance()
-        .filter_map(|event| Some(event.account.as_ref()?.as_str()))
-        .collect();
-    let connections: BTreeSet<&str> = of_instance()
-        .filter_map(|event| Some(event.connection.as_ref()?.as_str()))
-        .collect();
+    let of_instance = events.iter().filter(|event| event.organization.is_none());
+    lists(of_instance.map(|event| (event.account.as_ref(), event.connection.as_ref())))
+}
+
+fn lists<'a>(
+    named: impl Iterator<Item = (Option<&'a AccountId>, Option<&'a ConnectionId>)>,
+) -> Result<(String, String)> {
+    let (mut accounts, mut connections) = (BTreeSet::new(), BTreeSet::new());
+    for (account, connection) in named {
+        accounts.extend(account.map(AccountId::as_str));
+        connections.extend(connection.map(ConnectionId::as_str));
+    }
     Ok((list(accounts)?, list(connections)?))
 }
 
@@ -142,23 +149,61 @@ impl Circle {
     }
 }
 
+impl Reader {
+    /// Leaves of the feed's events about an organization's people what it may read (see above). Events of the feed name no actor,
+    /// so what came through no connection is abridged, too. The order and the number of events stay.
+    pub(crate) async fn as_read_by(
+        &mut self,
+        organization: &OrganizationId,
+        events: Vec<Event>,
+    ) -> Result<Vec<Event>> {
+        let of_instance = || events.iter().filter(|event| event.organization.is_none());
+        if of_instance().next().is_none() {
+            return Ok(events);
+        }
+        let (accounts, connections) =
+            lists(of_instance().map(|event| (event.account.as_ref(), event.connection.as_ref())))?;
+        let found = self
+            .together(queries(&accounts, &connections).into_iter().collect())
+            .await?;
+        let [members, owners] = parts(found)?;
+        let circle = Circle::read(members, owners, &[])?;
+        Ok(events
+            .into_iter()
+            .map(|event| circle.read_by(organization.as_str(), event))
+            .collect())
+    }
+}
+
+impl Circle {
+    fn read_by(&self, own: &str, event: Event) -> Event {
+        let Some(account) = event.account.as_ref().filter(|_| event.organization.is_none()) else {
+            return event;
+        };
+        let is_only = self
+            .members
+            .get(account.as_str())
+            .is_none_or(|organizations| organizations.iter().all(|one| one == own));
+        let is_through_own = event.connection.as_ref().is_some_and(|connection| {
+            self.owners
+                .get(connection.as_str())
+                .is_some_and(|owner| owner == own)
+        });
+        if is_only || is_through_own {
+            return event;
+        }
+        Event {
+            connection: None,
+            trace: None,
+            data: shared_part(&event.kind, &event.data).unwrap_or_else(|| Value::Object(Map::new())),
+            ..event
+        }
+    }
+}
+
 /// Leaves what every organization of the person sees, or nothing.
 fn abridged(event: &NewEvent) -> Option<NewEvent> {
-    let data = match event.kind.as_str() {
-        "user.updated" => {
-            let before = picked(event.data.get("before"), SHARED);
-            let after = picked(event.data.get("after"), SHARED);
-            if before.is_empty() && after.is_empty() {
-                return None;
-            }
-            serde_json::json!({ "before": before, "after": after })
-        }
-        "user.activated" | "user.suspended" | "user.deactivated" | "user.deleted" | "user.restored" => {
-            Value::Object(picked(Some(&event.data), &["from", "to"]))
-        }
-        "session.revoked" => Value::Object(picked(Some(&event.data), &["reason"])),
-        _ => return None,
-    };
+    let data = shared_part(&event.kind, &event.data)?;
     let actor = event.actor.split(':').next().unwrap_or_default().to_owned();
     Some(NewEvent {
         actor,
@@ -167,6 +212,22 @@ fn abridged(event: &NewEvent) -> Option<NewEvent> {
         data,
         ..event.clone()
     })
+}
+
+fn shared_part(kind: &str, data: &Value) -> Option<Value> {
+    match kind {
+        "user.updated" => {
+            let before = picked(data.get("before"), SHARED);
+            let after = picked(data.get("after"), SHARED);
+            (!before.is_empty() || !after.is_empty())
+                .then(|| serde_json::json!({ "before": before, "after": after }))
+        }
+        "user.activated" | "user.suspended" | "user.deactivated" | "user.deleted" | "user.restored" => {
+            Some(Value::Object(picked(Some(data), &["from", "to"])))
+        }
+        "session.revoked" => Some(Value::Object(picked(Some(data), &["reason"]))),
+        _ => None,
+    }
 }
 
 fn picked(data: Option<&Value>, names: &[&str]) -> Map<String, Value> {

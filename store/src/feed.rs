@@ -232,7 +232,7 @@ impl Reader {
             Some(last) if is_full => last.sequence,
             Some(_) | None => until.max(after),
         };
-        Ok((events, cursor))
+        Ok((self.as_read_by(organization, events).await?, cursor))
     }
 
     /// Returns the position of the newest event, 0 if there is none.

@@ -338,7 +338,7 @@ pub async fn delivery(
     let shell = manager.shell(Place::Developers).after(asked.done.as_deref());
     let found = webhooks::find(&app, &manager.caller, &id).await?;
     let (delivery, attempts) = history::delivery(&app, &manager.caller, &id, &delivery).await?;
-    let payload = history::payload(&app, &delivery).await?;
+    let payload = history::payload(&app, &found, &delivery).await?;
     let webhook = format!("{}/developers/webhooks/{}", shell.base, segment(&id));
     page::show(&DeliveryPage {
         tabs: tabs(&shell, "webhooks"),

@@ -2,6 +2,7 @@
 //! with one delivery at a time: a receiver that is down costs little, whatever waits for it, and holds up nobody else's.
 
 use jiff::{SignedDuration, Timestamp};
+use provost_kernel::id::OrganizationId;
 
 use super::{Attempt, DELIVERY, Delivery, DeliveryState, delivery};
 use crate::error::Result;
@@ -164,12 +165,20 @@ impl Reader {
         rows.into_iter().map(delivery).collect()
     }
 
-    /// Finds the event at a position of the feed.
+    /// Finds the event at a position of the feed, as an organization may read it if one is given.
     ///
     /// # Errors
     /// `engine` and `corrupt`.
-    pub async fn event_at(&mut self, sequence: i64) -> Result<Option<Event>> {
-        let found = self.events(sequence - 1, 1).await?.into_iter().next();
-        Ok(found.filter(|event| event.sequence == sequence))
+    pub async fn event_at(
+        &mut self,
+        sequence: i64,
+        organization: Option<&OrganizationId>,
+    ) -> Result<Option<Event>> {
+        let mut found = self.events(sequence - 1, 1).await?;
+        found.retain(|event| event.sequence == sequence);
+        if let Some(own) = organization {
+            found = self.as_read_by(own, found).await?;
+        }
+        Ok(found.into_iter().next())
     }
 }

@@ -149,6 +149,34 @@ conformance! {
         for foreign in [okta().as_str(), "payroll", "S-secret", "t2", "t3"] {
             assert!(!text.contains(foreign), "{foreign} in {text}");
         }
+        // The feed and the webhooks of the other organization, likewise; and whole to the first.
+        let feed_of = |own: OrganizationId| {
+            let store = store.clone();
+            async move {
+                store
+                    .read(|reader| {
+                        Box::pin(async move {
+                            let (events, _) = reader.events_of(&own, 0, 100, 100).await?;
+                            for event in &events {
+                                assert_eq!(reader.event_at(event.sequence, Some(&own)).await?.as_ref(), Some(event));
+                            }
+                            Ok::<_, StoreError>(events)
+                        })
+                    })
+                    .await
+                    .unwrap()
+            }
+        };
+        let other: Vec<_> = feed_of("other".into()).await.into_iter().filter(|event| event.organization.is_none()).collect();
+        let told: Vec<_> = other.iter().map(|event| event.kind.as_str()).collect();
+        assert_eq!(told, ["user.created", "user.linked", "user.updated", "session.created", "user.deactivated"]);
+        let text = format!("{other:?}");
+        for foreign in [okta().as_str(), "payroll", "S-secret", "t2", "t3"] {
+            assert!(!text.contains(foreign), "{foreign} in {text}");
+        }
+        let whole = feed_of(org()).await;
+        assert!(whole.iter().any(|event| event.data.to_string().contains("payroll")), "{whole:?}");
+        assert!(whole.iter().any(|event| event.connection == Some(okta())));
     }
 
     async fn r189_an_admins_doing_is_told_whole_to_her_own_organization_alone(store, _) {

@@ -107,7 +107,8 @@ pub async fn call_webhook(app: &App, id: &str) -> Result<usize> {
                 };
                 let mut due = Vec::new();
                 for delivery in reader.due_deliveries(&wanted, count, now).await? {
-                    let event = reader.event_at(delivery.sequence).await?;
+                    let own = webhook.organization.as_ref();
+                    let event = reader.event_at(delivery.sequence, own).await?;
                     due.push((delivery, event));
                 }
                 Ok(Some((webhook, due)))

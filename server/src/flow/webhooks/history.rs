@@ -1,7 +1,7 @@
 //! What webhooks were told, and sending it again.
 
 use jiff::Timestamp;
-use provost_store::{Attempt, Delivery, DeliveryState, Requeued};
+use provost_store::{Attempt, Delivery, DeliveryState, Requeued, Webhook};
 
 use crate::app::App;
 use crate::error::{AppError, Result};
@@ -102,11 +102,11 @@ pub async fn replay(app: &App, caller: &Caller, id: &str, since: Timestamp, all:
 ///
 /// # Errors
 /// Those of the store.
-pub async fn payload(app: &App, delivery: &Delivery) -> Result<String> {
-    let sequence = delivery.sequence;
+pub async fn payload(app: &App, webhook: &Webhook, delivery: &Delivery) -> Result<String> {
+    let (sequence, own) = (delivery.sequence, webhook.organization.clone());
     let event = app
         .store
-        .read(|reader| Box::pin(async move { reader.event_at(sequence).await }))
+        .read(|reader| Box::pin(async move { reader.event_at(sequence, own.as_ref()).await }))
         .await?;
     let Some(event) = event else {
         return Ok(String::new());
