@@ -165,6 +165,13 @@ impl Tx {
         for event in audit::events(decision, actor, now) {
             self.record(event.into());
         }
+        for change in &decision.plan.changes {
+            if let Change::SetStatus { account, to, .. } = change
+                && matches!(to, Status::Deactivated | Status::Deleted)
+            {
+                self.revoke_keys_made_by(account, &actor.label(), now).await?;
+            }
+        }
         Ok(applied)
     }
 

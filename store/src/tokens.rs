@@ -2,8 +2,10 @@
 
 use jiff::Timestamp;
 use provost_kernel::id::{AccountId, ConnectionId, OrganizationId};
+use serde_json::json as object;
 
 use crate::error::Result;
+use crate::feed::NewEvent;
 use crate::tx::{Reader, Tx};
 use crate::value::{Row, binds, json};
 
@@ -34,8 +36,28 @@ pub struct TokenRecord {
     pub revoked_at: Option<Timestamp>,
 }
 
-const COLUMNS: &str = "SELECT id, kind, label, connection, organization, scopes, created_at, expires_at, last_used_at, \
-                       revoked_at, made_by FROM tokens";
+const COLUMNS: &str = "id, kind, label, connection, organization, scopes, created_at, expires_at, last_used_at, revoked_at, made_by";
+
+impl TokenRecord {
+    /// Says of a key of the API that it was made or revoked.
+    pub fn event(&self, kind: &str, actor: &str, now: Timestamp) -> NewEvent {
+        NewEvent {
+            at: now,
+            kind: kind.to_owned(),
+            actor: actor.to_owned(),
+            account: None,
+            organization: self.organization.clone(),
+            connection: None,
+            trace: None,
+            data: object!({
+                "key": self.id,
+                "label": self.label,
+                "scopes": self.scopes,
+                "expires_at": self.expires_at,
+            }),
+        }
+    }
+}
 
 impl Tx {
     /// Keeps a token by its SHA-256 (hex).
@@ -81,10 +103,20 @@ impl Tx {
         Ok(self.run(sql, binds![id, now]).await? > 0)
     }
 
-    /// Revokes every token that a person made, as the transaction ends.
-    pub(crate) fn revoke_tokens_made_by(&mut self, account: &AccountId, now: Timestamp) {
-        let sql = "UPDATE tokens SET revoked_at = $2 WHERE made_by = $1 AND revoked_at IS NULL";
-        self.later(sql, binds![account, now]);
+    /// Revokes every key of the API that a person made, and notes who did it.
+    pub(crate) async fn revoke_keys_made_by(
+        &mut self,
+        account: &AccountId,
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<()> {
+        let sql = format!(
+            "UPDATE tokens SET revoked_at = $2 WHERE made_by = $1 AND revoked_at IS NULL RETURNING {COLUMNS}"
+        );
+        for row in self.rows(&sql, binds![account, now]).await? {
+            self.record(token(row)?.event("api_key.revoked", actor, now));
+        }
+        Ok(())
     }
 
     /// Revokes all tokens of a kind with a label. Returns how many were still good.
@@ -104,7 +136,7 @@ impl Reader {
     /// `engine` and `corrupt`.
     pub async fn token_by_digest(&mut self, digest: &str, now: Timestamp) -> Result<Option<TokenRecord>> {
         let sql = format!(
-            "{COLUMNS} WHERE digest = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2) \
+            "SELECT {COLUMNS} FROM tokens WHERE digest = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2) \
              AND (made_by IS NULL OR EXISTS (SELECT 1 FROM accounts a WHERE a.id = tokens.made_by AND a.status = 'active'))"
         );
         self.row(&sql, binds![digest, now]).await?.map(token).transpose()
@@ -115,7 +147,7 @@ impl Reader {
     /// # Errors
     /// `engine` and `corrupt`.
     pub async fn token(&mut self, id: &str) -> Result<Option<TokenRecord>> {
-        let sql = format!("{COLUMNS} WHERE id = $1");
+        let sql = format!("SELECT {COLUMNS} FROM tokens WHERE id = $1");
         self.row(&sql, binds![id]).await?.map(token).transpose()
     }
 
@@ -128,8 +160,9 @@ impl Reader {
         kind: &str,
         connection: Option<&ConnectionId>,
     ) -> Result<Vec<TokenRecord>> {
-        let sql =
-            format!("{COLUMNS} WHERE kind = $1 AND ($2 IS NULL OR connection = $2) ORDER BY created_at, id");
+        let sql = format!(
+            "SELECT {COLUMNS} FROM tokens WHERE kind = $1 AND ($2 IS NULL OR connection = $2) ORDER BY created_at, id"
+        );
         self.rows(&sql, binds![kind, connection])
             .await?
             .into_iter()

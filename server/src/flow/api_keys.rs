@@ -5,11 +5,10 @@
 use jiff::{SignedDuration, Timestamp};
 use provost_kernel::id::{AccountId, OrganizationId};
 use provost_kernel::provision::Actor;
-use provost_store::{NewEvent, Reader, StoreError, TokenRecord};
+use provost_store::{Reader, StoreError, TokenRecord};
 use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use crate::app::App;
 use crate::error::{AppError, Result};
@@ -405,7 +404,7 @@ async fn make(app: &App, actor: &Actor, new: NewKey) -> Result<MadeKey> {
                 }
                 kept.made_by = maker_of(tx, &maker).await?;
                 tx.insert_token(&kept, &digest).await?;
-                tx.record(event("api_key.created", &actor, &kept, now));
+                tx.record(kept.event("api_key.created", &actor, now));
                 Ok(Some(kept.made_by))
             })
         })
@@ -461,7 +460,7 @@ async fn end(app: &App, actor: &Actor, id: &str) -> Result<bool> {
             Box::pin(async move {
                 let revoked = tx.revoke_token(&record.id, now).await?;
                 if revoked {
-                    tx.record(event("api_key.revoked", &actor, &record, now));
+                    tx.record(record.event("api_key.revoked", &actor, now));
                 }
                 Ok::<_, StoreError>(revoked)
             })
@@ -519,22 +518,4 @@ fn unauthorized() -> AppError {
         "invalid_api_key",
         "This needs a key of the management API, sent as `Authorization: Bearer …`.",
     )
-}
-
-fn event(kind: &str, actor: &str, key: &TokenRecord, now: Timestamp) -> NewEvent {
-    NewEvent {
-        at: now,
-        kind: kind.to_owned(),
-        actor: actor.to_owned(),
-        account: None,
-        organization: key.organization.clone(),
-        connection: None,
-        trace: None,
-        data: json!({
-            "key": key.id,
-            "label": key.label,
-            "scopes": key.scopes,
-            "expires_at": key.expires_at,
-        }),
-    }
 }

@@ -106,9 +106,6 @@ impl Tx {
             let sql = "UPDATE memberships SET waiting_since = $2 WHERE account = $1 AND license_seated = 0";
             self.run(sql, binds![account, now]).await?;
         }
-        if matches!(to, Status::Deactivated | Status::Deleted) {
-            self.revoke_tokens_made_by(account, now);
-        }
         match to {
             Status::Active | Status::Invited => Ok(Vec::new()),
             Status::Suspended => self

@@ -310,6 +310,18 @@ async fn r167_a_key_ends_with_the_account_of_whoever_made_it_and_so_do_keys_made
             StatusCode::OK,
             "nobody's key goes on"
         );
+        let log = operator
+            .get(&format!(
+                "/api/v1/audit?organization={ORGANIZATION}&kind=api_key.revoked"
+            ))
+            .await
+            .json();
+        let revoked = log["items"].as_array().unwrap();
+        assert_eq!(revoked.len(), 2, "{log}");
+        assert!(
+            revoked.iter().any(|row| row["data"]["label"] == "by the first"),
+            "{log}"
+        );
     })
     .await;
 }
