@@ -12,6 +12,7 @@ mod changes;
 mod conditional;
 mod configuration;
 mod conversions;
+mod defaults;
 mod directory;
 mod docs;
 mod domains;
@@ -68,6 +69,7 @@ pub fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
         entitlements::ENDPOINTS,
         traces::ENDPOINTS,
         configuration::ENDPOINTS,
+        defaults::ENDPOINTS,
         tokens::ENDPOINTS,
         setup_links::ENDPOINTS,
         events::ENDPOINTS,

@@ -1,5 +1,7 @@
 //! Policies of a connection: reading and saving them, and trying them on people without effect.
 
+use std::borrow::Cow;
+
 use crate::route::{get, post, put};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -20,6 +22,7 @@ use crate::error::{AppError, Result};
 use crate::flow::api_keys::{Caller, Scope};
 use crate::flow::directory;
 use crate::flow::policy::change::{self, Saved};
+use crate::flow::policy::pasted;
 use crate::flow::policy::trial::{self, Subject};
 use crate::flow::policy::{Policies, drift};
 
@@ -122,8 +125,8 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         name: "testPolicies",
         area: "Policies",
         summary: "Try the saved or an edited policy on one person, without effect",
-        description: "Takes a past attempt, an account's last claims, or pasted claims, and answers with the trace that a sign-in \
-                      would leave. Where the connection's directory makes the accounts, the decision of a push is tried instead: over what \
+        description: "Takes a past attempt, an account's last claims, pasted claims, or a pasted SAML message whose signature nobody \
+                      checks, and answers with the trace that a sign-in would leave. Where the connection's directory makes the accounts, the decision of a push is tried instead: over what \
                       it pushed about the person, or over the claims pasted. Nothing is written.",
         scope: Scope::PoliciesTest,
         query: None,
@@ -142,7 +145,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     },
 ];
 
-/// A trial: exactly one of `trace`, `account` and `claims`.
+/// A trial: exactly one of `trace`, `account`, `claims` and `saml`.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct TestRequest {
@@ -154,6 +157,8 @@ pub(super) struct TestRequest {
     claims: Option<Map<String, Value>>,
     /// Subject (`sub`, NameID) of pasted claims, if it is not among them.
     subject: Option<String>,
+    /// A Response or Assertion of SAML: XML, its base64, or the form field. It is read without being verified.
+    saml: Option<String>,
     /// An edited policy; absent: the saved one.
     policies: Option<Policies>,
 }
@@ -289,18 +294,21 @@ async fn test(
     Path(id): Path<String>,
     Sent(asked): Sent<TestRequest>,
 ) -> Result<Response> {
-    let subject = match (asked.trace, asked.account, asked.claims) {
-        (Some(reference), None, None) => Subject::Trace(reference),
-        (None, Some(account), None) => Subject::Account(account),
-        (None, None, Some(claims)) => Subject::Claims {
+    let subject = match (asked.trace, asked.account, asked.claims, asked.saml) {
+        (Some(reference), None, None, None) => Subject::Trace(reference),
+        (None, Some(account), None, None) => Subject::Account(account),
+        (None, None, Some(claims), None) => Subject::Claims {
             claims,
             subject: asked.subject,
         },
-        (None, None, None) | (Some(_), Some(_), _) | (Some(_), _, Some(_)) | (_, Some(_), Some(_)) => {
-            return Err(AppError::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "invalid_subject",
-                "Send exactly one of trace, account and claims.",
+        (None, None, None, Some(message)) => {
+            let record = directory::connection(&app, &caller, &id).await?;
+            let pasted = pasted::message(&app, &record.connection, &message).await;
+            pasted.map_err(|why| invalid_subject(why.to_string()))?.subject
+        }
+        _ => {
+            return Err(invalid_subject(
+                "Send exactly one of trace, account, claims and saml.",
             ));
         }
     };
@@ -316,4 +324,8 @@ async fn test(
         trace: TraceView::from(trial.record),
     })
     .into_response())
+}
+
+fn invalid_subject(detail: impl Into<Cow<'static, str>>) -> AppError {
+    AppError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_subject", detail)
 }

@@ -1,8 +1,9 @@
 //! What somebody pasted to try rules on: claims as JSON, or a SAML message. Nothing of it is believed: it is handed to the
 //! [trial](super::trial), which writes nothing and signs nobody in.
 
-use provost_kernel::connection::Connection;
-use provost_kernel::connection::Protocol;
+use std::fmt;
+
+use provost_kernel::connection::{Connection, Protocol};
 use provost_kernel::directory::Authentication;
 use provost_kernel::email::Email;
 use provost_kernel::facts::AccountFacts;
@@ -37,7 +38,35 @@ pub enum Unreadable {
     Saml(SamlError),
 }
 
+impl fmt::Display for Unreadable {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoClaims => formatter.write_str("This is neither an object of JSON nor a SAML message."),
+            Self::NoSaml => {
+                formatter.write_str("The identity provider of this connection does not speak SAML.")
+            }
+            Self::Saml(error) => write!(formatter, "{}: {error}.", error.code()),
+        }
+    }
+}
+
+/// Reads a SAML message that was pasted for a connection.
+///
+/// # Errors
+/// [`Unreadable`], also for claims.
+pub async fn message(app: &App, connection: &Connection, text: &str) -> Result<Pasted, Unreadable> {
+    let pasted = of(app, connection, text).await?;
+    if pasted.is_saml {
+        Ok(pasted)
+    } else {
+        Err(Unreadable::Saml(SamlError::Base64))
+    }
+}
+
 /// Reads what was pasted for a connection, beside what its identity provider is called.
+///
+/// # Errors
+/// [`Unreadable`].
 pub async fn of(app: &App, connection: &Connection, text: &str) -> Result<Pasted, Unreadable> {
     let live = connection::find(app, connection.id.as_str()).await.ok();
     let own = live.as_ref().and_then(|live| match &live.protocol {

@@ -5,7 +5,7 @@ use provost::flow::api_keys::{self, Caller, NewKey, Scope};
 use provost_kernel::id::{AccountId, OrganizationId};
 use provost_kernel::provision::Actor;
 use secrecy::ExposeSecret as _;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{ANN, CONNECTION, Client, OTHER, ann, code, furnish};
 use crate::app::on_each_engine;
@@ -369,6 +369,68 @@ async fn workspaces_and_licenses_are_changed_one_by_one_and_what_is_held_stays()
         assert_eq!(count(&after), count(&before) + 1, "{after}");
         let log = client.get(&format!("/api/v1/audit?organization={ORGANIZATION}&kind=organization.updated")).await.json();
         assert!(log["items"][0]["data"]["licenses"]["before"].is_array(), "{log}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn r190_operators_choose_the_defaults_of_the_instance_over_the_api() {
+    on_each_engine(|app| async move {
+        furnish(&app).await;
+        let mut client = Client::new(&app, None).await;
+        let path = "/api/v1/defaults";
+        let nothing = client.get(path).await.json();
+        assert_eq!(nothing["session_hours"], Value::Null, "{nothing}");
+        let page = client
+            .send_json(Method::PUT, path, &json!({ "session_hours": 4, "trace_days": 7 }))
+            .await;
+        assert_eq!(page.status, StatusCode::OK, "{}", page.body);
+        assert_eq!(client.get(path).await.json(), page.json());
+        assert_eq!(page.json()["session_hours"], 4);
+        assert_eq!(app.app.defaults.session_seconds(), 4 * 3600);
+        for (body, status, expected) in [
+            (
+                json!({ "session_hours": 0 }),
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "invalid_default",
+            ),
+            (
+                json!({ "session_days": 1 }),
+                StatusCode::BAD_REQUEST,
+                "invalid_body",
+            ),
+        ] {
+            let page = client.send_json(Method::PUT, path, &body).await;
+            assert_eq!(
+                (page.status, code(&page).as_str()),
+                (status, expected),
+                "{body}: {}",
+                page.body
+            );
+        }
+        let page = client
+            .send_json(Method::PUT, path, &json!({ "trace_days": 7 }))
+            .await;
+        assert_eq!(
+            page.json()["session_hours"],
+            Value::Null,
+            "what is absent is as configured"
+        );
+        let log = client
+            .get("/api/v1/audit?kind=instance.defaults_changed")
+            .await
+            .json();
+        assert_eq!(log["items"].as_array().unwrap().len(), 2, "{log}");
+        let mut own = Client::new(&app, Some(ORGANIZATION)).await;
+        for page in [
+            own.get(path).await,
+            own.send_json(Method::PUT, path, &json!({})).await,
+        ] {
+            assert_eq!(
+                (page.status, code(&page).as_str()),
+                (StatusCode::FORBIDDEN, "not_permitted")
+            );
+        }
     })
     .await;
 }

@@ -8,6 +8,8 @@ use crate::app::on_each_engine;
 use crate::directory::{ORGANIZATION, account_count};
 
 const TEST: &str = "/api/v1/connections/okta/policy/test";
+/// As an admin copies it from the tools of a browser; nobody signed it.
+const ASSERTION: &str = r#"<a:Assertion xmlns:a="urn:oasis:names:tc:SAML:2.0:assertion" ID="_a" Version="2.0" IssueInstant="2001-01-01T00:00:00Z"><a:Issuer>https://stranger.example</a:Issuer><a:Subject><a:NameID>ann-1</a:NameID></a:Subject><a:AttributeStatement><a:Attribute Name="email"><a:AttributeValue>ann@home-lab.example</a:AttributeValue></a:Attribute><a:Attribute Name="groups"><a:AttributeValue>admin</a:AttributeValue></a:Attribute></a:AttributeStatement></a:Assertion>"#;
 
 fn roles(answer: &Value) -> Vec<String> {
     answer["trace"]["steps"]
@@ -32,6 +34,7 @@ async fn r186_a_past_sign_in_a_person_and_pasted_claims_are_tried_without_effect
             json!({ "account": ann(&app).await }),
             json!({ "claims": { "email": [ANN], "groups": ["admin"] }, "subject": "ann-1" }),
             json!({ "claims": { "email": ANN, "groups": "admin", "nameidentifier": "ann-1" } }),
+            json!({ "saml": ASSERTION }),
         ] {
             let page = client.post(TEST, &subject).await;
             assert_eq!(page.status, StatusCode::OK, "{subject}: {}", page.body);
@@ -98,6 +101,9 @@ async fn bad_requests_of_the_tester_are_told_apart() {
         for (body, status, expected) in [
             (json!({}), 422, "invalid_subject"),
             (json!({ "trace": "A", "account": "B" }), 422, "invalid_subject"),
+            (json!({ "claims": {}, "saml": ASSERTION }), 422, "invalid_subject"),
+            (json!({ "saml": "<!DOCTYPE a [<!ENTITY e SYSTEM 'file:///etc/passwd'>]><a>&e;</a>" }), 422, "invalid_subject"),
+            (json!({ "saml": "{}" }), 422, "invalid_subject"),
             (json!({ "trace": "AAAA-BBBB-CCCC" }), 404, "not_found"),
             (json!({ "account": "acc_nobody" }), 404, "not_found"),
             (json!({ "clams": {} }), 400, "invalid_body"),
