@@ -34,7 +34,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         query: None,
         body: None,
         answers: ANSWERS,
-        problems: &[(403, "not_permitted")],
+        problems: &[(403, "instance_key_needed")],
         handler: || get(show),
     },
     Endpoint {
@@ -49,7 +49,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         query: None,
         body: Some(schema_of::<Defaults>),
         answers: ANSWERS,
-        problems: &[(403, "not_permitted"), (422, "invalid_default")],
+        problems: &[(403, "instance_key_needed"), (422, "invalid_default")],
         handler: || put(save),
     },
 ];

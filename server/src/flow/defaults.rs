@@ -193,9 +193,9 @@ pub async fn refresh(app: &App) -> Result<()> {
 /// Returns, for each setting, what is chosen, as every node will read it.
 ///
 /// # Errors
-/// 403 (`not_permitted`) for who does not operate the instance; those of the store.
+/// 403 (`instance_key_needed`) for who does not operate the instance; those of the store.
 pub async fn list(app: &App, caller: &Caller) -> Result<BTreeMap<Setting, Option<u32>>> {
-    operators_only(caller)?;
+    caller.must_be_of_instance()?;
     read(app).await?;
     Ok(Setting::ALL
         .into_iter()
@@ -206,10 +206,10 @@ pub async fn list(app: &App, caller: &Caller) -> Result<BTreeMap<Setting, Option
 /// Chooses for the whole instance, with a record of it; none goes back to the configuration of each node.
 ///
 /// # Errors
-/// 403 (`not_permitted`) for who does not operate the instance; 422 (`invalid_default`) with a fault for each value out of its
+/// 403 (`instance_key_needed`) for who does not operate the instance; 422 (`invalid_default`) with a fault for each value out of its
 /// bounds; those of the store.
 pub async fn choose(app: &App, caller: &Caller, wanted: BTreeMap<Setting, Option<u32>>) -> Result<()> {
-    operators_only(caller)?;
+    caller.must_be_of_instance()?;
     let faults: Vec<Fault> = wanted
         .iter()
         .filter(|(setting, value)| value.is_some_and(|value| !setting.is_within(value)))
@@ -244,16 +244,6 @@ pub async fn choose(app: &App, caller: &Caller, wanted: BTreeMap<Setting, Option
         })
         .await?;
     read(app).await
-}
-
-fn operators_only(caller: &Caller) -> Result<()> {
-    if caller.organization.is_some() {
-        return Err(AppError::forbidden(
-            "not_permitted",
-            "The defaults of the instance are its operators' matter.",
-        ));
-    }
-    Ok(())
 }
 
 /// Says that a value is none that may be chosen.

@@ -428,7 +428,7 @@ async fn r190_operators_choose_the_defaults_of_the_instance_over_the_api() {
         ] {
             assert_eq!(
                 (page.status, code(&page).as_str()),
-                (StatusCode::FORBIDDEN, "not_permitted")
+                (StatusCode::FORBIDDEN, "instance_key_needed")
             );
         }
     })
