@@ -49,7 +49,7 @@ async function peopleWorld(engine) {
   return world;
 }
 
-/** A page with progress on it loads itself anew once there is no more to come. */
+/** A page with progress on it loads itself anew once there is no more to come. Ask this first: what is asked after it is asked of the new page. */
 async function atRest(page) {
   return (await page.locator('[data-stream]').count()) === 0;
 }
@@ -157,7 +157,7 @@ onEachEngine('people in the console, in Chromium', peopleWorld, (scenario, engin
       const board = page.url();
       await eventually('the run is done', async () => {
         if (!scripts) await page.goto(board);
-        return (await page.locator('main .badge.good', { hasText: 'Done' }).count()) > 0 && await atRest(page);
+        return await atRest(page) && (await page.locator('main .badge.good', { hasText: 'Done' }).count()) > 0;
       });
       await page.goto(`${board}?show=not-yet`);
       assert.match(await page.innerText('tbody'), new RegExp(address(who)));
@@ -179,7 +179,7 @@ onEachEngine('people in the console, in Chromium', peopleWorld, (scenario, engin
       await page.getByText('The run is being taken back.').or(page.locator('.badge', { hasText: 'Taken back' })).first().waitFor();
       await eventually('the run is taken back', async () => {
         if (!scripts) await page.goto(board);
-        return (await page.locator('#progress-title').locator('xpath=ancestor::section').locator('.badge', { hasText: 'Taken back' }).count()) > 0 && await atRest(page);
+        return await atRest(page) && (await page.locator('#progress-title').locator('xpath=ancestor::section').locator('.badge', { hasText: 'Taken back' }).count()) > 0;
       });
       await page.goto(`${world.console}/users?q=${who}`);
       assert.match(await page.innerText('tbody'), /Active/);
