@@ -94,7 +94,7 @@ const TABLES: &[&str] = &[
 ];
 
 /// Tables that triggers fill from others, also while restoring.
-const DERIVED: &[&str] = &["directory_ranks"];
+const DERIVED: &[&str] = &["directory_ranks", "feed_flush"];
 
 /// The table that belongs to the program and not to the data.
 const MIGRATIONS: &str = "schema_migrations";

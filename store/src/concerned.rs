@@ -35,6 +35,7 @@ const SHARED: &[&str] = &[
 const PERSON: &str = "person";
 
 /// Whose the accounts and connections are that events speak of.
+#[derive(Default)]
 pub(crate) struct Circle {
     /// The organizations of each account.
     members: BTreeMap<String, BTreeSet<String>>,
@@ -42,25 +43,11 @@ pub(crate) struct Circle {
     owners: BTreeMap<String, String>,
 }
 
-/// What the events that stand in no organization's chain speak of, as lists for statements: accounts and connections.
-pub(crate) fn mentioned(events: &[NewEvent]) -> Result<(String, String)> {
-    let of_instance = events.iter().filter(|event| event.organization.is_none());
-    lists(of_instance.map(|event| (event.account.as_ref(), event.connection.as_ref())))
-}
-
-fn lists<'a>(
-    named: impl Iterator<Item = (Option<&'a AccountId>, Option<&'a ConnectionId>)>,
-) -> Result<(String, String)> {
-    let (mut accounts, mut connections) = (BTreeSet::new(), BTreeSet::new());
-    for (account, connection) in named {
-        accounts.extend(account.map(AccountId::as_str));
-        connections.extend(connection.map(ConnectionId::as_str));
-    }
-    Ok((list(accounts)?, list(connections)?))
-}
+/// Accounts and connections that events speak of.
+type Named<'a> = (BTreeSet<&'a str>, BTreeSet<&'a str>);
 
 /// Looks for what [`Circle::read`] reads.
-pub(crate) fn queries(accounts: &str, connections: &str) -> [Query; 2] {
+fn queries(accounts: String, connections: String) -> [Query; 2] {
     [
         Query::new(
             "SELECT account, organization FROM memberships WHERE account IN ({list:$1})",
@@ -74,31 +61,56 @@ pub(crate) fn queries(accounts: &str, connections: &str) -> [Query; 2] {
 }
 
 impl Circle {
-    /// Reads what [`queries`] found. Memberships that end in the same transaction are found in its events.
-    pub(crate) fn read(members: Vec<Row>, owners: Vec<Row>, events: &[NewEvent]) -> Result<Self> {
-        let mut circle = Self {
-            members: BTreeMap::new(),
-            owners: BTreeMap::new(),
-        };
-        for mut row in members {
-            circle.belongs(
-                row.text("memberships.account")?,
-                row.text("memberships.organization")?,
-            );
-        }
+    /// Reads what the events of a transaction say themselves: memberships that begin or end with them.
+    pub(crate) fn of(events: &[NewEvent]) -> Self {
+        let mut circle = Self::default();
         for event in events {
-            if let (Some(account), Some(organization), "membership.removed") =
+            if let (Some(account), Some(organization), "membership.created" | "membership.removed") =
                 (&event.account, &event.organization, event.kind.as_str())
             {
                 circle.belongs(account.to_string(), organization.to_string());
             }
         }
+        circle
+    }
+
+    /// Lists what the events that stand in no organization's chain speak of and leave open: accounts that were there before,
+    /// and connections where it matters whose they are.
+    pub(crate) fn unknown<'a>(&self, events: &'a [NewEvent]) -> Named<'a> {
+        let created: BTreeSet<&str> = events
+            .iter()
+            .filter(|event| event.kind == "user.created")
+            .filter_map(|event| event.account.as_ref().map(AccountId::as_str))
+            .collect();
+        let (mut accounts, mut connections) = Named::default();
+        for event in events.iter().filter(|event| event.organization.is_none()) {
+            let connection = event.connection.as_ref().map(ConnectionId::as_str);
+            let account = event.account.as_ref().map(AccountId::as_str);
+            let is_open = account.is_some_and(|account| !created.contains(account));
+            accounts.extend(account.filter(|_| is_open));
+            let is_in_several = account
+                .and_then(|account| self.members.get(account))
+                .is_some_and(|organizations| organizations.len() > 1);
+            if account.is_none() || is_open || is_in_several {
+                connections.extend(connection);
+            }
+        }
+        (accounts, connections)
+    }
+
+    /// Reads what [`queries`] found.
+    pub(crate) fn read(&mut self, members: Vec<Row>, owners: Vec<Row>) -> Result<()> {
+        for mut row in members {
+            self.belongs(
+                row.text("memberships.account")?,
+                row.text("memberships.organization")?,
+            );
+        }
         for mut row in owners {
-            circle
-                .owners
+            self.owners
                 .insert(row.text("connections.id")?, row.text("connections.organization")?);
         }
-        Ok(circle)
+        Ok(())
     }
 
     fn belongs(&mut self, account: String, organization: String) {
@@ -150,6 +162,21 @@ impl Circle {
 }
 
 impl Reader {
+    /// Looks for what is not known yet of a circle.
+    pub(crate) async fn look_around(
+        &mut self,
+        circle: &mut Circle,
+        (accounts, connections): Named<'_>,
+    ) -> Result<()> {
+        if accounts.is_empty() && connections.is_empty() {
+            return Ok(());
+        }
+        let queries = queries(list(accounts)?, list(connections)?);
+        let found = self.look_past_queue(Vec::from(queries).into()).await?;
+        let [members, owners] = parts(found)?;
+        circle.read(members, owners)
+    }
+
     /// Leaves of the feed's events about an organization's people what it may read (see above). Events of the feed name no actor,
     /// so what came through no connection is abridged, too. The order and the number of events stay.
     pub(crate) async fn as_read_by(
@@ -161,13 +188,12 @@ impl Reader {
         if of_instance().next().is_none() {
             return Ok(events);
         }
-        let (accounts, connections) =
-            lists(of_instance().map(|event| (event.account.as_ref(), event.connection.as_ref())))?;
-        let found = self
-            .together(queries(&accounts, &connections).into_iter().collect())
-            .await?;
-        let [members, owners] = parts(found)?;
-        let circle = Circle::read(members, owners, &[])?;
+        let accounts = of_instance().filter_map(|event| event.account.as_ref().map(AccountId::as_str));
+        let connections =
+            of_instance().filter_map(|event| event.connection.as_ref().map(ConnectionId::as_str));
+        let named = (accounts.collect(), connections.collect());
+        let mut circle = Circle::default();
+        self.look_around(&mut circle, named).await?;
         Ok(events
             .into_iter()
             .map(|event| circle.read_by(organization.as_str(), event))

@@ -18,7 +18,7 @@ use self::batch::{Change, Durability, Looks, Query};
 pub(crate) use self::dialect::arguments;
 use self::dialect::translate;
 use self::failure::failed;
-pub(crate) use self::postgres::Writing;
+pub(crate) use self::postgres::{Waiting, Writing};
 use crate::error::{Result, StoreError};
 use crate::value::{Bind, Cell, Row, binds};
 
@@ -239,6 +239,30 @@ impl Conn {
             Self::Postgres(conn) => postgres::batch(conn, changes, beside, durability).await?,
         };
         Ok(rows.into_iter().map(Row::new).collect())
+    }
+
+    /// As [`Self::batch`], at the end of a transaction: the events in the note are numbered after all of it
+    /// (`migrations/0100_feed_flush.sql`). PostgreSQL only; elsewhere a note is not read.
+    pub(crate) async fn end(&mut self, changes: Vec<Change>, note: Option<String>) -> Result<()> {
+        match self {
+            Self::Sqlite(_) => self.batch(changes, None, Durability::Full).await.map(drop),
+            Self::Postgres(conn) => postgres::end(conn, changes, note).await,
+        }
+    }
+
+    /// As [`Self::end`], where this is the whole transaction. What is returned has to be waited for before anybody is told.
+    pub(crate) async fn end_at_once(
+        &mut self,
+        changes: Vec<Change>,
+        note: Option<String>,
+    ) -> Result<Option<Waiting>> {
+        match self {
+            Self::Sqlite(_) => self
+                .batch(changes, None, Durability::Full)
+                .await
+                .map(|_none| None),
+            Self::Postgres(conn) => postgres::end_at_once(conn, changes, note).await,
+        }
     }
 
     /// Streams all rows of a table with the names of its columns.

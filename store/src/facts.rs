@@ -130,7 +130,10 @@ impl Tx {
     /// # Errors
     /// As [`Self::facts`].
     pub async fn facts_and_revision(&mut self, need: &Need, name: &str) -> Result<(Facts, i64)> {
-        if need.directory.groups_of_accounts && self.conn().dialect() == Dialect::Postgres {
+        if need.directory.groups_of_accounts
+            && !need.accounts.is_empty()
+            && self.conn().dialect() == Dialect::Postgres
+        {
             // In one order, so that two changes of many people do not wait for each other.
             let sql = "SELECT id FROM accounts WHERE id IN ({list:$1}) ORDER BY id{lock}";
             let ids = list(need.accounts.iter().map(AccountId::as_str))?;

@@ -1,25 +1,17 @@
 //! The audit log and the event feed: both are written from one list of events, at the end of the transaction.
 //!
 //! The feed is one sequence without gaps, visible in commit order: a reader that follows it with a cursor never misses
-//! an event. The row of `counters` that hands out the numbers is locked from the flush to the commit, so a number is
-//! never handed out while a lower one is not yet committed. Events are flushed last, so the lock is held for one look and
-//! one write.
-//! The same lock guards the hash chains of the audit log, one chain for each organization. An event stands in the feed once,
-//! and in the audit log in each chain that it concerns ([`crate::concerned`]).
-//! Never updates or deletes a row.
-
-use std::collections::{BTreeMap, BTreeSet};
+//! an event. [`crate::flush`] writes both. An event stands in the feed once, and in the audit log in each chain that it
+//! concerns ([`crate::concerned`]). Never updates or deletes a row.
 
 use jiff::Timestamp;
 use provost_kernel::id::{AccountId, ConnectionId, OrganizationId, TraceId};
 use serde_json::Value;
 
-use crate::concerned::{self, Circle};
 use crate::digest;
-use crate::engine::batch::Query;
 use crate::error::{Result, StoreError};
 use crate::tx::{Reader, Tx};
-use crate::value::{Bind, Row, binds, json, list, parts};
+use crate::value::{Bind, Row, binds};
 
 /// Something that happened, to be written to the audit log and to the feed.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,97 +70,10 @@ pub struct AuditRow {
     pub hash: String,
 }
 
-/// Position and hash of the last row of each chain.
-type Heads = BTreeMap<String, (i64, String)>;
-
 impl Tx {
     /// Notes an event. It is written when the transaction ends, after those noted before it.
     pub fn record(&mut self, event: NewEvent) {
         self.pending.push(event);
-    }
-
-    /// Runs what is queued, then writes the noted events. In this order: rows of people are locked before the counter, by
-    /// everybody, so nobody waits in a circle.
-    pub(crate) async fn flush(&mut self) -> Result<()> {
-        self.settle().await?;
-        let events = std::mem::take(&mut self.pending);
-        if events.is_empty() {
-            return Ok(());
-        }
-        let (mut sequence, mut heads, circle) = self.lock_feed(&events).await?;
-        let mut feed = Vec::with_capacity(events.len());
-        let mut audit = Vec::with_capacity(events.len());
-        for event in &events {
-            sequence += 1;
-            feed.push(feed_row(sequence, event, &json(&event.data)?));
-            for row in circle.rows(event) {
-                let data = json(&row.data)?;
-                let head = heads.entry(chain(&row)).or_insert((0, String::new()));
-                let hash = hash_of(&head.1, head.0 + 1, &row, &data);
-                audit.push(audit_row(head.0 + 1, &row, data, &head.1, &hash));
-                *head = (head.0 + 1, hash);
-            }
-        }
-        let sql = "UPDATE counters SET value = $1 WHERE name = 'events'";
-        self.later_exactly(1, sql, binds![sequence], StoreError::Corrupt("counters"));
-        let into =
-            "INSERT INTO events (sequence, id, at, kind, account, organization, connection, trace, data)";
-        self.insert_later(into, feed, "");
-        let into = "INSERT INTO audit (organization, sequence, at, kind, actor, account, connection, trace, data, \
-                    previous_hash, hash)";
-        self.insert_later(into, audit, "");
-        let heads = heads
-            .into_iter()
-            .map(|(organization, (sequence, hash))| binds![organization, sequence, hash]);
-        self.insert_later(
-            "INSERT INTO audit_heads (organization, sequence, hash)",
-            heads.collect(),
-            " ON CONFLICT (organization) DO UPDATE SET sequence = excluded.sequence, hash = excluded.hash",
-        );
-        self.settle().await
-    }
-
-    /// Locks the feed until the end of the transaction and returns its position, the heads of the chains, and whom the events
-    /// concern.
-    async fn lock_feed(&mut self, events: &[NewEvent]) -> Result<(i64, Heads, Circle)> {
-        let own = list(events.iter().map(chain).collect::<BTreeSet<_>>())?;
-        let (accounts, connections) = concerned::mentioned(events)?;
-        let [members, owners] = concerned::queries(&accounts, &connections);
-        // The counter first: once it is ours, nobody else can be at the heads, whose newest version the lock returns.
-        let heads = "SELECT organization, sequence, hash FROM audit_heads WHERE organization IN ({of}\
-                     SELECT value FROM {rows:$1} UNION SELECT organization FROM memberships WHERE account IN ({list:$2}) \
-                     UNION SELECT organization FROM connections WHERE id IN ({list:$3}) AND organization IS NOT NULL\
-                     {end}){lock}";
-        let found = self
-            .together(vec![
-                Query::new(
-                    "SELECT value FROM counters WHERE name = 'events'{lock}",
-                    Vec::new(),
-                ),
-                Query::new(heads, binds![own, accounts, connections]),
-                members,
-                owners,
-            ])
-            .await?;
-        let [counter, rows, members, owners] = parts(found)?;
-        let mut counter = counter
-            .into_iter()
-            .next()
-            .ok_or(StoreError::Corrupt("counters"))?;
-        let mut heads = head_rows(rows)?;
-        let circle = Circle::read(members, owners, events)?;
-        let chains: BTreeSet<String> = events
-            .iter()
-            .flat_map(|event| circle.rows(event))
-            .map(|row| chain(&row))
-            .collect();
-        if chains.iter().any(|chain| !heads.contains_key(chain)) {
-            // A chain that began while this waited for the counter is not in sight of the look-up that waited.
-            let sql =
-                "SELECT organization, sequence, hash FROM audit_heads WHERE organization IN ({list:$1})";
-            heads = head_rows(self.rows(sql, binds![list(&chains)?]).await?)?;
-        }
-        Ok((counter.int("counters.value")?, heads, circle))
     }
 
     /// Queues rows of equal width, in as few inserts as fit.
@@ -317,26 +222,16 @@ impl Reader {
     }
 }
 
-fn head_rows(rows: Vec<Row>) -> Result<Heads> {
-    rows.into_iter()
-        .map(|mut row| {
-            let organization = row.text("audit_heads.organization")?;
-            Ok((
-                organization,
-                (row.int("audit_heads.sequence")?, row.text("audit_heads.hash")?),
-            ))
-        })
-        .collect()
-}
-
-fn chain(event: &NewEvent) -> String {
+/// Whose chain of the audit log an event stands in; the instance's has no name.
+pub(crate) fn chain(event: &NewEvent) -> String {
     event
         .organization
         .as_ref()
         .map_or_else(String::new, |organization| organization.as_str().to_owned())
 }
 
-fn hash_of(previous: &str, sequence: i64, event: &NewEvent, data: &str) -> String {
+/// The hash of a row of a chain, which the function `feed_flush` of PostgreSQL makes as well.
+pub(crate) fn hash_of(previous: &str, sequence: i64, event: &NewEvent, data: &str) -> String {
     let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
     digest::fields(&[
         previous,
@@ -350,36 +245,6 @@ fn hash_of(previous: &str, sequence: i64, event: &NewEvent, data: &str) -> Strin
         &text(event.trace.as_ref().map(TraceId::as_str)),
         data,
     ])
-}
-
-fn feed_row(sequence: i64, event: &NewEvent, data: &str) -> Vec<Bind> {
-    binds![
-        sequence,
-        format!("evt_{sequence:016x}"),
-        event.at,
-        &event.kind,
-        event.account.as_ref(),
-        event.organization.as_ref(),
-        event.connection.as_ref(),
-        event.trace.as_ref(),
-        data,
-    ]
-}
-
-fn audit_row(sequence: i64, event: &NewEvent, data: String, previous: &str, hash: &str) -> Vec<Bind> {
-    binds![
-        chain(event),
-        sequence,
-        event.at,
-        &event.kind,
-        &event.actor,
-        event.account.as_ref(),
-        event.connection.as_ref(),
-        event.trace.as_ref(),
-        data,
-        previous,
-        hash,
-    ]
 }
 
 fn event(mut row: Row) -> Result<Event> {

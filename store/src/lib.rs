@@ -28,6 +28,7 @@ mod engine;
 mod error;
 mod facts;
 mod feed;
+mod flush;
 mod idempotency;
 mod imports;
 mod instance_defaults;

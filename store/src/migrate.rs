@@ -168,6 +168,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "instance_defaults",
         sql: include_str!("../migrations/0099_instance_defaults.sql"),
     },
+    Migration {
+        version: 100,
+        name: "feed_flush",
+        sql: include_str!("../migrations/0100_feed_flush.sql"),
+    },
 ];
 
 /// The schema version that this program works with.

@@ -14,7 +14,7 @@ use crate::engine::{self, Conn, Dialect, Pools, Synchronous};
 use crate::error::{Result, StoreError};
 use crate::migrate;
 use crate::seal::{DataKeys, Sealer};
-use crate::tx::{Reader, Tx};
+use crate::tx::{Reader, Stage, Tx};
 use crate::value::binds;
 use crate::writer::{JOB_LIMIT, Job, Write, Writer};
 
@@ -259,24 +259,36 @@ impl Inner {
 /// Runs one write on PostgreSQL, in a task of its own so that a caller that goes away leaves no transaction open. Its types
 /// are hidden, because every type of a task is code of its own, and there are hundreds of writes.
 async fn write_alone(inner: Arc<Inner>, mut write: Box<dyn Job>) {
-    let in_transaction = !write.is_alone();
-    let mut tx = match begun(&inner, in_transaction).await {
-        Ok(reader) => Tx::new(reader),
+    let mut tx = match inner.reader().await {
+        Ok(reader) if write.is_alone() => Tx::new(reader),
+        Ok(reader) => Tx::new(reader).begins_late(),
         Err(error) => return write.answer(Err(error)),
     };
-    let writing = in_transaction.then(|| inner.pools.writing());
+    let writing = (!write.is_alone()).then(|| inner.pools.writing());
     let keep = write.run(&mut tx).await;
-    if !in_transaction {
-        if keep {
-            tx.into_conn().release();
-        }
-        return write.answer(Ok(()));
+    if matches!(tx.stage(), Stage::Begun) {
+        tx.count_round();
     }
-    tx.count_round();
-    let ended = if keep {
-        tx.into_conn().commit().await
-    } else {
-        rolled_back(tx.into_conn()).await
+    let ended = match tx.into_parts() {
+        (conn, Stage::Begun) if keep => conn.commit().await,
+        (conn, Stage::Begun) => rolled_back(conn).await,
+        (conn, Stage::Ending) => {
+            conn.discard();
+            Ok(())
+        }
+        (conn, Stage::Ended(shared)) => {
+            conn.release();
+            match shared {
+                Some(shared) => shared.wait().await,
+                None => Ok(()),
+            }
+        }
+        (conn, Stage::Other | Stage::Idle | Stage::Failed) => {
+            if keep {
+                conn.release();
+            }
+            Ok(())
+        }
     };
     drop(writing);
     write.answer(ended);
@@ -289,15 +301,6 @@ async fn rolled_back(mut conn: Conn) -> Result<()> {
         Err(_) => conn.discard(),
     }
     ended
-}
-
-async fn begun(inner: &Inner, in_transaction: bool) -> Result<Reader> {
-    let mut reader = inner.reader().await?;
-    if in_transaction {
-        reader.count_round();
-        reader.conn().begin().await?;
-    }
-    Ok(reader)
 }
 
 impl Tx {

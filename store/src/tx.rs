@@ -2,13 +2,17 @@
 //!
 //! A change whose answer nobody waits for is queued by [`Tx::later`] and run together with the others: before the next
 //! statement that is not queued, or at the end. On PostgreSQL that makes one round trip of many.
+//!
+//! There a transaction begins with its first statement that changes or locks something ([`Stage`]): what is only looked up
+//! before sees the newest committed state at each statement, in a transaction (READ COMMITTED) or not. A job that looks up and
+//! then queues all that it changes is never in one: its end is a single statement.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::engine::Conn;
 use crate::engine::batch::{Apart, Change, Durability, Looks, Query};
+use crate::engine::{Conn, Waiting};
 use crate::error::{Result, StoreError};
 use crate::feed::NewEvent;
 use crate::seal::Sealer;
@@ -23,6 +27,25 @@ pub struct Reader {
     /// Changes that wait; always empty but in a [`Tx`].
     queue: Vec<Change>,
     alone: Option<Alone>,
+    stage: Stage,
+}
+
+/// How far the transaction of a connection is.
+#[derive(Default)]
+pub(crate) enum Stage {
+    /// There is none to begin here: it is somebody else's matter, or not needed.
+    #[default]
+    Other,
+    /// It begins with the first statement that changes or locks something.
+    Idle,
+    /// It has begun, and has to be ended.
+    Begun,
+    /// The one statement that is all of it is under way. Whoever goes away now does not know whether it is kept.
+    Ending,
+    /// The one statement that is all of it failed: nothing is kept.
+    Failed,
+    /// It was one statement, and is kept once this has been waited for.
+    Ended(Option<Waiting>),
 }
 
 /// A job that is one statement on PostgreSQL and needs no transaction around it.
@@ -48,6 +71,7 @@ impl Reader {
             rounds,
             queue: Vec::new(),
             alone: None,
+            stage: Stage::Other,
         }
     }
 
@@ -75,14 +99,14 @@ impl Reader {
 
     pub(crate) async fn rows(&mut self, sql: &str, binds: Vec<Bind>) -> Result<Vec<Row>> {
         self.settle().await?;
-        self.begin_round()?;
+        self.begin_round(!is_plain(sql)).await?;
         self.conn.rows(sql, binds).await
     }
 
     /// As [`Self::rows`], for a look-up that may take many milliseconds.
     pub(crate) async fn rows_long(&mut self, sql: &str, binds: Vec<Bind>) -> Result<Vec<Row>> {
         self.settle().await?;
-        self.begin_round()?;
+        self.begin_round(!is_plain(sql)).await?;
         self.conn.rows_long(sql, binds).await
     }
 
@@ -120,7 +144,15 @@ impl Reader {
     /// As [`Self::together`], for look-ups that speak of sets. They must not change anything.
     pub(crate) async fn look(&mut self, looks: Looks) -> Result<Vec<Vec<Row>>> {
         self.settle().await?;
-        self.begin_round()?;
+        self.look_past_queue(looks).await
+    }
+
+    /// As [`Self::look`], for what does not rely on the effect of what is queued and may see the state before it.
+    pub(crate) async fn look_past_queue(&mut self, looks: Looks) -> Result<Vec<Vec<Row>>> {
+        let is_plain = looks.change.is_none()
+            && looks.queries.iter().all(|query| is_plain(&query.sql))
+            && looks.sets.iter().all(|set| is_plain(&set.query.sql));
+        self.begin_round(!is_plain).await?;
         self.conn.together(looks).await
     }
 
@@ -133,7 +165,7 @@ impl Reader {
     }
 
     async fn settle_beside(&mut self, beside: Option<Query>) -> Result<Vec<Row>> {
-        self.begin_round()?;
+        self.begin_round(true).await?;
         let durability = self.alone.map_or(Durability::Full, |alone| alone.durability);
         let mut changes = std::mem::take(&mut self.queue);
         while self.alone.is_none()
@@ -141,12 +173,44 @@ impl Reader {
         {
             let first = std::mem::replace(&mut changes, rest);
             self.conn.batch(first, None, durability).await?;
-            self.begin_round()?;
+            self.begin_round(true).await?;
         }
         self.conn.batch(changes, beside, durability).await
     }
 
-    fn begin_round(&mut self) -> Result<()> {
+    /// Ends what a job on PostgreSQL does: runs what is queued and has events numbered ([`crate::flush`]), as the whole
+    /// transaction if none has begun.
+    pub(crate) async fn end(&mut self, note: Option<String>) -> Result<()> {
+        if self.queue.is_empty() && note.is_none() {
+            return Ok(());
+        }
+        let arguments: usize = self.queue.iter().map(|change| change.query.binds.len()).sum();
+        if arguments > ARGUMENTS {
+            self.settle().await?;
+        }
+        let changes = std::mem::take(&mut self.queue);
+        if !matches!(self.stage, Stage::Idle) {
+            self.begin_round(true).await?;
+            return self.conn.end(changes, note).await;
+        }
+        self.count_round();
+        self.stage = Stage::Ending;
+        let ended = self.conn.end_at_once(changes, note).await;
+        let (stage, ended) = match ended {
+            Ok(waiting) => (Stage::Ended(waiting), Ok(())),
+            Err(error) => (Stage::Failed, Err(error)),
+        };
+        self.stage = stage;
+        ended
+    }
+
+    /// Begins a round; with the transaction, if it is not under way and this one needs it.
+    async fn begin_round(&mut self, holds: bool) -> Result<()> {
+        if holds && matches!(self.stage, Stage::Idle) {
+            self.count_round();
+            self.conn.begin().await?;
+            self.stage = Stage::Begun;
+        }
         self.count_round();
         match &mut self.alone {
             None => Ok(()),
@@ -162,10 +226,25 @@ impl Reader {
     }
 }
 
-/// Takes off what does not fit into one statement with the changes before it, if anything: PostgreSQL allows 65 535
-/// arguments.
+/// Tells whether a statement neither changes nor locks anything.
+fn is_plain(sql: &str) -> bool {
+    const HOLDS: [&str; 7] = [
+        "{lock}",
+        "{hold}",
+        "{share}",
+        "{skip_locked}",
+        "INSERT ",
+        "UPDATE ",
+        "DELETE ",
+    ];
+    !HOLDS.iter().any(|word| sql.contains(word))
+}
+
+/// Arguments that go together: PostgreSQL allows 65 535, and large statements gain nothing.
+const ARGUMENTS: usize = 8_000;
+
+/// Takes off what does not fit into one statement with the changes before it, if anything.
 fn split_off(changes: &mut Vec<Change>) -> Option<Vec<Change>> {
-    const ARGUMENTS: usize = 8_000;
     let mut arguments = 0;
     let at = changes.iter().position(|change| {
         arguments += change.query.binds.len();
@@ -192,14 +271,34 @@ impl Tx {
         });
     }
 
-    pub(crate) fn into_conn(self) -> Conn {
-        self.reader.conn
+    /// Has the transaction begin when it must.
+    pub(crate) fn begins_late(mut self) -> Self {
+        self.reader.stage = Stage::Idle;
+        self
+    }
+
+    /// Tells whether the job is a single round.
+    pub(crate) const fn is_alone(&self) -> bool {
+        self.reader.alone.is_some()
+    }
+
+    pub(crate) const fn stage(&self) -> &Stage {
+        &self.reader.stage
+    }
+
+    /// Tells whether it is unknown what became of the transaction.
+    pub(crate) const fn is_ending(&self) -> bool {
+        matches!(self.reader.stage, Stage::Ending)
+    }
+
+    pub(crate) fn into_parts(self) -> (Conn, Stage) {
+        (self.reader.conn, self.reader.stage)
     }
 
     /// Runs one statement and returns how many rows it changed.
     pub(crate) async fn run(&mut self, sql: &str, binds: Vec<Bind>) -> Result<u64> {
         self.reader.settle().await?;
-        self.reader.begin_round()?;
+        self.reader.begin_round(true).await?;
         self.reader.conn.run(sql, binds).await
     }
 

@@ -89,6 +89,7 @@ where
             {
                 Ok(Ok(outcome)) => outcome,
                 Ok(Err(_panic)) => Err(StoreError::Panicked.into()),
+                Err(_elapsed) if tx.is_ending() => Err(unknown().into()),
                 Err(_elapsed) => Err(StoreError::TimedOut.into()),
             };
             tx.forget();
@@ -213,6 +214,11 @@ async fn in_savepoint(tx: &mut Tx, job: &mut dyn Job, end_of_last: &mut &'static
         "ROLLBACK TO job; RELEASE job;"
     };
     Ok(())
+}
+
+/// Says that the time was up while the statement that is the whole transaction was under way.
+fn unknown() -> StoreError {
+    StoreError::Unavailable("the database did not say in time whether it keeps a change".into())
 }
 
 /// Says the same error to several callers.

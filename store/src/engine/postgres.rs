@@ -14,8 +14,8 @@ use serde::de::{MapAccess, Visitor};
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::{Arguments as _, AssertSqlSafe, Column as _, Row as _, TypeInfo as _, ValueRef as _};
 
-pub(crate) use self::group_commit::Writing;
 use self::group_commit::{GroupCommit, WRITE_DOWN};
+pub(crate) use self::group_commit::{Waiting, Writing};
 pub(super) use self::pool::{Pool, Postgresql};
 use super::batch::{Change, Durability, Looks, Query};
 use super::dialect::{arguments, translate};
@@ -83,6 +83,10 @@ pub(super) async fn commit(mut conn: Postgresql) -> Result<()> {
 
 /// Returns when what was visible to this connection's last statement is on the disk.
 pub(super) async fn written_down(conn: &mut Postgresql) -> Result<()> {
+    let group = conn.group();
+    if !group.is_able(conn).await.map_err(failed)? {
+        return Ok(());
+    }
     sqlx::query(WRITE_DOWN)
         .execute(&mut **conn)
         .await
@@ -207,48 +211,135 @@ pub(super) async fn batch(
     main: Option<Query>,
     durability: Durability,
 ) -> Result<Vec<Vec<Cell>>> {
-    let mut parts = Vec::with_capacity(changes.len() + 1);
-    let mut conditions = Vec::new();
-    let mut values = Vec::new();
-    let mut unmet = Vec::with_capacity(changes.len());
-    for (at, change) in changes.into_iter().enumerate() {
-        let text = arguments(
-            &translate(Dialect::Postgres, &change.query.sql),
-            '$',
-            values.len(),
-        );
-        parts.push(format!("c{at} AS ({text} RETURNING 1)"));
-        values.extend(change.query.binds);
-        if let Some((rows, error)) = change.needs {
-            // PostgreSQL evaluates constants early, so what is to fail must depend on the count.
-            conditions.push(format!(
-                "(SELECT CASE WHEN count(*) = {rows} THEN 0 ELSE CAST('{UNMET}{at}/' || count(*) AS BIGINT) END \
-                 FROM c{at}) = 0"
-            ));
-            unmet.push((at, error));
-        }
-    }
-    let columns = if let Some(main) = main {
-        let text = arguments(&translate(Dialect::Postgres, &main.sql), '$', values.len());
-        parts.push(format!("main AS ({text})"));
-        values.extend(main.binds);
-        "main.* FROM main"
-    } else {
-        "1"
-    };
+    let mut whole = Whole::of(changes, false);
     if durability == Durability::Brief {
-        conditions.push("(SELECT set_config('synchronous_commit', 'off', true)) IS NOT NULL".to_owned());
+        whole.is_brief();
     }
-    let only_if = if conditions.is_empty() {
-        String::new()
-    } else {
-        format!(" WHERE {}", conditions.join(" AND "))
+    let columns = match main {
+        Some(main) => {
+            let text = whole.numbered(main);
+            whole.parts.push(format!("main AS ({text})"));
+            "main.* FROM main"
+        }
+        None => "1",
     };
-    let sql = format!("WITH {} SELECT {columns}{only_if}", parts.join(", "));
-    let query = sqlx::query_with(AssertSqlSafe(sql), bound(values)?);
-    match query.fetch_all(&mut **conn).await {
-        Ok(rows) => rows.iter().map(cells).collect(),
-        Err(error) => Err(which_unmet(&error, unmet).unwrap_or_else(|| failed(error))),
+    whole.run(conn, &format!("SELECT {columns}"), "").await
+}
+
+/// Runs changes as one statement, and has events numbered after all of them.
+pub(super) async fn end(conn: &mut Postgresql, changes: Vec<Change>, note: Option<String>) -> Result<()> {
+    ending(conn, changes, note, Durability::Full).await
+}
+
+/// As [`end`], where the statement is the whole transaction.
+pub(super) async fn end_at_once(
+    conn: &mut Postgresql,
+    changes: Vec<Change>,
+    note: Option<String>,
+) -> Result<Option<Waiting>> {
+    let group = conn.group();
+    match group.ticket() {
+        Some(ticket) => {
+            ending(conn, changes, note, Durability::Brief).await?;
+            Ok(Some(Waiting::new(group, ticket)))
+        }
+        None => ending(conn, changes, note, Durability::Full).await.map(|()| None),
+    }
+}
+
+async fn ending(
+    conn: &mut Postgresql,
+    changes: Vec<Change>,
+    note: Option<String>,
+    durability: Durability,
+) -> Result<()> {
+    let mut whole = Whole::of(changes, note.is_some());
+    if durability == Durability::Brief {
+        whole.is_brief();
+    }
+    let Some(note) = note else {
+        return whole.run(conn, "SELECT 1", "").await.map(drop);
+    };
+    // The trigger of this table runs when everything else of the statement is done, checks of foreign keys among it. Rows are
+    // locked before the counter of events by everybody, so nobody waits in a circle. What is set inside is set after the
+    // conditions are found to be true; no row comes of it.
+    whole.values.push(note.into());
+    let set = format!(
+        "SELECT set_config('provost.note', ${}, true) AS note",
+        whole.values.len()
+    );
+    let (before, after) = (
+        format!("INSERT INTO feed_flush SELECT 1 FROM ({set}"),
+        ") s WHERE note IS NULL",
+    );
+    whole.run(conn, &before, after).await.map(drop)
+}
+
+/// One statement that is being made of several.
+struct Whole {
+    parts: Vec<String>,
+    conditions: Vec<String>,
+    values: Vec<Bind>,
+    /// What is wrong if the need of a change was not met, by its number.
+    unmet: Vec<(usize, StoreError)>,
+}
+
+impl Whole {
+    /// Takes changes together. If they have to be done before the statement is, each is asked how much it did.
+    fn of(changes: Vec<Change>, are_first: bool) -> Self {
+        let mut whole = Self {
+            parts: Vec::with_capacity(changes.len() + 1),
+            conditions: Vec::new(),
+            values: Vec::new(),
+            unmet: Vec::new(),
+        };
+        for (at, change) in changes.into_iter().enumerate() {
+            let text = whole.numbered(change.query);
+            whole.parts.push(format!("c{at} AS ({text} RETURNING 1)"));
+            if let Some((rows, error)) = change.needs {
+                // PostgreSQL evaluates constants early, so what is to fail must depend on the count.
+                whole.conditions.push(format!(
+                    "(SELECT CASE WHEN count(*) = {rows} THEN 0 ELSE CAST('{UNMET}{at}/' || count(*) AS BIGINT) END \
+                     FROM c{at}) = 0"
+                ));
+                whole.unmet.push((at, error));
+            } else if are_first {
+                whole
+                    .conditions
+                    .push(format!("(SELECT count(*) FROM c{at}) >= 0"));
+            }
+        }
+        whole
+    }
+
+    fn numbered(&mut self, query: Query) -> String {
+        let text = arguments(&translate(Dialect::Postgres, &query.sql), '$', self.values.len());
+        self.values.extend(query.binds);
+        text
+    }
+
+    /// Lets the commit of this statement, if it is one, not wait for the disk.
+    fn is_brief(&mut self) {
+        self.conditions
+            .push("(SELECT set_config('synchronous_commit', 'off', true)) IS NOT NULL".to_owned());
+    }
+
+    async fn run(self, conn: &mut Postgresql, last: &str, end: &str) -> Result<Vec<Vec<Cell>>> {
+        let mut sql = String::new();
+        // Writing to a String cannot fail.
+        if !self.parts.is_empty() {
+            let _ = write!(sql, "WITH {} ", self.parts.join(", "));
+        }
+        sql.push_str(last);
+        if !self.conditions.is_empty() {
+            let _ = write!(sql, " WHERE {}", self.conditions.join(" AND "));
+        }
+        sql.push_str(end);
+        let query = sqlx::query_with(AssertSqlSafe(sql), bound(self.values)?);
+        match query.fetch_all(&mut **conn).await {
+            Ok(rows) => rows.iter().map(cells).collect(),
+            Err(error) => Err(which_unmet(&error, self.unmet).unwrap_or_else(|| failed(error))),
+        }
     }
 }
 

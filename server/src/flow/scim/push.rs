@@ -141,11 +141,11 @@ pub async fn decide_as(
     push: &Push,
     actor: &Actor,
 ) -> Result<Decision, Stop> {
-    if tx.revision("connections").await? != live.revision {
+    let need = push::need(push, &live.in_force);
+    let (mut facts, revision) = tx.facts_and_revision(&need, "connections").await?;
+    if revision != live.revision {
         return Err(Stop::ConnectionChanged);
     }
-    let need = push::need(push, &live.in_force);
-    let mut facts = tx.facts(&need).await?;
     if let Some(connection) = &need.directory.departures {
         facts.directory.departures = departures(tx, live, connection, now).await?;
     }

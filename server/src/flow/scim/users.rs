@@ -62,17 +62,15 @@ pub async fn create(
                 let connection = one.caller.live.in_force.connection();
                 letter.keep(tx, &decision, connection, one.now).await?;
             }
-            let made = load(tx, &one.caller, account, wants_groups).await?;
-            Ok(Ended::Done(
-                made.ok_or_else(|| resource::gone(KIND))?,
-                push::trace(&decision),
-            ))
+            Ok(Ended::Done(account.clone(), push::trace(&decision)))
         })
     })
     .await?;
     if is_told {
         app.ring_mail();
     }
+    // Not in the transaction, which is shorter so: until it is answered nobody else knows the person.
+    let made = find(app, caller, &made, wants_groups).await?;
     Ok(answer(caller, 201, &made, &projection, trace))
 }
 
@@ -88,20 +86,7 @@ pub async fn read(
     if_none_match: Option<&str>,
 ) -> Result<Answer, Failure> {
     require_one(caller)?;
-    let (connection, account) = (caller.live.id().clone(), AccountId::new(id));
-    let wants_groups = projection.wants("groups");
-    let found: Option<UserView> = app
-        .store
-        .read(move |reader| {
-            Box::pin(async move {
-                let Some(user) = reader.directory_user(&connection, &account).await? else {
-                    return Ok::<_, StoreError>(None);
-                };
-                view::user(reader, user, wants_groups).await.map(Some)
-            })
-        })
-        .await?;
-    let found = found.ok_or_else(|| resource::gone(KIND))?;
+    let found = find(app, caller, &AccountId::new(id), projection.wants("groups")).await?;
     if versions::is_known(caller, if_none_match, found.user.account.version) {
         return Ok(resource::unchanged(caller, id, found.user.account.version));
     }
@@ -172,6 +157,27 @@ pub async fn delete(
         if_version: None,
     };
     resource::delete(app, caller, (KIND, id), if_match, wish).await
+}
+
+async fn find(
+    app: &App,
+    caller: &Caller,
+    account: &AccountId,
+    wants_groups: bool,
+) -> Result<UserView, Failure> {
+    let (connection, account) = (caller.live.id().clone(), account.clone());
+    let found: Option<UserView> = app
+        .store
+        .read(move |reader| {
+            Box::pin(async move {
+                let Some(user) = reader.directory_user(&connection, &account).await? else {
+                    return Ok::<_, StoreError>(None);
+                };
+                view::user(reader, user, wants_groups).await.map(Some)
+            })
+        })
+        .await?;
+    Ok(found.ok_or_else(|| resource::gone(KIND))?)
 }
 
 async fn stored(tx: &mut Tx, caller: &Caller, account: &AccountId) -> Result<DirectoryUser, Stop> {

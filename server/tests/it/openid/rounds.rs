@@ -9,9 +9,9 @@ use crate::app::on_each_engine;
 use crate::openid::lab::Lab;
 use crate::{directory, saml_idp};
 
-/// From the app's redirect to its tokens: look and keep; look and keep; take, decide (begin, facts, changes, feed, events,
-/// commit); look, keep the code; look, redeem.
-const ROUNDS: u64 = 15;
+/// From the app's redirect to its tokens: look and keep; look and keep; take, decide (facts, and all that changes in one
+/// statement); look, keep the code; look, redeem.
+const ROUNDS: u64 = 11;
 
 async fn whole_sign_in(lab: &Lab, person: &saml_idp::Person) -> u64 {
     let app = lab.app();

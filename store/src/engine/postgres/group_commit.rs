@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OnceCell, mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 
 use crate::engine::failure::failed;
@@ -27,6 +27,9 @@ use crate::error::{Result, StoreError};
 /// whose commit waits for the disk (PostgreSQL, "Replication Management Functions").
 pub(super) const WRITE_DOWN: &str = "SELECT CASE WHEN pg_current_wal_flush_lsn() < pg_current_wal_insert_lsn() \
                                      THEN pg_logical_emit_message(true, 'provost', '') END";
+/// Whether [`WRITE_DOWN`] would be refused: asked first, because the right is looked at even where nothing is to be done.
+const MAY_WRITE_DOWN: &str = "SELECT COALESCE(bool_or(has_function_privilege(oid, 'EXECUTE')), false) FROM pg_proc \
+                              WHERE proname = 'pg_logical_emit_message'";
 /// How long opening the connection, or one wait for the disk, may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The connection is closed after two of these without a commit that was shared.
@@ -43,6 +46,28 @@ pub(crate) struct GroupCommit {
     /// Whether the task was asked for a connection and has not answered.
     asked: Arc<AtomicBool>,
     queue: mpsc::UnboundedSender<Message>,
+    /// Whether this role may have the log written down.
+    able: OnceCell<bool>,
+}
+
+/// What has to be waited for before a commit is told of.
+pub(crate) struct Waiting {
+    group: Arc<GroupCommit>,
+    ticket: Ticket,
+}
+
+impl Waiting {
+    pub(super) const fn new(group: Arc<GroupCommit>, ticket: Ticket) -> Self {
+        Self { group, ticket }
+    }
+
+    /// Returns when what was committed is on the disk.
+    ///
+    /// # Errors
+    /// As [`GroupCommit::wait`].
+    pub(crate) async fn wait(self) -> Result<()> {
+        self.group.wait(self.ticket).await
+    }
 }
 
 /// One transaction under way.
@@ -68,6 +93,7 @@ impl GroupCommit {
             open: Arc::default(),
             asked: Arc::default(),
             queue,
+            able: OnceCell::new(),
         };
         let task = Task {
             // An operator who looks at the connections sees what this one is for.
@@ -79,6 +105,15 @@ impl GroupCommit {
         };
         tokio::spawn(task.serve(messages));
         Arc::new(group)
+    }
+
+    /// Tells whether this role may have the log written down. One that may not never shares a commit, so that what is visible
+    /// is on the disk anyway.
+    pub(super) async fn is_able(&self, conn: &mut PgConnection) -> std::result::Result<bool, sqlx::Error> {
+        self.able
+            .get_or_try_init(|| sqlx::query_scalar(MAY_WRITE_DOWN).fetch_one(conn))
+            .await
+            .copied()
     }
 
     /// Counts a transaction until the answer is dropped.

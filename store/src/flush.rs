@@ -1,0 +1,217 @@
+//! The end of a transaction: what is queued is run, then the noted events are numbered and chained.
+//!
+//! The row of `counters` that hands out the numbers is locked from there to the commit, so a number is never handed out while
+//! a lower one is not yet committed. The same lock guards the hash chains of the audit log, one for each organization. Rows of
+//! people are locked before it, by everybody, so nobody waits in a circle.
+//!
+//! On PostgreSQL all of that is one statement, whose trigger numbers and chains (`migrations/0100_feed_flush.sql`): locked in a
+//! round of its own, the row would be held while answers travel. On SQLite nobody else writes, and the same is done here.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use provost_kernel::id::{AccountId, ConnectionId, OrganizationId, TraceId};
+use serde::Serialize;
+
+use crate::concerned::Circle;
+use crate::engine::Dialect;
+use crate::engine::batch::Query;
+use crate::error::{Result, StoreError};
+use crate::feed::{NewEvent, chain, hash_of};
+use crate::tx::Tx;
+use crate::value::{Bind, Row, binds, json, list, parts};
+
+/// Position and hash of the last row of each chain.
+type Heads = BTreeMap<String, (i64, String)>;
+
+/// What the trigger on PostgreSQL is told.
+#[derive(Serialize)]
+struct Note<'a> {
+    events: Vec<Noted<'a>>,
+    /// Chain by chain, each in the order of its events.
+    audit: Vec<Noted<'a>>,
+}
+
+/// An event as a row of the feed or, with a chain, of the audit log.
+#[derive(Serialize)]
+struct Noted<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chain: Option<String>,
+    at: i64,
+    kind: Cow<'a, str>,
+    actor: Cow<'a, str>,
+    account: Option<AccountId>,
+    organization: Option<OrganizationId>,
+    connection: Option<ConnectionId>,
+    trace: Option<TraceId>,
+    /// JSON as the text that is kept and hashed.
+    data: String,
+}
+
+impl Tx {
+    /// Runs what is queued and writes the noted events. Nothing may follow in this transaction.
+    pub(crate) async fn flush(&mut self) -> Result<()> {
+        let events = std::mem::take(&mut self.pending);
+        if self.is_alone() || (events.is_empty() && self.conn().dialect() == Dialect::Sqlite) {
+            return self.settle().await;
+        }
+        let circle = self.circle(&events).await?;
+        match self.conn().dialect() {
+            Dialect::Sqlite => self.chain_up(&events, &circle).await,
+            Dialect::Postgres => {
+                let note = (!events.is_empty()).then(|| note(&events, &circle)).transpose()?;
+                self.end(note).await
+            }
+        }
+    }
+
+    /// Finds out whom events concern. Costs nothing for people who come into being with them, as far as one organization goes.
+    async fn circle(&mut self, events: &[NewEvent]) -> Result<Circle> {
+        let mut circle = Circle::of(events);
+        let unknown = circle.unknown(events);
+        self.look_around(&mut circle, unknown).await?;
+        Ok(circle)
+    }
+
+    /// Numbers and chains events on SQLite.
+    async fn chain_up(&mut self, events: &[NewEvent], circle: &Circle) -> Result<()> {
+        let rows: Vec<Vec<Cow<'_, NewEvent>>> = events.iter().map(|event| circle.rows(event)).collect();
+        let chains: BTreeSet<String> = rows.iter().flatten().map(|row| chain(row)).collect();
+        let (mut sequence, mut heads) = self.heads(&chains).await?;
+        let mut feed = Vec::with_capacity(events.len());
+        let mut audit = Vec::with_capacity(events.len());
+        for (event, rows) in events.iter().zip(&rows) {
+            sequence += 1;
+            feed.push(feed_row(sequence, event, &json(&event.data)?));
+            for row in rows {
+                let data = json(&row.data)?;
+                let head = heads.entry(chain(row)).or_insert((0, String::new()));
+                let hash = hash_of(&head.1, head.0 + 1, row, &data);
+                audit.push(audit_row(head.0 + 1, row, data, &head.1, &hash));
+                *head = (head.0 + 1, hash);
+            }
+        }
+        let sql = "UPDATE counters SET value = $1 WHERE name = 'events'";
+        self.later_exactly(1, sql, binds![sequence], StoreError::Corrupt("counters"));
+        let into =
+            "INSERT INTO events (sequence, id, at, kind, account, organization, connection, trace, data)";
+        self.insert_later(into, feed, "");
+        let into = "INSERT INTO audit (organization, sequence, at, kind, actor, account, connection, trace, data, \
+                    previous_hash, hash)";
+        self.insert_later(into, audit, "");
+        let heads = heads
+            .into_iter()
+            .map(|(organization, (sequence, hash))| binds![organization, sequence, hash]);
+        self.insert_later(
+            "INSERT INTO audit_heads (organization, sequence, hash)",
+            heads.collect(),
+            " ON CONFLICT (organization) DO UPDATE SET sequence = excluded.sequence, hash = excluded.hash",
+        );
+        self.settle().await
+    }
+
+    /// Reads the position of the feed and the heads of chains.
+    async fn heads(&mut self, chains: &BTreeSet<String>) -> Result<(i64, Heads)> {
+        let found = self
+            .together(vec![
+                Query::new("SELECT value FROM counters WHERE name = 'events'", Vec::new()),
+                Query::new(
+                    "SELECT organization, sequence, hash FROM audit_heads WHERE organization IN ({list:$1})",
+                    binds![list(chains)?],
+                ),
+            ])
+            .await?;
+        let [counter, heads] = parts(found)?;
+        let mut counter = counter
+            .into_iter()
+            .next()
+            .ok_or(StoreError::Corrupt("counters"))?;
+        let heads = heads.into_iter().map(head).collect::<Result<_>>()?;
+        Ok((counter.int("counters.value")?, heads))
+    }
+}
+
+/// Writes events down for the trigger.
+fn note(events: &[NewEvent], circle: &Circle) -> Result<String> {
+    let mut audit: BTreeMap<String, Vec<Noted<'_>>> = BTreeMap::new();
+    let mut feed = Vec::with_capacity(events.len());
+    for event in events {
+        feed.push(noted(Cow::Borrowed(event), None)?);
+        for row in circle.rows(event) {
+            let chain = chain(&row);
+            let row = noted(row, Some(chain.clone()))?;
+            audit.entry(chain).or_default().push(row);
+        }
+    }
+    json(&Note {
+        events: feed,
+        audit: audit.into_values().flatten().collect(),
+    })
+}
+
+fn noted(event: Cow<'_, NewEvent>, chain: Option<String>) -> Result<Noted<'_>> {
+    let data = json(&event.data)?;
+    let at = event.at.as_millisecond();
+    Ok(match event {
+        Cow::Borrowed(event) => Noted {
+            chain,
+            at,
+            kind: Cow::Borrowed(&event.kind),
+            actor: Cow::Borrowed(&event.actor),
+            account: event.account.clone(),
+            organization: event.organization.clone(),
+            connection: event.connection.clone(),
+            trace: event.trace.clone(),
+            data,
+        },
+        Cow::Owned(event) => Noted {
+            chain,
+            at,
+            kind: Cow::Owned(event.kind),
+            actor: Cow::Owned(event.actor),
+            account: event.account,
+            organization: event.organization,
+            connection: event.connection,
+            trace: event.trace,
+            data,
+        },
+    })
+}
+
+fn head(mut row: Row) -> Result<(String, (i64, String))> {
+    let organization = row.text("audit_heads.organization")?;
+    Ok((
+        organization,
+        (row.int("audit_heads.sequence")?, row.text("audit_heads.hash")?),
+    ))
+}
+
+fn feed_row(sequence: i64, event: &NewEvent, data: &str) -> Vec<Bind> {
+    binds![
+        sequence,
+        format!("evt_{sequence:016x}"),
+        event.at,
+        &event.kind,
+        event.account.as_ref(),
+        event.organization.as_ref(),
+        event.connection.as_ref(),
+        event.trace.as_ref(),
+        data,
+    ]
+}
+
+fn audit_row(sequence: i64, event: &NewEvent, data: String, previous: &str, hash: &str) -> Vec<Bind> {
+    binds![
+        chain(event),
+        sequence,
+        event.at,
+        &event.kind,
+        &event.actor,
+        event.account.as_ref(),
+        event.connection.as_ref(),
+        event.trace.as_ref(),
+        data,
+        previous,
+        hash,
+    ]
+}
