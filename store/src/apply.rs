@@ -4,7 +4,7 @@
 mod account;
 mod membership;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use provost_kernel::audit;
@@ -54,6 +54,8 @@ struct Versions {
     connection: Option<ConnectionId>,
     /// State of the accounts that this plan creates.
     created: BTreeMap<AccountId, Status>,
+    /// Accounts whose sessions this plan has ended.
+    ended: BTreeSet<AccountId>,
     accounts: BTreeMap<AccountId, i64>,
     memberships: BTreeMap<(AccountId, OrganizationId), i64>,
     /// By how much this plan has raised the versions of groups.
@@ -238,6 +240,9 @@ impl Tx {
                 if let Some(status) = versions.created.get_mut(account) {
                     *status = *to;
                 }
+                if !matches!(to, Status::Active | Status::Invited) {
+                    versions.ended.insert(account.clone());
+                }
                 return self.set_status(account, step, (*from, *to), *origin, now).await;
             }
             Change::SetAuthentication {
@@ -283,6 +288,7 @@ impl Tx {
                 let seats = self.remove_membership(key, step).await?;
                 self.count_seats_of(&mut versions.kinds, key, seats).await?;
             }
+            Change::RevokeSessions { account, .. } if versions.ended.contains(account) => {}
             Change::RevokeSessions { account, reason } => {
                 let ended = self.end_sessions_of_account(account, reason, now).await?;
                 return Ok(account::session_ids(ended));

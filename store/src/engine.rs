@@ -15,7 +15,6 @@ use futures_util::stream::{self, BoxStream, StreamExt as _};
 use sqlx::AssertSqlSafe;
 
 use self::batch::{Change, Durability, Looks, Query};
-pub(crate) use self::dialect::arguments;
 use self::dialect::translate;
 use self::failure::failed;
 pub(crate) use self::postgres::{Waiting, Writing};

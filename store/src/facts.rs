@@ -13,8 +13,8 @@ use provost_kernel::login::rules::{OwnedDomain, SignInFacts, SignInPolicy};
 use crate::accounts::{COLUMNS, MEMBERSHIPS, assemble, grants_where};
 use crate::digest;
 use crate::directory::facts::{self as directory, leavers};
+use crate::engine::Dialect;
 use crate::engine::batch::{Looks, Query, Set};
-use crate::engine::{Dialect, arguments};
 use crate::error::{Result, StoreError};
 use crate::revisions;
 use crate::tx::{Reader, Tx};
@@ -36,32 +36,52 @@ struct Wanted {
     binds: Vec<Bind>,
 }
 
-impl Wanted {
-    fn of(need: &Need) -> Result<Option<Self>> {
-        let mut parts = Vec::new();
-        let mut values = Vec::new();
+/// What a need searches for, each as a set whose members are answers of their own: who is linked to the subject, the
+/// candidates of each search, and those who left.
+struct Searches {
+    sets: Vec<Set>,
+    candidates: usize,
+    leavers: bool,
+}
+
+impl Searches {
+    fn of(need: &Need) -> Self {
+        let mut queries = Vec::new();
         if let Some((connection, subject)) = &need.subject {
-            parts.push("SELECT account FROM links WHERE connection = $1 AND subject_key = $2".to_owned());
-            values.extend(binds![connection, subject_key(subject)]);
+            let sql = "SELECT account FROM links WHERE connection = $1 AND subject_key = $2";
+            queries.push(Query::new(sql, binds![connection, subject_key(subject)]));
         }
-        for (condition, binds) in searches(need) {
-            let condition = arguments(condition, '$', values.len());
-            parts.push(format!("SELECT id FROM ({}) s", search(&condition)));
-            values.extend(binds);
+        let searches = searches(need);
+        let candidates = searches.len();
+        queries.extend(
+            searches
+                .into_iter()
+                .map(|(condition, values)| Query::new(search(condition), values)),
+        );
+        let gone = leavers(need);
+        let leavers = gone.is_some();
+        queries.extend(gone);
+        let sets = queries.into_iter().enumerate().map(|(at, query)| Set {
+            name: format!("found_{at}").into(),
+            query,
+            is_shown: true,
+        });
+        Self {
+            sets: sets.collect(),
+            candidates,
+            leavers,
         }
-        if let Some(Query { sql, binds }) = leavers(need) {
-            parts.push(format!(
-                "SELECT id FROM ({}) l",
-                arguments(&sql, '$', values.len())
-            ));
-            values.extend(binds);
-        }
+    }
+}
+
+impl Wanted {
+    fn of(need: &Need, found: &Searches) -> Result<Option<Self>> {
+        let found = found.sets.iter();
+        let mut parts: Vec<String> = found.map(|set| format!("{{members:{}}}", set.name)).collect();
+        let mut values = Vec::new();
         if !need.accounts.is_empty() {
             values.push(list(need.accounts.iter().map(AccountId::as_str))?.into());
-            parts.push(format!(
-                "SELECT id FROM accounts WHERE id IN ({{list:${}}})",
-                values.len()
-            ));
+            parts.push("SELECT id FROM accounts WHERE id IN ({list:$1})".to_owned());
         }
         let wanted = Self {
             sql: parts.join(" UNION "),
@@ -71,10 +91,7 @@ impl Wanted {
     }
 
     fn set(self) -> Set {
-        Set {
-            name: PEOPLE,
-            query: Query::new(self.sql, self.binds),
-        }
+        Set::unseen(PEOPLE, Query::new(self.sql, self.binds))
     }
 }
 
@@ -191,20 +208,11 @@ impl Reader {
     /// # Errors
     /// As [`Self::facts`].
     pub async fn facts_and_revision(&mut self, need: &Need, name: &str) -> Result<(Facts, i64)> {
-        let wanted = Wanted::of(need)?;
-        let searches = searches(need);
-        let count = searches.len();
+        let searches = Searches::of(need);
+        let wanted = Wanted::of(need, &searches)?;
         let mut queries = vec![revisions::query(name)];
         // Each costs a round trip on PostgreSQL, so all of it comes in one.
-        queries.extend(linked_queries(need));
-        queries.extend(
-            searches
-                .into_iter()
-                .map(|(condition, values)| Query::new(search(condition), values)),
-        );
-        let look_for_leavers = leavers(need);
-        let any_leavers = look_for_leavers.is_some();
-        queries.extend(look_for_leavers);
+        queries.extend(near_query(need));
         let any_people = wanted.is_some();
         if any_people {
             queries.extend(account_queries());
@@ -216,29 +224,38 @@ impl Reader {
             any_people.then_some(of_people),
         )?);
         let looks = Looks {
-            sets: wanted
-                .map(Wanted::set)
+            sets: searches
+                .sets
                 .into_iter()
+                .chain(wanted.map(Wanted::set))
                 .chain(organizations_wanted)
                 .collect(),
             ..Looks::from(queries)
         };
         let mut found = self.look(looks).await?.into_iter();
         let mut next = || found.next().ok_or(StoreError::Corrupt("parts"));
-        let revision = revisions::read(next()?)?;
-        let (linked, near_subjects) = match &need.subject {
-            Some((_, subject)) => linked(subject, next()?, next()?)?,
-            None => (None, Vec::new()),
+        let exact = match &need.subject {
+            Some(_) => next()?,
+            None => Vec::new(),
         };
         let mut candidates = Vec::new();
-        for _ in 0..count {
+        for _ in 0..searches.candidates {
             for id in ids(next()?)? {
                 if !candidates.contains(&id) && candidates.len() < CANDIDATES {
                     candidates.push(id);
                 }
             }
         }
-        let leavers = if any_leavers { ids(next()?)? } else { Vec::new() };
+        let leavers = if searches.leavers {
+            ids(next()?)?
+        } else {
+            Vec::new()
+        };
+        let revision = revisions::read(next()?)?;
+        let (linked, near_subjects) = match &need.subject {
+            Some((_, subject)) => linked(subject, exact, next()?)?,
+            None => (None, Vec::new()),
+        };
         let accounts = if any_people {
             assemble([next()?, next()?, next()?, next()?])?
         } else {
@@ -408,17 +425,11 @@ fn ids(rows: Vec<Row>) -> Result<Vec<AccountId>> {
         .collect()
 }
 
-/// Looks for the account linked to the subject, and for subjects that differ in letter case only.
-fn linked_queries(need: &Need) -> Vec<Query> {
-    let Some((connection, subject)) = &need.subject else {
-        return Vec::new();
-    };
-    let exact = "SELECT account FROM links WHERE connection = $1 AND subject_key = $2";
-    let near = "SELECT subject FROM links WHERE connection = $1 AND fold_key = $2 ORDER BY subject LIMIT 20";
-    vec![
-        Query::new(exact, binds![connection, subject_key(subject)]),
-        Query::new(near, binds![connection, fold_key(subject)]),
-    ]
+/// Looks for subjects that differ from the one asked for in letter case only.
+fn near_query(need: &Need) -> Option<Query> {
+    let (connection, subject) = need.subject.as_ref()?;
+    let sql = "SELECT subject FROM links WHERE connection = $1 AND fold_key = $2 ORDER BY subject LIMIT 20";
+    Some(Query::new(sql, binds![connection, fold_key(subject)]))
 }
 
 fn linked(subject: &Subject, exact: Vec<Row>, near: Vec<Row>) -> Result<(Option<AccountId>, Vec<String>)> {
@@ -463,13 +474,13 @@ fn organization_queries(needed: &OrganizationsNeeded, any_people: bool) -> Resul
         within.push("SELECT organization FROM memberships WHERE account IN ({set:wanted_people})");
     }
     within.push("SELECT id FROM organizations WHERE id IN ({list:$1})");
-    let set = Set {
-        name: ORGANIZATIONS,
-        query: Query::new(
+    let set = Set::unseen(
+        ORGANIZATIONS,
+        Query::new(
             within.join(" UNION "),
             binds![list(ids.iter().map(OrganizationId::as_str))?],
         ),
-    };
+    );
     let queries = organizations_where([
         "WHERE id IN ({set:wanted_organizations})",
         "WHERE organization IN ({set:wanted_organizations})",

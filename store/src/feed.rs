@@ -113,11 +113,24 @@ impl Reader {
 
     /// Returns what of a stretch of the feed an organization may see, and the cursor to go on with: its own events, and
     /// those about accounts that are its members. Looks at no more than `stretch` events, so that a quiet organization
-    /// costs little beside a loud one; the answer may be empty although more follows.
+    /// costs little beside a loud one; the answer may be empty although more follows. Events tell what the organization may
+    /// read of them.
     ///
     /// # Errors
     /// `engine` and `corrupt`.
     pub async fn events_of(
+        &mut self,
+        organization: &OrganizationId,
+        after: i64,
+        stretch: u32,
+        limit: u32,
+    ) -> Result<(Vec<Event>, i64)> {
+        let (events, cursor) = self.whole_events_of(organization, after, stretch, limit).await?;
+        Ok((self.as_read_by(organization, events).await?, cursor))
+    }
+
+    /// As [`Self::events_of`], with all that events tell.
+    pub(crate) async fn whole_events_of(
         &mut self,
         organization: &OrganizationId,
         after: i64,
@@ -137,7 +150,7 @@ impl Reader {
             Some(last) if is_full => last.sequence,
             Some(_) | None => until.max(after),
         };
-        Ok((self.as_read_by(organization, events).await?, cursor))
+        Ok((events, cursor))
     }
 
     /// Returns the position of the newest event, 0 if there is none.

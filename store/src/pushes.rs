@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use provost_kernel::facts::Departures;
 use provost_kernel::id::ConnectionId;
 
+use crate::engine::batch::{Apart, Query};
 use crate::error::Result;
 use crate::tx::{Reader, Tx};
 use crate::value::binds;
@@ -29,9 +30,8 @@ impl Tx {
                    ON CONFLICT (connection, kind, minute, shard) DO UPDATE SET \
                    pushes = push_counts.pushes + excluded.pushes";
         let minute = now.as_millisecond().div_euclid(MINUTE);
-        self.run(sql, binds![connection, kind, minute, pushes])
-            .await
-            .map(drop)
+        let query = Query::new(sql, binds![connection, kind, minute, pushes]);
+        self.later_apart(Apart::Pushes, query, None).await
     }
 
     /// Removes counts of minutes before a moment. Returns how many rows went.

@@ -289,7 +289,7 @@ impl Tx {
             .await?;
         for table in ["refresh_tokens", "authorization_codes"] {
             let sql = format!("UPDATE {table} SET revoked_at = $1 WHERE account = $2 AND revoked_at IS NULL");
-            self.run(&sql, binds![now, account]).await?;
+            self.later(sql, binds![now, account]);
         }
         Ok(revoked)
     }

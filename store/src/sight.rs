@@ -135,14 +135,8 @@ impl Person {
     fn sets(self) -> Vec<Set> {
         let account = "SELECT account FROM sessions WHERE id IN ({set:the_session})";
         vec![
-            Set {
-                name: SESSION,
-                query: self.session,
-            },
-            Set {
-                name: PERSON,
-                query: Query::new(account, Vec::new()),
-            },
+            Set::unseen(SESSION, self.session),
+            Set::unseen(PERSON, Query::new(account, Vec::new())),
         ]
     }
 

@@ -4,10 +4,11 @@ use jiff::Timestamp;
 use provost_kernel::id::{AccountId, ConnectionId, OrganizationId};
 use serde_json::json as object;
 
+use crate::engine::batch::Query;
 use crate::error::Result;
 use crate::feed::NewEvent;
 use crate::tx::{Reader, Tx};
-use crate::value::{Row, binds, json};
+use crate::value::{Row, binds, json, parts};
 
 /// A bearer token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,11 +111,14 @@ impl Tx {
         actor: &str,
         now: Timestamp,
     ) -> Result<()> {
-        let sql = format!(
-            "UPDATE tokens SET revoked_at = $2 WHERE made_by = $1 AND revoked_at IS NULL RETURNING {COLUMNS}"
-        );
-        for row in self.rows(&sql, binds![account, now]).await? {
-            self.record(token(row)?.event("api_key.revoked", actor, now));
+        let sql = format!("SELECT {COLUMNS} FROM tokens WHERE made_by = $1 AND revoked_at IS NULL");
+        let look = vec![Query::new(sql, binds![account])];
+        let [found] = parts(self.look_past_queue(look.into()).await?)?;
+        for row in found {
+            let key = token(row)?;
+            let sql = "UPDATE tokens SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
+            self.later(sql, binds![&key.id, now]);
+            self.record(key.event("api_key.revoked", actor, now));
         }
         Ok(())
     }

@@ -74,7 +74,9 @@ impl Tx {
         let sql = format!(
             "UPDATE accounts SET version = $3, updated_at = $4{columns} WHERE id = $1 AND version = $2"
         );
-        exactly_one(self.run(&sql, values).await?, "account_version")
+        let changed = StoreError::Conflict("account_version".to_owned());
+        self.later_apart(Apart::Profile, Query::new(sql, values), Some((1, changed)))
+            .await
     }
 
     /// Moves the account to another state. Leaving `active` ends everything it is signed in with, in this transaction.
@@ -195,7 +197,12 @@ impl Tx {
         exactly_one(self.run(sql, row).await?, "account_version")?;
         if let (Some(connection), Some(_)) = (bound(to), bound(from)) {
             let sql = "UPDATE account_values SET connection = $2 WHERE account = $1";
-            self.later(sql, binds![account, connection]);
+            self.later_apart(
+                Apart::Document,
+                Query::new(sql, binds![account, connection]),
+                None,
+            )
+            .await?;
         }
         if matches!(to, Authentication::Sso { .. }) {
             self.run("DELETE FROM credentials WHERE account = $1", binds![account])

@@ -3,6 +3,7 @@
 use provost_kernel::id::{AccountId, ConnectionId};
 use serde_json::{Map, Value};
 
+use crate::engine::batch::{Apart, Query};
 use crate::error::{Result, StoreError};
 use crate::search::document::searchable;
 use crate::tx::{Reader, Tx};
@@ -17,13 +18,12 @@ impl Tx {
         document: Option<&Map<String, Value>>,
         is_new: bool,
     ) -> Result<()> {
-        if !is_new {
-            self.run("DELETE FROM account_values WHERE account = $1", binds![account])
-                .await?;
-        }
         let Some(document) = document else {
-            let sql = "DELETE FROM account_documents WHERE account = $1";
-            return self.run(sql, binds![account]).await.map(drop);
+            for table in ["account_values", "account_documents"] {
+                let sql = format!("DELETE FROM {table} WHERE account = $1");
+                self.run(&sql, binds![account]).await?;
+            }
+            return Ok(());
         };
         // Only a directory gives documents, and only to people of its own connection.
         let connection = match connection {
@@ -35,13 +35,26 @@ impl Tx {
                    VALUES ($1, $2, $3, $4, $5) ON CONFLICT (account) DO UPDATE SET document = excluded.document, \
                    search = excluded.search, email_key = excluded.email_key, manager_key = excluded.manager_key";
         let row = binds![account, made.document, made.search, made.email, made.manager];
-        self.later(sql, row);
+        self.later_apart(Apart::Document, Query::new(sql, row), None)
+            .await?;
+        if !is_new {
+            // Those that stay are written below, so both can go together.
+            let stay = list(
+                made.values
+                    .iter()
+                    .map(|(label, value)| format!("{label}\n{value}")),
+            )?;
+            let sql =
+                "DELETE FROM account_values WHERE account = $1 AND label || '\n' || value NOT IN ({list:$2})";
+            self.later(sql, binds![account, stay]);
+        }
         let values = made.values.into_iter();
         let values = values
             .map(|(label, value)| binds![account, &connection, label, value])
             .collect();
         let into = "INSERT INTO account_values (account, connection, label, value)";
-        self.insert_later(into, values, "");
+        let end = " ON CONFLICT (account, label, value) DO UPDATE SET connection = excluded.connection";
+        self.insert_later(into, values, end);
         Ok(())
     }
 }

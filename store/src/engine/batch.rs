@@ -1,5 +1,7 @@
 //! Statements that wait to be run together. Never knows a table.
 
+use std::borrow::Cow;
+
 use crate::error::StoreError;
 use crate::value::Bind;
 
@@ -9,11 +11,13 @@ pub(crate) struct Query {
     pub(crate) binds: Vec<Bind>,
 }
 
-/// A set of texts of which several look-ups of one round speak, as `IN ({set:NAME})`.
+/// A set of texts of which several look-ups of one round speak, as `IN ({set:NAME})`, or as a select: `{members:NAME}`.
 pub(crate) struct Set {
-    pub(crate) name: &'static str,
+    pub(crate) name: Cow<'static, str>,
     /// Finds one column. May speak of the sets before it.
     pub(crate) query: Query,
+    /// Whether its members are among the answers: those of all such sets come before those of the look-ups.
+    pub(crate) is_shown: bool,
 }
 
 /// Look-ups that go together.
@@ -50,6 +54,12 @@ pub(crate) enum Apart {
     NewAccount,
     /// A seat that is taken: two seats of one pool are two changes of one row.
     Seat,
+    /// Fields of an account: two changes of one plan may be about one row.
+    Profile,
+    /// What a directory says about a person, with what is listed of it.
+    Document,
+    /// Counts of what directories push: two may be about one row.
+    Pushes,
     /// Seats of a kind of account that are taken or freed: two decisions of one transaction may be about the same row.
     SeatOfKind,
 }
@@ -63,6 +73,17 @@ pub enum Durability {
     /// A crash of the PostgreSQL server may forget the last moments of it (`synchronous_commit=off`), never one of ours.
     /// Only for what costs a person no more than a second try: counts of rate limits, requests that wait for a sign-in.
     Brief,
+}
+
+impl Set {
+    /// A set that only look-ups speak of.
+    pub(crate) const fn unseen(name: &'static str, query: Query) -> Self {
+        Self {
+            name: Cow::Borrowed(name),
+            query,
+            is_shown: false,
+        }
+    }
 }
 
 impl Query {

@@ -8,6 +8,7 @@
 //! | `{skip_locked}` | row lock that passes over locked rows |
 //! | `IN ({list:$1})` | is among the texts of a JSON list; `NOT IN` likewise |
 //! | `IN ({set:name})` | is in a set of this round, see [`super::batch::Set`] |
+//! | `{members:name}` | such a set as a select |
 //! | `IN ({of}SELECT …{end})` | is among what a select finds, which is looked up first and then in an index |
 //! | `{rows:$1}` | the texts of a JSON list as a table with the column `value` |
 //! | `{shard}` | a small number that differs between writers at the same time |
@@ -38,7 +39,7 @@ pub(super) fn translate(dialect: Dialect, sql: &str) -> Cow<'_, str> {
 }
 
 /// Writes the arguments `$1`, `$2`, … with another sign and higher numbers.
-pub(crate) fn arguments(sql: &str, sign: char, offset: usize) -> String {
+pub(super) fn arguments(sql: &str, sign: char, offset: usize) -> String {
     let mut text = String::with_capacity(sql.len() + 8);
     let mut rest = sql;
     while let Some((head, tail)) = rest.split_once('$') {
@@ -78,6 +79,10 @@ fn placeholders(dialect: Dialect, sql: &str) -> String {
                 text.push_str("SELECT id FROM ");
                 text.push_str(name);
                 text.push(')');
+            }
+            Some(("members", name)) if dialect == Dialect::Postgres => {
+                text.push_str("SELECT id FROM ");
+                text.push_str(name);
             }
             Some((word, argument)) => match function(dialect, word, argument) {
                 Some(words) => text.push_str(&words),
@@ -196,6 +201,10 @@ mod tests {
 
     #[test]
     fn placeholders_become_each_engines_words() {
+        assert_eq!(
+            translate(Dialect::Postgres, "{members:s} UNION SELECT 1"),
+            "SELECT id FROM s UNION SELECT 1"
+        );
         let sql = "SELECT a FROM t WHERE b IN ({list:$1}) AND c NOT IN ({list:$2}) AND d IN ({of}SELECT e FROM u{end}){lock}";
         assert_eq!(
             translate(Dialect::Postgres, "a IN ({set:s}) AND b"),

@@ -168,14 +168,18 @@ pub(super) async fn together(conn: &mut Postgresql, looks: Looks) -> Result<Vec<
         heads.push(format!("changed AS ({})", numbered(change)));
         Query::new("SELECT * FROM changed", Vec::new())
     });
+    let mut shown = Vec::new();
     for set in looks.sets {
+        if set.is_shown {
+            shown.push(Query::new(format!("SELECT id FROM {}", set.name), Vec::new()));
+        }
         heads.push(format!(
             "{}(id) AS MATERIALIZED ({})",
             set.name,
             numbered(set.query)
         ));
     }
-    let queries: Vec<Query> = change.into_iter().chain(looks.queries).collect();
+    let queries: Vec<Query> = change.into_iter().chain(shown).chain(looks.queries).collect();
     let mut found: Vec<Vec<Vec<Cell>>> = queries.iter().map(|_| Vec::new()).collect();
     let mut sql = String::new();
     if !heads.is_empty() {

@@ -278,9 +278,14 @@ impl Handle {
                 Some(Cell::Null | Cell::Int(_) | Cell::Bytes(_)) | None => None,
             };
             let values = rows(with_values(set.query, &known)?)?;
+            let values: Vec<String> = values.into_iter().filter_map(first).collect();
+            if set.is_shown {
+                let members = values.iter().cloned();
+                found.push(members.map(|member| vec![Cell::Text(member)]).collect());
+            }
             known.push(Known {
                 name: set.name,
-                values: values.into_iter().filter_map(first).collect(),
+                values,
             });
         }
         for query in looks.queries {

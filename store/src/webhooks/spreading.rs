@@ -74,7 +74,7 @@ impl Tx {
         };
         let listener = listener(row)?;
         let (events, position) = if let Some(own) = &listener.organization {
-            self.events_of(own, listener.position, LONG_STRETCH, STRETCH)
+            self.whole_events_of(own, listener.position, LONG_STRETCH, STRETCH)
                 .await?
         } else {
             let events = self.events(listener.position, STRETCH).await?;

@@ -287,6 +287,67 @@ conformance! {
         assert_eq!(kinds, ["x.8998", "x.8999"]);
     }
 
+    /// PostgreSQL makes the hashes of a chain itself, over the same text as this program.
+    async fn any_text_is_chained_as_it_was_written(store, _) {
+        let odd = |kind: &str| NewEvent {
+            actor: "account:\u{1f980} \"quoted\" \\ back".to_owned(),
+            connection: None,
+            trace: None,
+            data: json!({"nul": "a\u{0}b", "line": "\n\t\r", "escape": "\\u0041", "deep": [[{"\u{e4}": 1e300}]], "big": i64::MAX}),
+            ..event(kind, Some("a"))
+        };
+        let noted = [odd("x"), NewEvent { account: None, ..odd("") }, odd("z")];
+        let written = noted.clone();
+        store
+            .write(move |tx| {
+                Box::pin(async move {
+                    for event in written {
+                        tx.record(event);
+                    }
+                    Ok::<_, StoreError>(())
+                })
+            })
+            .await
+            .unwrap();
+        let rows = chain(&store, Some("a")).await;
+        assert_eq!(rows.into_iter().map(|row| row.event).collect::<Vec<_>>(), noted);
+        let events = store.read(|reader| Box::pin(reader.events(0, 10))).await.unwrap();
+        assert_eq!(events.iter().map(|event| event.data.clone()).collect::<Vec<_>>(), noted.map(|event| event.data));
+        assert_eq!(events[2].id, "evt_0000000000000003");
+    }
+
+    /// What is only looked up begins no transaction, and what is queued after that is all of it, so that no row is locked while
+    /// an answer travels.
+    async fn a_job_that_looks_and_then_queues_is_never_between_two_rounds(store, database) {
+        seed(&store).await;
+        let count = || store.rounds();
+        let before = count();
+        let looks = store.write(|tx| Box::pin(async move { tx.last_event().await }));
+        looks.await.unwrap();
+        let of_looking = count() - before;
+        let before = count();
+        let whole = store.write(|tx| {
+            Box::pin(async move {
+                tx.last_event().await?;
+                let changes = vec![create(account("ada")), Change::AddMembership { account: "ada".into(), membership: membership(None) }];
+                tx.apply(&decision("t1", "ada", changes), &provost_kernel::provision::Actor::Person, at(5)).await
+            })
+        });
+        whole.await.unwrap();
+        if database.is_postgres() {
+            assert_eq!((of_looking, count() - before), (1, 2));
+        }
+        let again = store.write(|tx| {
+            Box::pin(async move {
+                let changes = vec![create(account("ada"))];
+                tx.apply(&decision("t2", "ada", changes), &provost_kernel::provision::Actor::Person, at(5)).await
+            })
+        });
+        assert_eq!(again.await.unwrap_err().code(), "conflict", "found by the one statement");
+        assert_eq!(chain(&store, None).await.len(), 1, "and nothing of it is kept");
+        assert_eq!(chain(&store, Some("home-lab")).await.len(), 2);
+    }
+
     async fn each_organization_has_an_audit_chain_of_its_own(store, _) {
         store
             .write(|tx| {

@@ -111,3 +111,50 @@ async fn commits_that_wait_together_are_kept_or_called_unknown() {
     })
     .await;
 }
+
+/// A role that may not have the log written down never shares a commit, so what it sees is on the disk, and it may follow the
+/// feed like any other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_role_that_may_not_have_the_log_written_down_still_writes_and_follows() {
+    let Some((database, name)) = Database::postgres_apart().await else {
+        return;
+    };
+    with_store(Some(database), move |_, database| async move {
+        let role = format!("{name}_limited");
+        let refuse = "DO $$ DECLARE f REGPROCEDURE; BEGIN FOR f IN SELECT oid FROM pg_proc \
+                      WHERE proname = 'pg_logical_emit_message' LOOP \
+                      EXECUTE 'REVOKE EXECUTE ON FUNCTION ' || f || ' FROM PUBLIC'; END LOOP; END $$";
+        database
+            .execute(&format!(
+                "CREATE ROLE {role}; GRANT ALL ON SCHEMA public TO {role}; \
+                 GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}; {refuse}"
+            ))
+            .await;
+        let mut config = database.config();
+        config.url = format!("{}?options=-c%20role%3D{role}", config.url);
+        let store = Store::open(&config).await.unwrap();
+        let over = Arc::new(AtomicBool::new(false));
+        let writers: Vec<_> = (0..WRITERS)
+            .map(|writer| tokio::spawn(write_on(store.clone(), writer, Arc::clone(&over))))
+            .collect();
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        over.store(true, Ordering::Relaxed);
+        let mut acknowledged = 0;
+        for writer in writers {
+            acknowledged += writer.await.unwrap().len();
+        }
+        let read = store.read(|reader| {
+            Box::pin(async move {
+                reader.written_down().await?;
+                reader.last_event().await
+            })
+        });
+        assert_eq!(usize::try_from(read.await.unwrap()).unwrap(), acknowledged);
+        assert!(acknowledged > 0);
+        store.close().await;
+        database
+            .execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}"))
+            .await;
+    })
+    .await;
+}

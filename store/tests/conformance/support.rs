@@ -87,6 +87,10 @@ impl Database {
         Some((database, name))
     }
 
+    pub(crate) fn is_postgres(&self) -> bool {
+        self.directory.is_none()
+    }
+
     pub(crate) fn config(&self) -> StoreConfig {
         StoreConfig {
             url: self.url.clone(),

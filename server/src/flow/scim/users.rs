@@ -108,7 +108,7 @@ pub async fn change(
     let account = AccountId::new(id);
     let wants_groups = projection.wants("groups");
     let change = Arc::new(change);
-    let (changed, trace) = push::write(app, caller, move |tx, one| {
+    let (unchanged, trace) = push::write(app, caller, move |tx, one| {
         let (account, change, if_match) = (account.clone(), Arc::clone(&change), if_match.clone());
         Box::pin(async move {
             let stored = stored(tx, &one.caller, &account).await?;
@@ -126,18 +126,19 @@ pub async fn change(
             if let Some(refused) = push::refused(&decision, KIND) {
                 return Ok(refused);
             }
-            let changed = if decision.plan.changes.is_empty() {
+            let unchanged = if decision.plan.changes.is_empty() {
                 Some(view::user(tx, stored, wants_groups).await?)
             } else {
-                load(tx, &one.caller, &account, wants_groups).await?
+                None
             };
-            Ok(Ended::Done(
-                changed.ok_or_else(|| resource::gone(KIND))?,
-                push::trace(&decision),
-            ))
+            Ok(Ended::Done(unchanged, push::trace(&decision)))
         })
     })
     .await?;
+    let changed = match unchanged {
+        Some(view) => view,
+        None => find(app, caller, &AccountId::new(id), wants_groups).await?,
+    };
     Ok(answer(caller, 200, &changed, &projection, trace))
 }
 
@@ -183,18 +184,6 @@ async fn find(
 async fn stored(tx: &mut Tx, caller: &Caller, account: &AccountId) -> Result<DirectoryUser, Stop> {
     let found = tx.directory_user(caller.live.id(), account).await?;
     found.ok_or_else(|| resource::gone(KIND).into())
-}
-
-async fn load(
-    tx: &mut Tx,
-    caller: &Caller,
-    account: &AccountId,
-    wants_groups: bool,
-) -> Result<Option<UserView>, Stop> {
-    match tx.directory_user(caller.live.id(), account).await? {
-        Some(user) => Ok(Some(view::user(tx, user, wants_groups).await?)),
-        None => Ok(None),
-    }
 }
 
 fn apply(caller: &Caller, change: &Change, before: &Document) -> Result<Document, ScimError> {

@@ -11,7 +11,9 @@ use crate::{directory, saml_idp};
 
 /// From the app's redirect to its tokens: look and keep; look and keep; take, decide (facts, and all that changes in one
 /// statement); look, keep the code; look, redeem.
-const ROUNDS: u64 = 11;
+const POSTGRES: u64 = 11;
+/// On SQLite a round is a function call; the end of the transaction takes three there.
+const SQLITE: u64 = 13;
 
 async fn whole_sign_in(lab: &Lab, person: &saml_idp::Person) -> u64 {
     let app = lab.app();
@@ -50,14 +52,18 @@ async fn a_sign_in_needs_few_rounds_to_the_database() {
         let person = |number: usize| {
             saml_idp::Person::new(&format!("ann-{number}"), &format!("ann{number}@home-lab.example"))
         };
+        let most = match lab.app().store.engine_name() {
+            "postgres" => POSTGRES,
+            _ => SQLITE,
+        };
         // The first one fills the caches and makes the signing keys.
         whole_sign_in(&lab, &person(0)).await;
         for new in 1..4 {
             // One more when the second is over after which the signing keys are looked at again.
             let rounds = whole_sign_in(&lab, &person(new)).await;
-            assert!(rounds <= ROUNDS + 1, "a new person took {rounds} rounds");
+            assert!(rounds <= most + 1, "a new person took {rounds} rounds");
             let rounds = whole_sign_in(&lab, &person(new)).await;
-            assert!(rounds <= ROUNDS + 1, "a returning person took {rounds} rounds");
+            assert!(rounds <= most + 1, "a returning person took {rounds} rounds");
         }
     })
     .await;

@@ -12,34 +12,38 @@ const FEW: usize = 8;
 
 /// A set that was looked up.
 pub(super) struct Known {
-    pub(super) name: &'static str,
+    pub(super) name: Cow<'static, str>,
     pub(super) values: Vec<String>,
 }
 
 /// Puts the values of sets where a statement speaks of the sets.
 pub(super) fn with_values(mut query: Query, known: &[Known]) -> Result<Query> {
     for Known { name, values } in known {
-        let place = format!("{{set:{name}}}");
-        if !query.sql.contains(&place) {
+        let (place, whole) = (format!("{{set:{name}}}"), format!("{{members:{name}}}"));
+        if !query.sql.contains(&place) && !query.sql.contains(&whole) {
             continue;
         }
         let first = query.binds.len() + 1;
-        let text = if values.len() <= FEW {
+        let (among, select) = if values.is_empty() {
+            (String::new(), "SELECT NULL WHERE 0".to_owned())
+        } else if values.len() <= FEW {
             let padding = values.len().next_power_of_two() - values.len();
             let padded = values
                 .iter()
                 .chain(values.last().into_iter().cycle().take(padding));
             query.binds.extend(padded.cloned().map(Bind::from));
-            let numbers = first..=query.binds.len();
-            numbers
+            let numbers: Vec<String> = (first..=query.binds.len())
                 .map(|number| format!("${number}"))
-                .collect::<Vec<_>>()
-                .join(", ")
+                .collect();
+            (numbers.join(", "), format!("VALUES ({})", numbers.join("), (")))
         } else {
             query.binds.push(list(values)?.into());
-            format!("{{list:${first}}}")
+            (
+                format!("{{list:${first}}}"),
+                format!("SELECT value FROM {{rows:${first}}}"),
+            )
         };
-        query.sql = query.sql.replace(&place, &text);
+        query.sql = query.sql.replace(&place, &among).replace(&whole, &select);
     }
     Ok(query)
 }
@@ -87,7 +91,7 @@ mod tests {
 
     fn known(name: &'static str, values: &[&str]) -> Known {
         Known {
-            name,
+            name: name.into(),
             values: values.iter().map(|value| (*value).to_owned()).collect(),
         }
     }
@@ -118,6 +122,14 @@ mod tests {
             let query = with_values(query, &[known("other", &["q"]), known("s", values)]).unwrap();
             assert_eq!(query.sql, sql);
             assert_eq!(query.binds.len(), 1 + added);
+        }
+        for (values, sql) in [
+            (&[][..], "SELECT NULL WHERE 0 UNION SELECT $1"),
+            (&["a", "b"][..], "VALUES ($2), ($3) UNION SELECT $1"),
+            (&nine[..], "SELECT value FROM {rows:$2} UNION SELECT $1"),
+        ] {
+            let query = Query::new("{members:s} UNION SELECT $1", binds!["one"]);
+            assert_eq!(with_values(query, &[known("s", values)]).unwrap().sql, sql);
         }
         let query = with_values(Query::new("{set:s}", Vec::new()), &[known("s", &["a", "b", "c"])]).unwrap();
         assert_eq!(texts(&query.binds), ["a", "b", "c", "c"]);
