@@ -5,7 +5,7 @@ mod documents;
 pub(crate) mod facts;
 mod groups;
 mod managed;
-mod members;
+pub(crate) mod members;
 
 pub use groups::REEVALUATE;
 pub use managed::{Managed, ManagedPlace};

@@ -120,7 +120,10 @@ impl Store {
     }
 
     /// Like [`Self::write`], with a limit of its own for jobs that move everything.
-    pub(crate) async fn write_within<F, T, E>(&self, limit: Duration, job: F) -> Result<T, E>
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub async fn write_within<F, T, E>(&self, limit: Duration, job: F) -> Result<T, E>
     where
         F: for<'a> FnOnce(&'a mut Tx) -> BoxFuture<'a, Result<T, E>> + Send + 'static,
         T: Send + 'static,

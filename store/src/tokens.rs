@@ -7,6 +7,7 @@ use serde_json::json as object;
 use crate::engine::batch::Query;
 use crate::error::Result;
 use crate::feed::NewEvent;
+use crate::revisions;
 use crate::tx::{Reader, Tx};
 use crate::value::{Row, binds, json, parts};
 
@@ -139,11 +140,29 @@ impl Reader {
     /// # Errors
     /// `engine` and `corrupt`.
     pub async fn token_by_digest(&mut self, digest: &str, now: Timestamp) -> Result<Option<TokenRecord>> {
+        Ok(self.token_and_revision(digest, now, "").await?.0)
+    }
+
+    /// As [`Self::token_by_digest`], with the revision of `name` at the same moment.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn token_and_revision(
+        &mut self,
+        digest: &str,
+        now: Timestamp,
+        name: &str,
+    ) -> Result<(Option<TokenRecord>, i64)> {
         let sql = format!(
             "SELECT {COLUMNS} FROM tokens WHERE digest = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2) \
              AND (made_by IS NULL OR EXISTS (SELECT 1 FROM accounts a WHERE a.id = tokens.made_by AND a.status = 'active'))"
         );
-        self.row(&sql, binds![digest, now]).await?.map(token).transpose()
+        let found = self
+            .together(vec![Query::new(sql, binds![digest, now]), revisions::query(name)])
+            .await?;
+        let [tokens, revision] = parts(found)?;
+        let token = tokens.into_iter().next().map(token).transpose()?;
+        Ok((token, revisions::read(revision)?))
     }
 
     /// Finds a token by its identifier, in whatever state.

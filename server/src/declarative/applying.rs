@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use provost_kernel::connection::Connection;
 use provost_kernel::email::Email;
@@ -19,6 +20,9 @@ use super::write::{self, Prepared};
 use crate::app::App;
 use crate::flow::policy::change;
 use crate::jobs::seats;
+
+/// How long writing may take: a file may name every person of its organizations, and all of it is one transaction.
+const LIMIT: Duration = Duration::from_mins(30);
 
 /// Whether anything is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,7 +118,7 @@ pub async fn apply_as(
     });
     let written = app
         .store
-        .write(move |tx| {
+        .write_within(LIMIT, move |tx| {
             Box::pin(async move {
                 let report = write::everything(tx, &prepared).await?;
                 match mode {

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use provost_kernel::id::{AccountId, GroupId};
 
+use crate::engine::batch::Query;
 use crate::error::Result;
 use crate::tx::{Reader, Tx};
 use crate::value::{Bind, Row, binds, list};
@@ -103,6 +104,25 @@ impl Tx {
     }
 }
 
+/// Looks for the groups of accounts, for [`group_ref`].
+pub(crate) fn groups_query(accounts: &[AccountId]) -> Result<Query> {
+    let sql = "SELECT m.account, g.id, g.name, g.external_id FROM group_members m JOIN groups g ON g.id = m.group_id \
+               WHERE m.account IN ({list:$1}) ORDER BY m.account, g.id";
+    let ids = list(accounts.iter().map(AccountId::as_str))?;
+    Ok(Query::new(sql, binds![ids]))
+}
+
+/// Reads whose group it is, and the group.
+pub(crate) fn group_ref(mut row: Row) -> Result<(AccountId, GroupRef)> {
+    let account = AccountId::new(row.text("group_members.account")?);
+    let group = GroupRef {
+        id: GroupId::new(row.text("groups.id")?),
+        name: row.text("groups.name")?,
+        external_id: row.opt_text("groups.external_id")?,
+    };
+    Ok((account, group))
+}
+
 impl Reader {
     /// Lists the groups of accounts, in the order of the groups' ids. Accounts in none are left out.
     ///
@@ -113,16 +133,10 @@ impl Reader {
         if accounts.is_empty() {
             return Ok(found);
         }
-        let sql = "SELECT m.account, g.id, g.name, g.external_id FROM group_members m JOIN groups g ON g.id = m.group_id \
-                   WHERE m.account IN ({list:$1}) ORDER BY m.account, g.id";
-        let ids = list(accounts.iter().map(AccountId::as_str))?;
-        for mut row in self.rows(sql, binds![ids]).await? {
-            let account = AccountId::new(row.text("group_members.account")?);
-            found.entry(account).or_default().push(GroupRef {
-                id: GroupId::new(row.text("groups.id")?),
-                name: row.text("groups.name")?,
-                external_id: row.opt_text("groups.external_id")?,
-            });
+        let Query { sql, binds } = groups_query(accounts)?;
+        for row in self.rows(&sql, binds).await? {
+            let (account, group) = group_ref(row)?;
+            found.entry(account).or_default().push(group);
         }
         Ok(found)
     }

@@ -8,9 +8,12 @@ use serde_json::{Map, Value};
 use super::compile::Kind;
 use super::page::{Page, Search};
 use crate::accounts;
+use crate::directory::GroupRef;
+use crate::directory::members::{group_ref, groups_query};
+use crate::engine::batch::Query;
 use crate::error::Result;
 use crate::tx::Reader;
-use crate::value::{Row, binds};
+use crate::value::{Row, binds, parts};
 
 /// An account with the document that its directory pushed.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +26,15 @@ pub struct DirectoryUser {
     pub updated_at: Timestamp,
 }
 
+fn user_query(connection: &ConnectionId, id: &AccountId) -> Query {
+    let sql = format!(
+        "SELECT {} FROM accounts a LEFT JOIN account_documents d ON d.account = a.id \
+         WHERE a.id = $1 AND a.connection = $2 AND a.status <> 'deleted'",
+        columns()
+    );
+    Query::new(sql, binds![id, connection])
+}
+
 impl Reader {
     /// Finds an account of a connection that is not deleted.
     ///
@@ -33,13 +45,31 @@ impl Reader {
         connection: &ConnectionId,
         id: &AccountId,
     ) -> Result<Option<DirectoryUser>> {
-        let sql = format!(
-            "SELECT {} FROM accounts a LEFT JOIN account_documents d ON d.account = a.id \
-             WHERE a.id = $1 AND a.connection = $2 AND a.status <> 'deleted'",
-            columns()
-        );
-        let row = self.row(&sql, binds![id, connection]).await?;
+        let Query { sql, binds } = user_query(connection, id);
+        let row = self.row(&sql, binds).await?;
         row.map(|row| user(row).map(|(_, user)| user)).transpose()
+    }
+
+    /// As [`Self::directory_user`], with the groups of the account, in the order of their ids.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn directory_user_and_groups(
+        &mut self,
+        connection: &ConnectionId,
+        id: &AccountId,
+    ) -> Result<Option<(DirectoryUser, Vec<GroupRef>)>> {
+        let groups = groups_query(std::slice::from_ref(id))?;
+        let found = self.together(vec![user_query(connection, id), groups]).await?;
+        let [mut users, groups] = parts(found)?;
+        let Some(row) = users.pop() else {
+            return Ok(None);
+        };
+        let groups = groups
+            .into_iter()
+            .map(|row| Ok(group_ref(row)?.1))
+            .collect::<Result<_>>()?;
+        Ok(Some((user(row)?.1, groups)))
     }
 
     /// Searches the accounts of a connection.

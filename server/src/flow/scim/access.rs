@@ -99,10 +99,17 @@ pub async fn identify(
         return Ok(None);
     };
     let (digest, now) = (digest_of(&token), app.world.now());
-    let found: Result<Option<TokenRecord>, StoreError> = app
+    let (found, revision) = app
         .store
-        .read(move |reader| Box::pin(async move { reader.token_by_digest(&digest, now).await }))
-        .await;
+        .read(move |reader| {
+            Box::pin(async move {
+                reader
+                    .token_and_revision(&digest, now, connection::REVISION)
+                    .await
+            })
+        })
+        .await
+        .map_err(|error: StoreError| AppError::from(error))?;
     let fits = |token: &TokenRecord| {
         (token.kind == BEARER || token.kind == ACCESS)
             && token
@@ -110,10 +117,10 @@ pub async fn identify(
                 .as_ref()
                 .is_some_and(|bound| bound.as_str() == named)
     };
-    let Some(token) = found?.filter(fits) else {
+    let Some(token) = found.filter(fits) else {
         return Ok(None);
     };
-    let live = connection::find(app, named).await?;
+    let live = connection::find_at(app, named, revision).await?;
     // The client of the settings that got it may be gone from there.
     let is_configured = token.kind == ACCESS && token.label.contains(':');
     if is_configured && live.scim.keys_of(&token.label).is_none() {

@@ -171,10 +171,15 @@ async fn find(
         .store
         .read(move |reader| {
             Box::pin(async move {
-                let Some(user) = reader.directory_user(&connection, &account).await? else {
-                    return Ok::<_, StoreError>(None);
-                };
-                view::user(reader, user, wants_groups).await.map(Some)
+                if !wants_groups {
+                    let user = reader.directory_user(&connection, &account).await?;
+                    return Ok::<_, StoreError>(user.map(|user| UserView { user, groups: None }));
+                }
+                let found = reader.directory_user_and_groups(&connection, &account).await?;
+                Ok(found.map(|(user, groups)| UserView {
+                    user,
+                    groups: Some(groups),
+                }))
             })
         })
         .await?;
