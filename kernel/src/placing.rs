@@ -573,7 +573,9 @@ fn note_drift(held: &Membership, edits: &[MembershipEdit], why: &str, steps: &mu
         ),
         MembershipEdit::SetLicense { .. } => Some("change the license".to_owned()),
         MembershipEdit::SetActive { .. } => Some("make it active".to_owned()),
-        MembershipEdit::SetPinned { .. } => None,
+        MembershipEdit::SetPinned { .. }
+        | MembershipEdit::JoinGroup { .. }
+        | MembershipEdit::LeaveGroup { .. } => None,
     };
     let wanted: Vec<String> = edits.iter().filter_map(role).collect();
     if wanted.is_empty() {

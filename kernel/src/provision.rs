@@ -25,7 +25,7 @@ use crate::denial::Denial;
 use crate::directory::Authentication;
 use crate::email::Email;
 use crate::facts::{AccountFacts, Facts, Need, OrganizationFacts, OrganizationsNeeded};
-use crate::id::{AccountId, OrganizationId};
+use crate::id::{AccountId, GroupId, OrganizationId};
 use crate::incoming::Fresh;
 use crate::keeping::KeptField;
 use crate::mapping::InForce;
@@ -42,6 +42,7 @@ mod identity;
 mod kinds;
 mod managed;
 mod membership;
+pub mod local_groups;
 pub mod overriding;
 pub mod push;
 mod request;
@@ -109,9 +110,13 @@ pub fn need(request: &Request) -> Need {
             need.email_key = address.as_ref().map(Email::key);
         }
         Action::SetMemberships { memberships, .. } => wanted = memberships,
-        Action::EditMembership { organization, .. }
-        | Action::RemoveMembership { organization, .. }
-        | Action::Invite { organization, .. } => {
+        Action::EditMembership {
+            organization, edits, ..
+        } => {
+            organizations.push(organization.clone());
+            need.local_groups = joined_groups(edits);
+        }
+        Action::RemoveMembership { organization, .. } | Action::Invite { organization, .. } => {
             organizations.push(organization.clone());
         }
         Action::TakeIdentity { from, .. } => {
@@ -136,6 +141,19 @@ pub fn need(request: &Request) -> Need {
     organizations.extend(wanted.iter().map(|membership| membership.organization.clone()));
     need.organizations = OrganizationsNeeded::Ids(distinct(organizations));
     need
+}
+
+/// The groups that somebody shall be put into. Those that are left are known from the membership.
+fn joined_groups(edits: &[GrantEdit]) -> Vec<GroupId> {
+    let mut groups: Vec<GroupId> = Vec::new();
+    for edit in edits {
+        if let GrantEdit::JoinGroup { group } = edit
+            && !groups.contains(group)
+        {
+            groups.push(group.clone());
+        }
+    }
+    groups
 }
 
 fn distinct(mut organizations: Vec<OrganizationId>) -> Vec<OrganizationId> {

@@ -168,6 +168,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "instance_defaults",
         sql: include_str!("../migrations/0099_instance_defaults.sql"),
     },
+    Migration {
+        version: 110,
+        name: "local_groups",
+        sql: include_str!("../migrations/0110_local_groups.sql"),
+    },
 ];
 
 /// The schema version that this program works with.

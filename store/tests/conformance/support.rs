@@ -348,6 +348,7 @@ pub(crate) fn membership(license: Option<LicenseGrant>) -> Membership {
         }],
         all_workspaces: None,
         license,
+        groups: Vec::new(),
         version: 1,
     }
 }
