@@ -84,6 +84,16 @@ impl Tx {
         exactly_one(self.run(sql, row).await?, VERSION)
     }
 
+    /// Locks a group, so that nobody is put into it until the transaction ends.
+    ///
+    /// # Errors
+    /// `engine`.
+    pub async fn lock_local_group(&mut self, id: &GroupId) -> Result<()> {
+        self.row("SELECT id FROM local_groups WHERE id = $1{lock}", binds![id])
+            .await
+            .map(drop)
+    }
+
     /// Begins to delete a group: nobody is put in any more, it leads to nothing, and its name is free.
     ///
     /// # Errors

@@ -31,11 +31,19 @@ impl Work<'_> {
         authority: &Authority,
     ) -> Result<(), Denial> {
         self.may_change_membership(target, organization, authority)?;
-        if target.account.status == Status::Deleted {
+        // Groups change and go under everybody, also whoever may be restored.
+        let is_settling = edits.iter().all(|edit| {
+            matches!(edit, GrantEdit::LeaveGroup { .. } | GrantEdit::SettleGroups { .. })
+        });
+        if target.account.status == Status::Deleted && !(is_settling && !edits.is_empty()) {
             return Err(self.refuse(Denial::Deleted, "the account is deleted"));
         }
         let facts = self.organization(organization)?;
         let held = membership_in(target, organization);
+        if held.is_none() && is_settling && !edits.is_empty() {
+            // Whoever is no member is in no group, and does not become a member by that.
+            return Ok(());
+        }
         let mut draft = self.draft(facts, held, target.account.kind, authority);
         for edit in edits {
             self.one_edit(&mut draft, target, edit, authority)?;

@@ -218,7 +218,7 @@ fn member(shell: &Shell, manager: &Manager, facts: &AccountFacts) -> Member {
         address: if address == name { String::new() } else { address },
         name,
         roles: held
-            .map(|held| users::roles(shell, &manager.organization, &held.roles, held.pinned))
+            .map(|held| users::roles(shell, &manager.organization, held))
             .unwrap_or_default(),
         tone,
         status: shell.t(status),

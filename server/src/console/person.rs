@@ -231,12 +231,12 @@ fn why(manager: &Manager, shell: &Shell, held: &Membership) -> Vec<Why> {
             what: shell.t("person.membership"),
             names: vec![Named {
                 name: facts.organization.name.clone(),
-                source: shell.t(format::source_key(&held.source, held.pinned)),
+                source: format::source(shell, held, &held.source, false),
             }],
         },
         Why {
             what: shell.t("users.roles"),
-            names: users::roles(shell, facts, &held.roles, held.pinned),
+            names: users::roles(shell, facts, held),
         },
     ];
     let mut workspaces: Vec<Named> = held
@@ -248,7 +248,7 @@ fn why(manager: &Manager, shell: &Shell, held: &Membership) -> Vec<Why> {
                 .iter()
                 .find(|one| one.id == grant.id)
                 .map_or_else(|| grant.id.to_string(), |one| one.name.clone()),
-            source: shell.t(format::source_key(&grant.source, grant.pinned || held.pinned)),
+            source: format::source(shell, held, &grant.source, grant.pinned),
         })
         .collect();
     if let Some(source) = &held.all_workspaces {
@@ -256,7 +256,7 @@ fn why(manager: &Manager, shell: &Shell, held: &Membership) -> Vec<Why> {
             0,
             Named {
                 name: shell.t("users.all_workspaces").to_owned(),
-                source: shell.t(format::source_key(source, held.pinned)),
+                source: format::source(shell, held, source, false),
             },
         );
     }
@@ -275,7 +275,7 @@ fn why(manager: &Manager, shell: &Shell, held: &Membership) -> Vec<Why> {
                 } else {
                     shell.t1("person.waits", &grant.license)
                 },
-                source: shell.t(format::source_key(&grant.source, grant.pinned || held.pinned)),
+                source: format::source(shell, held, &grant.source, grant.pinned),
             })
             .collect(),
     });

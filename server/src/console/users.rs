@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::{Query, State};
 use jiff::{SignedDuration, Timestamp};
-use provost_kernel::directory::{Account, AccountKind, Grant, Status};
+use provost_kernel::directory::{Account, AccountKind, Membership, Status};
 use provost_kernel::facts::{AccountFacts, OrganizationFacts};
 use provost_kernel::id::{AccountId, ConnectionId, OrganizationId, RoleId, WorkspaceId};
 use provost_store::{GrantedBy, PeopleFilter, SignsIn};
@@ -90,7 +90,7 @@ struct Row {
 /// Something granted, with who granted it.
 pub(super) struct Named {
     pub(super) name: String,
-    pub(super) source: &'static str,
+    pub(super) source: String,
 }
 
 /// `GET …/users`.
@@ -364,7 +364,7 @@ fn row(shell: &Shell, facts: &OrganizationFacts, found: &People, known: &Account
         is_sso: connection.is_some(),
         is_reader: account.kind == AccountKind::Reader,
         roles: held
-            .map(|held| roles(shell, facts, &held.roles, held.pinned))
+            .map(|held| roles(shell, facts, held))
             .unwrap_or_default(),
         signs_in: match connection {
             None => shell.t("users.via_password").to_owned(),
@@ -390,10 +390,9 @@ fn row(shell: &Shell, facts: &OrganizationFacts, found: &People, known: &Account
 pub(super) fn roles(
     shell: &Shell,
     facts: &OrganizationFacts,
-    grants: &[Grant<RoleId>],
-    pinned: bool,
+    held: &Membership,
 ) -> Vec<Named> {
-    grants
+    held.roles
         .iter()
         .map(|grant| Named {
             name: facts
@@ -401,7 +400,7 @@ pub(super) fn roles(
                 .iter()
                 .find(|role| role.id == grant.id)
                 .map_or_else(|| grant.id.to_string(), |role| role.name.clone()),
-            source: shell.t(format::source_key(&grant.source, grant.pinned || pinned)),
+            source: format::source(shell, held, &grant.source, grant.pinned),
         })
         .collect()
 }
@@ -410,7 +409,7 @@ pub(super) fn roles(
 pub(super) fn workspaces(
     shell: &Shell,
     facts: &OrganizationFacts,
-    held: &provost_kernel::directory::Membership,
+    held: &Membership,
 ) -> String {
     if held.all_workspaces.is_some() {
         return shell.t("users.all_workspaces").to_owned();

@@ -1,7 +1,7 @@
 //! Groups that organizations keep by hand: the groups themselves, their members, and how both stand in facts.
 
 use provost_kernel::directory::Source;
-use provost_kernel::facts::Need;
+use provost_kernel::facts::{AccountFacts, Facts, Need};
 use provost_kernel::id::GroupId;
 use provost_kernel::local_group::LocalGroup;
 use provost_kernel::plan::{Change, MembershipEdit};
@@ -19,6 +19,16 @@ fn group(id: &str, name: &str) -> LocalGroup {
         workspaces: vec!["lab".into()],
         version: 1,
     }
+}
+
+async fn loaded(store: &Store, id: &str) -> AccountFacts {
+    let id = id.into();
+    let found = store.read(|reader| Box::pin(async move { reader.account_facts(&[id]).await }));
+    found.await.unwrap().pop().unwrap()
+}
+
+async fn facts(store: &Store, need: Need) -> Facts {
+    store.read(move |reader| Box::pin(async move { reader.facts(&need).await })).await.unwrap()
 }
 
 async fn keep(store: &Store, group: LocalGroup) -> Result<(), StoreError> {
