@@ -60,6 +60,7 @@ pub use request::{
 pub fn need(request: &Request) -> Need {
     let mut need = Need {
         accounts: request.action.account().cloned().into_iter().collect(),
+        local_groups: joined_groups(&request.action),
         ..Need::default()
     };
     let mut organizations: Vec<OrganizationId> = Vec::new();
@@ -110,13 +111,9 @@ pub fn need(request: &Request) -> Need {
             need.email_key = address.as_ref().map(Email::key);
         }
         Action::SetMemberships { memberships, .. } => wanted = memberships,
-        Action::EditMembership {
-            organization, edits, ..
-        } => {
-            organizations.push(organization.clone());
-            need.local_groups = joined_groups(edits);
-        }
-        Action::RemoveMembership { organization, .. } | Action::Invite { organization, .. } => {
+        Action::EditMembership { organization, .. }
+        | Action::RemoveMembership { organization, .. }
+        | Action::Invite { organization, .. } => {
             organizations.push(organization.clone());
         }
         Action::TakeIdentity { from, .. } => {
@@ -144,8 +141,11 @@ pub fn need(request: &Request) -> Need {
 }
 
 /// The groups that somebody shall be put into. Those that are left are known from the membership.
-fn joined_groups(edits: &[GrantEdit]) -> Vec<GroupId> {
+fn joined_groups(action: &Action) -> Vec<GroupId> {
     let mut groups: Vec<GroupId> = Vec::new();
+    let Action::EditMembership { edits, .. } = action else {
+        return groups;
+    };
     for edit in edits {
         if let GrantEdit::JoinGroup { group } = edit
             && !groups.contains(group)

@@ -32,15 +32,15 @@ impl Work<'_> {
     ) -> Result<(), Denial> {
         self.may_change_membership(target, organization, authority)?;
         // Groups change and go under everybody, also whoever may be restored.
-        let is_settling = edits.iter().all(|edit| {
-            matches!(edit, GrantEdit::LeaveGroup { .. } | GrantEdit::SettleGroups { .. })
-        });
-        if target.account.status == Status::Deleted && !(is_settling && !edits.is_empty()) {
+        let of_groups =
+            |edit: &GrantEdit| matches!(edit, GrantEdit::LeaveGroup { .. } | GrantEdit::SettleGroups { .. });
+        let is_settling = !edits.is_empty() && edits.iter().all(of_groups);
+        if target.account.status == Status::Deleted && !is_settling {
             return Err(self.refuse(Denial::Deleted, "the account is deleted"));
         }
         let facts = self.organization(organization)?;
         let held = membership_in(target, organization);
-        if held.is_none() && is_settling && !edits.is_empty() {
+        if held.is_none() && is_settling {
             // Whoever is no member is in no group, and does not become a member by that.
             return Ok(());
         }

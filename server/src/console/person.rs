@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use provost_kernel::directory::{AccountKind, Membership, Status};
-use provost_kernel::id::{AccountId, SessionId};
+use provost_kernel::id::{AccountId, GroupId, SessionId};
 use provost_kernel::provision::Action;
 use provost_store::{MailRecord, SessionRecord};
 use serde::Deserialize;
@@ -51,6 +51,7 @@ struct PersonPage {
     belongs_elsewhere: bool,
     attributes: Vec<(String, String, String)>,
     groups: Vec<String>,
+    local_groups: Vec<(String, String)>,
     sessions: Vec<Session>,
     mails: Vec<Mail>,
     timeline: Vec<Entry>,
@@ -168,6 +169,15 @@ fn view(manager: &Manager, shell: Shell, person: &Person) -> PersonPage {
                 )
             })
             .collect(),
+        local_groups: held
+            .map(|held| {
+                let path = |id: &GroupId| format!("{}/groups/{}", shell.base, segment(id.as_str()));
+                held.groups
+                    .iter()
+                    .map(|group| (path(&group.id), group.name.clone()))
+                    .collect()
+            })
+            .unwrap_or_default(),
         groups: person.groups.iter().map(|group| group.name.clone()).collect(),
         sessions: person
             .sessions

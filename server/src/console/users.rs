@@ -26,6 +26,7 @@ const SOURCES: &[(&str, &str)] = &[
     ("scim", "source.scim"),
     ("invitation", "source.invitation"),
     ("import", "source.import"),
+    ("group", "source.some_group"),
     ("pinned", "source.pinned"),
 ];
 
@@ -184,6 +185,7 @@ impl Asked {
                 "scim" => Some(GrantedBy::Scim),
                 "invitation" => Some(GrantedBy::Invitation),
                 "import" => Some(GrantedBy::Import),
+                "group" => Some(GrantedBy::Group),
                 "pinned" => Some(GrantedBy::Pin),
                 _ => None,
             },
