@@ -162,8 +162,7 @@ impl Tx {
         version: i64,
     ) -> Result<()> {
         // The lock lets a change of the group see everybody who was put in on the strength of what it led to before.
-        let sql =
-            "SELECT version FROM local_groups WHERE id = $1 AND organization = $2 AND going = 0{lock}";
+        let sql = "SELECT version FROM local_groups WHERE id = $1 AND organization = $2 AND going = 0{lock}";
         let found = self.row(sql, binds![group, organization]).await?;
         let found = found.map(|mut row| row.int("local_groups.version")).transpose()?;
         if found != Some(version) {
@@ -171,7 +170,9 @@ impl Tx {
         }
         let sql = "INSERT INTO local_group_members (local_group, account, organization) VALUES ($1, $2, $3) \
                    ON CONFLICT (local_group, account) DO NOTHING";
-        self.run(sql, binds![group, account, organization]).await.map(drop)
+        self.run(sql, binds![group, account, organization])
+            .await
+            .map(drop)
     }
 
     pub(crate) async fn leave_local_group(&mut self, account: &AccountId, group: &GroupId) -> Result<()> {

@@ -117,7 +117,10 @@ impl Work<'_> {
             return Err(self.refuse(Denial::NotPermitted, text));
         }
         let known = |group: &LocalGroup| {
-            let unknown = group.roles.iter().find(|id| !facts.roles.iter().any(|one| one.id == **id));
+            let unknown = group
+                .roles
+                .iter()
+                .find(|id| !facts.roles.iter().any(|one| one.id == **id));
             let mut workspaces = group.workspaces.iter();
             let nowhere = workspaces.find(|id| !facts.workspaces.iter().any(|one| one.id == **id));
             unknown
@@ -154,8 +157,13 @@ impl Work<'_> {
             return Ok(());
         }
         let text = format!("put into the group {}", found.name);
-        self.steps
-            .about(Stage::Organization, StepOutcome::Passed, "group_joined", organization, text);
+        self.steps.about(
+            Stage::Organization,
+            StepOutcome::Passed,
+            "group_joined",
+            organization,
+            text,
+        );
         let edit = MembershipEdit::JoinGroup {
             group: found.held(),
             version: found.version,
@@ -180,8 +188,13 @@ impl Work<'_> {
         self.must_be_above(draft.facts, &held.roles, authority)?;
         let organization = &draft.facts.organization.id;
         let text = format!("taken out of the group {}", held.name);
-        self.steps
-            .about(Stage::Organization, StepOutcome::Passed, "group_left", organization, text);
+        self.steps.about(
+            Stage::Organization,
+            StepOutcome::Passed,
+            "group_left",
+            organization,
+            text,
+        );
         draft.push_by_groups(MembershipEdit::LeaveGroup {
             group: held.id,
             name: held.name,
@@ -259,8 +272,13 @@ impl Work<'_> {
                 self.revoke_role(draft, Some(target), &grant.id, authority)?;
                 draft.by_groups += draft.edits.len() - before;
                 let text = format!("role {} came from a group and goes with it", grant.id);
-                self.steps
-                    .about(Stage::Role, StepOutcome::Passed, "role_of_group_taken", &organization, text);
+                self.steps.about(
+                    Stage::Role,
+                    StepOutcome::Passed,
+                    "role_of_group_taken",
+                    &organization,
+                    text,
+                );
             }
         }
         Ok(())
@@ -286,13 +304,23 @@ impl Work<'_> {
             };
             if let Some(why) = why_not {
                 let text = format!("role {} of the group {} is not given: {why}", role.id, group.name);
-                self.steps
-                    .about(Stage::Role, StepOutcome::Warned, "role_of_group_withheld", &organization, text);
+                self.steps.about(
+                    Stage::Role,
+                    StepOutcome::Warned,
+                    "role_of_group_withheld",
+                    &organization,
+                    text,
+                );
                 continue;
             }
             let text = format!("role {} from the group {}", role.id, group.name);
-            self.steps
-                .about(Stage::Role, StepOutcome::Passed, "role_of_group", &organization, text);
+            self.steps.about(
+                Stage::Role,
+                StepOutcome::Passed,
+                "role_of_group",
+                &organization,
+                text,
+            );
             draft.push_by_groups(role_of(&role.id, group));
         }
     }
@@ -387,7 +415,6 @@ pub(crate) fn workspace_of(workspace: &WorkspaceId, group: &HeldGroup) -> Member
         pinned: false,
     }
 }
-
 
 #[cfg(test)]
 mod tests;

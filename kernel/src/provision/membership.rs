@@ -32,8 +32,12 @@ impl Work<'_> {
     ) -> Result<(), Denial> {
         self.may_change_membership(target, organization, authority)?;
         // Groups change and go under everybody, also whoever may be restored.
-        let of_groups =
-            |edit: &GrantEdit| matches!(edit, GrantEdit::LeaveGroup { .. } | GrantEdit::SettleGroups { .. });
+        let of_groups = |edit: &GrantEdit| {
+            matches!(
+                edit,
+                GrantEdit::LeaveGroup { .. } | GrantEdit::SettleGroups { .. }
+            )
+        };
         let is_settling = !edits.is_empty() && edits.iter().all(of_groups);
         if target.account.status == Status::Deleted && !is_settling {
             return Err(self.refuse(Denial::Deleted, "the account is deleted"));
@@ -170,9 +174,7 @@ impl Work<'_> {
                 Ok(())
             }
             GrantEdit::JoinGroup { group } => self.join_group(draft, target, group, authority),
-            GrantEdit::LeaveGroup { group, keep } => {
-                self.leave_group(draft, target, group, authority, *keep)
-            }
+            GrantEdit::LeaveGroup { group, keep } => self.leave_group(draft, target, group, authority, *keep),
             GrantEdit::SettleGroups { keep } => self.settle(draft, target, authority, *keep),
         }
     }
@@ -385,7 +387,9 @@ impl Draft<'_> {
         edit.apply(&mut self.now);
         // A grant that changes hands is one edit, not a loss and a gain.
         let taken = |made: &MembershipEdit| match (&edit, made) {
-            (MembershipEdit::GrantRole { role, .. }, MembershipEdit::RevokeRole { role: taken }) => role == taken,
+            (MembershipEdit::GrantRole { role, .. }, MembershipEdit::RevokeRole { role: taken }) => {
+                role == taken
+            }
             (
                 MembershipEdit::GrantWorkspace { workspace, .. },
                 MembershipEdit::RevokeWorkspace { workspace: taken },

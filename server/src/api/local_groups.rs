@@ -156,11 +156,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         query: None,
         body: None,
         answers: DONE,
-        problems: &[
-            (403, "not_permitted"),
-            (409, "deleted"),
-            (422, "unknown_member"),
-        ],
+        problems: &[(403, "not_permitted"), (409, "deleted"), (422, "unknown_member")],
         handler: || put(put_member),
     },
     Endpoint {

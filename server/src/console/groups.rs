@@ -74,8 +74,7 @@ pub async fn list(State(app): State<App>, manager: Manager, Query(asked): Query<
     let after = (!asked.id.is_empty()).then(|| (asked.name.replace('\0', ""), asked.id.replace('\0', "")));
     let is_first = after.is_none();
     let kept = asked.local.map(|after| after.replace('\0', ""));
-    let kept =
-        local_groups::list(&app, &manager.caller, organization.as_str(), kept, groups::PAGE).await?;
+    let kept = local_groups::list(&app, &manager.caller, organization.as_str(), kept, groups::PAGE).await?;
     let found = groups::pushed(&app, organization, after).await?;
     let connections = people::connections(&app, organization).await?;
     let named = if is_first {
@@ -84,11 +83,7 @@ pub async fn list(State(app): State<App>, manager: Manager, Query(asked): Query<
         Vec::new()
     };
     let shell = manager.shell(Place::Groups).after(asked.done.as_deref());
-    let next_local = kept
-        .last()
-        .filter(|_| kept.len() == groups::PAGE as usize)
-        .map(|last| format!("{}/groups?local={}", shell.base, segment(&last.key())));
-    let local = kept.into_iter().map(|row| local_row(&shell, &manager, row)).collect();
+    let (local, next_local) = local_rows(&shell, &manager, kept);
     let next = found
         .last()
         .filter(|_| found.len() == groups::PAGE as usize)
@@ -151,6 +146,16 @@ pub async fn list(State(app): State<App>, manager: Manager, Query(asked): Query<
         named,
         next,
     })
+}
+
+/// Rows of groups that are kept here, and where the list goes on.
+fn local_rows(shell: &Shell, manager: &Manager, kept: Vec<LocalGroupRow>) -> (Vec<LocalRow>, Option<String>) {
+    let next = kept
+        .last()
+        .filter(|_| kept.len() == groups::PAGE as usize)
+        .map(|last| format!("{}/groups?local={}", shell.base, segment(&last.key())));
+    let rows = kept.into_iter().map(|row| local_row(shell, manager, row));
+    (rows.collect(), next)
 }
 
 fn local_row(shell: &Shell, manager: &Manager, row: LocalGroupRow) -> LocalRow {

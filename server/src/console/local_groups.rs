@@ -171,12 +171,26 @@ async fn render(
     let group = &found.row.group;
     let here = format!("{}/groups/{}", shell.base, segment(group.id.as_str()));
     let after = asked.after.as_ref().map(|after| after.replace('\0', ""));
-    let rows = members::list(app, &manager.caller, manager.id(), group.id.as_str(), after, MEMBERS).await?;
+    let rows = members::list(
+        app,
+        &manager.caller,
+        manager.id(),
+        group.id.as_str(),
+        after,
+        MEMBERS,
+    )
+    .await?;
     let next = rows
         .last()
         .filter(|_| rows.len() == MEMBERS as usize)
         .map(|last| format!("{here}?after={}", segment(last.account.id.as_str())));
-    let query = asked.q.as_deref().unwrap_or_default().replace('\0', "").trim().to_owned();
+    let query = asked
+        .q
+        .as_deref()
+        .unwrap_or_default()
+        .replace('\0', "")
+        .trim()
+        .to_owned();
     let offered = if query.is_empty() {
         Vec::new()
     } else {
@@ -237,7 +251,8 @@ pub async fn act(
         }
         "save" => {
             manager.visitor.must_be_fresh(&app)?;
-            let changed = local_groups::change(&app, caller, manager.id(), &group, &wanted(&sent), None).await;
+            let changed =
+                local_groups::change(&app, caller, manager.id(), &group, &wanted(&sent), None).await;
             changed.map(|_| format!("{here}?done=group_saved"))
         }
         "delete" => {

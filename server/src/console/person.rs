@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use provost_kernel::directory::{AccountKind, Membership, Status};
-use provost_kernel::id::{AccountId, GroupId, SessionId};
+use provost_kernel::id::{AccountId, SessionId};
 use provost_kernel::provision::Action;
 use provost_store::{MailRecord, SessionRecord};
 use serde::Deserialize;
@@ -169,15 +169,7 @@ fn view(manager: &Manager, shell: Shell, person: &Person) -> PersonPage {
                 )
             })
             .collect(),
-        local_groups: held
-            .map(|held| {
-                let path = |id: &GroupId| format!("{}/groups/{}", shell.base, segment(id.as_str()));
-                held.groups
-                    .iter()
-                    .map(|group| (path(&group.id), group.name.clone()))
-                    .collect()
-            })
-            .unwrap_or_default(),
+        local_groups: held.map(|held| local_groups(&shell, held)).unwrap_or_default(),
         groups: person.groups.iter().map(|group| group.name.clone()).collect(),
         sessions: person
             .sessions
@@ -189,6 +181,17 @@ fn view(manager: &Manager, shell: Shell, person: &Person) -> PersonPage {
         timeline,
         shell,
     }
+}
+
+/// Groups of the organization that the person is in: where each is shown, and its name.
+fn local_groups(shell: &Shell, held: &Membership) -> Vec<(String, String)> {
+    let groups = held.groups.iter();
+    groups
+        .map(|group| {
+            let path = format!("{}/groups/{}", shell.base, segment(group.id.as_str()));
+            (path, group.name.clone())
+        })
+        .collect()
 }
 
 fn facts(shell: &Shell, person: &Person) -> Vec<(&'static str, String)> {

@@ -365,9 +365,7 @@ fn row(shell: &Shell, facts: &OrganizationFacts, found: &People, known: &Account
         name,
         is_sso: connection.is_some(),
         is_reader: account.kind == AccountKind::Reader,
-        roles: held
-            .map(|held| roles(shell, facts, held))
-            .unwrap_or_default(),
+        roles: held.map(|held| roles(shell, facts, held)).unwrap_or_default(),
         signs_in: match connection {
             None => shell.t("users.via_password").to_owned(),
             Some(id) => found
@@ -389,11 +387,7 @@ fn row(shell: &Shell, facts: &OrganizationFacts, found: &People, known: &Account
 }
 
 /// Names roles with their sources.
-pub(super) fn roles(
-    shell: &Shell,
-    facts: &OrganizationFacts,
-    held: &Membership,
-) -> Vec<Named> {
+pub(super) fn roles(shell: &Shell, facts: &OrganizationFacts, held: &Membership) -> Vec<Named> {
     held.roles
         .iter()
         .map(|grant| Named {
@@ -408,11 +402,7 @@ pub(super) fn roles(
 }
 
 /// Names the workspaces of a membership.
-pub(super) fn workspaces(
-    shell: &Shell,
-    facts: &OrganizationFacts,
-    held: &Membership,
-) -> String {
+pub(super) fn workspaces(shell: &Shell, facts: &OrganizationFacts, held: &Membership) -> String {
     if held.all_workspaces.is_some() {
         return shell.t("users.all_workspaces").to_owned();
     }

@@ -94,7 +94,8 @@ where
         let both: Vec<Role> = going.chain(wanted.roles.iter().cloned()).collect();
         tx.set_roles(organization, &both).await?;
         for (from, to) in &judged.replaced {
-            tx.replace_role_in_local_groups(organization, (from, to), now).await?;
+            tx.replace_role_in_local_groups(organization, (from, to), now)
+                .await?;
             loop {
                 let people = tx.holders_of_role(organization, from, MOST_AT_ONCE).await?;
                 if people.is_empty() {
@@ -148,7 +149,8 @@ async fn uses_of(
     for role in roles {
         let by = uses.entry(role.id.clone()).or_default();
         let leading = groups.iter().filter(|group| group.roles.contains(&role.id));
-        by.rules.extend(leading.map(|group| format!("group {}", group.name)));
+        by.rules
+            .extend(leading.map(|group| format!("group {}", group.name)));
         for connection in connections {
             let places = mentions(connection, organization, role);
             by.rules.extend(

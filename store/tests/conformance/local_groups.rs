@@ -28,7 +28,10 @@ async fn loaded(store: &Store, id: &str) -> AccountFacts {
 }
 
 async fn facts(store: &Store, need: Need) -> Facts {
-    store.read(move |reader| Box::pin(async move { reader.facts(&need).await })).await.unwrap()
+    store
+        .read(move |reader| Box::pin(async move { reader.facts(&need).await }))
+        .await
+        .unwrap()
 }
 
 async fn keep(store: &Store, group: LocalGroup) -> Result<(), StoreError> {
@@ -42,7 +45,9 @@ async fn person(store: &Store, id: &str) {
         account: id.into(),
         membership: membership(None),
     };
-    apply(store, decision(id, id, vec![create(account(id)), join])).await.unwrap();
+    apply(store, decision(id, id, vec![create(account(id)), join]))
+        .await
+        .unwrap();
 }
 
 fn edit(account: &str, version: i64, edits: Vec<MembershipEdit>) -> Change {

@@ -80,13 +80,22 @@ fn act(world: &mut World, actor: Actor, account: &str, edits: Vec<GrantEdit>) ->
         now(),
     );
     if matches!(decision.verdict, Verdict::Admitted(_)) {
-        assert!(again.plan.changes.is_empty(), "a second time: {:?}", again.plan.changes);
+        assert!(
+            again.plan.changes.is_empty(),
+            "a second time: {:?}",
+            again.plan.changes
+        );
     }
     decision
 }
 
 fn join(world: &mut World, actor: Actor, account: &str, group: &str) -> Decision {
-    act(world, actor, account, vec![GrantEdit::JoinGroup { group: group.into() }])
+    act(
+        world,
+        actor,
+        account,
+        vec![GrantEdit::JoinGroup { group: group.into() }],
+    )
 }
 
 fn leave(world: &mut World, actor: Actor, account: &str, group: &str) -> Decision {
@@ -119,7 +128,11 @@ fn a_member_of_a_local_group_has_its_grants_and_taking_her_out_takes_exactly_the
     let decision = join(&mut world, admin("adam"), "mia", "writers");
     assert!(has(&decision.trace, "role_of_group") && has(&decision.trace, "workspace_of_group"));
     assert_eq!(source(&world, "mia", "writer"), of("writers"));
-    assert_eq!(source(&world, "mia", "member"), Some(Source::Manual), "beside all others");
+    assert_eq!(
+        source(&world, "mia", "member"),
+        Some(Source::Manual),
+        "beside all others"
+    );
     let held = &world.get("mia").memberships[0];
     assert_eq!(held.workspaces.last().map(|grant| grant.id.as_str()), Some("lab"));
     assert_eq!(held.groups.len(), 1);
@@ -145,11 +158,21 @@ fn of_two_groups_the_other_one_goes_on_giving_what_both_lead_to() {
 #[test]
 fn a_group_takes_over_what_somebody_takes_back_that_granted_it_by_hand() {
     let mut world = world();
-    let grant = GrantEdit::GrantRole { role: "writer".into() };
+    let grant = GrantEdit::GrantRole {
+        role: "writer".into(),
+    };
     act(&mut world, admin("adam"), "mia", vec![grant]);
     join(&mut world, admin("adam"), "mia", "authors");
-    assert_eq!(source(&world, "mia", "writer"), Some(Source::Manual), "granted once");
-    let take = || vec![GrantEdit::RevokeRole { role: "writer".into() }];
+    assert_eq!(
+        source(&world, "mia", "writer"),
+        Some(Source::Manual),
+        "granted once"
+    );
+    let take = || {
+        vec![GrantEdit::RevokeRole {
+            role: "writer".into(),
+        }]
+    };
     let request = Request {
         actor: admin("adam"),
         action: Action::EditMembership {
@@ -168,18 +191,39 @@ fn a_group_takes_over_what_somebody_takes_back_that_granted_it_by_hand() {
 #[test]
 fn r87_who_puts_people_into_groups_and_takes_them_out() {
     let mut world = world();
-    refused(&join(&mut world, admin("mia"), "mia", "writers"), Denial::NotPermitted);
-    refused(&join(&mut world, admin("adam"), "otto", "writers"), Denial::NotFound);
+    refused(
+        &join(&mut world, admin("mia"), "mia", "writers"),
+        Denial::NotPermitted,
+    );
+    refused(
+        &join(&mut world, admin("adam"), "otto", "writers"),
+        Denial::NotFound,
+    );
     let operator = Actor::Operator { account: None };
-    refused(&join(&mut world, operator.clone(), "otto", "writers"), Denial::UnknownMember);
+    refused(
+        &join(&mut world, operator.clone(), "otto", "writers"),
+        Denial::UnknownMember,
+    );
     refused(&join(&mut world, operator, "mia", "foreign"), Denial::NotFound);
-    refused(&join(&mut world, admin("adam"), "mia", "nothing"), Denial::NotFound);
-    refused(&join(&mut world, admin("adam"), "olga", "writers"), Denial::NotPermitted);
-    refused(&join(&mut world, admin("adam"), "mia", "owners"), Denial::NotPermitted);
+    refused(
+        &join(&mut world, admin("adam"), "mia", "nothing"),
+        Denial::NotFound,
+    );
+    refused(
+        &join(&mut world, admin("adam"), "olga", "writers"),
+        Denial::NotPermitted,
+    );
+    refused(
+        &join(&mut world, admin("adam"), "mia", "owners"),
+        Denial::NotPermitted,
+    );
     for facts in &mut world.organizations {
         facts.organization.managed_by = ManagedBy::Owners;
     }
-    refused(&join(&mut world, admin("adam"), "mia", "writers"), Denial::NotPermitted);
+    refused(
+        &join(&mut world, admin("adam"), "mia", "writers"),
+        Denial::NotPermitted,
+    );
     join(&mut world, admin("olga"), "mia", "owners");
     assert_eq!(source(&world, "mia", "owner"), of("owners"));
 }
@@ -216,7 +260,12 @@ fn what_a_group_leads_to_anew_is_settled_for_each_member() {
     let held = &mut world.get_mut(&"mia".into()).memberships[0];
     held.groups[0].roles = vec!["admin".into()];
     held.groups[0].workspaces = Vec::new();
-    act(&mut world, Actor::System, "mia", vec![GrantEdit::SettleGroups { keep: false }]);
+    act(
+        &mut world,
+        Actor::System,
+        "mia",
+        vec![GrantEdit::SettleGroups { keep: false }],
+    );
     assert_eq!(source(&world, "mia", "admin"), of("writers"));
     assert_eq!(source(&world, "mia", "writer"), None);
     assert_eq!(source(&world, "mia", "member"), Some(Source::Manual));
@@ -242,13 +291,21 @@ fn r141_rules_at_sign_ins_leave_alone_what_a_group_gives_and_groups_take_over_wh
     use crate::connection::RoleSync;
     for mode in [RoleSync::UntilEdited, RoleSync::EveryLogin] {
         let mut held = member("acme", rule(), &["member", "writer"]);
-        held.groups = vec![group("writers", &["writer"], &[]).held(), group("admins", &["admin"], &[]).held()];
+        held.groups = vec![
+            group("writers", &["writer"], &[]).held(),
+            group("admins", &["admin"], &[]).held(),
+        ];
         held.roles.push(Grant {
             id: "admin".into(),
-            source: Source::Group { group: "admins".into() },
+            source: Source::Group {
+                group: "admins".into(),
+            },
             pinned: false,
         });
-        let mut world = World::new(&["acme"], vec![known(account("ann", sso("okta")), &["ann-1"], vec![held])]);
+        let mut world = World::new(
+            &["acme"],
+            vec![known(account("ann", sso("okta")), &["ann-1"], vec![held])],
+        );
         for facts in &mut world.organizations {
             facts.roles.push(role("writer", "Writer"));
         }
@@ -256,11 +313,23 @@ fn r141_rules_at_sign_ins_leave_alone_what_a_group_gives_and_groups_take_over_wh
         connection.settings.role_sync = mode;
         let in_force = InForce::compile(connection).unwrap();
         let decision = world.sign_in(&ann(&["acme"]), &in_force, 1);
-        assert!(matches!(decision.verdict, Verdict::Admitted(_)), "{:?}", decision.trace);
+        assert!(
+            matches!(decision.verdict, Verdict::Admitted(_)),
+            "{:?}",
+            decision.trace
+        );
         assert_eq!(source(&world, "ann", "admin"), of("admins"), "{mode:?}");
-        assert_eq!(source(&world, "ann", "writer"), of("writers"), "{mode:?}: taken over");
+        assert_eq!(
+            source(&world, "ann", "writer"),
+            of("writers"),
+            "{mode:?}: taken over"
+        );
         let again = world.sign_in(&ann(&["acme"]), &in_force, 2);
-        assert!(again.plan.changes.is_empty(), "{mode:?}: {:?}", again.plan.changes);
+        assert!(
+            again.plan.changes.is_empty(),
+            "{mode:?}: {:?}",
+            again.plan.changes
+        );
     }
 }
 
@@ -268,7 +337,12 @@ fn r141_rules_at_sign_ins_leave_alone_what_a_group_gives_and_groups_take_over_wh
 fn suspended_people_stay_in_their_groups() {
     let mut world = world();
     join(&mut world, admin("adam"), "mia", "writers");
-    act(&mut world, admin("adam"), "mia", vec![GrantEdit::Active { active: false }]);
+    act(
+        &mut world,
+        admin("adam"),
+        "mia",
+        vec![GrantEdit::Active { active: false }],
+    );
     world.get_mut(&"mia".into()).account.status = Status::Suspended;
     assert_eq!(source(&world, "mia", "writer"), of("writers"));
     assert_eq!(world.get("mia").memberships[0].groups.len(), 1);
@@ -288,7 +362,12 @@ fn r87_who_keeps_groups_and_what_they_may_lead_to() {
         key: "key-1".to_owned(),
         organization: Some("acme".into()),
     };
-    for actor in [admin("olga"), admin("adam"), key.clone(), Actor::Operator { account: None }] {
+    for actor in [
+        admin("olga"),
+        admin("adam"),
+        key.clone(),
+        Actor::Operator { account: None },
+    ] {
         assert_eq!(verdict(&actor, None, Some(&own)), Verdict::Accepted, "{actor:?}");
         assert_eq!(verdict(&actor, Some(&own), None), Verdict::Accepted, "{actor:?}");
     }
@@ -299,25 +378,56 @@ fn r87_who_keeps_groups_and_what_they_may_lead_to() {
     };
     let refused = |denial| Verdict::Refused(denial);
     for actor in [admin("adam"), key] {
-        assert_eq!(verdict(&actor, None, Some(&owners)), refused(Denial::NotPermitted));
-        assert_eq!(verdict(&actor, Some(&owners), Some(&own)), refused(Denial::NotPermitted));
-        assert_eq!(verdict(&actor, Some(&owners), None), refused(Denial::NotPermitted));
-        assert_eq!(verdict(&actor, Some(&owners), Some(&renamed)), Verdict::Accepted, "harmless");
+        assert_eq!(
+            verdict(&actor, None, Some(&owners)),
+            refused(Denial::NotPermitted)
+        );
+        assert_eq!(
+            verdict(&actor, Some(&owners), Some(&own)),
+            refused(Denial::NotPermitted)
+        );
+        assert_eq!(
+            verdict(&actor, Some(&owners), None),
+            refused(Denial::NotPermitted)
+        );
+        assert_eq!(
+            verdict(&actor, Some(&owners), Some(&renamed)),
+            Verdict::Accepted,
+            "harmless"
+        );
     }
-    assert_eq!(verdict(&admin("olga"), Some(&own), Some(&owners)), Verdict::Accepted);
-    assert_eq!(verdict(&admin("mia"), None, Some(&own)), refused(Denial::NotPermitted));
+    assert_eq!(
+        verdict(&admin("olga"), Some(&own), Some(&owners)),
+        Verdict::Accepted
+    );
+    assert_eq!(
+        verdict(&admin("mia"), None, Some(&own)),
+        refused(Denial::NotPermitted)
+    );
     let unknown = group("g", &["nothing"], &[]);
-    assert_eq!(verdict(&admin("adam"), None, Some(&unknown)), refused(Denial::NotFound));
+    assert_eq!(
+        verdict(&admin("adam"), None, Some(&unknown)),
+        refused(Denial::NotFound)
+    );
     let nowhere = group("g", &[], &["nowhere"]);
-    assert_eq!(verdict(&admin("adam"), None, Some(&nowhere)), refused(Denial::NotFound));
+    assert_eq!(
+        verdict(&admin("adam"), None, Some(&nowhere)),
+        refused(Denial::NotFound)
+    );
     let nameless = LocalGroup {
         name: " ".to_owned(),
         ..own.clone()
     };
-    assert_eq!(verdict(&admin("adam"), None, Some(&nameless)), refused(Denial::NameMissing));
+    assert_eq!(
+        verdict(&admin("adam"), None, Some(&nameless)),
+        refused(Denial::NameMissing)
+    );
     let foreign = LocalGroup {
         organization: "other".into(),
         ..own
     };
-    assert_eq!(verdict(&admin("adam"), Some(&foreign), None), refused(Denial::NotFound));
+    assert_eq!(
+        verdict(&admin("adam"), Some(&foreign), None),
+        refused(Denial::NotFound)
+    );
 }

@@ -29,7 +29,9 @@ pub async fn list(
         .store
         .read(|reader| {
             Box::pin(async move {
-                let ids = reader.local_group_members(&group.id, after.as_ref(), limit).await?;
+                let ids = reader
+                    .local_group_members(&group.id, after.as_ref(), limit)
+                    .await?;
                 let mut members = reader.account_facts(&ids).await?;
                 members.sort_by(|one, other| one.account.id.cmp(&other.account.id));
                 for member in &mut members {

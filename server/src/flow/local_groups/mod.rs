@@ -64,7 +64,10 @@ pub async fn list(
     after: Option<String>,
     limit: u32,
 ) -> Result<Vec<LocalGroupRow>> {
-    let id = directory::organization(app, caller, organization).await?.organization.id;
+    let id = directory::organization(app, caller, organization)
+        .await?
+        .organization
+        .id;
     let found = app
         .store
         .read(|reader| Box::pin(async move { reader.local_groups_page(&id, after.as_deref(), limit).await }))
@@ -190,7 +193,10 @@ pub fn changed(facts: &OrganizationFacts, before: &LocalGroup, wanted: &Wanted) 
     if let Some(name) = &wanted.name {
         name.trim().clone_into(&mut after.name);
         if name.len() > LONGEST_NAME || name.chars().any(char::is_control) {
-            faults.push(at("name", "A name has at most 128 characters, none of them a control character."));
+            faults.push(at(
+                "name",
+                "A name has at most 128 characters, none of them a control character.",
+            ));
         }
     }
     if let Some(description) = &wanted.description {
@@ -210,11 +216,10 @@ pub fn changed(facts: &OrganizationFacts, before: &LocalGroup, wanted: &Wanted) 
     if faults.is_empty() {
         return Ok(after);
     }
-    Err(AppError::unprocessable(
-        "invalid_group",
-        "Something here cannot be used; see the errors.",
+    Err(
+        AppError::unprocessable("invalid_group", "Something here cannot be used; see the errors.")
+            .with_faults(faults),
     )
-    .with_faults(faults))
 }
 
 fn at(path: &str, message: &str) -> Fault {
@@ -232,17 +237,8 @@ fn distinct<T: Ord>(mut all: Vec<T>) -> Vec<T> {
     all
 }
 
-/// Why a change was not written.
-enum Stop {
-    Store(StoreError),
-    Refused(Denial, TraceId),
-}
-
-impl From<StoreError> for Stop {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
+/// The run that brings members along, or why nothing was written, with the trace that tells more.
+type Written = std::result::Result<Option<String>, (Denial, TraceId)>;
 
 /// A change with everything that it needs besides the store.
 #[derive(Clone)]
@@ -271,35 +267,32 @@ async fn write(
         job: app.world.id("job_")?,
         now: app.world.now(),
     };
-    let written = app
-        .store
-        .write(move |tx| {
-            let writing = writing.clone();
-            Box::pin(async move { writing.in_tx(tx).await })
-        })
-        .await;
-    match written {
-        // A refusal is kept, so that the trace can be opened.
-        Ok(Err(Stop::Refused(denial, trace))) => Err(AppError::denied(denial).with_trace(&trace)),
-        Ok(Err(Stop::Store(error))) | Err(error) => match error {
-            StoreError::Conflict(name) if name.starts_with("local_groups_name") => {
-                Err(AppError::denied(Denial::GroupNameTaken))
+    for _ in 0..TRIES {
+        let writing = writing.clone();
+        let written = app
+            .store
+            .write(move |tx| Box::pin(async move { writing.in_tx(tx).await }))
+            .await;
+        match written {
+            Ok(Ok(run)) => {
+                app.ring_jobs();
+                return Ok(run);
             }
-            StoreError::Conflict(_) => Err(AppError::denied(Denial::StaleVersion)),
-            other => Err(other.into()),
-        },
-        Ok(Ok(run)) => {
-            app.ring_jobs();
-            Ok(run)
+            // A refusal is kept, so that the trace can be opened.
+            Ok(Err((denial, trace))) => return Err(AppError::denied(denial).with_trace(&trace)),
+            Err(StoreError::Busy) => {}
+            Err(StoreError::Conflict(name)) if name == "local_groups_name" => {
+                return Err(AppError::denied(Denial::GroupNameTaken));
+            }
+            Err(StoreError::Conflict(_)) => return Err(AppError::denied(Denial::StaleVersion)),
+            Err(error) => return Err(error.into()),
         }
     }
+    Err(AppError::unavailable("others wrote under every try"))
 }
 
 impl Writing {
-    async fn in_tx(
-        &self,
-        tx: &mut Tx,
-    ) -> std::result::Result<std::result::Result<Option<String>, Stop>, StoreError> {
+    async fn in_tx(&self, tx: &mut Tx) -> std::result::Result<Written, StoreError> {
         let (before, after, now) = (self.before.as_ref(), self.after.as_ref(), self.now);
         let Some(either) = after.or(before) else {
             return Ok(Ok(None));
@@ -311,7 +304,7 @@ impl Writing {
         if let Verdict::Refused(denial) = decision.verdict {
             let trace = decision.trace.id.clone();
             tx.apply(&decision, &self.actor, now).await?;
-            return Ok(Err(Stop::Refused(denial, trace)));
+            return Ok(Err((denial, trace)));
         }
         let run = match (before, after) {
             (None, Some(after)) => {
@@ -377,7 +370,10 @@ impl Writing {
     ) -> std::result::Result<(), StoreError> {
         tx.insert_trace(trace, "accepted", None)?;
         let (kind, data) = match (&self.before, &self.after) {
-            (None, Some(after)) => ("group.created", json!({ "group": after.id, "name": after.name, "after": shown(after) })),
+            (None, Some(after)) => (
+                "group.created",
+                json!({ "group": after.id, "name": after.name, "after": shown(after) }),
+            ),
             (Some(before), Some(after)) => (
                 "group.updated",
                 json!({ "group": after.id, "before": shown(before), "after": shown(after) }),

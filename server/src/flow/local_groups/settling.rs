@@ -145,7 +145,9 @@ async fn write_portion(
             other => return Ok(other?),
         }
     }
-    Err(AppError::unavailable("members of the group changed under every try"))
+    Err(AppError::unavailable(
+        "members of the group changed under every try",
+    ))
 }
 
 /// What one decision of a run is part of.
@@ -235,7 +237,9 @@ pub struct Preview {
 /// 404 for a group out of sight; those of the store.
 pub async fn preview(app: &App, caller: &Caller, after: &LocalGroup) -> Result<Preview> {
     let organization = after.organization.as_str();
-    let row = super::find(app, caller, organization, after.id.as_str()).await?.row;
+    let row = super::find(app, caller, organization, after.id.as_str())
+        .await?
+        .row;
     let ids = super::members::list(app, caller, organization, after.id.as_str(), None, LOOKED_AT).await?;
     let need = Need {
         accounts: ids.into_iter().map(|known| known.account.id).collect(),
@@ -273,7 +277,10 @@ mod tests {
     #[test]
     fn a_run_says_what_it_does_to_which_group() {
         for task in [Task::Settle, Task::Delete] {
-            assert_eq!(Task::of(&task.action(&"grp_1".into())), Some((task, "grp_1".into())));
+            assert_eq!(
+                Task::of(&task.action(&"grp_1".into())),
+                Some((task, "grp_1".into()))
+            );
         }
         for other in ["pin", "group_settle", "pin grp_1", ""] {
             assert_eq!(Task::of(other), None, "{other}");

@@ -46,12 +46,20 @@ async fn made(client: &mut Client, body: &Value) -> String {
 
 /// Roles and workspaces that somebody holds at Acme, each with its source.
 async fn held(client: &mut Client, account: &str) -> Vec<String> {
-    let page = client.get(&format!("/api/v1/organizations/acme/members/{account}")).await;
+    let page = client
+        .get(&format!("/api/v1/organizations/acme/members/{account}"))
+        .await;
     let membership = page.json();
     let mut held: Vec<String> = ["roles", "workspaces"]
         .iter()
         .flat_map(|part| membership[part].as_array().unwrap().clone())
-        .map(|grant| format!("{} {}", grant["id"].as_str().unwrap(), grant["source"]["kind"].as_str().unwrap()))
+        .map(|grant| {
+            format!(
+                "{} {}",
+                grant["id"].as_str().unwrap(),
+                grant["source"]["kind"].as_str().unwrap()
+            )
+        })
         .collect();
     held.sort();
     held
@@ -126,7 +134,11 @@ async fn members_of_a_group_have_its_grants_and_lose_exactly_these() {
     on_each_engine(|app| async move {
         lab::apply(&app.app, WORLD).await;
         let mut client = Client::new(&app, Some("acme")).await;
-        let group = made(&mut client, &json!({ "name": "Writers", "roles": ["writer"], "workspaces": ["lab"] })).await;
+        let group = made(
+            &mut client,
+            &json!({ "name": "Writers", "roles": ["writer"], "workspaces": ["lab"] }),
+        )
+        .await;
         let (mia, bob) = (id_of(&app, "mia").await, id_of(&app, "bob").await);
         let members = format!("{GROUPS}/{group}/members");
         assert_eq!(held(&mut client, &mia).await, BEFORE);
@@ -138,16 +150,40 @@ async fn members_of_a_group_have_its_grants_and_lose_exactly_these() {
         let nobody = client.send(Method::PUT, &format!("{members}/acc_nobody")).await;
         assert_eq!(nobody.status, StatusCode::NOT_FOUND);
         let foreign = id_of(&app, "otto").await;
-        assert_eq!(client.send(Method::PUT, &format!("{members}/{foreign}")).await.status, StatusCode::NOT_FOUND);
+        assert_eq!(
+            client
+                .send(Method::PUT, &format!("{members}/{foreign}"))
+                .await
+                .status,
+            StatusCode::NOT_FOUND
+        );
         let mut instance = Client::new(&app, None).await;
         let page = instance.send(Method::PUT, &format!("{members}/{foreign}")).await;
-        assert_eq!((page.status, code(&page)), (StatusCode::UNPROCESSABLE_ENTITY, "unknown_member".to_owned()));
+        assert_eq!(
+            (page.status, code(&page)),
+            (StatusCode::UNPROCESSABLE_ENTITY, "unknown_member".to_owned())
+        );
         // What comes from a group is not taken by hand.
         let path = format!("/api/v1/organizations/acme/members/{mia}");
-        let page = client.send_json(Method::PUT, &path, &json!({ "roles": ["member"] })).await;
-        assert_eq!((page.status, code(&page)), (StatusCode::CONFLICT, "from_group".to_owned()));
-        let bulk = client.post(&format!("{members}:bulk"), &json!({ "action": "add", "accounts": [bob, foreign] })).await;
-        assert_eq!((bulk.json()["done"].as_u64(), bulk.json()["refused"].as_u64()), (Some(1), Some(1)), "{}", bulk.body);
+        let page = client
+            .send_json(Method::PUT, &path, &json!({ "roles": ["member"] }))
+            .await;
+        assert_eq!(
+            (page.status, code(&page)),
+            (StatusCode::CONFLICT, "from_group".to_owned())
+        );
+        let bulk = client
+            .post(
+                &format!("{members}:bulk"),
+                &json!({ "action": "add", "accounts": [bob, foreign] }),
+            )
+            .await;
+        assert_eq!(
+            (bulk.json()["done"].as_u64(), bulk.json()["refused"].as_u64()),
+            (Some(1), Some(1)),
+            "{}",
+            bulk.body
+        );
         let list = client.get(&members).await.json();
         assert_eq!(list["items"].as_array().unwrap().len(), 2);
         assert_eq!(list["items"][0]["membership"]["groups"][0]["name"], "Writers");
@@ -157,9 +193,17 @@ async fn members_of_a_group_have_its_grants_and_lose_exactly_these() {
             assert_eq!(held(&mut client, &mia).await, BEFORE);
         }
         // Who leaves the organization leaves its groups.
-        let page = client.send(Method::DELETE, &format!("/api/v1/organizations/acme/members/{bob}")).await;
+        let page = client
+            .send(
+                Method::DELETE,
+                &format!("/api/v1/organizations/acme/members/{bob}"),
+            )
+            .await;
         assert_eq!(page.status, StatusCode::NO_CONTENT, "{}", page.body);
-        assert_eq!(client.get(&format!("{GROUPS}/{group}")).await.json()["members"], 0);
+        assert_eq!(
+            client.get(&format!("{GROUPS}/{group}")).await.json()["members"],
+            0
+        );
     })
     .await;
 }
@@ -171,29 +215,53 @@ async fn r87_only_who_may_grant_an_owner_role_lets_a_group_lead_to_it() {
         let mut own = Client::new(&app, Some("acme")).await;
         let mut instance = Client::new(&app, None).await;
         let mut other = Client::new(&app, Some("globex")).await;
-        let page = own.post(GROUPS, &json!({ "name": "Chiefs", "roles": ["owner"] })).await;
-        assert_eq!((page.status, code(&page)), (StatusCode::FORBIDDEN, "not_permitted".to_owned()));
+        let page = own
+            .post(GROUPS, &json!({ "name": "Chiefs", "roles": ["owner"] }))
+            .await;
+        assert_eq!(
+            (page.status, code(&page)),
+            (StatusCode::FORBIDDEN, "not_permitted".to_owned())
+        );
         assert!(page.json()["trace"].is_string(), "{}", page.body);
         let chiefs = made(&mut instance, &json!({ "name": "Chiefs", "roles": ["owner"] })).await;
         let mia = id_of(&app, "mia").await;
         let member = format!("{GROUPS}/{chiefs}/members/{mia}");
         assert_eq!(code(&own.send(Method::PUT, &member).await), "not_permitted");
-        assert_eq!(code(&own.send(Method::DELETE, &format!("{GROUPS}/{chiefs}")).await), "not_permitted");
-        for path in [GROUPS.to_owned(), format!("{GROUPS}/{chiefs}"), format!("{GROUPS}/{chiefs}/members")] {
+        assert_eq!(
+            code(&own.send(Method::DELETE, &format!("{GROUPS}/{chiefs}")).await),
+            "not_permitted"
+        );
+        for path in [
+            GROUPS.to_owned(),
+            format!("{GROUPS}/{chiefs}"),
+            format!("{GROUPS}/{chiefs}/members"),
+        ] {
             assert_eq!(other.get(&path).await.status, StatusCode::NOT_FOUND, "{path}");
         }
         let page = instance.send(Method::PUT, &member).await;
         assert_eq!(page.status, StatusCode::NO_CONTENT, "{}", page.body);
         // Mia is an owner now, and the last one once Olga is gone: she keeps that when the group goes.
         let olga = id_of(&app, "olga").await;
-        let page = instance.send(Method::DELETE, &format!("/api/v1/organizations/acme/members/{olga}")).await;
+        let page = instance
+            .send(
+                Method::DELETE,
+                &format!("/api/v1/organizations/acme/members/{olga}"),
+            )
+            .await;
         assert_eq!(page.status, StatusCode::NO_CONTENT, "{}", page.body);
         assert_eq!(code(&instance.send(Method::DELETE, &member).await), "last_owner");
         let page = instance.send(Method::DELETE, &format!("{GROUPS}/{chiefs}")).await;
         assert_eq!(page.status, StatusCode::NO_CONTENT, "{}", page.body);
         let run = carry_out(&app, &chiefs).await;
-        assert_eq!(held(&mut instance, &mia).await, ["main import", "member import", "owner manual"]);
-        let kept = app.app.store.read(|reader| Box::pin(async move { reader.bulk_run(&run).await })).await;
+        assert_eq!(
+            held(&mut instance, &mia).await,
+            ["main import", "member import", "owner manual"]
+        );
+        let kept = app
+            .app
+            .store
+            .read(|reader| Box::pin(async move { reader.bulk_run(&run).await }))
+            .await;
         let kept = kept.unwrap().unwrap();
         assert!(kept.finished_at.is_some());
         assert_eq!(kept.progress.refused[0].code, "last_owner");
@@ -273,11 +341,23 @@ async fn the_file_leaves_local_groups_alone() {
     on_each_engine(|app| async move {
         lab::apply(&app.app, WORLD).await;
         let mut client = Client::new(&app, Some("acme")).await;
-        let group = made(&mut client, &json!({ "name": "Writers", "roles": ["writer"], "workspaces": ["lab"] })).await;
+        let group = made(
+            &mut client,
+            &json!({ "name": "Writers", "roles": ["writer"], "workspaces": ["lab"] }),
+        )
+        .await;
         let mia = id_of(&app, "mia").await;
-        client.send(Method::PUT, &format!("{GROUPS}/{group}/members/{mia}")).await;
+        client
+            .send(Method::PUT, &format!("{GROUPS}/{group}/members/{mia}"))
+            .await;
         let document = declarative::read(WORLD).unwrap();
-        let report = declarative::apply(&app.app, document, std::path::Path::new("."), declarative::Mode::Write).await;
+        let report = declarative::apply(
+            &app.app,
+            document,
+            std::path::Path::new("."),
+            declarative::Mode::Write,
+        )
+        .await;
         assert!(report.is_ok());
         assert_eq!(held(&mut client, &mia).await, WITHIN);
     })
