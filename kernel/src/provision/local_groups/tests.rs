@@ -112,8 +112,8 @@ fn source(world: &World, account: &str, role: &str) -> Option<Source> {
     Some(grant.source.clone())
 }
 
-fn of(group: &str) -> Option<Source> {
-    Some(Source::Group { group: group.into() })
+fn of(group: &str) -> Source {
+    Source::Group { group: group.into() }
 }
 
 fn refused(decision: &Decision, denial: Denial) {
@@ -127,7 +127,7 @@ fn a_member_of_a_local_group_has_its_grants_and_taking_her_out_takes_exactly_the
     let before = world.get("mia").memberships.clone();
     let decision = join(&mut world, admin("adam"), "mia", "writers");
     assert!(has(&decision.trace, "role_of_group") && has(&decision.trace, "workspace_of_group"));
-    assert_eq!(source(&world, "mia", "writer"), of("writers"));
+    assert_eq!(source(&world, "mia", "writer"), Some(of("writers")));
     assert_eq!(
         source(&world, "mia", "member"),
         Some(Source::Manual),
@@ -150,7 +150,7 @@ fn of_two_groups_the_other_one_goes_on_giving_what_both_lead_to() {
     join(&mut world, admin("adam"), "mia", "writers");
     join(&mut world, admin("adam"), "mia", "authors");
     leave(&mut world, admin("adam"), "mia", "writers");
-    assert_eq!(source(&world, "mia", "writer"), of("authors"));
+    assert_eq!(source(&world, "mia", "writer"), Some(of("authors")));
     leave(&mut world, admin("adam"), "mia", "authors");
     assert_eq!(source(&world, "mia", "writer"), None);
 }
@@ -184,7 +184,7 @@ fn a_group_takes_over_what_somebody_takes_back_that_granted_it_by_hand() {
     let facts = world.facts(&provision::need(&request));
     let decision = provision::decide(&request, &facts, None, &fresh(7), now());
     world.apply(&decision.plan);
-    assert_eq!(source(&world, "mia", "writer"), of("authors"));
+    assert_eq!(source(&world, "mia", "writer"), Some(of("authors")));
     refused(&act(&mut world, admin("adam"), "mia", take()), Denial::FromGroup);
 }
 
@@ -225,7 +225,7 @@ fn r87_who_puts_people_into_groups_and_takes_them_out() {
         Denial::NotPermitted,
     );
     join(&mut world, admin("olga"), "mia", "owners");
-    assert_eq!(source(&world, "mia", "owner"), of("owners"));
+    assert_eq!(source(&world, "mia", "owner"), Some(of("owners")));
 }
 
 #[test]
@@ -266,7 +266,7 @@ fn what_a_group_leads_to_anew_is_settled_for_each_member() {
         "mia",
         vec![GrantEdit::SettleGroups { keep: false }],
     );
-    assert_eq!(source(&world, "mia", "admin"), of("writers"));
+    assert_eq!(source(&world, "mia", "admin"), Some(of("writers")));
     assert_eq!(source(&world, "mia", "writer"), None);
     assert_eq!(source(&world, "mia", "member"), Some(Source::Manual));
 }
@@ -318,10 +318,10 @@ fn r141_rules_at_sign_ins_leave_alone_what_a_group_gives_and_groups_take_over_wh
             "{:?}",
             decision.trace
         );
-        assert_eq!(source(&world, "ann", "admin"), of("admins"), "{mode:?}");
+        assert_eq!(source(&world, "ann", "admin"), Some(of("admins")), "{mode:?}");
         assert_eq!(
             source(&world, "ann", "writer"),
-            of("writers"),
+            Some(of("writers")),
             "{mode:?}: taken over"
         );
         let again = world.sign_in(&ann(&["acme"]), &in_force, 2);
@@ -344,7 +344,7 @@ fn suspended_people_stay_in_their_groups() {
         vec![GrantEdit::Active { active: false }],
     );
     world.get_mut(&"mia".into()).account.status = Status::Suspended;
-    assert_eq!(source(&world, "mia", "writer"), of("writers"));
+    assert_eq!(source(&world, "mia", "writer"), Some(of("writers")));
     assert_eq!(world.get("mia").memberships[0].groups.len(), 1);
 }
 
