@@ -12,7 +12,7 @@ use crate::app::{TestApp, on_each_engine};
 use crate::directory::accounts;
 use crate::scim::lab;
 
-const WORLD: &str = r#"
+const WORLD: &str = r"
 organizations:
   - id: acme
     name: Acme
@@ -28,7 +28,7 @@ users:
   - { email: mia@acme.example, memberships: [{ organization: acme, roles: [member] }] }
   - { email: bob@acme.example, memberships: [{ organization: acme, roles: [member] }] }
   - { email: otto@globex.example, memberships: [{ organization: globex, roles: [owner] }] }
-"#;
+";
 
 const GROUPS: &str = "/api/v1/organizations/acme/groups";
 

@@ -69,13 +69,13 @@ async fn a_group_is_made_filled_changed_and_deleted_in_the_console() {
             "{}",
             page.body
         );
-        let same = [
+        let renamed = [
             ("do", "check"),
             ("name", "Masons"),
             ("role", "admin"),
             ("workspace", "main"),
         ];
-        let page = act(&mut adam, &here, &same).await;
+        let page = act(&mut adam, &here, &renamed).await;
         assert!(
             page.body.contains("Access would change for 0 of 1 members."),
             "{}",
