@@ -231,6 +231,51 @@ onEachEngine('people in the console, in Chromium', peopleWorld, (scenario, engin
       await page.waitForURL(/done=key/);
       assert.equal((await call()).status, 401);
     });
+
+    scenario(`a group kept by hand is made, filled, changed after a look, and deleted: ${how}`, async ({ world }) => {
+      const page = await chromium.open({ scripts });
+      await signIn(page, world);
+      const name = `Builders ${tag}`;
+      await page.goto(`${world.console}/groups`);
+      await page.getByRole('link', { name: 'New group' }).first().click();
+      await page.locator('#name').fill(name);
+      await page.locator('#description').fill('Who builds the site');
+      await page.locator('input[name=role][value=admin]').check();
+      await page.getByRole('button', { name: 'Make the group' }).click();
+      await page.getByText('Put people in now.').waitFor();
+      const here = page.url().split('?')[0];
+      for (const who of [1, 2]) {
+        await page.locator('#q').fill(`team-${who}@`);
+        await page.getByRole('button', { name: 'Find', exact: true }).click();
+        await page.locator('#found').getByRole('button', { name: `Put in Team Person ${who}` }).click();
+        await page.getByText('The person is in the group.').waitFor();
+      }
+      assert.match(await page.innerText('section[aria-labelledby=members] table'), /Admin\s*from the group Builders/);
+      await page.getByRole('link', { name: 'Team Person 1' }).click();
+      assert.match(await page.innerText('section[aria-labelledby=why]'), /Admin\s*from the group Builders/);
+      await page.getByRole('link', { name, exact: true }).click();
+      await page.locator('summary', { hasText: 'Change the group' }).click();
+      await page.locator('input[name=role][value=admin]').uncheck();
+      await page.getByRole('button', { name: 'See what changes' }).click();
+      await page.getByText('Access would change for 2 of 2 members.').waitFor();
+      await page.getByRole('button', { name: 'Save the group' }).click();
+      await page.waitForURL(/done=group_saved/);
+      await eventually('the members are brought along', async () => {
+        await page.goto(here);
+        return !/from the group/.test(await page.innerText('main'));
+      });
+      await page.getByRole('button', { name: 'Take out Team Person 2' }).click();
+      await page.getByText('The person was taken out of the group.').waitFor();
+      await page.locator('summary', { hasText: 'Delete the group' }).click();
+      await page.locator('details[open] button', { hasText: 'Delete the group' }).click();
+      await page.waitForURL(/\/users\/runs\//);
+      await eventually('everybody is taken out', async () => {
+        await page.goto(page.url());
+        return /Through|1 of 1/.test(await page.innerText('main'));
+      });
+      await page.goto(`${world.console}/groups`);
+      assert.equal(await page.getByText(name, { exact: true }).count(), 0);
+    });
   }
 
   scenario('r188 a webhook is made, tried, followed, switched off and on, and deleted: with scripts and without', async ({ world }) => {
@@ -354,6 +399,37 @@ onEachEngine('people in the console, in Chromium', peopleWorld, (scenario, engin
       await page.goto(`${world.console}/conversions`);
       await page.locator('tbody a.name').first().click();
       await judge(page, `people-move-${name}`);
+      await visit(page, `${world.console}/groups`);
+      await judge(page, `groups-none-${name}`);
+      await visit(page, `${world.console}/groups/new`);
+      await judge(page, `group-new-${name}`);
+      await page.locator('#name').fill(`People who look after the northern workshops and their tools ${name}`);
+      await page.locator('#description').fill('Keys to the gate, the cranes and the paint store');
+      await page.locator('input[name=role][value=member]').check();
+      await page.locator('input[name=role][value=admin]').check();
+      await page.getByRole('button', { name: 'Make the group' }).click();
+      await page.waitForURL(/done=group_made/);
+      await judge(page, `group-empty-${name}`);
+      const group = page.url().split('?')[0];
+      for (const who of [3, 4]) {
+        await page.goto(`${group}?q=team`);
+        await page.locator('#found').getByRole('button', { name: `Put in Team Person ${who}` }).click();
+        await page.waitForURL(/done=group_joined/);
+      }
+      await visit(page, `${group}?q=team`);
+      await page.locator('summary', { hasText: 'Change the group' }).click();
+      await judge(page, `group-${name}`);
+      await page.locator('input[name=role][value=admin]').uncheck();
+      await page.getByRole('button', { name: 'See what changes' }).click();
+      await judge(page, `group-checked-${name}`);
+      await page.getByRole('link', { name: 'Team Person 3' }).click();
+      await judge(page, `group-person-${name}`);
+      await visit(page, `${world.console}/groups`);
+      await judge(page, `groups-${name}`);
+      await page.goto(group);
+      await page.locator('summary', { hasText: 'Delete the group' }).click();
+      await page.locator('details[open] button', { hasText: 'Delete the group' }).click();
+      await page.waitForURL(/\/users\/runs\//);
       await signInOperator(page, world);
       for (const [title, path] of Object.entries({ plan: `/operator/organizations/${ID}`, applications: '/operator/applications', mails: '/operator/mails' })) {
         const weight = await visit(page, `${world.installation.origin}/console${path}`);
@@ -366,7 +442,7 @@ onEachEngine('people in the console, in Chromium', peopleWorld, (scenario, engin
   scenario('the pages of people speak German', async ({ world }) => {
     const page = await chromium.open({ locale: 'de-DE' });
     await signIn(page, world);
-    for (const [path, words] of Object.entries({ '/users/add': /Personen hinzufügen/, '/conversions/new': /Empfohlen/, '/domains': /Domain beanspruchen/, '/invitations': /Einladungen/ })) {
+    for (const [path, words] of Object.entries({ '/users/add': /Personen hinzufügen/, '/conversions/new': /Empfohlen/, '/domains': /Domain beanspruchen/, '/groups/new': /Gruppe anlegen/, '/groups': /Hier gepflegt/, '/invitations': /Einladungen/ })) {
       await page.goto(world.console + path);
       assert.match(await page.innerText('main'), words);
     }

@@ -263,6 +263,7 @@ fn membership() -> Membership {
             pinned: false,
         }],
         workspaces: Vec::new(),
+        groups: Vec::new(),
         all_workspaces: Some(source),
         license: None,
         version: 1,

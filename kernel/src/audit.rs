@@ -17,7 +17,12 @@
 //! | `group.created` | a directory makes a group | `group`, `name`, `external_id` |
 //! | `group.updated` | it is renamed or described anew | `group`, `before`, `after` |
 //! | `group.deleted` | it is deleted | `group`, `name`, `external_id` |
-//! | `group.members_added`, `group.members_removed` | people join or leave it | `group`, `accounts` (at most 100), `count` |
+//! | `group.members_added`, `group.members_removed` | people join or leave it, or a local group | `group`, `accounts` (at most 100), `count` |
+//!
+//! Groups that an organization keeps by hand have the same kinds, with the organization (the server adds the first three).
+//!
+//! | code | when | `data` |
+//! |---|---|---|
 //! | `sign_in.refused` | a sign-in is refused | `code` |
 //! | `request.refused` | a provisioning request is refused | `code` |
 //! | `alert.raised` | something wants an admin's eye | `code`, `text` |
@@ -30,7 +35,7 @@ use serde_json::{Map, Value, json};
 
 use crate::directory::{Group, Origin, Status};
 use crate::id::{AccountId, ConnectionId, GroupId, OrganizationId, TraceId};
-use crate::plan::{Change, Decision, GroupPatch, OpenSession, ProfilePatch, Verdict};
+use crate::plan::{Change, Decision, GroupPatch, MembershipEdit, OpenSession, ProfilePatch, Verdict};
 use crate::provision::Actor;
 
 /// Most members that an event names; the count says how many there are.
@@ -145,12 +150,17 @@ pub fn events(decision: &Decision, actor: &Actor, now: Timestamp) -> Vec<Event> 
         .plan
         .changes
         .iter()
-        .filter_map(|change| {
+        .flat_map(|change| {
+            let mut told = Vec::new();
             if let Some((kind, data)) = describe_group(change) {
-                return Some(event(kind, None, None, data));
+                told.push(event(kind, None, None, data));
+            } else if let Some((kind, account, organization, data)) = describe(change) {
+                told.push(event(kind, Some(account), organization, data));
             }
-            let (kind, account, organization, data) = describe(change)?;
-            Some(event(kind, Some(account), organization, data))
+            for (kind, account, organization, data) in describe_local_groups(change) {
+                told.push(event(kind, Some(account), Some(organization), data));
+            }
+            told
         })
         .collect();
     if let Some(session) = &decision.plan.session {
@@ -286,6 +296,33 @@ fn describe_membership(change: &Change) -> Option<(EventKind, &AccountId, Option
         | Change::RemoveGroupMembers { .. }
         | Change::QueueReevaluation { .. } => return None,
     })
+}
+
+/// Describes who joins and leaves local groups by a change of a membership.
+fn describe_local_groups(change: &Change) -> Vec<(EventKind, &AccountId, &OrganizationId, Value)> {
+    let Change::UpdateMembership {
+        account,
+        organization,
+        edits,
+        ..
+    } = change
+    else {
+        return Vec::new();
+    };
+    let told = |kind, group: &GroupId| {
+        let data = json!({ "group": group, "accounts": [account], "count": 1 });
+        Some((kind, account, organization, data))
+    };
+    let one = |edit: &MembershipEdit| {
+        if let MembershipEdit::JoinGroup { group, .. } = edit {
+            return told(EventKind::GroupMembersAdded, &group.id);
+        }
+        if let MembershipEdit::LeaveGroup { group, .. } = edit {
+            return told(EventKind::GroupMembersRemoved, group);
+        }
+        None
+    };
+    edits.iter().filter_map(one).collect()
 }
 
 /// Describes a change about a group.

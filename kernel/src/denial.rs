@@ -93,6 +93,8 @@ pub enum Denial {
     Protected,
     /// The person signs in through a provider already (C-24).
     AlreadySso,
+    /// What shall be taken by hand comes from a local group.
+    FromGroup,
 }
 
 impl Denial {
@@ -142,6 +144,7 @@ impl Denial {
             Self::Oneself => "oneself",
             Self::Protected => "protected",
             Self::AlreadySso => "already_sso",
+            Self::FromGroup => "from_group",
         }
     }
 }

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use crate::email::Email;
 use crate::id::{AccountId, ConnectionId, GroupId, LicenseId, OrganizationId, RoleId, WorkspaceId};
 use crate::keeping::Keeping;
+use crate::local_group::HeldGroup;
 
 /// A customer organization.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -257,6 +258,11 @@ pub enum Source {
     Invitation,
     /// An import or the declarative file.
     Import,
+    /// A local group that the person is in ([`crate::local_group`]).
+    Group {
+        /// The group.
+        group: GroupId,
+    },
 }
 
 /// What a directory says about a person: the whole SCIM document in 2.0 spelling, without `id`, `meta`, `schemas`,
@@ -347,6 +353,9 @@ pub struct Membership {
     pub all_workspaces: Option<Source>,
     /// License, if one is held or waited for.
     pub license: Option<LicenseGrant>,
+    /// Local groups of the organization that the person is in, by id.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<HeldGroup>,
     /// Version for optimistic locking.
     pub version: i64,
 }

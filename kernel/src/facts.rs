@@ -9,6 +9,7 @@ use crate::directory::{
     Organization, Role, Subject, Workspace,
 };
 use crate::id::{AccountId, ConnectionId, GroupId, LicenseId, OrganizationId};
+use crate::local_group::LocalGroup;
 use crate::login::rules::{SignInFacts, SignInNeed};
 
 /// What must be loaded before deciding. Everything not asked for may stay unread.
@@ -32,6 +33,9 @@ pub struct Need {
     /// What organizations demand of passwords, and who has domains.
     #[serde(default)]
     pub sign_in: SignInNeed,
+    /// Local groups wanted by id. Those that the accounts found are in are part of their memberships anyway.
+    #[serde(default)]
+    pub local_groups: Vec<GroupId>,
 }
 
 /// Needed facts about what a directory pushed.
@@ -108,6 +112,9 @@ pub struct Facts {
     /// What organizations demand of passwords, and who has domains, as far as asked for.
     #[serde(default)]
     pub sign_in: SignInFacts,
+    /// The local groups asked for, whichever organization they are of.
+    #[serde(default)]
+    pub local_groups: Vec<LocalGroup>,
 }
 
 /// How many people of one organization sign-ins took access from lately. The window is

@@ -232,6 +232,7 @@ pub(crate) fn member(organization: &str, source: Source, roles: &[&str]) -> Memb
         workspaces: Vec::new(),
         all_workspaces: None,
         license: None,
+        groups: Vec::new(),
         version: 3,
     }
 }

@@ -24,6 +24,7 @@ pub mod id;
 pub mod incoming;
 pub mod keeping;
 pub mod lifecycle;
+pub mod local_group;
 pub mod login;
 pub mod mapping;
 pub mod matching;

@@ -97,6 +97,7 @@ pub fn need(incoming: &Incoming, in_force: &InForce) -> Need {
                 .collect(),
             emergency: false,
         },
+        local_groups: Vec::new(),
     }
 }
 

@@ -563,17 +563,13 @@ fn note_drift(held: &Membership, edits: &[MembershipEdit], why: &str, steps: &mu
         MembershipEdit::RevokeRole { role } => Some(format!("take role {role}")),
         MembershipEdit::GrantWorkspace { workspace, .. } => Some(format!("add workspace {workspace}")),
         MembershipEdit::RevokeWorkspace { workspace } => Some(format!("take workspace {workspace}")),
-        MembershipEdit::SetAllWorkspaces { source } => Some(
-            if source.is_some() {
-                "add all workspaces"
-            } else {
-                "end all workspaces"
-            }
-            .to_owned(),
-        ),
+        MembershipEdit::SetAllWorkspaces { source: Some(_) } => Some("add all workspaces".to_owned()),
+        MembershipEdit::SetAllWorkspaces { source: None } => Some("end all workspaces".to_owned()),
         MembershipEdit::SetLicense { .. } => Some("change the license".to_owned()),
         MembershipEdit::SetActive { .. } => Some("make it active".to_owned()),
-        MembershipEdit::SetPinned { .. } => None,
+        MembershipEdit::SetPinned { .. }
+        | MembershipEdit::JoinGroup { .. }
+        | MembershipEdit::LeaveGroup { .. } => None,
     };
     let wanted: Vec<String> = edits.iter().filter_map(role).collect();
     if wanted.is_empty() {

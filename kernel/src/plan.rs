@@ -17,6 +17,7 @@ use crate::id::{
 };
 use crate::incoming::OneTimeProof;
 use crate::keeping::Keeping;
+use crate::local_group::HeldGroup;
 use crate::trace::Trace;
 
 /// The outcome of deciding: a verdict, what to write, and why.
@@ -284,6 +285,20 @@ pub enum MembershipEdit {
         /// Pinned or not.
         pinned: bool,
     },
+    /// Puts the person into a local group. What she gets from it are edits of their own.
+    JoinGroup {
+        /// The group, as the facts showed it.
+        group: HeldGroup,
+        /// Version of the group that the facts showed; the store refuses others as a conflict.
+        version: i64,
+    },
+    /// Takes the person out of a local group.
+    LeaveGroup {
+        /// The group.
+        group: GroupId,
+        /// Its name, for audit.
+        name: String,
+    },
 }
 
 impl Change {
@@ -352,6 +367,12 @@ impl MembershipEdit {
             Self::SetLicense { to, .. } => membership.license.clone_from(to),
             Self::SetActive { active } => membership.active = *active,
             Self::SetPinned { pinned } => membership.pinned = *pinned,
+            Self::JoinGroup { group, .. } => {
+                membership.groups.retain(|held| held.id != group.id);
+                membership.groups.push(group.clone());
+                membership.groups.sort_by(|one, other| one.id.cmp(&other.id));
+            }
+            Self::LeaveGroup { group, .. } => membership.groups.retain(|held| held.id != *group),
         }
     }
 }

@@ -25,7 +25,7 @@ use crate::denial::Denial;
 use crate::directory::Authentication;
 use crate::email::Email;
 use crate::facts::{AccountFacts, Facts, Need, OrganizationFacts, OrganizationsNeeded};
-use crate::id::{AccountId, OrganizationId};
+use crate::id::{AccountId, GroupId, OrganizationId};
 use crate::incoming::Fresh;
 use crate::keeping::KeptField;
 use crate::mapping::InForce;
@@ -40,6 +40,7 @@ mod declared;
 mod emergency;
 mod identity;
 mod kinds;
+pub mod local_groups;
 mod managed;
 mod membership;
 pub mod overriding;
@@ -59,6 +60,7 @@ pub use request::{
 pub fn need(request: &Request) -> Need {
     let mut need = Need {
         accounts: request.action.account().cloned().into_iter().collect(),
+        local_groups: joined_groups(&request.action),
         ..Need::default()
     };
     let mut organizations: Vec<OrganizationId> = Vec::new();
@@ -136,6 +138,22 @@ pub fn need(request: &Request) -> Need {
     organizations.extend(wanted.iter().map(|membership| membership.organization.clone()));
     need.organizations = OrganizationsNeeded::Ids(distinct(organizations));
     need
+}
+
+/// The groups that somebody shall be put into. Those that are left are known from the membership.
+fn joined_groups(action: &Action) -> Vec<GroupId> {
+    let mut groups: Vec<GroupId> = Vec::new();
+    let Action::EditMembership { edits, .. } = action else {
+        return groups;
+    };
+    for edit in edits {
+        if let GrantEdit::JoinGroup { group } = edit
+            && !groups.contains(group)
+        {
+            groups.push(group.clone());
+        }
+    }
+    groups
 }
 
 fn distinct(mut organizations: Vec<OrganizationId>) -> Vec<OrganizationId> {

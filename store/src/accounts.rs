@@ -33,6 +33,18 @@ pub(crate) fn grants_where(condition: &str) -> String {
     )
 }
 
+/// As [`grants_where`], and for the local groups that members are in: part 3, with what the group leads to in the place of the
+/// source.
+pub(crate) fn grants_and_groups_where(condition: &str) -> String {
+    let grants = grants_where(condition);
+    let order = " ORDER BY 1, 2, 3, 4, 5";
+    let grants = grants.strip_suffix(order).unwrap_or(&grants);
+    format!(
+        "{grants} UNION ALL SELECT g.account, g.organization, 3, CAST(0 AS BIGINT), g.local_group, l.held, CAST(0 AS BIGINT) \
+         FROM local_group_members g JOIN local_groups l ON l.id = g.local_group WHERE {condition}{order}"
+    )
+}
+
 impl Reader {
     /// Finds an account, in whatever state.
     ///
@@ -223,6 +235,10 @@ pub(crate) fn with_grants(memberships: Vec<Row>, grants: Vec<Row>) -> Result<Mem
         match part {
             1 => membership.roles.push(grant(row, RoleId::new)?),
             2 => membership.workspaces.push(grant(row, WorkspaceId::new)?),
+            3 => {
+                row.text("grant.id")?;
+                membership.groups.push(row.json("local_groups.held")?);
+            }
             _ => return Err(StoreError::Corrupt("grant.part")),
         }
     }
@@ -322,6 +338,7 @@ fn membership(mut row: Row) -> Result<Membership> {
         workspaces,
         all_workspaces,
         license,
+        groups: Vec::new(),
         version,
     })
 }

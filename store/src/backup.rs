@@ -85,6 +85,8 @@ const TABLES: &[&str] = &[
     "conversions",
     "conversion_rows",
     "bulk_runs",
+    "local_groups",
+    "local_group_members",
     "saved_views",
     "connection_drafts",
     "setup_links",

@@ -10,7 +10,7 @@ use provost_kernel::facts::{
 use provost_kernel::id::{AccountId, OrganizationId};
 use provost_kernel::login::rules::{OwnedDomain, SignInFacts, SignInPolicy};
 
-use crate::accounts::{COLUMNS, MEMBERSHIPS, assemble, grants_where};
+use crate::accounts::{COLUMNS, MEMBERSHIPS, assemble, grants_and_groups_where};
 use crate::digest;
 use crate::directory::facts::{self as directory, leavers};
 use crate::engine::Dialect;
@@ -281,6 +281,7 @@ impl Reader {
             directory,
             strips: BTreeMap::new(),
             sign_in: SignInFacts::default(),
+            local_groups: self.local_groups(&need.local_groups).await?,
         };
         let sign_in = self.sign_in_facts(need, &facts).await?;
         Ok((Facts { sign_in, ..facts }, revision))
@@ -457,7 +458,7 @@ fn account_queries() -> [Query; 4] {
              ORDER BY account, created_at, connection, subject_key",
         ),
         of_people(&format!("{MEMBERSHIPS} WHERE account IN {{wanted}}")),
-        of_people(&grants_where("g.account IN {wanted}")),
+        of_people(&grants_and_groups_where("g.account IN {wanted}")),
     ]
 }
 

@@ -173,6 +173,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "feed_flush",
         sql: include_str!("../migrations/0100_feed_flush.sql"),
     },
+    Migration {
+        version: 110,
+        name: "local_groups",
+        sql: include_str!("../migrations/0110_local_groups.sql"),
+    },
 ];
 
 /// The schema version that this program works with.

@@ -68,6 +68,8 @@ pub enum GrantedBy {
     Invitation,
     /// An import or the declarative file.
     Import,
+    /// A local group.
+    Group,
     /// Whatever granted it, it is held against the rules.
     Pin,
 }
@@ -82,6 +84,7 @@ impl GrantedBy {
             Self::Scim => "r.source LIKE '_\"kind\":\"scim\"%'",
             Self::Invitation => "r.source LIKE '_\"kind\":\"invitation\"%'",
             Self::Import => "r.source LIKE '_\"kind\":\"import\"%'",
+            Self::Group => "r.source LIKE '_\"kind\":\"group\"%'",
             Self::Pin => "(r.pinned = 1 OR m.pinned = 1)",
         }
     }

@@ -308,6 +308,7 @@ fn joined(number: usize) -> Vec<Change> {
             pinned: false,
         }],
         workspaces: Vec::new(),
+        groups: Vec::new(),
         all_workspaces: None,
         license: Some(LicenseGrant {
             license: "standard".into(),

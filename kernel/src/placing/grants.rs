@@ -7,8 +7,10 @@ use crate::connection::{RoleSync, Settings};
 use crate::directory::{Grant, LicenseGrant, Membership, RolesPerMember, Source};
 use crate::facts::OrganizationFacts;
 use crate::id::RoleId;
+use crate::local_group::{leading_to_role, leading_to_workspace};
 use crate::mapping::{Given, Placement, owner_role_ids};
 use crate::plan::MembershipEdit;
+use crate::provision::local_groups::{role_of, workspace_of};
 
 /// How each part of a membership follows the rules (C-07, R-141).
 #[derive(Clone, Copy)]
@@ -93,7 +95,10 @@ impl Edits {
 
 impl Rules<'_> {
     fn is_ours<T>(&self, grant: &Grant<T>, mode: RoleSync) -> bool {
-        mode == RoleSync::EveryLogin || (made_by(&grant.source, self.source) && !grant.pinned)
+        // What a local group gives goes with the group only.
+        let is_of_group = matches!(grant.source, Source::Group { .. });
+        !is_of_group
+            && (mode == RoleSync::EveryLogin || (made_by(&grant.source, self.source) && !grant.pinned))
     }
 
     fn is_our_license(&self, held: &LicenseGrant) -> bool {
@@ -117,6 +122,7 @@ impl Rules<'_> {
                 .collect(),
             all_workspaces: placement.workspaces.all.then(|| source.clone()),
             license: self.license(placement),
+            groups: Vec::new(),
             version: 1,
         }
     }
@@ -185,6 +191,11 @@ impl Rules<'_> {
                 && self.is_ours(grant, self.modes.roles)
                 && !self.is_owner_role(&grant.id)
             {
+                if let Some(group) = leading_to_role(&held.groups, &grant.id) {
+                    edits.push(role_of(&grant.id, group));
+                    kept += 1;
+                    continue;
+                }
                 edits.push(MembershipEdit::RevokeRole {
                     role: grant.id.clone(),
                 });
@@ -208,6 +219,12 @@ impl Rules<'_> {
                 pinned: false,
             });
         }
+        if single && kept == 0 {
+            // A group stood by, because another role was held.
+            let mut roles = self.facts.roles.iter().filter(|role| !role.owner);
+            let next = roles.find_map(|role| Some((&role.id, leading_to_role(&held.groups, &role.id)?)));
+            edits.extend(next.map(|(role, group)| role_of(role, group)));
+        }
         edits
     }
 
@@ -230,8 +247,11 @@ impl Rules<'_> {
         }
         for grant in &held.workspaces {
             if !wanted.ids.contains(&grant.id) && self.is_ours(grant, self.modes.workspaces) {
-                edits.push(MembershipEdit::RevokeWorkspace {
-                    workspace: grant.id.clone(),
+                edits.push(match leading_to_workspace(&held.groups, &grant.id) {
+                    Some(group) => workspace_of(&grant.id, group),
+                    None => MembershipEdit::RevokeWorkspace {
+                        workspace: grant.id.clone(),
+                    },
                 });
             }
         }

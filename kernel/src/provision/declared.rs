@@ -111,6 +111,9 @@ impl Work<'_> {
         if !of_other_source || wanted.license.is_some() {
             self.set_license(&mut draft, wanted.license.as_ref(), authority)?;
         }
+        if !draft.now.groups.is_empty() && !draft.edits.is_empty() {
+            self.take_over(&mut draft, authority);
+        }
         self.plan_draft(target, held, draft, authority);
         Ok(())
     }

@@ -94,7 +94,9 @@ fn still_manages(known: &AccountFacts, organization: &OrganizationFacts, edits: 
             | MembershipEdit::RevokeWorkspace { .. }
             | MembershipEdit::SetAllWorkspaces { .. }
             | MembershipEdit::SetLicense { .. }
-            | MembershipEdit::SetPinned { .. } => {}
+            | MembershipEdit::SetPinned { .. }
+            | MembershipEdit::JoinGroup { .. }
+            | MembershipEdit::LeaveGroup { .. } => {}
         }
     }
     active

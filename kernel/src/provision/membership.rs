@@ -17,6 +17,8 @@ pub(super) struct Draft<'a> {
     pub(super) pinned: bool,
     /// Kind of the account.
     pub(super) kind: AccountKind,
+    /// How many of the edits local groups are the reason for: these do not pin.
+    pub(super) by_groups: usize,
 }
 
 impl Work<'_> {
@@ -29,14 +31,29 @@ impl Work<'_> {
         authority: &Authority,
     ) -> Result<(), Denial> {
         self.may_change_membership(target, organization, authority)?;
-        if target.account.status == Status::Deleted {
+        // Groups change and go under everybody, also whoever may be restored.
+        let of_groups = |edit: &GrantEdit| {
+            matches!(
+                edit,
+                GrantEdit::LeaveGroup { .. } | GrantEdit::SettleGroups { .. }
+            )
+        };
+        let is_settling = !edits.is_empty() && edits.iter().all(of_groups);
+        if target.account.status == Status::Deleted && !is_settling {
             return Err(self.refuse(Denial::Deleted, "the account is deleted"));
         }
         let facts = self.organization(organization)?;
         let held = membership_in(target, organization);
+        if held.is_none() && is_settling {
+            // Whoever is no member is in no group, and does not become a member by that.
+            return Ok(());
+        }
         let mut draft = self.draft(facts, held, target.account.kind, authority);
         for edit in edits {
             self.one_edit(&mut draft, target, edit, authority)?;
+        }
+        if !draft.now.groups.is_empty() && !draft.edits.is_empty() {
+            self.take_over(&mut draft, authority);
         }
         self.plan_draft(target, held, draft, authority);
         Ok(())
@@ -60,6 +77,7 @@ impl Work<'_> {
             workspaces: Vec::new(),
             all_workspaces: None,
             license: None,
+            groups: Vec::new(),
             version: 1,
         });
         // What a directory gives, a directory may change; everybody else's edits are meant to stay.
@@ -71,6 +89,7 @@ impl Work<'_> {
             source,
             pinned,
             kind,
+            by_groups: 0,
         }
     }
 
@@ -94,7 +113,8 @@ impl Work<'_> {
             .edits
             .iter()
             .any(|edit| matches!(edit, MembershipEdit::SetPinned { .. }));
-        if authority.is_hand() && !draft.edits.is_empty() && !held.pinned && !unpins {
+        let by_hand = draft.edits.len() > draft.by_groups;
+        if authority.is_hand() && by_hand && !held.pinned && !unpins {
             draft.edits.push(MembershipEdit::SetPinned { pinned: true });
         }
         if !draft.edits.is_empty() {
@@ -116,9 +136,13 @@ impl Work<'_> {
     ) -> Result<(), Denial> {
         match edit {
             GrantEdit::GrantRole { role } => self.grant_role(draft, Some(target), role, authority),
-            GrantEdit::RevokeRole { role } => self.revoke_role(draft, Some(target), role, authority),
+            GrantEdit::RevokeRole { role } => {
+                self.must_not_be_of_group(&draft.now.roles, role, "role")?;
+                self.revoke_role(draft, Some(target), role, authority)
+            }
             GrantEdit::GrantWorkspace { workspace } => self.grant_workspace(draft, workspace),
             GrantEdit::RevokeWorkspace { workspace } => {
+                self.must_not_be_of_group(&draft.now.workspaces, workspace, "workspace")?;
                 draft.revoke_workspace(workspace);
                 Ok(())
             }
@@ -149,7 +173,27 @@ impl Work<'_> {
                 draft.return_to_automatic();
                 Ok(())
             }
+            GrantEdit::JoinGroup { group } => self.join_group(draft, target, group, authority),
+            GrantEdit::LeaveGroup { group, keep } => self.leave_group(draft, target, group, authority, *keep),
+            GrantEdit::SettleGroups { keep } => self.settle(draft, target, authority, *keep),
         }
+    }
+
+    /// Refuses to take by hand what a local group gives: it would come back with the next look at the group.
+    fn must_not_be_of_group<T: PartialEq + std::fmt::Display>(
+        &mut self,
+        held: &[Grant<T>],
+        id: &T,
+        what: &str,
+    ) -> Result<(), Denial> {
+        let of_group = held
+            .iter()
+            .any(|grant| grant.id == *id && matches!(grant.source, Source::Group { .. }));
+        if of_group {
+            let text = format!("{what} {id} comes from a group: take the person out of the group instead");
+            return Err(self.refuse(Denial::FromGroup, text));
+        }
+        Ok(())
     }
 
     /// Grants a role; where members hold one, it takes the place of the others. `target` is none for an account being made.
@@ -338,6 +382,28 @@ impl Work<'_> {
 }
 
 impl Draft<'_> {
+    /// Makes an edit that a local group is the reason for.
+    pub(super) fn push_by_groups(&mut self, edit: MembershipEdit) {
+        edit.apply(&mut self.now);
+        // A grant that changes hands is one edit, not a loss and a gain.
+        let taken = |made: &MembershipEdit| match (&edit, made) {
+            (MembershipEdit::GrantRole { role, .. }, MembershipEdit::RevokeRole { role: taken }) => {
+                role == taken
+            }
+            (
+                MembershipEdit::GrantWorkspace { workspace, .. },
+                MembershipEdit::RevokeWorkspace { workspace: taken },
+            ) => workspace == taken,
+            _ => false,
+        };
+        if let Some(place) = self.edits.iter_mut().find(|made| taken(made)) {
+            *place = edit;
+            return;
+        }
+        self.edits.push(edit);
+        self.by_groups += 1;
+    }
+
     pub(super) fn revoke_role(&mut self, role: &RoleId) {
         let before = self.now.roles.len();
         self.now.roles.retain(|grant| &grant.id != role);
@@ -370,7 +436,11 @@ impl Draft<'_> {
     fn return_to_automatic(&mut self) {
         let automatic = match &self.now.source {
             Source::Rule { .. } => Some(self.now.source.clone()),
-            Source::Manual | Source::Scim { .. } | Source::Invitation | Source::Import => None,
+            Source::Manual
+            | Source::Scim { .. }
+            | Source::Invitation
+            | Source::Import
+            | Source::Group { .. } => None,
         };
         let owners = crate::mapping::owner_role_ids(self.facts);
         for grant in self

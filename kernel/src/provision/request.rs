@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::directory::{AccountKind, Authentication, Origin, Source, Status};
 use crate::email::Email;
-use crate::id::{AccountId, ConnectionId, LicenseId, OrganizationId, RoleId, WorkspaceId};
+use crate::id::{AccountId, ConnectionId, GroupId, LicenseId, OrganizationId, RoleId, WorkspaceId};
 use crate::keeping::KeptField;
 use crate::plan::ProfilePatch;
 
@@ -366,6 +366,25 @@ pub enum GrantEdit {
     Pin,
     /// Lets rules decide again: unpins the membership and all its grants.
     ReturnToAutomatic,
+    /// Puts a member into a local group of the organization. Pins nothing.
+    JoinGroup {
+        /// The group.
+        group: GroupId,
+    },
+    /// Takes a member out of a local group. Pins nothing.
+    LeaveGroup {
+        /// The group.
+        group: GroupId,
+        /// Whether what came from the group stays, as if granted by hand: for who must not lose it, such as the last owner.
+        #[serde(default)]
+        keep: bool,
+    },
+    /// Makes what comes from local groups what they lead to now. Pins nothing.
+    SettleGroups {
+        /// As for [`GrantEdit::LeaveGroup`].
+        #[serde(default)]
+        keep: bool,
+    },
 }
 
 impl Action {

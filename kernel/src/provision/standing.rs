@@ -75,7 +75,7 @@ pub fn decide(
 }
 
 impl Work<'_> {
-    fn must_manage(&mut self, organization: &OrganizationId) -> Result<(), Denial> {
+    pub(super) fn must_manage(&mut self, organization: &OrganizationId) -> Result<(), Denial> {
         self.organization(organization)?;
         match self.authority()? {
             Authority::Operator | Authority::Everything => Ok(()),

@@ -198,6 +198,8 @@ pub(super) struct MembershipView {
     /// License held or waited for.
     #[serde(skip_serializing_if = "Option::is_none")]
     license: Option<LicenseGrantView>,
+    /// Local groups of the organization that the person is in.
+    groups: Vec<MembershipGroup>,
     /// Grows with each change.
     version: i64,
 }
@@ -232,11 +234,14 @@ pub(super) struct LicenseGrantView {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Source")]
 pub(super) struct SourceView {
-    /// `manual`, `rule`, `scim`, `invitation` or `import`.
+    /// `manual`, `rule`, `scim`, `invitation`, `import` or `group`.
     kind: &'static str,
     /// Through which connection.
     #[serde(skip_serializing_if = "Option::is_none")]
     connection: Option<String>,
+    /// From which local group of the organization.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<String>,
 }
 
 impl From<&Source> for SourceView {
@@ -247,9 +252,17 @@ impl From<&Source> for SourceView {
             Source::Scim { connection } => ("scim", Some(connection)),
             Source::Invitation => ("invitation", None),
             Source::Import => ("import", None),
+            Source::Group { group } => {
+                return Self {
+                    kind: "group",
+                    connection: None,
+                    group: Some(group.as_str().to_owned()),
+                };
+            }
         };
         Self {
             kind,
+            group: None,
             connection: connection.map(|id| id.as_str().to_owned()),
         }
     }
@@ -393,9 +406,26 @@ impl From<&provost_kernel::directory::Membership> for MembershipView {
                 source: (&license.source).into(),
                 pinned: license.pinned,
             }),
+            groups: held
+                .groups
+                .iter()
+                .map(|group| MembershipGroup {
+                    id: group.id.as_str().to_owned(),
+                    name: group.name.clone(),
+                })
+                .collect(),
             version: held.version,
         }
     }
+}
+
+/// A local group that a member is in.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub(super) struct MembershipGroup {
+    /// Identifier.
+    id: String,
+    /// Name.
+    name: String,
 }
 
 /// A connection to an identity provider, without protocol details and secrets.

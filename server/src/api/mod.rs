@@ -24,6 +24,7 @@ mod groups;
 mod idempotency;
 mod imports;
 mod invitations;
+mod local_groups;
 mod mails;
 mod memberships;
 mod openapi;
@@ -59,6 +60,7 @@ pub fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
         accounts::ENDPOINTS,
         memberships::ENDPOINTS,
         groups::ENDPOINTS,
+        local_groups::ENDPOINTS,
         imports::ENDPOINTS,
         overrides::ENDPOINTS,
         policies::ENDPOINTS,

@@ -14,6 +14,7 @@ use super::told;
 use super::visit::{Manager, Outcome};
 use crate::app::App;
 use crate::flow::console::{bulk, people};
+use crate::flow::local_groups::settling::Task;
 
 /// Refused people that a page shows; all are tried again.
 const SHOWN: usize = 50;
@@ -44,6 +45,8 @@ struct ProgressPiece {
 
 struct Progress {
     is_done: bool,
+    /// Whether it is about a local group: then whoever is refused keeps what she has, and there is nothing to try again.
+    of_group: bool,
     percent: u32,
     done: String,
     total: String,
@@ -102,7 +105,11 @@ pub async fn show(
             here,
         });
     }
-    let title = bulk::action_of(&run.action).map_or("bulk.title", |(key, _)| key);
+    let title = match Task::of(&run.action) {
+        Some((Task::Settle, _)) => "bulk.group_settle",
+        Some((Task::Delete, _)) => "bulk.group_delete",
+        None => bulk::action_of(&run.action).map_or("bulk.title", |(key, _)| key),
+    };
     page::show(&RunPage {
         title: shell.t(title),
         progress,
@@ -116,6 +123,7 @@ fn progress(shell: &Shell, run: &BulkRun, rows: Vec<Row>) -> Progress {
     let refused = run.progress.refused.len();
     Progress {
         is_done: run.finished_at.is_some(),
+        of_group: Task::of(&run.action).is_some(),
         percent: run
             .progress
             .done

@@ -108,6 +108,9 @@ fn wish(shell: &Shell, facts: &OrganizationFacts, edit: &MembershipEdit) -> Stri
         MembershipEdit::SetLicense { to: None, .. } => shell.t("drift.take_license").to_owned(),
         MembershipEdit::SetActive { active: true } => shell.t("drift.activate").to_owned(),
         MembershipEdit::SetActive { active: false } => shell.t("drift.suspend").to_owned(),
-        MembershipEdit::SetPinned { .. } => shell.t("drift.pin").to_owned(),
+        // No rule does either of the last two.
+        MembershipEdit::SetPinned { .. }
+        | MembershipEdit::JoinGroup { .. }
+        | MembershipEdit::LeaveGroup { .. } => shell.t("drift.pin").to_owned(),
     }
 }

@@ -1,10 +1,11 @@
 //! Values as texts of pages: times, numbers, people, sources. Never asks anything.
 
 use jiff::Timestamp;
-use provost_kernel::directory::{Account, Authentication, Source, Status};
+use provost_kernel::directory::{Account, Authentication, Membership, Source, Status};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::shell::Shell;
 use super::words::Language;
 
 /// Writes a time, to the minute, in UTC.
@@ -82,7 +83,18 @@ pub const fn source_key(source: &Source, pinned: bool) -> &'static str {
         Source::Scim { .. } => "source.scim",
         Source::Invitation => "source.invitation",
         Source::Import => "source.import",
+        Source::Group { .. } => "source.some_group",
     }
+}
+
+/// Says who granted something in a membership: from which of its groups, if one did.
+pub fn source(shell: &Shell, held: &Membership, source: &Source, pinned: bool) -> String {
+    if let Source::Group { group } = source
+        && let Some(known) = held.groups.iter().find(|known| known.id == *group)
+    {
+        return shell.t1("source.group", &known.name);
+    }
+    shell.t(source_key(source, pinned || held.pinned)).to_owned()
 }
 
 /// Returns the tone and the key of a state's name.

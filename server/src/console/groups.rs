@@ -1,18 +1,21 @@
-//! Groups: what directories push, with members and the roles that they lead to, and what only rules name.
+//! Groups: what is kept here, what directories push, with members and the roles that they lead to, and what only rules name.
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use provost_kernel::connection::Connection;
 use provost_kernel::facts::AccountFacts;
+use provost_store::LocalGroupRow;
 use serde::Deserialize;
 
 use super::format;
+use super::local_groups::leads;
 use super::page::{self, segment};
 use super::shell::{Place, Shell};
 use super::users::{self, Named};
 use super::visit::{Manager, Outcome};
 use crate::app::App;
 use crate::flow::console::{groups, people};
+use crate::flow::local_groups;
 use crate::flow::policy::Policies;
 
 /// Where the list of groups goes on.
@@ -21,15 +24,29 @@ use crate::flow::policy::Policies;
 pub struct Asked {
     name: String,
     id: String,
+    local: Option<String>,
+    done: Option<String>,
 }
 
 #[derive(Template)]
 #[template(path = "console/groups.html")]
 struct GroupsPage {
     shell: Shell,
+    local: Vec<LocalRow>,
+    next_local: Option<String>,
+    is_first: bool,
     rows: Vec<Row>,
     named: Vec<NamedRow>,
     next: Option<String>,
+}
+
+/// A group that the organization keeps by hand.
+struct LocalRow {
+    path: String,
+    name: String,
+    description: String,
+    members: String,
+    leads: Vec<String>,
 }
 
 struct Row {
@@ -56,6 +73,8 @@ pub async fn list(State(app): State<App>, manager: Manager, Query(asked): Query<
     let organization = &manager.organization.organization.id;
     let after = (!asked.id.is_empty()).then(|| (asked.name.replace('\0', ""), asked.id.replace('\0', "")));
     let is_first = after.is_none();
+    let kept = asked.local.map(|after| after.replace('\0', ""));
+    let kept = local_groups::list(&app, &manager.caller, organization.as_str(), kept, groups::PAGE).await?;
     let found = groups::pushed(&app, organization, after).await?;
     let connections = people::connections(&app, organization).await?;
     let named = if is_first {
@@ -63,7 +82,8 @@ pub async fn list(State(app): State<App>, manager: Manager, Query(asked): Query<
     } else {
         Vec::new()
     };
-    let shell = manager.shell(Place::Groups);
+    let shell = manager.shell(Place::Groups).after(asked.done.as_deref());
+    let (local, next_local) = local_rows(&shell, &manager, kept);
     let next = found
         .last()
         .filter(|_| found.len() == groups::PAGE as usize)
@@ -119,10 +139,33 @@ pub async fn list(State(app): State<App>, manager: Manager, Query(asked): Query<
         .collect();
     page::show(&GroupsPage {
         shell,
+        local,
+        next_local,
+        is_first,
         rows,
         named,
         next,
     })
+}
+
+/// Rows of groups that are kept here, and where the list goes on.
+fn local_rows(shell: &Shell, manager: &Manager, kept: Vec<LocalGroupRow>) -> (Vec<LocalRow>, Option<String>) {
+    let next = kept
+        .last()
+        .filter(|_| kept.len() == groups::PAGE as usize)
+        .map(|last| format!("{}/groups?local={}", shell.base, segment(&last.key())));
+    let rows = kept.into_iter().map(|row| local_row(shell, manager, row));
+    (rows.collect(), next)
+}
+
+fn local_row(shell: &Shell, manager: &Manager, row: LocalGroupRow) -> LocalRow {
+    LocalRow {
+        path: format!("{}/groups/{}", shell.base, segment(row.group.id.as_str())),
+        members: shell.number(&row.members),
+        leads: leads(&manager.organization, &row.group),
+        description: row.group.description,
+        name: row.group.name,
+    }
 }
 
 /// Where the list of members goes on.
@@ -218,7 +261,7 @@ fn member(shell: &Shell, manager: &Manager, facts: &AccountFacts) -> Member {
         address: if address == name { String::new() } else { address },
         name,
         roles: held
-            .map(|held| users::roles(shell, &manager.organization, &held.roles, held.pinned))
+            .map(|held| users::roles(shell, &manager.organization, held))
             .unwrap_or_default(),
         tone,
         status: shell.t(status),

@@ -26,6 +26,7 @@ pub mod home;
 pub mod importing;
 pub mod invitations;
 mod licenses;
+pub mod local_groups;
 pub mod moving;
 pub mod moving_run;
 pub mod operator;
@@ -190,6 +191,14 @@ fn organization() -> Router<App> {
             post(policy::try_out),
         )
         .route("/console/{organization}/groups", get(groups::list))
+        .route(
+            "/console/{organization}/groups/new",
+            get(local_groups::new).and_post(local_groups::create),
+        )
+        .route(
+            "/console/{organization}/groups/{group}",
+            get(local_groups::show).and_post(local_groups::act),
+        )
         .route(
             "/console/{organization}/groups/{connection}/{group}",
             get(groups::show),

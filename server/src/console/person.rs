@@ -51,6 +51,7 @@ struct PersonPage {
     belongs_elsewhere: bool,
     attributes: Vec<(String, String, String)>,
     groups: Vec<String>,
+    local_groups: Vec<(String, String)>,
     sessions: Vec<Session>,
     mails: Vec<Mail>,
     timeline: Vec<Entry>,
@@ -168,6 +169,7 @@ fn view(manager: &Manager, shell: Shell, person: &Person) -> PersonPage {
                 )
             })
             .collect(),
+        local_groups: held.map(|held| local_groups(&shell, held)).unwrap_or_default(),
         groups: person.groups.iter().map(|group| group.name.clone()).collect(),
         sessions: person
             .sessions
@@ -179,6 +181,17 @@ fn view(manager: &Manager, shell: Shell, person: &Person) -> PersonPage {
         timeline,
         shell,
     }
+}
+
+/// Groups of the organization that the person is in: where each is shown, and its name.
+fn local_groups(shell: &Shell, held: &Membership) -> Vec<(String, String)> {
+    let groups = held.groups.iter();
+    groups
+        .map(|group| {
+            let path = format!("{}/groups/{}", shell.base, segment(group.id.as_str()));
+            (path, group.name.clone())
+        })
+        .collect()
 }
 
 fn facts(shell: &Shell, person: &Person) -> Vec<(&'static str, String)> {
@@ -231,12 +244,12 @@ fn why(manager: &Manager, shell: &Shell, held: &Membership) -> Vec<Why> {
             what: shell.t("person.membership"),
             names: vec![Named {
                 name: facts.organization.name.clone(),
-                source: shell.t(format::source_key(&held.source, held.pinned)),
+                source: format::source(shell, held, &held.source, false),
             }],
         },
         Why {
             what: shell.t("users.roles"),
-            names: users::roles(shell, facts, &held.roles, held.pinned),
+            names: users::roles(shell, facts, held),
         },
     ];
     let mut workspaces: Vec<Named> = held
@@ -248,7 +261,7 @@ fn why(manager: &Manager, shell: &Shell, held: &Membership) -> Vec<Why> {
                 .iter()
                 .find(|one| one.id == grant.id)
                 .map_or_else(|| grant.id.to_string(), |one| one.name.clone()),
-            source: shell.t(format::source_key(&grant.source, grant.pinned || held.pinned)),
+            source: format::source(shell, held, &grant.source, grant.pinned),
         })
         .collect();
     if let Some(source) = &held.all_workspaces {
@@ -256,7 +269,7 @@ fn why(manager: &Manager, shell: &Shell, held: &Membership) -> Vec<Why> {
             0,
             Named {
                 name: shell.t("users.all_workspaces").to_owned(),
-                source: shell.t(format::source_key(source, held.pinned)),
+                source: format::source(shell, held, source, false),
             },
         );
     }
@@ -275,7 +288,7 @@ fn why(manager: &Manager, shell: &Shell, held: &Membership) -> Vec<Why> {
                 } else {
                     shell.t1("person.waits", &grant.license)
                 },
-                source: shell.t(format::source_key(&grant.source, grant.pinned || held.pinned)),
+                source: format::source(shell, held, &grant.source, grant.pinned),
             })
             .collect(),
     });

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::{Query, State};
 use jiff::{SignedDuration, Timestamp};
-use provost_kernel::directory::{Account, AccountKind, Grant, Status};
+use provost_kernel::directory::{Account, AccountKind, Membership, Status};
 use provost_kernel::facts::{AccountFacts, OrganizationFacts};
 use provost_kernel::id::{AccountId, ConnectionId, OrganizationId, RoleId, WorkspaceId};
 use provost_store::{GrantedBy, PeopleFilter, SignsIn};
@@ -26,6 +26,7 @@ const SOURCES: &[(&str, &str)] = &[
     ("scim", "source.scim"),
     ("invitation", "source.invitation"),
     ("import", "source.import"),
+    ("group", "source.some_group"),
     ("pinned", "source.pinned"),
 ];
 
@@ -90,7 +91,7 @@ struct Row {
 /// Something granted, with who granted it.
 pub(super) struct Named {
     pub(super) name: String,
-    pub(super) source: &'static str,
+    pub(super) source: String,
 }
 
 /// `GET …/users`.
@@ -184,6 +185,7 @@ impl Asked {
                 "scim" => Some(GrantedBy::Scim),
                 "invitation" => Some(GrantedBy::Invitation),
                 "import" => Some(GrantedBy::Import),
+                "group" => Some(GrantedBy::Group),
                 "pinned" => Some(GrantedBy::Pin),
                 _ => None,
             },
@@ -363,9 +365,7 @@ fn row(shell: &Shell, facts: &OrganizationFacts, found: &People, known: &Account
         name,
         is_sso: connection.is_some(),
         is_reader: account.kind == AccountKind::Reader,
-        roles: held
-            .map(|held| roles(shell, facts, &held.roles, held.pinned))
-            .unwrap_or_default(),
+        roles: held.map(|held| roles(shell, facts, held)).unwrap_or_default(),
         signs_in: match connection {
             None => shell.t("users.via_password").to_owned(),
             Some(id) => found
@@ -387,13 +387,8 @@ fn row(shell: &Shell, facts: &OrganizationFacts, found: &People, known: &Account
 }
 
 /// Names roles with their sources.
-pub(super) fn roles(
-    shell: &Shell,
-    facts: &OrganizationFacts,
-    grants: &[Grant<RoleId>],
-    pinned: bool,
-) -> Vec<Named> {
-    grants
+pub(super) fn roles(shell: &Shell, facts: &OrganizationFacts, held: &Membership) -> Vec<Named> {
+    held.roles
         .iter()
         .map(|grant| Named {
             name: facts
@@ -401,17 +396,13 @@ pub(super) fn roles(
                 .iter()
                 .find(|role| role.id == grant.id)
                 .map_or_else(|| grant.id.to_string(), |role| role.name.clone()),
-            source: shell.t(format::source_key(&grant.source, grant.pinned || pinned)),
+            source: format::source(shell, held, &grant.source, grant.pinned),
         })
         .collect()
 }
 
 /// Names the workspaces of a membership.
-pub(super) fn workspaces(
-    shell: &Shell,
-    facts: &OrganizationFacts,
-    held: &provost_kernel::directory::Membership,
-) -> String {
+pub(super) fn workspaces(shell: &Shell, facts: &OrganizationFacts, held: &Membership) -> String {
     if held.all_workspaces.is_some() {
         return shell.t("users.all_workspaces").to_owned();
     }

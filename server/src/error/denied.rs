@@ -42,6 +42,10 @@ impl AppError {
             Denial::NoSeat => (409, "No seat is free."),
             Denial::WrongLicenseKind => (409, "The license is for another kind of account."),
             Denial::IllegalTransition => (409, "The present state does not allow this."),
+            Denial::FromGroup => (
+                409,
+                "This comes from a group: take the person out of the group instead.",
+            ),
             Denial::DirectoryManaged => (409, "The directory keeps this field: change it there."),
             Denial::EmailTaken => (409, "Another account has this address."),
             Denial::UserNameTaken => (409, "Another account of the connection has this user name."),

@@ -30,6 +30,7 @@ pub mod imports;
 pub mod invitations;
 pub mod landing;
 pub mod limits;
+pub mod local_groups;
 pub mod login;
 pub mod mail;
 pub mod mails;

@@ -94,6 +94,8 @@ where
         let both: Vec<Role> = going.chain(wanted.roles.iter().cloned()).collect();
         tx.set_roles(organization, &both).await?;
         for (from, to) in &judged.replaced {
+            tx.replace_role_in_local_groups(organization, (from, to), now)
+                .await?;
             loop {
                 let people = tx.holders_of_role(organization, from, MOST_AT_ONCE).await?;
                 if people.is_empty() {
@@ -143,8 +145,12 @@ async fn uses_of(
         by.people = u64::from(people);
         by.active = u64::from(active);
     }
+    let groups = reader.local_groups_of(organization).await?;
     for role in roles {
         let by = uses.entry(role.id.clone()).or_default();
+        let leading = groups.iter().filter(|group| group.roles.contains(&role.id));
+        by.rules
+            .extend(leading.map(|group| format!("group {}", group.name)));
         for connection in connections {
             let places = mentions(connection, organization, role);
             by.rules.extend(

@@ -201,6 +201,7 @@ const fn denied(denial: Denial) -> Words {
         | Denial::StaleVersion
         | Denial::DirectoryManaged
         | Denial::WrongLicenseKind
+        | Denial::FromGroup
         | Denial::InvalidValue
         | Denial::HeldByGuard => Words {
             title: "You cannot sign in this way",

@@ -230,6 +230,7 @@ pub fn refusal(denial: Denial, kind: ResourceKind, said: Option<&str>) -> ScimEr
         | Denial::NotInvitedPerson
         | Denial::Oneself
         | Denial::Protected
+        | Denial::FromGroup
         | Denial::AlreadySso => ScimError::forbidden("this account is not the directory's to change"),
         Denial::WrongLicenseKind
         | Denial::DirectoryManaged

@@ -125,6 +125,7 @@ pub async fn member(app: &TestApp, account: &AccountId, role: &str) {
             pinned: false,
         }],
         workspaces: Vec::new(),
+        groups: Vec::new(),
         all_workspaces: None,
         license: None,
         version: 1,

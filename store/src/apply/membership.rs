@@ -135,6 +135,10 @@ impl Tx {
             MembershipEdit::SetLicense { .. } => Ok(()),
             MembershipEdit::SetActive { active } => self.set_column("active", key, (*active).into()).await,
             MembershipEdit::SetPinned { pinned } => self.set_column("pinned", key, (*pinned).into()).await,
+            MembershipEdit::JoinGroup { group, version } => {
+                self.join_local_group(key, &group.id, *version).await
+            }
+            MembershipEdit::LeaveGroup { group, .. } => self.leave_local_group(key.0, group).await,
         }
     }
 

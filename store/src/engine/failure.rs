@@ -95,6 +95,7 @@ fn sqlite_constraint(message: &str) -> String {
         "accounts.connection, accounts.user_name_key" => "accounts_user_name".to_owned(),
         "links.connection, links.subject_key" => "links_subject".to_owned(),
         "domains.name" => "domains_verified".to_owned(),
+        "local_groups.organization, local_groups.name_key" => "local_groups_name".to_owned(),
         "roles.organization, roles.name" => "roles_name".to_owned(),
         "sessions.digest" => "sessions_digest".to_owned(),
         "tokens.digest" => "tokens_digest".to_owned(),

@@ -14,6 +14,7 @@ mod group_commit;
 #[cfg(test)]
 mod groups;
 #[cfg(test)]
+mod local_groups;
 mod mails;
 #[cfg(test)]
 mod oauth;

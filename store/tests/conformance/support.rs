@@ -352,6 +352,7 @@ pub(crate) fn membership(license: Option<LicenseGrant>) -> Membership {
         }],
         all_workspaces: None,
         license,
+        groups: Vec::new(),
         version: 1,
     }
 }

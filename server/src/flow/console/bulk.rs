@@ -12,6 +12,7 @@ use super::people;
 use crate::app::App;
 use crate::error::{AppError, Result};
 use crate::flow::api_keys::Caller;
+use crate::flow::local_groups::settling::{self, Task};
 use crate::jobs;
 
 /// Most people of one run.
@@ -160,6 +161,9 @@ async fn carry_out(app: &App, id: &str) -> Result<()> {
     let (Some(run), accounts) = found? else {
         return Ok(());
     };
+    if Task::of(&run.action).is_some() {
+        return settling::carry_out(app, &run, &accounts).await;
+    }
     let caller = Caller {
         person: Some(run.actor),
         organization: Some(run.organization.clone()),

@@ -1,5 +1,5 @@
-//! Groups as an organization's admin sees them: those that directories push, and those that only rules name, because the identity
-//! provider sends them at sign-ins. Nobody keeps groups by hand here: they are the identity provider's.
+//! Groups of identity providers as an organization's admin sees them: those that directories push, and those that only rules name,
+//! because the identity provider sends them at sign-ins. Those that the organization keeps itself are in [`crate::flow::local_groups`].
 
 use std::collections::{BTreeMap, BTreeSet};
 

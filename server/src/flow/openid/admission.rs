@@ -107,6 +107,7 @@ mod tests {
             pinned: false,
             roles: Vec::new(),
             workspaces: Vec::new(),
+            groups: Vec::new(),
             all_workspaces: None,
             license: None,
             version: 1,

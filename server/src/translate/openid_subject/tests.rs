@@ -52,6 +52,7 @@ fn membership() -> Membership {
             source: Source::Manual,
             pinned: false,
         }],
+        groups: Vec::new(),
         all_workspaces: None,
         license: Some(LicenseGrant {
             license: "standard".into(),

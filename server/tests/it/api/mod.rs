@@ -4,6 +4,7 @@ mod bounds;
 mod configuration;
 mod documents;
 mod events;
+mod local_groups;
 mod members;
 mod people;
 mod policies;

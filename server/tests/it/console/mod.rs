@@ -3,6 +3,7 @@
 
 mod activity;
 mod forms;
+mod local_groups;
 mod overviews;
 mod people;
 mod tester;
@@ -75,6 +76,8 @@ const PAGES: &[&str] = &[
     "/connections/acme-idp/scim",
     "/connections/acme-idp/scim?piece=1",
     "/groups",
+    "/groups?local=a",
+    "/groups/new",
     "/groups?name=a&id=b",
     "/activity?why=no_organization",
     "/activity/file?show=attempts",

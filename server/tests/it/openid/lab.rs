@@ -105,6 +105,7 @@ impl Lab {
                 source: source.clone(),
                 pinned: false,
             }],
+            groups: Vec::new(),
             all_workspaces: (organization == "lab").then(|| source.clone()),
             license: (organization == "lab").then(|| LicenseGrant {
                 license: "standard".into(),
@@ -131,6 +132,7 @@ impl Lab {
             pinned: false,
             roles: Vec::new(),
             workspaces: Vec::new(),
+            groups: Vec::new(),
             all_workspaces: None,
             license: None,
             version: 1,
