@@ -116,7 +116,7 @@ conformance! {
         assert_eq!(of_group.source, Source::Group { group: "g1".into() });
         assert_eq!(members(&store, "g1").await, ["ada"]);
         let need = Need { local_groups: vec!["g1".into(), "nothing".into()], ..Need::default() };
-        assert_eq!(facts(&store, need).await.local_groups, [own.clone()]);
+        assert_eq!(facts(&store, need).await.local_groups, std::slice::from_ref(&own));
         let leave = MembershipEdit::LeaveGroup { group: "g1".into(), name: "Writers".to_owned() };
         apply(&store, decision("t2", "ada", vec![edit("ada", 2, vec![leave])])).await.unwrap();
         assert!(members(&store, "g1").await.is_empty());

@@ -15,6 +15,7 @@ mod group_commit;
 mod groups;
 #[cfg(test)]
 mod local_groups;
+#[cfg(test)]
 mod mails;
 #[cfg(test)]
 mod oauth;

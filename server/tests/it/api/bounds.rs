@@ -64,6 +64,7 @@ async fn send(client: &mut Client, endpoint: &Endpoint, path: &str) -> Page {
             "createWebhook" => json!({ "url": "https://app.example/hooks" }),
             "takeIdentity" => json!({ "from": "acc_any" }),
             "changeMemberships" => json!({ "accounts": ["acc_any"], "action": "pin" }),
+            "changeLocalGroupMembers" => json!({ "accounts": ["acc_any"], "action": "add" }),
             _ if path.ends_with("/test") => json!({ "claims": {} }),
             _ if path.ends_with("/invitations") => {
                 json!({ "people": [{ "email": "new@home-lab.example" }], "send": false })

@@ -277,11 +277,9 @@ async fn r87_only_who_may_grant_an_owner_role_lets_a_group_lead_to_it() {
 async fn what_a_group_leads_to_anew_reaches_everybody_in_it_and_a_run_goes_on_where_it_stopped() {
     on_each_engine(|app| async move {
         let mut world = WORLD.to_owned();
-        for at in 0..60 {
-            world.push_str(&format!(
-                "  - {{ email: p{at}@acme.example, memberships: [{{ organization: acme, roles: [member] }}] }}\n"
-            ));
-        }
+        world.extend((0..60).map(|at| {
+            format!("  - {{ email: p{at}@acme.example, memberships: [{{ organization: acme, roles: [member] }}] }}\n")
+        }));
         lab::apply(&app.app, &world).await;
         let mut client = Client::new(&app, Some("acme")).await;
         let group = made(&mut client, &json!({ "name": "Writers", "roles": ["writer"], "workspaces": ["lab"] })).await;

@@ -6,6 +6,10 @@ use super::{act, id_of, sign_in, world};
 use crate::app::on_each_engine;
 
 #[tokio::test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one visit to the console, told in its order"
+)]
 async fn a_group_is_made_filled_changed_and_deleted_in_the_console() {
     on_each_engine(|app| async move {
         world(&app).await;
