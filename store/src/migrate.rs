@@ -168,6 +168,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "instance_defaults",
         sql: include_str!("../migrations/0099_instance_defaults.sql"),
     },
+    Migration {
+        version: 120,
+        name: "connection_changes",
+        sql: include_str!("../migrations/0120_connection_changes.sql"),
+    },
 ];
 
 /// The schema version that this program works with.

@@ -35,6 +35,7 @@ use crate::flow::setup::links::Scope;
 use crate::flow::setup::{self as flow, SetUp};
 use crate::http::request::ClientAddress;
 use desk::{Desk, PORTAL};
+pub(super) use values::field_name;
 use guide::Piece;
 
 /// The steps after the choice of the product, in order.
