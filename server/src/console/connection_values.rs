@@ -91,8 +91,8 @@ struct Last {
 /// One setting that changes.
 pub(super) struct Difference {
     pub(super) name: String,
-    pub(super) before: String,
-    pub(super) after: String,
+    pub(super) before: Vec<String>,
+    pub(super) after: Vec<String>,
 }
 
 /// Reads a line of a report, `path: before → after`, as the audit log keeps it, too.
@@ -119,9 +119,11 @@ pub(super) fn difference(shell: &Shell, line: &str) -> Difference {
         _ => "",
     };
     let side = |text: &str| match text {
-        "(none)" | "[]" => shell.t("word.none").to_owned(),
-        "(secret)" | "(another secret)" => shell.t("value.secret").to_owned(),
-        _ => listed(text),
+        "(none)" | "[]" => vec![shell.t("word.none").to_owned()],
+        "(secret)" | "(another secret)" => vec![shell.t("value.secret").to_owned()],
+        "true" => vec![shell.t("word.yes").to_owned()],
+        "false" => vec![shell.t("word.no").to_owned()],
+        _ => listed(shell, text),
     };
     let name = shell.look.language.known(key).unwrap_or(path);
     Difference {
@@ -131,9 +133,21 @@ pub(super) fn difference(shell: &Shell, line: &str) -> Difference {
     }
 }
 
-/// Shows a list of words without the signs of JSON.
-fn listed(text: &str) -> String {
-    serde_json::from_str::<Vec<String>>(text).map_or_else(|_| text.to_owned(), |words| words.join(", "))
+/// Shows a list of words without the signs of JSON, and certificates in the language of the page.
+fn listed(shell: &Shell, text: &str) -> Vec<String> {
+    let words = serde_json::from_str::<Vec<String>>(text).unwrap_or_else(|_| vec![text.to_owned()]);
+    words
+        .into_iter()
+        .map(|word| {
+            let certificate = word
+                .strip_prefix("certificate ")
+                .and_then(|rest| rest.split_once(" until "));
+            certificate.map_or_else(
+                || word.clone(),
+                |(short, end)| shell.t2("value.certificate", &short, &end),
+            )
+        })
+        .collect()
 }
 
 /// `GET …/values`.

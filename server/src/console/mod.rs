@@ -39,6 +39,7 @@ pub mod page;
 pub mod person;
 pub mod policy;
 pub mod policy_form;
+pub mod reasons;
 pub mod security;
 pub mod sent;
 pub mod setup;

@@ -259,6 +259,8 @@ fn from_fields(context: &mut Context<'_>, path: &str, entry: &SamlEntry) -> Opti
     let mut certificates = Vec::new();
     for (position, text) in entry.certificates.iter().enumerate() {
         match Certificate::parse(text.as_bytes()) {
+            // The same one given twice is one.
+            Ok(certificate) if certificates.contains(&certificate.to_base64()) => {}
             Ok(certificate) => certificates.push(certificate.to_base64()),
             Err(error) => context.add(format!("{path}.certificates[{position}]"), error.to_string()),
         }

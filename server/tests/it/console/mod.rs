@@ -6,6 +6,7 @@ mod forms;
 mod overviews;
 mod people;
 mod tester;
+mod values;
 mod webhooks;
 
 use axum::http::StatusCode;
@@ -71,6 +72,8 @@ const PAGES: &[&str] = &[
     "/connections",
     "/connections/acme-idp",
     "/connections/acme-idp/values",
+    "/connections/acme-idp/values?tested=1",
+    "/connections/acme-idp/values/edit",
     "/connections/acme-idp/policies",
     "/connections/acme-idp/scim",
     "/connections/acme-idp/scim?piece=1",
