@@ -270,7 +270,7 @@ impl Reader {
         before: Option<&str>,
         limit: u32,
     ) -> Result<Option<(String, Vec<Bind>)>> {
-        let timed = filter.state.filter(|(state, _)| state.is_timed()).is_some();
+        let timed = filter.state.is_some_and(|(state, _)| state.is_timed());
         let wanted: [(&str, Option<Bind>); 3] = [
             ("organization =", filter.organization.as_ref().map(Bind::from)),
             ("account =", filter.account.as_ref().map(Bind::from)),

@@ -172,13 +172,18 @@ pub async fn show(
         Some(_) => latest_test(&app, &manager, &shell, &id).await?,
         None => None,
     };
-    let last = overview::last_change(&app, &manager.organization.organization.id, &record.connection.id).await?;
+    let last =
+        overview::last_change(&app, &manager.organization.organization.id, &record.connection.id).await?;
     let page = ValuesPage {
         head: head(&shell, &record, "values"),
         ours: named(ours),
         theirs: named(theirs),
         certificates: certificates(&record, app.world.now(), None),
-        edit: if may { format!("{here}/edit") } else { String::new() },
+        edit: if may {
+            format!("{here}/edit")
+        } else {
+            String::new()
+        },
         test: format!("{here}/test"),
         tested,
         is_new: asked.done.as_deref() == Some("values"),
@@ -339,7 +344,12 @@ impl Fields {
     fn of(config: ProtocolConfig) -> Self {
         match config {
             ProtocolConfig::Saml(saml) => Self {
-                how: if saml.metadata_url.is_some() { "url" } else { "fields" }.to_owned(),
+                how: if saml.metadata_url.is_some() {
+                    "url"
+                } else {
+                    "fields"
+                }
+                .to_owned(),
                 metadata_url: saml.metadata_url.unwrap_or_default(),
                 addresses: Addresses {
                     entity_id: saml.idp_entity_id,
@@ -497,7 +507,9 @@ fn form(
             .map(|(word, key, _)| (*word, shell.t(key), *word == fields.authentication))
             .collect(),
         look,
-        problem: error.map(|error| told::sentence(&shell, error)).unwrap_or_default(),
+        problem: error
+            .map(|error| told::sentence(&shell, error))
+            .unwrap_or_default(),
         faults: error
             .map(|error| {
                 error
@@ -544,13 +556,7 @@ pub async fn act(State(app): State<App>, manager: Manager, Path((_, id)): Named,
 }
 
 /// Shows the form again with what is wrong, if a person can mend it there.
-fn mend(
-    app: &App,
-    manager: &Manager,
-    record: &ConnectionRecord,
-    fields: Fields,
-    error: AppError,
-) -> Outcome {
+fn mend(app: &App, manager: &Manager, record: &ConnectionRecord, fields: Fields, error: AppError) -> Outcome {
     if error.status().is_client_error() && error.code() != "not_found" {
         return form(app, manager, record, fields, None, Some(&error));
     }
@@ -569,7 +575,11 @@ fn digest(report: &Report) -> String {
 fn looked(shell: &Shell, report: &Report, digest: String, is_other: bool) -> Looked {
     Looked {
         lines: lines(report).map(|line| difference(shell, line)).collect(),
-        warnings: report.warnings.iter().map(|warning| warning.message.clone()).collect(),
+        warnings: report
+            .warnings
+            .iter()
+            .map(|warning| warning.message.clone())
+            .collect(),
         digest,
         is_other,
     }

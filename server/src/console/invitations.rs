@@ -104,10 +104,18 @@ async fn show(app: &App, manager: &Manager, shell: Shell, asked: &Asked) -> Outc
         .filter(|_| has_more)
         .map(|last| address(Some(&last.id)));
     let here = format!("{}/invitations", shell.base);
-    let mut tabs = vec![(shell.t("invitations.open"), here.clone(), !is_all && state.is_none())];
+    let mut tabs = vec![(
+        shell.t("invitations.open"),
+        here.clone(),
+        !is_all && state.is_none(),
+    )];
     tabs.extend(STATES.iter().map(|(word, key, _)| {
         let is_this = state.is_some_and(|(this, ..)| this == word);
-        (shell.look.language.text(key), format!("{here}?state={word}"), is_this)
+        (
+            shell.look.language.text(key),
+            format!("{here}?state={word}"),
+            is_this,
+        )
     }));
     tabs.push((shell.t("invitations.all"), format!("{here}?show=all"), is_all));
     page::show(&InvitationsPage {

@@ -74,7 +74,9 @@ fn pieces(template: &str) -> Vec<Piece<'_>> {
     let mut found = Vec::new();
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {
-        let Some((inside, behind)) = after.split_once('}') else { break };
+        let Some((inside, behind)) = after.split_once('}') else {
+            break;
+        };
         let digits = inside.trim_end_matches(['*', '!']);
         let Ok(place) = digits.parse() else { break };
         if !before.is_empty() {
@@ -141,7 +143,7 @@ fn clause(language: Language, text: &str) -> String {
         .unwrap_or_else(|| text.to_owned())
 }
 
-/// Reads a list whose every part is known. A part may hold what separates parts: the shortest one that is known counts.
+/// Reads a list whose every part is known. What separates parts may stand inside of a value, too.
 fn joined(language: Language, text: &str, separator: &str, most: usize) -> Option<Vec<String>> {
     if most == 0 {
         return None;
@@ -150,6 +152,10 @@ fn joined(language: Language, text: &str, separator: &str, most: usize) -> Optio
         let (Some(first), Some(rest)) = (text.get(..end), text.get(end + separator.len()..)) else {
             continue;
         };
+        // Not inside of a value, which stands in quotes as JSON writes them.
+        if !first.matches('"').count().is_multiple_of(2) {
+            continue;
+        }
         if let Some(first) = said(language, CLAUSE, first)
             && let Some(mut parts) = joined(language, rest, separator, most - 1)
         {

@@ -6,8 +6,8 @@ use provost_kernel::directory::{AccountKind, License};
 use provost_kernel::email::Email;
 use provost_kernel::plan::Change;
 use provost_store::{
-    DomainRecord, Invitation, InvitationFilter, InvitationState, NewJob, Retention, SecretMap, StoreError, TokenRecord,
-    TraceFilter,
+    DomainRecord, Invitation, InvitationFilter, InvitationState, NewJob, Retention, SecretMap, StoreError,
+    TokenRecord, TraceFilter,
 };
 use serde_json::json;
 

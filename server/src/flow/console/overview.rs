@@ -10,8 +10,8 @@ use provost_kernel::id::{ConnectionId, OrganizationId};
 use provost_kernel::trace::SIGN_IN;
 use provost_saml::key::Certificate;
 use provost_store::{
-    AuditRow, ConnectionRecord, DomainRecord, GroupRow, JobBacklog, JobRecord, Reader, ScimRequestFilter, ScimTraffic,
-    SeatEvent, StoreError, TokenRecord, TraceFilter, TraceRecord, days,
+    AuditRow, ConnectionRecord, DomainRecord, GroupRow, JobBacklog, JobRecord, Reader, ScimRequestFilter,
+    ScimTraffic, SeatEvent, StoreError, TokenRecord, TraceFilter, TraceRecord, days,
 };
 
 use crate::app::App;

@@ -295,7 +295,10 @@ mod tests {
         });
         let shown = format!("{given:?}");
         assert!(shown.contains("idp.example"), "{shown}");
-        assert!(!shown.contains("hush") && !shown.contains("top-secret"), "{shown}");
+        assert!(
+            !shown.contains("hush") && !shown.contains("top-secret"),
+            "{shown}"
+        );
     }
 
     #[test]

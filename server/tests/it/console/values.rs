@@ -29,7 +29,13 @@ async fn connected(app: &TestApp) -> Browser {
         sign_requests: true,
         ..saml_idp::config()
     };
-    directory::put_connection(&app.app, connection, ProtocolConfig::Saml(saml), SecretMap::default()).await;
+    directory::put_connection(
+        &app.app,
+        connection,
+        ProtocolConfig::Saml(saml),
+        SecretMap::default(),
+    )
+    .await;
     sign_in(app, "olga@acme.example").await
 }
 
@@ -106,7 +112,12 @@ async fn a_certificate_is_added_for_a_rollover_after_a_look_and_the_old_one_is_r
         let (looked, saved) = look_and_save(&mut olga, &fields(moved, &old_print, &new)).await;
         assert!(looked.body.contains(saml_idp::SSO_URL) && looked.body.contains(moved));
         assert!(looked.body.contains(&new_print[..23]), "{}", looked.body);
-        assert_eq!(saved.location(), Some(format!("{TAB}?done=values")), "{}", saved.body);
+        assert_eq!(
+            saved.location(),
+            Some(format!("{TAB}?done=values")),
+            "{}",
+            saved.body
+        );
         let now = saml(&app).await;
         assert_eq!(now.signing_certificates, [old, new.clone()]);
         assert_eq!(now.sso_redirect_url.as_deref(), Some(moved));
@@ -116,7 +127,11 @@ async fn a_certificate_is_added_for_a_rollover_after_a_look_and_the_old_one_is_r
         assert_eq!(saml(&app).await.signing_certificates, [new]);
         // Who did what last stands on the page, from the log.
         let page = olga.get(TAB).await;
-        assert!(page.body.contains("Last change") && page.body.contains("Olga Berg"), "{}", page.body);
+        assert!(
+            page.body.contains("Last change") && page.body.contains("Olga Berg"),
+            "{}",
+            page.body
+        );
         assert!(page.body.contains(&old_print[..23]), "{}", page.body);
     })
     .await;
@@ -138,7 +153,11 @@ async fn nothing_is_saved_before_it_was_looked_at_nor_what_was_not_looked_at() {
     other.push(("save", &digest));
     let shown = act(&mut olga, EDIT, &other).await;
     assert_eq!(shown.status, StatusCode::OK);
-    assert!(shown.body.contains("It is not what you looked at any more"), "{}", shown.body);
+    assert!(
+        shown.body.contains("It is not what you looked at any more"),
+        "{}",
+        shown.body
+    );
     assert_eq!(saml(&app).await, before);
 }
 
@@ -150,7 +169,11 @@ async fn a_change_that_leaves_no_valid_certificate_is_refused_at_its_field() {
         let over = certificate(&app, -10);
         for (keep, added, told) in [
             ("", "", "nothing could be verified without a certificate"),
-            ("", over.as_str(), "would leave no certificate that is still valid"),
+            (
+                "",
+                over.as_str(),
+                "would leave no certificate that is still valid",
+            ),
             ("", "no certificate", "Signing certificates"),
         ] {
             let page = act(&mut olga, EDIT, &fields(saml_idp::SSO_URL, keep, added)).await;
@@ -192,7 +215,9 @@ async fn the_secret_of_a_client_is_replaced_and_never_shown() {
         let now = stored(&app, "acme-idp").await;
         assert_ne!(now.secrets, before);
         for path in ["values", "values/edit", "activity"] {
-            let page = olga.get(&format!("/console/acme/connections/acme-idp/{path}")).await;
+            let page = olga
+                .get(&format!("/console/acme/connections/acme-idp/{path}"))
+                .await;
             assert!(!page.body.contains(secret), "{path}: {}", page.body);
         }
         let page = olga.get("/console/acme/connections/acme-idp/values").await;
@@ -223,7 +248,12 @@ async fn c03_c04_what_a_directory_may_do_is_switched_on_its_tab() {
             ("reading", "strict"),
         ];
         let saved = act(&mut olga, tab, &fields).await;
-        assert_eq!(saved.location(), Some(format!("{tab}?done=saved")), "{}", saved.body);
+        assert_eq!(
+            saved.location(),
+            Some(format!("{tab}?done=saved")),
+            "{}",
+            saved.body
+        );
         let config = ScimConfig::of(&stored(&app, "acme-idp").await.protocol_config).unwrap();
         assert_eq!(config.operations, [ScimOperation::Create, ScimOperation::Update]);
         assert_eq!(config.versions, [ScimVersion::V2]);
