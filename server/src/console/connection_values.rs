@@ -17,6 +17,7 @@ use super::activity;
 use super::connections::{Head, head};
 use super::format;
 use super::page::{self, segment};
+use super::reasons;
 use super::sent::Sent;
 use super::setup::field_name;
 use super::shell::{Place, Shell};
@@ -515,7 +516,7 @@ fn form(
                 error
                     .faults()
                     .iter()
-                    .map(|fault| (field_name(&shell, &fault.path), fault.message.clone()))
+                    .map(|fault| (field_name(&shell, &fault.path), in_words(&shell, &fault.message)))
                     .collect()
             })
             .unwrap_or_default(),
@@ -567,6 +568,11 @@ fn lines(report: &Report) -> impl Iterator<Item = &String> {
     report.changes.iter().flat_map(|change| &change.fields)
 }
 
+/// What is wrong with the values, in the language of the page.
+fn in_words(shell: &Shell, text: &str) -> String {
+    reasons::tell_fault(shell.look.language, reasons::CONFIGURATION, text)
+}
+
 /// Stands for what was shown: what is saved is what was looked at, or it is shown anew.
 fn digest(report: &Report) -> String {
     digest_of(&lines(report).map(String::as_str).collect::<Vec<_>>().join("\n"))
@@ -578,7 +584,7 @@ fn looked(shell: &Shell, report: &Report, digest: String, is_other: bool) -> Loo
         warnings: report
             .warnings
             .iter()
-            .map(|warning| warning.message.clone())
+            .map(|warning| in_words(shell, &warning.message))
             .collect(),
         digest,
         is_other,

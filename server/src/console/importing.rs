@@ -212,9 +212,10 @@ fn report(shell: &Shell, record: &ImportRecord) -> Result<Report, AppError> {
             .language
             .known(&format!("fault.{}", problem.code))
             .or_else(|| shell.look.language.known(&format!("verdict.{}", problem.code)));
-        if let Some(text) = known {
-            text.clone_into(&mut problem.detail);
-        }
+        problem.detail = match known {
+            Some(text) => text.to_owned(),
+            None => reasons::tell_fault(shell.look.language, &problem.code, &problem.detail),
+        };
     }
     let number = |count: u32| shell.number(&u64::from(count));
     let [creates, updates] = if options.dry_run {

@@ -53,6 +53,17 @@ pub fn tell(language: Language, code: &str, text: &str) -> Told {
     }
 }
 
+/// Tells what is wrong with settings or a row of a file, by the family of its sentences; in English where that knows none.
+pub fn tell_fault(language: Language, family: &str, text: &str) -> String {
+    if language == Language::En {
+        return text.to_owned();
+    }
+    said(language, family, text).unwrap_or_else(|| text.to_owned())
+}
+
+/// The family of sentences about settings of a connection.
+pub const CONFIGURATION: &str = "configuration";
+
 /// Says a sentence of a family in another language; none if it is no sentence of it.
 fn said(language: Language, family: &str, text: &str) -> Option<String> {
     let read = sentences(Language::En).get(family)?;

@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use provost_kernel::connection::Protocol;
 
 use super::super::page;
+use super::super::reasons;
 use super::super::sent::Sent;
 use super::super::shell::Shell;
 use super::super::visit::Outcome;
@@ -208,7 +209,10 @@ pub(super) async fn act(app: &App, desk: &Desk, setup: &SetUp, sent: &Sent) -> O
     let faults = error
         .faults()
         .iter()
-        .map(|fault| (field_name(&shell, &fault.path), fault.message.clone()))
+        .map(|fault| {
+            let text = reasons::tell_fault(shell.look.language, reasons::CONFIGURATION, &fault.message);
+            (field_name(&shell, &fault.path), text)
+        })
         .collect();
     let problem = told(&shell, &error);
     render(app, desk, setup, &fields, problem, faults, error.status())
