@@ -7,6 +7,7 @@ use provost_store::ImportRecord;
 use serde::Deserialize;
 
 use super::page;
+use super::reasons;
 use super::sent::Uploaded;
 use super::shell::{Place, Shell};
 use super::told;
