@@ -174,6 +174,7 @@ fn what_the_kernel_writes_today_is_read_back() {
             "did you mean",
             "the name",
             "starts with",
+            "claims: e-mail ",
             "contains",
             "the account is",
             "license: ",

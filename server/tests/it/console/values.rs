@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::SignedDuration;
-use provost::connection_config::{ProtocolConfig, SamlConfig};
+use provost::connection_config::{ProtocolConfig, SamlConfig, secret};
 use provost::scim_config::{ScimConfig, ScimOperation, ScimVersion};
 use provost_kernel::connection::{Protocol, Scope};
 use provost_store::{ConnectionRecord, SecretMap};
@@ -25,17 +25,16 @@ async fn connected(app: &TestApp) -> Browser {
         organization: "acme".into(),
         shared_with: Vec::new(),
     };
+    connection.domains = vec!["acme.example".to_owned()];
     let saml = SamlConfig {
         sign_requests: true,
         ..saml_idp::config()
     };
-    directory::put_connection(
-        &app.app,
-        connection,
-        ProtocolConfig::Saml(saml),
-        SecretMap::default(),
-    )
-    .await;
+    // Ours are there, so that no change makes new ones.
+    let mut secrets = SecretMap::default();
+    secrets.set(secret::SAML_SIGNING_KEY, saml_idp::IDP.pkcs8.clone());
+    secrets.set(secret::SAML_DECRYPTION_KEY, saml_idp::IDP.pkcs8.clone());
+    directory::put_connection(&app.app, connection, ProtocolConfig::Saml(saml), secrets).await;
     sign_in(app, "olga@acme.example").await
 }
 
