@@ -6,7 +6,7 @@ import { after, before } from 'node:test';
 import { eventually } from './lib/process.mjs';
 import { onEachEngine } from './lib/scenario.mjs';
 import { startChromium } from './partners/chromium.mjs';
-import { consoleWorld, judge, MEMBER, OWNER, signIn, signInOperator, visit } from './worlds/console.mjs';
+import { consoleWorld, judge, MEMBER, OWNER, SECRET, signIn, signInOperator, TOKEN, visit } from './worlds/console.mjs';
 
 let chromium;
 before(async () => {
@@ -238,6 +238,63 @@ onEachEngine('console in Chromium', consoleWorld, (scenario) => {
       assert.ok(!(await page.content()).includes(secret), 'the token is shown once');
       await page.locator('tr', { hasText: `by hand ${how}` }).getByRole('button').click();
       await page.waitForURL(/done=token/);
+      await page.context().close();
+    });
+
+    scenario(`the values of a live provider are changed and tried at once: ${how}`, async ({ world }) => {
+      const page = await chromium.open({ scripts });
+      await signIn(page, world, OWNER);
+      const values = `${world.organization}/connections/northwind-id/values`;
+      const save = async (secret) => {
+        await page.goto(values);
+        await page.getByRole('link', { name: 'Change', exact: true }).click();
+        assert.equal(await page.locator('#client_secret').inputValue(), '', 'a secret is never shown');
+        await page.locator('#client_secret').fill(secret);
+        await page.getByRole('button', { name: 'Save' }).click();
+        await page.waitForURL(/done=values/);
+        assert.ok(!(await page.content()).includes(secret), 'a secret is never shown');
+        assert.match(await page.innerText('section[aria-labelledby=last]'), /Client secret/);
+      };
+      const tried = async () => {
+        await page.getByRole('button', { name: 'Test sign-in' }).click();
+        // At the provider, unless its session still lives.
+        await page.locator('input[name=login], [role=status]').first().waitFor();
+        if (await page.locator('input[name=login]').count()) {
+          await page.locator('input[name=login]').fill('ann');
+          await page.locator('input[name=password]').fill('pw');
+          await page.locator('input[name=password]').press('Enter');
+        }
+        await page.waitForURL(/tested=1/);
+        return page.innerText('[role=status]');
+      };
+      await save('not-the-secret-0123456789abcdef');
+      if (scripts) await judge(page, 'console-values-changed');
+      assert.match(await tried(), /did not succeed/);
+      await save(SECRET);
+      assert.match(await tried(), /succeeded with the present values/);
+      if (scripts) await judge(page, 'console-values-tested');
+      await page.context().close();
+    });
+
+    scenario(`c04 what a directory may do is switched, and it is refused from then on: ${how}`, async ({ world }) => {
+      const page = await chromium.open({ scripts });
+      await signIn(page, world, OWNER);
+      const tab = `${world.organization}/connections/northwind-hr/scim`;
+      const deleting = () => fetch(`${world.installation.origin}/scim/northwind-hr/v2/Users/nobody`, { method: 'DELETE', headers: { authorization: `Bearer ${TOKEN}` } });
+      const allow = async (may) => {
+        await page.goto(tab);
+        await page.locator('input[name=operation][value=delete]').setChecked(may);
+        await page.locator('button[name=rights]').click();
+        await page.waitForURL(/done=saved/);
+        assert.equal(await page.locator('input[name=operation][value=delete]').isChecked(), may);
+      };
+      assert.equal((await deleting()).status, 404);
+      await allow(false);
+      const refused = await deleting();
+      assert.ok([403, 405, 501].includes(refused.status), `${refused.status}`);
+      assert.match(await refused.text(), /urn:ietf:params:scim:api:messages:2.0:Error/);
+      await allow(true);
+      assert.equal((await deleting()).status, 404);
       await page.context().close();
     });
   }

@@ -152,7 +152,7 @@ onEachEngine('people in the console, in Chromium', peopleWorld, (scenario, engin
       if ((await page.locator('details.fold[open]').count()) === 0) await page.locator('details.fold summary').click();
       await page.locator('li', { hasText: address(who) }).locator('input').check();
       await page.getByRole('button', { name: 'Preview' }).click();
-      await page.getByRole('button', { name: 'Move 1 people' }).click();
+      await page.getByRole('button', { name: 'Move 1 person' }).click();
       await page.waitForURL(/\/conversions\/cnv_/);
       const board = page.url();
       await eventually('the run is done', async () => {

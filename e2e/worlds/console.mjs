@@ -12,8 +12,8 @@ export const OPERATOR = 'petra@operator.example';
 export const MEMBER = 'max@northwind.example';
 /** What a page may weigh with its style sheet and script, in bytes. */
 export const HEAVIEST = 50_000;
-const TOKEN = 'pvt_console_directory_token_0123456789abcdefghijkl';
-const SECRET = 'secret-of-northwind-0123456789abcdef';
+export const TOKEN = 'pvt_console_directory_token_0123456789abcdefghijkl';
+export const SECRET = 'secret-of-northwind-0123456789abcdef';
 
 const PEOPLE = {
   ann: ['Ann', 'Ek', ['northwind', 'staff', 'admins']],

@@ -98,4 +98,24 @@ impl Reader {
             .map(|row| audited(row).map(|(row, _)| row))
             .collect()
     }
+
+    /// Reads what was changed last in the settings of a connection, as the log of its organization has it.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn last_change_of_connection(
+        &mut self,
+        organization: &OrganizationId,
+        connection: &ConnectionId,
+    ) -> Result<Option<AuditRow>> {
+        let sql = "SELECT organization, sequence, at, kind, actor, account, connection, trace, data, previous_hash, hash FROM audit \
+                   WHERE organization = $1 AND connection = $2 AND kind = 'connection.updated' ORDER BY sequence DESC LIMIT 1";
+        let rows = self
+            .rows(sql, binds![organization.as_str(), connection.as_str()])
+            .await?;
+        rows.into_iter()
+            .next()
+            .map(|row| audited(row).map(|(row, _)| row))
+            .transpose()
+    }
 }

@@ -73,6 +73,31 @@ pub struct InvitationFilter {
     pub account: Option<AccountId>,
     /// Only of people who are not in yet, neither taken back.
     pub is_pending: bool,
+    /// Only those in this state at this time. Accepted are those that were used; whoever found another way in stands among all.
+    pub state: Option<(InvitationState, Timestamp)>,
+}
+
+impl InvitationState {
+    /// Returns what holds of the columns in this state, in the words of the index for it. `now` is filled in for `$n`.
+    const fn condition(self) -> &'static str {
+        match self {
+            Self::Sent => {
+                "accepted_at IS NULL AND revoked_at IS NULL AND skipped_at IS NULL AND opened_at IS NULL AND expires_at > $n"
+            }
+            Self::Opened => {
+                "accepted_at IS NULL AND revoked_at IS NULL AND skipped_at IS NULL AND opened_at IS NOT NULL AND expires_at > $n"
+            }
+            Self::Expired => "COALESCE(accepted_at, revoked_at, skipped_at) IS NULL AND expires_at <= $n",
+            Self::Skipped => "accepted_at IS NULL AND revoked_at IS NULL AND skipped_at IS NOT NULL",
+            Self::Accepted => "accepted_at IS NOT NULL",
+            Self::Revoked => "accepted_at IS NULL AND revoked_at IS NOT NULL",
+        }
+    }
+
+    /// Tells whether it depends on the time: then the index is in the order of the end.
+    const fn is_timed(self) -> bool {
+        matches!(self, Self::Sent | Self::Opened | Self::Expired)
+    }
 }
 
 impl Invitation {
@@ -202,7 +227,7 @@ impl Reader {
         self.row(&sql, binds![id]).await?.map(invitation).transpose()
     }
 
-    /// Lists invitations, newest first, before one.
+    /// Lists invitations, newest first, before one. Those in a state that depends on the time come by when they end, the last first.
     ///
     /// # Errors
     /// `engine` and `corrupt`.
@@ -212,10 +237,44 @@ impl Reader {
         before: Option<&str>,
         limit: u32,
     ) -> Result<Vec<Invitation>> {
+        let Some((sql, values)) = self.invitations_sql(filter, before, limit).await? else {
+            return Ok(Vec::new());
+        };
+        self.rows(&sql, values)
+            .await?
+            .into_iter()
+            .map(invitation)
+            .collect()
+    }
+
+    /// Tells how the database would read [`Self::invitations`], line by line.
+    ///
+    /// # Errors
+    /// As [`Self::invitations`].
+    pub async fn explain_invitations(
+        &mut self,
+        filter: &InvitationFilter,
+        before: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<String>> {
+        match self.invitations_sql(filter, before, limit).await? {
+            Some((sql, values)) => self.explain_sql(&sql, values).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Writes the statement; none where the invitation before which to begin is gone.
+    async fn invitations_sql(
+        &mut self,
+        filter: &InvitationFilter,
+        before: Option<&str>,
+        limit: u32,
+    ) -> Result<Option<(String, Vec<Bind>)>> {
+        let timed = filter.state.is_some_and(|(state, _)| state.is_timed());
         let wanted: [(&str, Option<Bind>); 3] = [
             ("organization =", filter.organization.as_ref().map(Bind::from)),
             ("account =", filter.account.as_ref().map(Bind::from)),
-            ("id <", before.map(Bind::from)),
+            ("id <", before.filter(|_| !timed).map(Bind::from)),
         ];
         let mut sql = format!("SELECT {COLUMNS} FROM invitations WHERE 1 = 1");
         let mut values = binds![limit];
@@ -232,12 +291,35 @@ impl Reader {
                  WHERE a.id = invitations.account AND a.status = 'invited')",
             );
         }
-        sql.push_str(" ORDER BY id DESC LIMIT $1");
-        self.rows(&sql, values)
-            .await?
-            .into_iter()
-            .map(invitation)
-            .collect()
+        if let Some((state, now)) = filter.state {
+            let mut condition = state.condition().to_owned();
+            if timed {
+                values.push(now.into());
+                condition = condition.replace("$n", &format!("${}", values.len()));
+            }
+            let _ = write!(sql, " AND {condition}");
+            if state != InvitationState::Accepted {
+                // Whoever found another way in has accepted.
+                sql.push_str(
+                    " AND NOT EXISTS (SELECT 1 FROM accounts a WHERE a.id = invitations.account AND a.status = 'active')",
+                );
+            }
+        }
+        if timed {
+            if let Some(before) = before {
+                let Some(last) = self.invitation(before).await? else {
+                    return Ok(None);
+                };
+                values.push(last.expires_at.into());
+                let end = values.len();
+                values.push(before.into());
+                let _ = write!(sql, " AND (expires_at, id) < (${end}, ${})", end + 1);
+            }
+            sql.push_str(" ORDER BY expires_at DESC, id DESC LIMIT $1");
+        } else {
+            sql.push_str(" ORDER BY id DESC LIMIT $1");
+        }
+        Ok(Some((sql, values)))
     }
 }
 

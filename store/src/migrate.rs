@@ -178,6 +178,16 @@ const MIGRATIONS: &[Migration] = &[
         name: "local_groups",
         sql: include_str!("../migrations/0110_local_groups.sql"),
     },
+    Migration {
+        version: 120,
+        name: "connection_changes",
+        sql: include_str!("../migrations/0120_connection_changes.sql"),
+    },
+    Migration {
+        version: 121,
+        name: "invitation_states",
+        sql: include_str!("../migrations/0121_invitation_states.sql"),
+    },
 ];
 
 /// The schema version that this program works with.

@@ -404,6 +404,7 @@ async fn list(
         organization: Some(OrganizationId::new(organization)),
         account: query.account.map(AccountId::new),
         is_pending: query.pending,
+        ..InvitationFilter::default()
     };
     let found = invitations::list(&app, &caller, filter, after, limit).await?;
     let items = found

@@ -20,6 +20,7 @@ use super::connections::{self, Head};
 use super::format;
 use super::page::{self, segment};
 use super::person;
+use super::reasons;
 use super::shell::{Place, Shell};
 use super::users::Choice;
 use super::visit::{Manager, Outcome};
@@ -367,7 +368,7 @@ fn attempt(shell: &Shell, record: &TraceRecord, about: Option<(String, String)>)
         .steps
         .iter()
         .find(|step| matches!(step.outcome, StepOutcome::Refused | StepOutcome::Warned))
-        .map(|step| step.text.clone())
+        .map(|step| reasons::tell(shell.look.language, &step.code, &step.text).text)
         .unwrap_or_default();
     Entry {
         at: (trace.at.to_string(), format::time(trace.at)),

@@ -1,4 +1,5 @@
-//! The directory of a connection: addresses and tokens to give to it, whether it has called, and how its requests went.
+//! The directory of a connection: addresses and tokens to give to it, what it may do, whether it has called, and how its requests
+//! went.
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
@@ -16,6 +17,7 @@ use super::shell::{Place, Shell};
 use super::told;
 use super::visit::{Manager, Outcome, Stop};
 use crate::app::App;
+use crate::declarative::document::ScimEntry;
 use crate::error::AppError;
 use crate::flow::console::groups;
 use crate::flow::console::overview::{self, Counts};
@@ -23,7 +25,8 @@ use crate::flow::directory;
 use crate::flow::directory_tokens::{self, LONGEST_LABEL};
 use crate::flow::policy::Policies;
 use crate::flow::scim::tokens::{self, Wanted};
-use crate::scim_config::{ScimConfig, ScimMode, ScimVersion};
+use crate::flow::setup::editing;
+use crate::scim_config::{ScimConfig, ScimMode, ScimOperation, ScimVersion};
 
 /// What the address of a directory's page asks for.
 #[derive(Debug, Default, Deserialize)]
@@ -40,7 +43,9 @@ struct ScimPage {
     head: Head,
     is_scim: bool,
     urls: Vec<(&'static str, String)>,
-    operations: Vec<&'static str>,
+    operations: Vec<Permission>,
+    versions: Vec<Permission>,
+    look_up: bool,
     tokens: Vec<TokenRow>,
     made: Option<String>,
     problem: Option<String>,
@@ -52,6 +57,20 @@ struct ScimPage {
     client: Option<(String, String)>,
     habits: Vec<(&'static str, &'static str)>,
 }
+
+/// Something that a directory may do, or not.
+struct Permission {
+    word: &'static str,
+    name: &'static str,
+    why: &'static str,
+    is_given: bool,
+}
+
+/// Versions as a form names them.
+const VERSIONS: &[(ScimVersion, &str, &str, &str)] = &[
+    (ScimVersion::V2, "2.0", "scim.version_2", "scim.version_2_why"),
+    (ScimVersion::V1, "1.1", "scim.version_1", "scim.version_1_why"),
+];
 
 /// A group that the directory has pushed.
 struct GroupRow {
@@ -129,11 +148,17 @@ async fn render(
             .into_iter()
             .map(|(key, value)| (shell.t(key), value))
             .collect(),
-        operations: config
-            .operations
+        operations: operations(&shell, &config),
+        versions: VERSIONS
             .iter()
-            .map(|one| shell.of("scim_action", one.word()))
+            .map(|(version, word, name, why)| Permission {
+                word,
+                name: shell.t(name),
+                why: shell.t(why),
+                is_given: config.versions.contains(version),
+            })
             .collect(),
+        look_up: config.look_up,
         tokens: found
             .tokens
             .iter()
@@ -151,6 +176,26 @@ async fn render(
         live: format!("{}/connections/{id}/scim?piece=1", shell.base),
         shell,
     })
+}
+
+/// Operations with what each means.
+fn operations(shell: &Shell, config: &ScimConfig) -> Vec<Permission> {
+    ScimOperation::all()
+        .into_iter()
+        .map(|one| Permission {
+            word: one.word(),
+            name: shell.of("scim_action", one.word()),
+            why: shell.t(match one {
+                ScimOperation::Read => "scim.may_read",
+                ScimOperation::Create => "scim.may_create",
+                ScimOperation::Update => "scim.may_update",
+                ScimOperation::Deactivate => "scim.may_deactivate",
+                ScimOperation::Delete => "scim.may_delete",
+                ScimOperation::Groups => "scim.may_groups",
+            }),
+            is_given: config.allows(one),
+        })
+        .collect()
 }
 
 fn pushed(shell: &Shell, record: &ConnectionRecord, groups: &[provost_store::GroupRow]) -> Vec<GroupRow> {
@@ -187,7 +232,7 @@ fn requests(shell: &Shell, days: &[(i64, Counts)]) -> Chart {
     chart::counts(shell, ("requests", "scim.chart"), days, words)
 }
 
-/// `POST …/scim`: makes or revokes a token.
+/// `POST …/scim`: makes or revokes a token, or says what the directory may do.
 pub async fn act(
     State(app): State<App>,
     manager: Manager,
@@ -200,6 +245,19 @@ pub async fn act(
     if let Some(token) = sent.some("revoke") {
         directory_tokens::revoke(&app, &manager.caller, &id, &token).await?;
         return page::lead_to(&format!("{here}?done=token"));
+    }
+    if sent.has("rights") {
+        return match permit(&app, &manager, &id, &sent).await {
+            Ok(()) => page::lead_to(&format!("{here}?done=saved")),
+            Err(error) => {
+                let shell = manager.shell(Place::Connections);
+                let problem = match error.code() {
+                    "invalid_configuration" => shell.t("scim.version_missing").to_owned(),
+                    _ => told::mendable(&shell, error)?,
+                };
+                render(&app, shell, &record, None, Some(problem)).await
+            }
+        };
     }
     let wanted = Wanted {
         connection: id,
@@ -222,6 +280,39 @@ pub async fn act(
             render(&app, shell, &record, None, problem).await
         }
     }
+}
+
+/// Says what the directory may do (C-03, C-04), the way of `provost apply`.
+async fn permit(app: &App, manager: &Manager, id: &str, sent: &Sent) -> Result<(), AppError> {
+    let (chosen, versions) = (sent.all("operation"), sent.all("version"));
+    let mode = match sent.get("reading") {
+        "strict" => ScimMode::Strict,
+        _ => ScimMode::Compat,
+    };
+    let look_up = sent.has("look_up");
+    editing::edit(app, &manager.caller, id, move |entry| {
+        let directory = entry.settings().directory;
+        let scim = entry
+            .scim
+            .get_or_insert_with(|| ScimEntry::of(ScimConfig::default(), directory));
+        scim.operations = ScimOperation::all()
+            .into_iter()
+            .filter(|one| chosen.iter().any(|word| word == one.word()))
+            .collect();
+        // In the order in which the file writes them, so that saving the same changes nothing.
+        scim.versions = ScimVersion::all()
+            .into_iter()
+            .filter(|one| {
+                let named = |(version, word, ..): &(ScimVersion, &str, &str, &str)| {
+                    version == one && versions.iter().any(|said| said == word)
+                };
+                VERSIONS.iter().any(named)
+            })
+            .collect();
+        scim.mode = mode;
+        scim.look_up = look_up;
+    })
+    .await
 }
 
 /// What stands against a token, as a sentence: in the words of this page, or in those for whatever else a plan refuses.

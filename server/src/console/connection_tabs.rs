@@ -16,6 +16,7 @@ use serde_json::Value;
 use super::connections::{Head, head};
 use super::format;
 use super::page::{self, segment};
+use super::reasons;
 use super::sent::Sent;
 use super::shell::{Place, Shell};
 use super::visit::{Manager, Outcome};
@@ -146,7 +147,7 @@ async fn claims_page(
         seen: raw.into_keys().take(60).collect(),
         read,
         problem: problem.map(|error| told(&shell, error)).unwrap_or_default(),
-        faults: problem.map(faults).unwrap_or_default(),
+        faults: problem.map(|error| faults(&shell, error)).unwrap_or_default(),
         shell,
     };
     page::show_with(problem.map_or(StatusCode::OK, AppError::status), &page)
@@ -157,11 +158,15 @@ fn told(shell: &Shell, error: &AppError) -> String {
     known.map_or_else(|| error.public().to_owned(), str::to_owned)
 }
 
-fn faults(error: &AppError) -> Vec<(String, String)> {
+fn faults(shell: &Shell, error: &AppError) -> Vec<(String, String)> {
+    let language = shell.look.language;
     error
         .faults()
         .iter()
-        .map(|fault| (fault.path.clone(), fault.message.clone()))
+        .map(|fault| {
+            let text = reasons::tell_fault(language, reasons::CONFIGURATION, &fault.message);
+            (fault.path.clone(), text)
+        })
         .collect()
 }
 
@@ -251,7 +256,7 @@ fn provisioning_page(shell: Shell, record: &ConnectionRecord, problem: Option<&A
             .collect(),
         questions: questions(&shell, &record.connection.settings),
         problem: problem.map(|error| told(&shell, error)).unwrap_or_default(),
-        faults: problem.map(faults).unwrap_or_default(),
+        faults: problem.map(|error| faults(&shell, error)).unwrap_or_default(),
         shell,
     };
     page::show_with(problem.map_or(StatusCode::OK, AppError::status), &page)
@@ -468,7 +473,7 @@ fn more_page(
         is_draft: crate::flow::setup::is_draft(record),
         people,
         problem: problem.map(|error| told(&shell, error)).unwrap_or_default(),
-        faults: problem.map(faults).unwrap_or_default(),
+        faults: problem.map(|error| faults(&shell, error)).unwrap_or_default(),
         shell,
     };
     page::show_with(problem.map_or(StatusCode::OK, AppError::status), &page)

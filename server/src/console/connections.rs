@@ -13,8 +13,7 @@ use super::page::{self, segment};
 use super::shell::{Place, Shell};
 use super::visit::{Manager, Outcome};
 use crate::app::App;
-use crate::connection_config::{ProtocolConfig, Stage};
-use crate::error::AppError;
+use crate::connection_config::Stage;
 use crate::flow::console::activity::{self as happened, Wanted};
 use crate::flow::console::overview::{self, Health};
 use crate::flow::directory;
@@ -377,80 +376,4 @@ fn settings(shell: &Shell, record: &ConnectionRecord) -> Vec<(&'static str, &'st
     rows.into_iter()
         .map(|(name, value)| (shell.t(name), shell.t(value)))
         .collect()
-}
-
-#[derive(Template)]
-#[template(path = "console/values.html")]
-struct ValuesPage {
-    shell: Shell,
-    head: Head,
-    ours: Vec<(&'static str, String)>,
-    theirs: Vec<(&'static str, String)>,
-    certificates: Vec<(String, &'static str)>,
-}
-
-/// `GET …/values`: what each side must know of the other.
-pub async fn values(
-    State(app): State<App>,
-    manager: Manager,
-    Path((_, id)): Path<(String, String)>,
-) -> Outcome {
-    let record = directory::connection(&app, &manager.caller, &id).await?;
-    let config = ProtocolConfig::of(&id, &record.protocol_config).map_err(AppError::internal)?;
-    let shell = manager.shell(Place::Connections);
-    let url = |path: &str| app.config.url(&format!("/sso/{}/{path}", segment(&id)));
-    let some = |key: &'static str, value: &Option<String>| value.clone().map(|value| (key, value));
-    let (ours, theirs) = match config {
-        ProtocolConfig::Saml(saml) => (
-            vec![
-                ("value.acs", url("saml/acs")),
-                (
-                    "value.entity_id",
-                    saml.sp_entity_id.clone().unwrap_or_else(|| url("saml/metadata")),
-                ),
-                ("value.metadata", url("saml/metadata")),
-                ("value.slo", url("saml/slo")),
-                ("value.start", url("login")),
-            ],
-            [
-                Some(("value.their_entity_id", saml.idp_entity_id.clone())),
-                some("value.their_sso_redirect", &saml.sso_redirect_url),
-                some("value.their_sso_post", &saml.sso_post_url),
-                some("value.their_slo", &saml.slo_redirect_url),
-                some("value.their_metadata", &saml.metadata_url),
-            ]
-            .into_iter()
-            .flatten()
-            .collect::<Vec<_>>(),
-        ),
-        ProtocolConfig::Oidc(oidc) => (
-            vec![
-                ("value.redirect", url("oidc/callback")),
-                ("value.backchannel", url("oidc/backchannel-logout")),
-                ("value.logged_out", url("oidc/logged-out")),
-                ("value.start", url("login")),
-            ],
-            vec![
-                ("value.issuer", oidc.issuer),
-                ("value.client_id", oidc.client_id),
-                ("value.scopes", oidc.scopes.join(" ")),
-            ],
-        ),
-    };
-    let now = app.world.now();
-    let named = |rows: Vec<(&'static str, String)>| {
-        rows.into_iter()
-            .map(|(key, value)| (shell.t(key), value))
-            .collect::<Vec<_>>()
-    };
-    page::show(&ValuesPage {
-        head: head(&shell, &record, "values"),
-        ours: named(ours),
-        theirs: named(theirs),
-        certificates: overview::certificates(&record)
-            .into_iter()
-            .map(|(_, end)| (format::time(end), if end < now { "bad" } else { "good" }))
-            .collect(),
-        shell,
-    })
 }

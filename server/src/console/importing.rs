@@ -7,6 +7,7 @@ use provost_store::ImportRecord;
 use serde::Deserialize;
 
 use super::page;
+use super::reasons;
 use super::sent::Uploaded;
 use super::shell::{Place, Shell};
 use super::told;
@@ -212,9 +213,10 @@ fn report(shell: &Shell, record: &ImportRecord) -> Result<Report, AppError> {
             .language
             .known(&format!("fault.{}", problem.code))
             .or_else(|| shell.look.language.known(&format!("verdict.{}", problem.code)));
-        if let Some(text) = known {
-            text.clone_into(&mut problem.detail);
-        }
+        problem.detail = match known {
+            Some(text) => text.to_owned(),
+            None => reasons::tell_fault(shell.look.language, &problem.code, &problem.detail),
+        };
     }
     let number = |count: u32| shell.number(&u64::from(count));
     let [creates, updates] = if options.dry_run {

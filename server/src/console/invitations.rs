@@ -23,15 +23,29 @@ const PAGE: u32 = 50;
 #[serde(default)]
 pub struct Asked {
     show: String,
+    state: String,
     before: Option<String>,
     done: Option<String>,
 }
+
+/// States as the address names them.
+const STATES: &[(&str, &str, InvitationState)] = &[
+    ("sent", "invitations.sent", InvitationState::Sent),
+    ("opened", "invitations.opened", InvitationState::Opened),
+    ("skipped", "invitations.skipped", InvitationState::Skipped),
+    ("expired", "invitations.expired", InvitationState::Expired),
+    ("accepted", "invitations.accepted", InvitationState::Accepted),
+    ("revoked", "invitations.revoked", InvitationState::Revoked),
+];
 
 #[derive(Template)]
 #[template(path = "console/invitations.html")]
 struct InvitationsPage {
     shell: Shell,
-    is_all: bool,
+    /// Name, address and whether it is this one.
+    tabs: Vec<(&'static str, String, bool)>,
+    /// What forms hand on, so that the same list comes back.
+    asked: Asked,
     can_mail: bool,
     rows: Vec<Row>,
     shown: usize,
@@ -60,11 +74,14 @@ pub async fn list(State(app): State<App>, manager: Manager, Query(asked): Query<
 }
 
 async fn show(app: &App, manager: &Manager, shell: Shell, asked: &Asked) -> Outcome {
-    let is_all = asked.show == "all";
+    let now = app.world.now();
+    let state = STATES.iter().find(|(word, ..)| *word == asked.state);
+    let is_all = asked.show == "all" && state.is_none();
     let filter = InvitationFilter {
         organization: Some(manager.organization.organization.id.clone()),
         account: None,
-        is_pending: !is_all,
+        is_pending: !is_all && state.is_none(),
+        state: state.map(|(_, _, state)| (*state, now)),
     };
     let before = asked.before.clone().map(|id| id.replace('\0', ""));
     let mut found = invitations::list(app, &manager.caller, filter, before, PAGE + 1).await?;
@@ -74,6 +91,8 @@ async fn show(app: &App, manager: &Manager, shell: Shell, asked: &Asked) -> Outc
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         if is_all {
             query.append_pair("show", "all");
+        } else if let Some((word, ..)) = state {
+            query.append_pair("state", word);
         }
         if let Some(before) = before {
             query.append_pair("before", before);
@@ -84,7 +103,21 @@ async fn show(app: &App, manager: &Manager, shell: Shell, asked: &Asked) -> Outc
         .last()
         .filter(|_| has_more)
         .map(|last| address(Some(&last.id)));
-    let now = app.world.now();
+    let here = format!("{}/invitations", shell.base);
+    let mut tabs = vec![(
+        shell.t("invitations.open"),
+        here.clone(),
+        !is_all && state.is_none(),
+    )];
+    tabs.extend(STATES.iter().map(|(word, key, _)| {
+        let is_this = state.is_some_and(|(this, ..)| this == word);
+        (
+            shell.look.language.text(key),
+            format!("{here}?state={word}"),
+            is_this,
+        )
+    }));
+    tabs.push((shell.t("invitations.all"), format!("{here}?show=all"), is_all));
     page::show(&InvitationsPage {
         rows: found.iter().map(|one| row(&shell, one, one.state(now))).collect(),
         shown: found.len(),
@@ -92,7 +125,12 @@ async fn show(app: &App, manager: &Manager, shell: Shell, asked: &Asked) -> Outc
         can_mail: app.config.mail.is_on(),
         first: address(None),
         next,
-        is_all,
+        tabs,
+        asked: Asked {
+            show: if is_all { "all".to_owned() } else { String::new() },
+            state: state.map(|(word, ..)| (*word).to_owned()).unwrap_or_default(),
+            ..Asked::default()
+        },
         shell,
     })
 }
@@ -170,6 +208,7 @@ pub async fn act(State(app): State<App>, manager: Manager, sent: Sent) -> Outcom
     shell.path = format!("{}/invitations", shell.base);
     let asked = Asked {
         show: sent.get("show").to_owned(),
+        state: sent.get("state").to_owned(),
         ..Asked::default()
     };
     show(&app, &manager, shell, &asked).await

@@ -15,6 +15,7 @@ mod chart;
 pub mod configuration;
 pub mod connection_scim;
 pub mod connection_tabs;
+pub mod connection_values;
 pub mod connections;
 pub mod developers;
 pub mod directory;
@@ -39,6 +40,7 @@ pub mod page;
 pub mod person;
 pub mod policy;
 pub mod policy_form;
+pub mod reasons;
 pub mod security;
 pub mod sent;
 pub mod setup;
@@ -160,7 +162,15 @@ fn organization() -> Router<App> {
         )
         .route(
             "/console/{organization}/connections/{connection}/values",
-            get(connections::values),
+            get(connection_values::show),
+        )
+        .route(
+            "/console/{organization}/connections/{connection}/values/edit",
+            get(connection_values::edit).and_post(connection_values::act),
+        )
+        .route(
+            "/console/{organization}/connections/{connection}/values/test",
+            post(connection_values::test),
         )
         .route(
             "/console/{organization}/connections/{connection}/scim",

@@ -19,6 +19,7 @@ use super::connections::{self, Head};
 use super::format;
 use super::page;
 use super::policy_form::Fields;
+use super::reasons::{self, Told};
 use super::sent::Sent;
 use super::shell::{Place, Shell};
 use super::visit::{Manager, Outcome};
@@ -93,7 +94,7 @@ pub(super) struct StepRow {
     pub(super) outcome: &'static str,
     pub(super) stage: String,
     pub(super) organization: String,
-    pub(super) text: String,
+    pub(super) told: Told,
 }
 
 /// What would change for everybody.
@@ -540,7 +541,7 @@ pub(super) fn row(shell: &Shell, step: &Step) -> StepRow {
             .as_ref()
             .map(ToString::to_string)
             .unwrap_or_default(),
-        text: step.text.clone(),
+        told: reasons::tell(shell.look.language, &step.code, &step.text),
     }
 }
 

@@ -6,6 +6,8 @@ use serde_json::{Map, Value};
 
 /// Longest rendering of one side, in characters.
 const SHOWN: usize = 120;
+/// The same of a list, of which every entry counts.
+const LIST_SHOWN: usize = 600;
 
 /// Lists the fields that differ: `path: before → after`.
 pub(super) fn fields(before: &Value, after: &Value) -> Vec<String> {
@@ -91,10 +93,11 @@ fn shown(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
     };
-    if text.chars().count() <= SHOWN {
+    let most = if value.is_array() { LIST_SHOWN } else { SHOWN };
+    if text.chars().count() <= most {
         return text;
     }
-    let start: String = text.chars().take(SHOWN).collect();
+    let start: String = text.chars().take(most).collect();
     format!("{start}…")
 }
 

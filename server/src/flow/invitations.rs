@@ -395,6 +395,7 @@ pub async fn renew_in_tx(
         organization: Some(organization.clone()),
         account: Some(account.id.clone()),
         is_pending: true,
+        ..InvitationFilter::default()
     };
     let Some(open) = tx.invitations(&filter, None, 1).await?.into_iter().next() else {
         return prepared.keep(tx, account, organization, letter, actor, now).await;

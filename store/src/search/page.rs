@@ -466,10 +466,14 @@ impl Reader {
         kind: Kind,
         columns: &str,
     ) -> Result<Vec<String>> {
-        let dialect = self.conn().dialect();
         let limit = u64::from(search.limit);
         let (sql, values) = Statement::new(search, kind)?.page(limit, None, columns);
-        let (word, before) = match dialect {
+        self.explain_sql(&sql, values).await
+    }
+
+    /// Returns the engine's plan of a statement.
+    pub(crate) async fn explain_sql(&mut self, sql: &str, values: Vec<Bind>) -> Result<Vec<String>> {
+        let (word, before) = match self.conn().dialect() {
             Dialect::Sqlite => ("EXPLAIN QUERY PLAN", 3),
             Dialect::Postgres => ("EXPLAIN", 0),
         };

@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use provost_kernel::connection::Protocol;
 
 use super::super::page;
+use super::super::reasons;
 use super::super::sent::Sent;
 use super::super::shell::Shell;
 use super::super::visit::Outcome;
@@ -14,7 +15,7 @@ use super::{Frame, Step, frame, guide_lines, next_path, our_values, part_of, tol
 use crate::app::App;
 use crate::connection_config::ProtocolConfig;
 use crate::flow::setup::SetUp;
-use crate::flow::setup::values::{self, Given};
+use crate::flow::setup::values::{self, Addresses, Client, Given};
 
 /// The form as it is filled in.
 #[derive(Clone, Debug, Default)]
@@ -94,20 +95,34 @@ impl Fields {
 
     fn given(&self, protocol: Protocol, secret: &str) -> Given {
         match (protocol, self.how.as_str()) {
-            (Protocol::Oidc, _) => Given::Oidc {
+            (Protocol::Oidc, _) => Given::Oidc(Client {
                 issuer: self.issuer.clone(),
                 client_id: self.client_id.clone(),
-                client_secret: secret.to_owned(),
-                groups_scope: self.groups_scope,
-            },
+                client_secret: secret.to_owned().into(),
+                client_key: String::new().into(),
+                authentication: None,
+                scopes: ["openid", "profile", "email"]
+                    .into_iter()
+                    .chain(self.groups_scope.then_some("groups"))
+                    .map(str::to_owned)
+                    .collect(),
+            }),
             (Protocol::Saml, "document") => Given::Metadata(self.metadata.clone()),
-            (Protocol::Saml, "fields") => Given::Fields {
-                entity_id: self.entity_id.clone(),
-                sso_url: self.sso_url.clone(),
-                post: self.post,
-                slo_url: self.slo_url.clone(),
-                certificates: self.certificates.clone(),
-            },
+            (Protocol::Saml, "fields") => {
+                let (sso_url, sso_post_url) = if self.post {
+                    (String::new(), self.sso_url.clone())
+                } else {
+                    (self.sso_url.clone(), String::new())
+                };
+                Given::Fields(Addresses {
+                    entity_id: self.entity_id.clone(),
+                    sso_url,
+                    sso_post_url,
+                    slo_url: self.slo_url.clone(),
+                    certificates: values::split(&self.certificates),
+                    ..Addresses::default()
+                })
+            }
             (Protocol::Saml, _) => Given::MetadataUrl(self.metadata_url.clone()),
         }
     }
@@ -194,14 +209,17 @@ pub(super) async fn act(app: &App, desk: &Desk, setup: &SetUp, sent: &Sent) -> O
     let faults = error
         .faults()
         .iter()
-        .map(|fault| (field_name(&shell, &fault.path), fault.message.clone()))
+        .map(|fault| {
+            let text = reasons::tell_fault(shell.look.language, reasons::CONFIGURATION, &fault.message);
+            (field_name(&shell, &fault.path), text)
+        })
         .collect();
     let problem = told(&shell, &error);
     render(app, desk, setup, &fields, problem, faults, error.status())
 }
 
 /// Names the field of the form that a fault is about.
-fn field_name(shell: &Shell, path: &str) -> String {
+pub(in crate::console) fn field_name(shell: &Shell, path: &str) -> String {
     let last = path.rsplit('.').next().unwrap_or_default();
     let word = last.split('[').next().unwrap_or_default();
     let key = match word {
@@ -209,7 +227,10 @@ fn field_name(shell: &Shell, path: &str) -> String {
         "metadata" => "setup.metadata",
         "entity_id" => "value.their_entity_id",
         "sso_url" | "sso_post_url" => "setup.sso_url",
-        "slo_url" => "setup.slo_url",
+        "slo_url" | "slo_post_url" => "setup.slo_url",
+        "slo_response_url" => "value.their_slo_response",
+        "client_key" => "value.client_key",
+        "scopes" => "value.scopes",
         "certificates" => "setup.certificates",
         "issuer" => "value.issuer",
         "client_id" => "value.client_id",

@@ -47,7 +47,7 @@ pub(super) async fn resolve(
 ) -> Option<SamlConfig> {
     let before = context.problems.len();
     let provider = provider(context, path, entry, old).await?;
-    check_provider(context, path, &provider);
+    check_provider(context, path, &provider, old);
     for name in entry
         .attributes
         .keys()
@@ -259,6 +259,8 @@ fn from_fields(context: &mut Context<'_>, path: &str, entry: &SamlEntry) -> Opti
     let mut certificates = Vec::new();
     for (position, text) in entry.certificates.iter().enumerate() {
         match Certificate::parse(text.as_bytes()) {
+            // The same one given twice is one.
+            Ok(certificate) if certificates.contains(&certificate.to_base64()) => {}
             Ok(certificate) => certificates.push(certificate.to_base64()),
             Err(error) => context.add(format!("{path}.certificates[{position}]"), error.to_string()),
         }
@@ -275,7 +277,7 @@ fn from_fields(context: &mut Context<'_>, path: &str, entry: &SamlEntry) -> Opti
     })
 }
 
-fn check_provider(context: &mut Context<'_>, path: &str, provider: &Provider) {
+fn check_provider(context: &mut Context<'_>, path: &str, provider: &Provider, old: Option<&SamlConfig>) {
     if provider.sso_redirect_url.is_none() && provider.sso_post_url.is_none() {
         context.add(
             format!("{path}.sso_url"),
@@ -302,6 +304,7 @@ fn check_provider(context: &mut Context<'_>, path: &str, provider: &Provider) {
         );
     }
     let now = context.app.world.now();
+    let mut lasts = false;
     for (position, text) in provider.certificates.iter().enumerate() {
         let place = format!("{path}.certificates[{position}]");
         let certificate = match Certificate::parse(text.as_bytes()) {
@@ -311,6 +314,7 @@ fn check_provider(context: &mut Context<'_>, path: &str, provider: &Provider) {
                 continue;
             }
         };
+        lasts |= certificate.not_after() >= now;
         if let Err(error) = VerifyingKey::from_certificate(&certificate) {
             context.add(place, error.to_string());
         } else if certificate.not_after() < now {
@@ -319,6 +323,14 @@ fn check_provider(context: &mut Context<'_>, path: &str, provider: &Provider) {
                 format!("the certificate ended at {}", certificate.not_after()),
             );
         }
+    }
+    // What is stored already only warns: whoever changes something else must not be hindered by it.
+    let are_others = old.is_some_and(|old| old.signing_certificates != provider.certificates);
+    if are_others && !lasts && !provider.certificates.is_empty() {
+        context.add(
+            format!("{path}.certificates"),
+            "would leave no certificate that is still valid: all of these have ended",
+        );
     }
 }
 

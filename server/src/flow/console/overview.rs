@@ -10,13 +10,14 @@ use provost_kernel::id::{ConnectionId, OrganizationId};
 use provost_kernel::trace::SIGN_IN;
 use provost_saml::key::Certificate;
 use provost_store::{
-    ConnectionRecord, DomainRecord, GroupRow, JobBacklog, JobRecord, Reader, ScimRequestFilter, ScimTraffic,
-    SeatEvent, StoreError, TokenRecord, TraceFilter, TraceRecord, days,
+    AuditRow, ConnectionRecord, DomainRecord, GroupRow, JobBacklog, JobRecord, Reader, ScimRequestFilter,
+    ScimTraffic, SeatEvent, StoreError, TokenRecord, TraceFilter, TraceRecord, days,
 };
 
 use crate::app::App;
 use crate::connection_config::ProtocolConfig;
 use crate::error::Result;
+use crate::flow::console::activity::actor_of;
 use crate::flow::policy::drift::is_drift;
 use crate::flow::scim::{tokens, watch};
 
@@ -173,6 +174,35 @@ pub fn certificates(record: &ConnectionRecord) -> Vec<(String, Timestamp)> {
             Some((text, end))
         })
         .collect()
+}
+
+/// Tells what was changed last in a connection's settings and by whom, if that is somebody of the organization.
+///
+/// # Errors
+/// Those of the store.
+pub async fn last_change(
+    app: &App,
+    organization: &OrganizationId,
+    connection: &ConnectionId,
+) -> Result<Option<(AuditRow, Option<Account>)>> {
+    let (own, wanted) = (organization.clone(), connection.clone());
+    let found: Result<_, StoreError> = app
+        .store
+        .read(|reader| {
+            Box::pin(async move {
+                let Some(row) = reader.last_change_of_connection(&own, &wanted).await? else {
+                    return Ok(None);
+                };
+                let by = match actor_of(&row) {
+                    Some(id) => reader.account_facts(&[id]).await?.into_iter().next(),
+                    None => None,
+                };
+                let by = by.filter(|facts| facts.memberships.iter().any(|held| held.organization == own));
+                Ok(Some((row, by.map(|facts| facts.account))))
+            })
+        })
+        .await;
+    Ok(found?)
 }
 
 /// How many of something went well, and how many did not.

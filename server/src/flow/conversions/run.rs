@@ -327,6 +327,7 @@ async fn undo_additional(
         organization: Some(run.organization.clone()),
         account: Some(converted.clone()),
         is_pending: true,
+        ..InvitationFilter::default()
     };
     for invitation in tx.invitations(&filter, None, 10).await? {
         tx.revoke_invitation(&invitation.id, now).await?;

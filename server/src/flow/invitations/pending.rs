@@ -40,6 +40,7 @@ pub async fn resend_pending(app: &App, caller: &Caller, organization: &Organizat
             organization: Some(organization.clone()),
             account: None,
             is_pending: true,
+            ..InvitationFilter::default()
         };
         let portion = list(app, caller, filter, before, PORTION).await?;
         let Some(last) = portion.last() else {

@@ -1,12 +1,14 @@
-//! The values of the identity provider, as a person gives them: metadata by its address or as a document, or the fields.
+//! The values of the identity provider, as a person gives them: metadata by its address or as a document, or the fields. A draft
+//! gets them step by step; a connection that is in use gets others at once, after a look at what would change.
 
 use provost_kernel::connection::Protocol;
 use provost_store::ConnectionRecord;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value, json};
 
 use crate::app::App;
-use crate::connection_config::ProtocolConfig;
-use crate::declarative::{self, ConnectionEntry, SettingUp};
+use crate::connection_config::{ClientAuthentication, ProtocolConfig};
+use crate::declarative::{self, ConnectionEntry, Mode, Report, SettingUp};
 use crate::error::{AppError, Fault, Result};
 use crate::flow::api_keys::Caller;
 use crate::flow::{configuration, directory};
@@ -21,29 +23,45 @@ pub enum Given {
     /// SAML, by the metadata document.
     Metadata(String),
     /// SAML, by fields.
-    Fields {
-        /// Entity ID of the identity provider.
-        entity_id: String,
-        /// Sign-on address.
-        sso_url: String,
-        /// Whether requests are posted there.
-        post: bool,
-        /// Logout address; empty for none.
-        slo_url: String,
-        /// Certificates, in PEM form one after the other, or one as base64.
-        certificates: String,
-    },
+    Fields(Addresses),
     /// OpenID Connect.
-    Oidc {
-        /// Issuer.
-        issuer: String,
-        /// Our client id there.
-        client_id: String,
-        /// Our client secret there; empty keeps the stored one.
-        client_secret: String,
-        /// Whether groups are asked for by a scope of that name.
-        groups_scope: bool,
-    },
+    Oidc(Client),
+}
+
+/// A SAML identity provider, field by field. What is empty is not there.
+#[derive(Clone, Debug, Default)]
+pub struct Addresses {
+    /// Entity ID of the identity provider.
+    pub entity_id: String,
+    /// Sign-on address for the Redirect binding.
+    pub sso_url: String,
+    /// Sign-on address for the POST binding.
+    pub sso_post_url: String,
+    /// Logout address for the Redirect binding.
+    pub slo_url: String,
+    /// Logout address for the POST binding.
+    pub slo_post_url: String,
+    /// Where answers to logout requests go, if elsewhere.
+    pub slo_response_url: String,
+    /// Certificates, each in PEM form or as base64.
+    pub certificates: Vec<String>,
+}
+
+/// Our client at an OpenID provider.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// Issuer.
+    pub issuer: String,
+    /// Our client id there.
+    pub client_id: String,
+    /// Our client secret there; empty keeps the stored one.
+    pub client_secret: SecretString,
+    /// PKCS#8 key (PEM) for `private_key_jwt`; empty keeps the stored one.
+    pub client_key: SecretString,
+    /// How we prove ourselves at the token endpoint; none leaves it as it is.
+    pub authentication: Option<ClientAuthentication>,
+    /// Scopes to ask for.
+    pub scopes: Vec<String>,
 }
 
 /// Returns what a test sign-in proves of a stored connection.
@@ -86,6 +104,30 @@ pub async fn save(
     .await
 }
 
+/// Brings other values into a connection that exists, the way of `provost apply`; with [`Mode::DryRun`] it only tells what would
+/// change, field by field. Whether our requests are signed is never lowered by what others write (CVE-2026-16443).
+///
+/// # Errors
+/// 404; 403 by the plan; 422 (`invalid_configuration`) with what is wrong where; those of the store.
+pub async fn change(app: &App, caller: &Caller, id: &str, given: Given, mode: Mode) -> Result<Report> {
+    let record = directory::connection(app, caller, id).await?;
+    let owner = record.connection.owner().map(ToString::to_string);
+    super::require(app, caller, &owner.unwrap_or_default()).await?;
+    let mut entry = declarative::entry_of(&record).map_err(AppError::internal)?;
+    let signed = entry.saml.as_ref().and_then(|saml| saml.sign_requests);
+    put(&mut entry, given)?;
+    if let (Some(saml), Some(true)) = (&mut entry.saml, signed) {
+        saml.sign_requests = signed;
+    }
+    let body = match serde_json::to_value(&entry).map_err(AppError::internal)? {
+        Value::Object(body) => body,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Map::new(),
+    };
+    Box::pin(configuration::put_connection(app, caller, id, body, mode))
+        .await
+        .map_err(|error| with_short_paths(error, id))
+}
+
 /// The entry to change: that of the connection, or a new one.
 fn base(setup: &SetUp, organization: &str) -> Result<ConnectionEntry> {
     if let Some(record) = &setup.record {
@@ -106,39 +148,42 @@ fn put(entry: &mut ConnectionEntry, given: Given) -> Result<()> {
     let (part, fields) = match given {
         Given::MetadataUrl(url) => ("saml", json!({ "metadata_url": url })),
         Given::Metadata(text) => ("saml", json!({ "metadata": text })),
-        Given::Fields {
-            entity_id,
-            sso_url,
-            post,
-            slo_url,
-            certificates,
-        } => {
-            let address = if post { "sso_post_url" } else { "sso_url" };
-            let mut fields = json!({
-                "entity_id": entity_id,
-                address: sso_url,
-                "certificates": split(&certificates),
-            });
-            if !slo_url.is_empty() {
-                set(&mut fields, "slo_url", json!(slo_url));
+        Given::Fields(given) => {
+            let mut fields = json!({ "entity_id": given.entity_id, "certificates": given.certificates });
+            if given.sso_url.is_empty() && given.sso_post_url.is_empty() {
+                // So that what is missing is told of at its field.
+                set(&mut fields, "sso_url", json!(""));
+            }
+            for (name, address) in [
+                ("sso_url", given.sso_url),
+                ("sso_post_url", given.sso_post_url),
+                ("slo_url", given.slo_url),
+                ("slo_post_url", given.slo_post_url),
+                ("slo_response_url", given.slo_response_url),
+            ] {
+                if !address.is_empty() {
+                    set(&mut fields, name, json!(address));
+                }
             }
             ("saml", fields)
         }
-        Given::Oidc {
-            issuer,
-            client_id,
-            client_secret,
-            groups_scope,
-        } => {
-            let mut fields = json!({ "issuer": issuer_of(&issuer), "client_id": client_id });
-            if !client_secret.is_empty() {
-                set(&mut fields, "client_secret", json!(client_secret));
+        Given::Oidc(client) => {
+            let mut fields = json!({
+                "issuer": issuer_of(&client.issuer),
+                "client_id": client.client_id,
+                "scopes": client.scopes,
+            });
+            for (name, secret) in [
+                ("client_secret", &client.client_secret),
+                ("client_key", &client.client_key),
+            ] {
+                if !secret.expose_secret().is_empty() {
+                    set(&mut fields, name, json!(secret.expose_secret()));
+                }
             }
-            let mut scopes = vec!["openid", "profile", "email"];
-            if groups_scope {
-                scopes.push("groups");
+            if let Some(authentication) = client.authentication {
+                set(&mut fields, "client_authentication", json!(authentication));
             }
-            set(&mut fields, "scopes", json!(scopes));
             ("oidc", fields)
         }
     };
@@ -198,7 +243,7 @@ fn issuer_of(text: &str) -> &str {
 }
 
 /// Splits what was pasted into certificates: PEM blocks, else the whole.
-fn split(text: &str) -> Vec<String> {
+pub fn split(text: &str) -> Vec<String> {
     const END: &str = "-----END CERTIFICATE-----";
     if !text.contains(END) {
         return Some(text.trim().to_owned())
@@ -236,7 +281,25 @@ fn with_short_paths(error: AppError, id: &str) -> AppError {
 mod tests {
     use serde_json::json;
 
-    use super::{issuer_of, merged, split};
+    use super::{Client, Given, issuer_of, merged, split};
+
+    #[test]
+    fn values_that_are_logged_by_mistake_show_no_secret() {
+        let given = Given::Oidc(Client {
+            issuer: "https://idp.example".to_owned(),
+            client_id: "provost".to_owned(),
+            client_secret: "hush-hush".to_owned().into(),
+            client_key: "top-secret-key".to_owned().into(),
+            authentication: None,
+            scopes: Vec::new(),
+        });
+        let shown = format!("{given:?}");
+        assert!(shown.contains("idp.example"), "{shown}");
+        assert!(
+            !shown.contains("hush") && !shown.contains("top-secret"),
+            "{shown}"
+        );
+    }
 
     #[test]
     fn r182_several_certificates_are_pasted_one_after_the_other() {

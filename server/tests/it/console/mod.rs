@@ -7,6 +7,7 @@ mod local_groups;
 mod overviews;
 mod people;
 mod tester;
+mod values;
 mod webhooks;
 
 use axum::http::StatusCode;
@@ -72,6 +73,8 @@ const PAGES: &[&str] = &[
     "/connections",
     "/connections/acme-idp",
     "/connections/acme-idp/values",
+    "/connections/acme-idp/values?tested=1",
+    "/connections/acme-idp/values/edit",
     "/connections/acme-idp/policies",
     "/connections/acme-idp/scim",
     "/connections/acme-idp/scim?piece=1",
@@ -94,6 +97,9 @@ const PAGES: &[&str] = &[
     "/users/import",
     "/invitations",
     "/invitations?show=all&before=inv_x",
+    "/invitations?state=sent",
+    "/invitations?state=expired&before=inv_x",
+    "/invitations?state=nonsense",
     "/conversions",
     "/conversions/new?connection=acme-idp&q=o",
     "/domains",
