@@ -272,7 +272,7 @@ onEachEngine('console in Chromium', consoleWorld, (scenario) => {
       assert.match(await tried(), /did not succeed/);
       await save(SECRET);
       assert.match(await tried(), /succeeded with the present values/);
-      if (scripts) await judge(page, 'console-values-tested');
+      if (scripts) await judge(page, 'console-values-tested', { expected: /favicon/ });
       await page.context().close();
     });
 
