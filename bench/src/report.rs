@@ -217,22 +217,25 @@ impl Results {
         ]);
         for entry in &self.entries {
             let Entry::Load(load) = entry else { continue };
+            let per_core = 1000.0 / load.server_milliseconds.max(0.001);
+            // With PostgreSQL the goal is for a core of the server: the database shares its core with the driver here, and
+            // has machines of its own elsewhere. SQLite is part of the server.
             let goal = if load.engine.starts_with("PostgreSQL") {
-                GOAL_POSTGRES
+                goal_at_least(per_core, GOAL_POSTGRES)
             } else {
-                GOAL_SQLITE
+                goal_at_least(load.per_second, GOAL_SQLITE)
             };
             table.row(vec![
                 format!("{}: {}", load.engine, load.case),
                 load.workers.to_string(),
                 format!("{:.0}", load.per_second),
-                goal_at_least(load.per_second, goal),
+                goal,
                 format!("{:.1}", load.p50),
                 format!("{:.1}", load.p95),
                 format!("{:.1}", load.p99),
                 format!("{:.2}", load.server_milliseconds),
                 format!("{:.2}", load.postgres_milliseconds),
-                format!("{:.0}", 1000.0 / load.server_milliseconds.max(0.001)),
+                format!("{per_core:.0}"),
                 format!("{:.1}", load.requests),
                 load.sign_ins.to_string(),
             ]);
