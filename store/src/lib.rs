@@ -11,6 +11,7 @@ mod apply;
 mod audit_log;
 mod backup;
 mod backup_note;
+mod beginning;
 mod bulk;
 mod claims;
 mod codes;

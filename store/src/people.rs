@@ -8,10 +8,10 @@ use provost_kernel::directory::{AccountKind, Status};
 use provost_kernel::facts::AccountFacts;
 use provost_kernel::id::{AccountId, ConnectionId, GroupId, OrganizationId, RoleId, WorkspaceId};
 
+use crate::beginning::Beginning;
 use crate::conditions::Conditions;
 use crate::error::Result;
 use crate::feed::{AuditRow, audited};
-use crate::search::successor;
 use crate::tx::Reader;
 use crate::value::{Bind, Row, binds, fold, list, to_word};
 
@@ -113,8 +113,7 @@ impl Reader {
     /// # Errors
     /// `engine` and `corrupt`.
     pub async fn people(&mut self, filter: &PeopleFilter, limit: u32) -> Result<Vec<AccountFacts>> {
-        let (sql, values) = filter.select(limit)?;
-        let ids = self.account_ids(&sql, values).await?;
+        let ids = self.people_ids(filter, limit).await?;
         let found = self.account_facts(&ids).await?;
         let mut found: BTreeMap<AccountId, AccountFacts> = found
             .into_iter()
@@ -128,7 +127,11 @@ impl Reader {
     /// # Errors
     /// `engine` and `corrupt`.
     pub async fn people_ids(&mut self, filter: &PeopleFilter, limit: u32) -> Result<Vec<AccountId>> {
-        let (sql, values) = filter.select(limit)?;
+        let beginning = match filter.text.as_deref().map(Beginning::of) {
+            Some(beginning) => Some((self.is_common(&beginning).await?, beginning)),
+            None => None,
+        };
+        let (sql, values) = filter.select(beginning.as_ref(), limit)?;
         self.account_ids(&sql, values).await
     }
 
@@ -289,8 +292,8 @@ impl PeopleFilter {
         }
     }
 
-    /// Writes the select of the ids.
-    fn select(&self, limit: u32) -> Result<(String, Vec<Bind>)> {
+    /// Writes the select of the ids. Of the text's beginning it is told whether it is common.
+    fn select(&self, beginning: Option<&(bool, Beginning)>, limit: u32) -> Result<(String, Vec<Bind>)> {
         let mut wanted = Conditions::new("m.organization = $1", binds![&self.organization, limit]);
         // Who holds a role is read off an index in the order of the list, whether everybody does or hardly anybody.
         let (from, order) = if let Some(role) = &self.role {
@@ -343,8 +346,8 @@ impl PeopleFilter {
                 "m.account IN ({of}SELECT account FROM memberships WHERE organization = $1 AND license_seated = 0{end})",
             );
         }
-        if let Some(text) = &self.text {
-            begin_with(text, &mut wanted);
+        if let Some((is_common, beginning)) = beginning {
+            beginning.hold(*is_common, &mut wanted);
         }
         let sql = format!(
             "SELECT m.account FROM {from} JOIN accounts a ON a.id = m.account WHERE {} ORDER BY {order} DESC LIMIT $2",
@@ -352,24 +355,6 @@ impl PeopleFilter {
         );
         Ok((sql, wanted.values))
     }
-}
-
-/// Adds that an address or a name begins with a text. Each alternative is a range of an index.
-fn begin_with(text: &str, wanted: &mut Conditions) {
-    let text = text.trim().to_lowercase();
-    let behind = successor(&text).unwrap_or_else(|| char::MAX.to_string());
-    let (from, to) = (wanted.add(&text), wanted.add(&behind));
-    let ranges: Vec<String> = ["email_key", "lower(given_name)", "lower(family_name)"]
-        .iter()
-        .map(|key| {
-            let known = key.trim_start_matches("lower(").trim_end_matches(')');
-            format!(
-                "SELECT id FROM accounts WHERE {known} IS NOT NULL AND {key}{{binary}} >= {from} \
-                 AND {key}{{binary}} < {to}"
-            )
-        })
-        .collect();
-    wanted.always(&format!("m.account IN ({{of}}{}{{end}})", ranges.join(" UNION ")));
 }
 
 fn group_row(mut row: Row) -> Result<GroupRow> {

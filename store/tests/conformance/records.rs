@@ -6,8 +6,8 @@ use provost_kernel::directory::{AccountKind, License};
 use provost_kernel::email::Email;
 use provost_kernel::plan::Change;
 use provost_store::{
-    DomainRecord, Invitation, InvitationFilter, InvitationState, NewJob, Retention, SecretMap, StoreError,
-    TokenRecord, TraceFilter,
+    DomainRecord, Invitation, InvitationFilter, InvitationState, NewJob, Retention, SecretMap, Store,
+    StoreError, TokenRecord, TraceFilter,
 };
 use serde_json::json;
 
@@ -48,6 +48,52 @@ fn token(id: &str) -> TokenRecord {
         last_used_at: None,
         revoked_at: None,
     }
+}
+
+/// Many invitations that were sent and are too late, and a few of each other state; the later the number, the later the end.
+async fn invitations_of_each_state(store: &Store) {
+    seed(store).await;
+    let invitation = |number: i64, expires_at| Invitation {
+        id: format!("i{number:04}"),
+        organization: org(),
+        email: Email::parse(&format!("p{number}@home-lab.example")).unwrap(),
+        account: None,
+        data: json!({}),
+        created_by: None,
+        created_at: at(0),
+        expires_at,
+        sent_at: Some(at(0)),
+        skipped_at: None,
+        opened_at: None,
+        accepted_at: None,
+        revoked_at: None,
+        account_status: None,
+    };
+    store
+        .write(move |tx| {
+            Box::pin(async move {
+                for number in 0..600 {
+                    tx.insert_invitation(&invitation(number, at(number)), &format!("d{number}"))
+                        .await?;
+                }
+                for number in 600..606 {
+                    let skipped_at = (number >= 604).then(|| at(1));
+                    let one = Invitation {
+                        skipped_at,
+                        ..invitation(number, at(10_000 + number))
+                    };
+                    tx.insert_invitation(&one, &format!("d{number}")).await?;
+                }
+                tx.open_invitation("i0601", at(1)).await?;
+                // Opened, and then too late.
+                tx.open_invitation("i0001", at(0)).await?;
+                assert!(tx.accept_invitation("d602", at(2)).await?.is_some());
+                assert!(tx.revoke_invitation("i0603", at(2)).await?);
+                Ok::<_, StoreError>(())
+            })
+        })
+        .await
+        .unwrap();
 }
 
 conformance! {
@@ -252,51 +298,13 @@ conformance! {
     }
 
     async fn invitations_of_a_state_are_found_by_its_index_page_by_page(store, _) {
-        seed(&store).await;
-        let invitation = |number: i64, expires_at| Invitation {
-            id: format!("i{number:04}"),
-            organization: org(),
-            email: Email::parse(&format!("p{number}@home-lab.example")).unwrap(),
-            account: None,
-            data: json!({}),
-            created_by: None,
-            created_at: at(0),
-            expires_at,
-            sent_at: Some(at(0)),
-            skipped_at: None,
-            opened_at: None,
-            accepted_at: None,
-            revoked_at: None,
-            account_status: None,
-        };
-        // Many that were sent and are too late, and a few of each other state; the later the number, the later the end.
-        store
-            .write(move |tx| {
-                Box::pin(async move {
-                    for number in 0..600 {
-                        tx.insert_invitation(&invitation(number, at(number)), &format!("d{number}")).await?;
-                    }
-                    for number in 600..606 {
-                        let skipped_at = (number >= 604).then(|| at(1));
-                        let one = Invitation { skipped_at, ..invitation(number, at(10_000 + number)) };
-                        tx.insert_invitation(&one, &format!("d{number}")).await?;
-                    }
-                    tx.open_invitation("i0601", at(1)).await?;
-                    // Opened, and then too late.
-                    tx.open_invitation("i0001", at(0)).await?;
-                    assert!(tx.accept_invitation("d602", at(2)).await?.is_some());
-                    assert!(tx.revoke_invitation("i0603", at(2)).await?);
-                    Ok::<_, StoreError>(())
-                })
-            })
-            .await
-            .unwrap();
+        invitations_of_each_state(&store).await;
         let of = |state| InvitationFilter {
             organization: Some(org()),
             state: Some((state, at(5_000))),
             ..InvitationFilter::default()
         };
-        let list = |filter: InvitationFilter, before: Option<&'static str>, limit| {
+        let page_of = |filter: InvitationFilter, before: Option<&'static str>, limit| {
             let store = store.clone();
             async move {
                 let read = store.read(|reader| Box::pin(async move { reader.invitations(&filter, before, limit).await }));
@@ -310,7 +318,7 @@ conformance! {
             (InvitationState::Accepted, vec!["i0602"], "invitations_accepted"),
             (InvitationState::Revoked, vec!["i0603"], "invitations_revoked"),
         ] {
-            let found = list(of(state), None, 10).await;
+            let found = page_of(of(state), None, 10).await;
             let expected: Vec<_> = expected.into_iter().map(|id| (state, id.to_owned())).collect();
             assert_eq!(found, expected);
             // PostgreSQL reads a table of this size whole where it knows nothing better; SQLite says what it will do at any size.
@@ -324,7 +332,7 @@ conformance! {
         let mut seen = Vec::new();
         let mut before: Option<&'static str> = None;
         loop {
-            let page = list(of(InvitationState::Expired), before, 250).await;
+            let page = page_of(of(InvitationState::Expired), before, 250).await;
             let Some((_, last)) = page.last() else { break };
             before = Some(last.clone().leak());
             seen.extend(page.into_iter().map(|(state, id)| {
@@ -334,9 +342,9 @@ conformance! {
         }
         let expected: Vec<_> = (0..600).rev().map(|number| format!("i{number:04}")).collect();
         assert_eq!(seen, expected);
-        assert!(list(of(InvitationState::Expired), Some("gone"), 10).await.is_empty());
+        assert!(page_of(of(InvitationState::Expired), Some("gone"), 10).await.is_empty());
         let others = InvitationFilter { organization: Some("other".into()), ..of(InvitationState::Expired) };
-        assert!(list(others, None, 10).await.is_empty());
+        assert!(page_of(others, None, 10).await.is_empty());
     }
 
     async fn traces_are_listed_newest_first_by_connection_and_account(store, _) {
