@@ -216,6 +216,7 @@ async function walk(page, world, where, name, { scripts = true } = {}) {
   await page.locator('#metadata_url').fill(world.idp.metadataUrl);
   await page.getByRole('button', { name: 'Save and continue' }).click();
   await page.waitForURL(/setup\/test/);
+  assert.match(await page.innerText('main'), /Sign-in URL[\s\S]*Certificate until\s*\d{4}-/, 'what the metadata said is shown');
   await look('test-before');
 
   // Nobody gets in through a draft.

@@ -265,6 +265,24 @@ fn both_sides(app: &App, id: &str, config: &ProtocolConfig) -> (Rows, Rows) {
 }
 
 /// Shows the certificates that are stored; `kept` are the ticked ones of a form that was sent.
+/// Says what is known of the other side: its addresses, then until when each of its certificates is good. Nothing of what cannot
+/// be read.
+pub(super) fn theirs(app: &App, record: &ConnectionRecord) -> Rows {
+    let id = record.connection.id.as_str();
+    let Ok(config) = ProtocolConfig::of(id, &record.protocol_config) else {
+        return Vec::new();
+    };
+    let (_, mut theirs) = both_sides(app, id, &config);
+    let certificates = certificates(record, app.world.now(), None);
+    theirs.extend(certificates.into_iter().map(|one| {
+        (
+            "connections.certificate",
+            format!("{} ({})", one.until, one.subject),
+        )
+    }));
+    theirs
+}
+
 fn certificates(record: &ConnectionRecord, now: Timestamp, kept: Option<&BTreeSet<String>>) -> Vec<Shown> {
     overview::certificates(record)
         .into_iter()

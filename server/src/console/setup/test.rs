@@ -5,6 +5,7 @@ use axum::http::HeaderMap;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::super::connection_values;
 use super::super::format;
 use super::super::page;
 use super::super::shell::Shell;
@@ -28,6 +29,8 @@ struct TestPage {
     outcome: Option<Tested>,
     is_proved: bool,
     lines: Vec<Vec<Piece>>,
+    /// What is known of the provider, whether it was typed in or read from its metadata.
+    theirs: Vec<(String, String)>,
 }
 
 /// What came of the last test.
@@ -74,10 +77,21 @@ pub(super) async fn show(app: &App, desk: &Desk, setup: &SetUp) -> Outcome {
         frame: frame(desk, &shell, setup, Step::Test),
         is_proved: setup.is_proved(),
         lines: guide_lines(app, &shell, setup, &part),
+        theirs: theirs(app, &shell, setup),
         outcome,
         shell,
     };
     page::show_leading_away(&app.config, &page)
+}
+
+fn theirs(app: &App, shell: &Shell, setup: &SetUp) -> Vec<(String, String)> {
+    let Some(record) = &setup.record else {
+        return Vec::new();
+    };
+    connection_values::theirs(app, record)
+        .into_iter()
+        .map(|(key, value)| (shell.t(key).to_owned(), value))
+        .collect()
 }
 
 fn both(at: Timestamp) -> (String, String) {

@@ -217,6 +217,12 @@ async fn give_values(app: &TestApp, olga: &mut Browser, setup: &str, id: &str, m
     let saved = step(olga, &format!("{setup}/values"), &values).await;
     let next = format!("{setup}/test");
     assert_eq!(saved.location().as_deref(), Some(next.as_str()), "{saved:?}");
+    let read = olga.get(&next).await;
+    assert!(
+        read.body.contains("Sign-in URL") && read.body.contains("Certificate until"),
+        "what the metadata said is shown: {}",
+        read.body
+    );
     assert_eq!(stage(app, id).await, ("draft".to_owned(), false));
 }
 
