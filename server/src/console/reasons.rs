@@ -61,6 +61,8 @@ pub fn tell_fault(language: Language, family: &str, text: &str) -> String {
     said(language, family, text).unwrap_or_else(|| text.to_owned())
 }
 
+/// The family of sentences about rules that cannot be used.
+pub const EXPRESSION: &str = "expression";
 /// The family of sentences about settings of a connection.
 pub const CONFIGURATION: &str = "configuration";
 
@@ -148,10 +150,17 @@ fn fill(language: Language, template: &str, values: &BTreeMap<usize, String>) ->
 
 /// Says a part of a sentence: one that is known, or several that are.
 fn clause(language: Language, text: &str) -> String {
-    joined(language, text, " and ", MOST_PARTS)
-        .map(|parts| parts.join(language.text("step.and")))
-        .or_else(|| joined(language, text, ", ", MOST_PARTS).map(|parts| parts.join(", ")))
-        .unwrap_or_else(|| text.to_owned())
+    for (separator, word) in [(" and ", "step.and"), (" or ", "step.or"), (", ", "")] {
+        let parts = joined(language, text, separator, MOST_PARTS);
+        if let Some(parts) = parts.filter(|parts| parts.len() > 1) {
+            return parts.join(if word.is_empty() {
+                separator
+            } else {
+                language.text(word)
+            });
+        }
+    }
+    said(language, CLAUSE, text).unwrap_or_else(|| text.to_owned())
 }
 
 /// Reads a list whose every part is known. What separates parts may stand inside of a value, too.

@@ -6,6 +6,7 @@ use askama::Template;
 use axum::http::HeaderMap;
 use jiff::Timestamp;
 
+use super::reasons;
 use super::visit::Visitor;
 use super::words::Language;
 use crate::config::Config;
@@ -186,6 +187,11 @@ pub struct Shell {
 }
 
 impl Shell {
+    /// Says what is wrong with a rule, in the language of the page where its sentence is known.
+    pub fn rule_fault(&self, message: &str) -> String {
+        reasons::tell_fault(self.look.language, reasons::EXPRESSION, message)
+    }
+
     /// Begins a page.
     pub fn new(visitor: &Visitor, place: Place) -> Self {
         Self {

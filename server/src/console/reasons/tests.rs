@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use provost_kernel::denial::Denial;
+use provost_kernel::expression::Expression;
 
 use super::{Language, Piece, pieces, sentences, tell, values};
 
@@ -153,8 +154,11 @@ fn what_the_kernel_writes_today_is_read_back() {
     };
     let mut stale = Vec::new();
     for (code, templates) in sentences(Language::En) {
-        // The server's own sentences.
-        if matches!(code.as_str(), "test_verified" | "configuration" | "invalid_row") {
+        // The server's own sentences, and those of the parser of expressions, which have tests of their own.
+        if matches!(
+            code.as_str(),
+            "test_verified" | "configuration" | "invalid_row" | "expression"
+        ) {
             continue;
         }
         stale.extend(
@@ -215,6 +219,41 @@ fn what_is_wrong_with_settings_is_told_in_words_that_are_in_use() {
     let told = |text| super::tell_fault(Language::De, super::CONFIGURATION, text);
     assert_eq!(told("must be an https address"), "muss eine https-Adresse sein");
     assert_eq!(told("something else"), "something else");
+}
+
+#[test]
+fn what_is_wrong_with_a_rule_is_told() {
+    for source in [
+        "",
+        "a.",
+        "a b",
+        "a ]",
+        "contain(a, 'x')",
+        "contains(a)",
+        "length(a, b)",
+        "a[?b",
+        "{a",
+        "{a b}",
+        "foo(a",
+        "a.[",
+        "a[x]",
+        "a[1:",
+        "'open",
+        "#",
+        "-x",
+        "contains(groups, '{{org}}')",
+    ] {
+        let error = Expression::compile(source).unwrap_err();
+        let message = error.message.split(", did you mean").next().unwrap();
+        let told = super::tell_fault(Language::De, super::EXPRESSION, message);
+        assert_ne!(told, message, "{source:?}");
+    }
+    let text = "a role rule gives a role's name or a list of names, and this can only give true or false or a number";
+    let told = super::tell_fault(Language::De, super::EXPRESSION, text);
+    assert!(
+        told.ends_with("dies ergibt nur wahr oder falsch oder eine Zahl"),
+        "{told}"
+    );
 }
 
 fn german(code: &str, text: &str) -> String {
