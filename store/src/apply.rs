@@ -143,7 +143,7 @@ impl Tx {
         if let Some(session) = &decision.plan.session {
             let id_token = beside.id_token.as_ref().map(|token| token.as_str());
             let status = versions.created.get(&session.account).copied();
-            self.open_session(session, status, id_token, now)?;
+            self.open_session(session, status, id_token, now).await?;
         }
         let departures = decision.plan.changes.iter().filter(|change| is_departure(change));
         if let (Some(connection), count @ 1..) = (&decision.trace.connection, departures.count()) {

@@ -9,6 +9,7 @@ use provost_kernel::plan::OpenSession;
 use provost_kernel::provision::Actor;
 use zeroize::Zeroizing;
 
+use crate::engine::batch::{Apart, Query};
 use crate::error::{Result, StoreError};
 use crate::facts::subject_key;
 use crate::feed::NewEvent;
@@ -148,7 +149,7 @@ impl Reader {
 impl Tx {
     /// Opens a session. The account is locked and must be active at this moment, so that a sign-in which raced with a
     /// deactivation leaves no session behind. `created` is the state of an account that this transaction creates.
-    pub(crate) fn open_session(
+    pub(crate) async fn open_session(
         &mut self,
         session: &OpenSession,
         created: Option<Status>,
@@ -188,12 +189,14 @@ impl Tx {
         match created {
             Some(Status::Active) => self.later(format!("{into} VALUES ({values})"), row),
             Some(_) => return Err(not_active()),
-            None => self.later_exactly(
-                1,
-                format!("{into} SELECT {values} FROM accounts WHERE id = $3 AND status = 'active'{{lock}}"),
-                row,
-                not_active(),
-            ),
+            None => {
+                let sql = format!(
+                    "{into} SELECT {values} FROM accounts WHERE id = $3 AND status = 'active'{{lock}}"
+                );
+                // A row that another part of the same statement changes is passed over by the lock.
+                self.later_apart(Apart::Profile, Query::new(sql, row), Some((1, not_active())))
+                    .await?;
+            }
         }
         Ok(())
     }

@@ -54,7 +54,7 @@ pub(crate) enum Apart {
     NewAccount,
     /// A seat that is taken: two seats of one pool are two changes of one row.
     Seat,
-    /// Fields of an account: two changes of one plan may be about one row.
+    /// Fields of an account, and sessions, whose opening locks it: two changes of one plan may be about one row.
     Profile,
     /// What a directory says about a person, with what is listed of it.
     Document,

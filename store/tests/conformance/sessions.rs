@@ -2,7 +2,7 @@
 
 use provost_kernel::connection::Protocol;
 use provost_kernel::directory::{Origin, Status};
-use provost_kernel::plan::Change;
+use provost_kernel::plan::{Change, ProfilePatch};
 use provost_store::{CodeUse, LoginRequest, SessionRecord, Store, StoreError};
 use serde_json::json;
 
@@ -49,6 +49,20 @@ fn request(id: &str) -> LoginRequest {
 }
 
 conformance! {
+    /// On PostgreSQL a lock passes over a row that another part of the same statement changes.
+    async fn a_sign_in_that_changes_the_profile_opens_its_session(store, _) {
+        seed(&store).await;
+        sign_in(&store, "s1", "ada").await;
+        let named = |name: &str| ProfilePatch { given_name: Some(Some(name.to_owned())), ..ProfilePatch::default() };
+        let change = Change::UpdateProfile { account: "ada".into(), version: 1, set: named("Augusta"), before: named("Ada") };
+        let mut second = decision("trace-s2", "ada", vec![change]);
+        second.plan.session = Some(open_session("s2", "ada"));
+        apply(&store, second).await.unwrap();
+        assert_eq!(session(&store, "s2").await.account, "ada".into());
+        let ada = store.read(|reader| Box::pin(async move { reader.account(&"ada".into()).await })).await.unwrap().unwrap();
+        assert_eq!((ada.given_name.as_deref(), ada.version), (Some("Augusta"), 2));
+    }
+
     async fn every_session_that_ends_is_told_once_in_the_feed(store, _) {
         seed(&store).await;
         sign_in(&store, "s1", "ada").await;
