@@ -1,10 +1,10 @@
-//! Reading the audit log by what is asked for, in pages, newest first or oldest first. Writing it is [`crate::feed`]'s.
+//! Reading the audit log by what is asked for, in pages, newest first or oldest first. Writing it is [`crate::flush`]'s.
 
 use jiff::Timestamp;
 use provost_kernel::id::{AccountId, ConnectionId, OrganizationId};
 
 use crate::error::Result;
-use crate::feed::{AuditRow, audited};
+use crate::feed::AuditRow;
 use crate::tx::Reader;
 use crate::value::{Bind, binds};
 
@@ -89,14 +89,10 @@ impl Reader {
                  AND COALESCE(connection, '') IN (SELECT id FROM connections WHERE organization = $1))",
             );
         }
-        let sql = format!(
-            "SELECT organization, sequence, at, kind, actor, account, connection, trace, data, previous_hash, hash FROM audit \
-             WHERE organization = $1 AND sequence {place} $2{conditions} ORDER BY sequence {direction} LIMIT $3"
+        let wanted = format!(
+            "organization = $1 AND sequence {place} $2{conditions} ORDER BY sequence {direction} LIMIT $3"
         );
-        let rows = self.rows(&sql, values).await?;
-        rows.into_iter()
-            .map(|row| audited(row).map(|(row, _)| row))
-            .collect()
+        self.audit_rows(&wanted, values).await
     }
 
     /// Reads what was changed last in the settings of a connection, as the log of its organization has it.
@@ -108,14 +104,10 @@ impl Reader {
         organization: &OrganizationId,
         connection: &ConnectionId,
     ) -> Result<Option<AuditRow>> {
-        let sql = "SELECT organization, sequence, at, kind, actor, account, connection, trace, data, previous_hash, hash FROM audit \
-                   WHERE organization = $1 AND connection = $2 AND kind = 'connection.updated' ORDER BY sequence DESC LIMIT 1";
-        let rows = self
-            .rows(sql, binds![organization.as_str(), connection.as_str()])
+        let wanted = "organization = $1 AND connection = $2 AND kind = 'connection.updated' ORDER BY sequence DESC LIMIT 1";
+        let mut rows = self
+            .audit_rows(wanted, binds![organization.as_str(), connection.as_str()])
             .await?;
-        rows.into_iter()
-            .next()
-            .map(|row| audited(row).map(|(row, _)| row))
-            .transpose()
+        Ok(rows.pop())
     }
 }

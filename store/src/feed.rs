@@ -70,6 +70,9 @@ pub struct AuditRow {
     pub hash: String,
 }
 
+/// Asks for rows of the audit log, for [`audited`].
+const AUDIT: &str = "SELECT organization, sequence, at, kind, actor, account, connection, trace, data, previous_hash, hash FROM audit";
+
 impl Tx {
     /// Notes an event. It is written when the transaction ends, after those noted before it.
     pub fn record(&mut self, event: NewEvent) {
@@ -174,12 +177,17 @@ impl Reader {
         before: Option<i64>,
         limit: u32,
     ) -> Result<Vec<AuditRow>> {
-        let sql = "SELECT organization, sequence, at, kind, actor, account, connection, trace, data, previous_hash, hash \
-                   FROM audit WHERE organization = $1 AND sequence < $2 ORDER BY sequence DESC LIMIT $3";
         let organization = organization.map_or("", OrganizationId::as_str);
-        let rows = self
-            .rows(sql, binds![organization, before.unwrap_or(i64::MAX), limit])
-            .await?;
+        self.audit_rows(
+            "organization = $1 AND sequence < $2 ORDER BY sequence DESC LIMIT $3",
+            binds![organization, before.unwrap_or(i64::MAX), limit],
+        )
+        .await
+    }
+
+    /// Reads rows of the audit log: those that `wanted` says, which stands behind WHERE.
+    pub(crate) async fn audit_rows(&mut self, wanted: &str, values: Vec<Bind>) -> Result<Vec<AuditRow>> {
+        let rows = self.rows(&format!("{AUDIT} WHERE {wanted}"), values).await?;
         rows.into_iter()
             .map(|row| audited(row).map(|(row, _)| row))
             .collect()
@@ -206,10 +214,9 @@ impl Reader {
     pub async fn verify_audit(&mut self, organization: Option<&OrganizationId>) -> Result<i64> {
         let mut expected = (0, String::new());
         let chain = organization.map_or("", OrganizationId::as_str);
-        let sql = "SELECT organization, sequence, at, kind, actor, account, connection, trace, data, previous_hash, hash \
-                   FROM audit WHERE organization = $1 AND sequence > $2 ORDER BY sequence LIMIT 500";
+        let sql = format!("{AUDIT} WHERE organization = $1 AND sequence > $2 ORDER BY sequence LIMIT 500");
         loop {
-            let rows = self.rows(sql, binds![chain, expected.0]).await?;
+            let rows = self.rows(&sql, binds![chain, expected.0]).await?;
             if rows.is_empty() {
                 break;
             }
@@ -275,7 +282,7 @@ fn event(mut row: Row) -> Result<Event> {
 }
 
 /// Reads an audit row, and its data as the very text that was hashed.
-pub(crate) fn audited(mut row: Row) -> Result<(AuditRow, String)> {
+fn audited(mut row: Row) -> Result<(AuditRow, String)> {
     let organization = row.text("audit.organization")?;
     let sequence = row.int("audit.sequence")?;
     let mut event = NewEvent {

@@ -23,6 +23,8 @@ use crate::value::{Bind, Row, binds, json, list, parts};
 
 /// Position and hash of the last row of each chain.
 type Heads = BTreeMap<String, (i64, String)>;
+/// An event as each chain gets it, see [`Circle::rows`].
+type Rows<'a> = Vec<Cow<'a, NewEvent>>;
 
 /// What the trigger on PostgreSQL is told.
 #[derive(Serialize)]
@@ -38,12 +40,12 @@ struct Noted<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     chain: Option<String>,
     at: i64,
-    kind: Cow<'a, str>,
-    actor: Cow<'a, str>,
-    account: Option<AccountId>,
-    organization: Option<OrganizationId>,
-    connection: Option<ConnectionId>,
-    trace: Option<TraceId>,
+    kind: &'a str,
+    actor: &'a str,
+    account: Option<&'a AccountId>,
+    organization: Option<&'a OrganizationId>,
+    connection: Option<&'a ConnectionId>,
+    trace: Option<&'a TraceId>,
     /// JSON as the text that is kept and hashed.
     data: String,
 }
@@ -56,10 +58,11 @@ impl Tx {
             return self.settle().await;
         }
         let circle = self.circle(&events).await?;
+        let rows: Vec<Rows<'_>> = events.iter().map(|event| circle.rows(event)).collect();
         match self.conn().dialect() {
-            Dialect::Sqlite => self.chain_up(&events, &circle).await,
+            Dialect::Sqlite => self.chain_up(&events, &rows).await,
             Dialect::Postgres => {
-                let note = (!events.is_empty()).then(|| note(&events, &circle)).transpose()?;
+                let note = (!events.is_empty()).then(|| note(&events, &rows)).transpose()?;
                 self.end(note).await
             }
         }
@@ -74,13 +77,12 @@ impl Tx {
     }
 
     /// Numbers and chains events on SQLite.
-    async fn chain_up(&mut self, events: &[NewEvent], circle: &Circle) -> Result<()> {
-        let rows: Vec<Vec<Cow<'_, NewEvent>>> = events.iter().map(|event| circle.rows(event)).collect();
+    async fn chain_up(&mut self, events: &[NewEvent], rows: &[Rows<'_>]) -> Result<()> {
         let chains: BTreeSet<String> = rows.iter().flatten().map(|row| chain(row)).collect();
         let (mut sequence, mut heads) = self.heads(&chains).await?;
         let mut feed = Vec::with_capacity(events.len());
         let mut audit = Vec::with_capacity(events.len());
-        for (event, rows) in events.iter().zip(&rows) {
+        for (event, rows) in events.iter().zip(rows) {
             sequence += 1;
             feed.push(feed_row(sequence, event, &json(&event.data)?));
             for row in rows {
@@ -132,16 +134,21 @@ impl Tx {
 }
 
 /// Writes events down for the trigger.
-fn note(events: &[NewEvent], circle: &Circle) -> Result<String> {
+fn note(events: &[NewEvent], rows: &[Rows<'_>]) -> Result<String> {
     let mut audit: BTreeMap<String, Vec<Noted<'_>>> = BTreeMap::new();
     let mut feed = Vec::with_capacity(events.len());
-    for event in events {
-        feed.push(noted(Cow::Borrowed(event), None)?);
-        for row in circle.rows(event) {
-            let chain = chain(&row);
-            let row = noted(row, Some(chain.clone()))?;
-            audit.entry(chain).or_default().push(row);
+    for (event, rows) in events.iter().zip(rows) {
+        let data = json(&event.data)?;
+        for row in rows {
+            let data = match row {
+                Cow::Borrowed(_) => data.clone(),
+                Cow::Owned(row) => json(&row.data)?,
+            };
+            let chain = chain(row);
+            let noted = noted(row, Some(chain.clone()), data);
+            audit.entry(chain).or_default().push(noted);
         }
+        feed.push(noted(event, None, data));
     }
     json(&Note {
         events: feed,
@@ -149,33 +156,18 @@ fn note(events: &[NewEvent], circle: &Circle) -> Result<String> {
     })
 }
 
-fn noted(event: Cow<'_, NewEvent>, chain: Option<String>) -> Result<Noted<'_>> {
-    let data = json(&event.data)?;
-    let at = event.at.as_millisecond();
-    Ok(match event {
-        Cow::Borrowed(event) => Noted {
-            chain,
-            at,
-            kind: Cow::Borrowed(&event.kind),
-            actor: Cow::Borrowed(&event.actor),
-            account: event.account.clone(),
-            organization: event.organization.clone(),
-            connection: event.connection.clone(),
-            trace: event.trace.clone(),
-            data,
-        },
-        Cow::Owned(event) => Noted {
-            chain,
-            at,
-            kind: Cow::Owned(event.kind),
-            actor: Cow::Owned(event.actor),
-            account: event.account,
-            organization: event.organization,
-            connection: event.connection,
-            trace: event.trace,
-            data,
-        },
-    })
+fn noted(event: &NewEvent, chain: Option<String>, data: String) -> Noted<'_> {
+    Noted {
+        chain,
+        at: event.at.as_millisecond(),
+        kind: &event.kind,
+        actor: &event.actor,
+        account: event.account.as_ref(),
+        organization: event.organization.as_ref(),
+        connection: event.connection.as_ref(),
+        trace: event.trace.as_ref(),
+        data,
+    }
 }
 
 fn head(mut row: Row) -> Result<(String, (i64, String))> {

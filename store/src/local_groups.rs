@@ -35,6 +35,8 @@ impl LocalGroupRow {
 }
 
 const VERSION: &str = "local_group_version";
+/// Asks for groups alone, without what costs more the more members there are.
+const GROUP: &str = "SELECT id, organization, description, held, version FROM local_groups";
 const COLUMNS: &str = "SELECT l.id, l.organization, l.description, l.held, l.version, l.run, l.going, l.created_at, l.updated_at, \
      (SELECT COUNT(*) FROM local_group_members m WHERE m.local_group = l.id) FROM local_groups l";
 
@@ -190,10 +192,10 @@ impl Reader {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let sql = format!("{COLUMNS} WHERE l.id IN ({{list:$1}}) AND l.going = 0");
+        let sql = format!("{GROUP} WHERE id IN ({{list:$1}}) AND going = 0");
         let ids = list(ids.iter().map(GroupId::as_str))?;
         let rows = self.rows(&sql, binds![ids]).await?;
-        rows.into_iter().map(|row| Ok(read(row)?.group)).collect()
+        rows.into_iter().map(|mut row| group(&mut row)).collect()
     }
 
     /// Finds a group of an organization, also one that is being deleted.
@@ -233,9 +235,8 @@ impl Reader {
     /// # Errors
     /// `engine` and `corrupt`.
     pub async fn local_groups_of(&mut self, organization: &OrganizationId) -> Result<Vec<LocalGroup>> {
-        let sql = "SELECT id, organization, description, held, version FROM local_groups \
-                   WHERE organization = $1 AND going = 0 ORDER BY name_key";
-        let rows = self.rows(sql, binds![organization]).await?;
+        let sql = format!("{GROUP} WHERE organization = $1 AND going = 0 ORDER BY name_key");
+        let rows = self.rows(&sql, binds![organization]).await?;
         rows.into_iter().map(|mut row| group(&mut row)).collect()
     }
 

@@ -11,7 +11,7 @@ use provost_kernel::id::{AccountId, ConnectionId, GroupId, OrganizationId, RoleI
 use crate::beginning::Beginning;
 use crate::conditions::Conditions;
 use crate::error::Result;
-use crate::feed::{AuditRow, audited};
+use crate::feed::AuditRow;
 use crate::tx::Reader;
 use crate::value::{Bind, Row, binds, fold, list, to_word};
 
@@ -260,12 +260,9 @@ impl Reader {
         account: &AccountId,
         limit: u32,
     ) -> Result<Vec<AuditRow>> {
-        let sql = "SELECT organization, sequence, at, kind, actor, account, connection, trace, data, previous_hash, hash \
-                   FROM audit WHERE organization = $1 AND account = $2 ORDER BY sequence DESC LIMIT $3";
-        let rows = self.rows(sql, binds![organization, account, limit]).await?;
-        rows.into_iter()
-            .map(|row| audited(row).map(|(row, _)| row))
-            .collect()
+        let wanted = "organization = $1 AND account = $2 ORDER BY sequence DESC LIMIT $3";
+        self.audit_rows(wanted, binds![organization, account, limit])
+            .await
     }
 }
 

@@ -140,7 +140,8 @@ impl Reader {
     /// # Errors
     /// `engine` and `corrupt`.
     pub async fn token_by_digest(&mut self, digest: &str, now: Timestamp) -> Result<Option<TokenRecord>> {
-        Ok(self.token_and_revision(digest, now, "").await?.0)
+        let Query { sql, binds } = by_digest(digest, now);
+        self.row(&sql, binds).await?.map(token).transpose()
     }
 
     /// As [`Self::token_by_digest`], with the revision of `name` at the same moment.
@@ -153,12 +154,8 @@ impl Reader {
         now: Timestamp,
         name: &str,
     ) -> Result<(Option<TokenRecord>, i64)> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM tokens WHERE digest = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2) \
-             AND (made_by IS NULL OR EXISTS (SELECT 1 FROM accounts a WHERE a.id = tokens.made_by AND a.status = 'active'))"
-        );
         let found = self
-            .together(vec![Query::new(sql, binds![digest, now]), revisions::query(name)])
+            .together(vec![by_digest(digest, now), revisions::query(name)])
             .await?;
         let [tokens, revision] = parts(found)?;
         let token = tokens.into_iter().next().map(token).transpose()?;
@@ -203,6 +200,15 @@ impl Reader {
             .await?
             .is_some())
     }
+}
+
+/// Looks for a token that is still good.
+fn by_digest(digest: &str, now: Timestamp) -> Query {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM tokens WHERE digest = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2) \
+         AND (made_by IS NULL OR EXISTS (SELECT 1 FROM accounts a WHERE a.id = tokens.made_by AND a.status = 'active'))"
+    );
+    Query::new(sql, binds![digest, now])
 }
 
 fn token(mut row: Row) -> Result<TokenRecord> {

@@ -99,14 +99,14 @@ impl Reader {
 
     pub(crate) async fn rows(&mut self, sql: &str, binds: Vec<Bind>) -> Result<Vec<Row>> {
         self.settle().await?;
-        self.begin_round(!is_plain(sql)).await?;
+        self.begin_round(|| !is_plain(sql)).await?;
         self.conn.rows(sql, binds).await
     }
 
     /// As [`Self::rows`], for a look-up that may take many milliseconds.
     pub(crate) async fn rows_long(&mut self, sql: &str, binds: Vec<Bind>) -> Result<Vec<Row>> {
         self.settle().await?;
-        self.begin_round(!is_plain(sql)).await?;
+        self.begin_round(|| !is_plain(sql)).await?;
         self.conn.rows_long(sql, binds).await
     }
 
@@ -149,10 +149,12 @@ impl Reader {
 
     /// As [`Self::look`], for what does not rely on the effect of what is queued and may see the state before it.
     pub(crate) async fn look_past_queue(&mut self, looks: Looks) -> Result<Vec<Vec<Row>>> {
-        let is_plain = looks.change.is_none()
-            && looks.queries.iter().all(|query| is_plain(&query.sql))
-            && looks.sets.iter().all(|set| is_plain(&set.query.sql));
-        self.begin_round(!is_plain).await?;
+        let holds = || {
+            let sets = looks.sets.iter().map(|set| &set.query);
+            let mut queries = looks.queries.iter().chain(sets);
+            looks.change.is_some() || queries.any(|query| !is_plain(&query.sql))
+        };
+        self.begin_round(holds).await?;
         self.conn.together(looks).await
     }
 
@@ -165,7 +167,7 @@ impl Reader {
     }
 
     async fn settle_beside(&mut self, beside: Option<Query>) -> Result<Vec<Row>> {
-        self.begin_round(true).await?;
+        self.begin_round(|| true).await?;
         let durability = self.alone.map_or(Durability::Full, |alone| alone.durability);
         let mut changes = std::mem::take(&mut self.queue);
         while self.alone.is_none()
@@ -173,7 +175,7 @@ impl Reader {
         {
             let first = std::mem::replace(&mut changes, rest);
             self.conn.batch(first, None, durability).await?;
-            self.begin_round(true).await?;
+            self.begin_round(|| true).await?;
         }
         self.conn.batch(changes, beside, durability).await
     }
@@ -190,7 +192,7 @@ impl Reader {
         }
         let changes = std::mem::take(&mut self.queue);
         if !matches!(self.stage, Stage::Idle) {
-            self.begin_round(true).await?;
+            self.begin_round(|| true).await?;
             return self.conn.end(changes, note).await;
         }
         self.count_round();
@@ -204,9 +206,9 @@ impl Reader {
         ended
     }
 
-    /// Begins a round; with the transaction, if it is not under way and this one needs it.
-    async fn begin_round(&mut self, holds: bool) -> Result<()> {
-        if holds && matches!(self.stage, Stage::Idle) {
+    /// Begins a round; with the transaction, if it is not under way and this one needs it, which is asked only then.
+    async fn begin_round(&mut self, holds: impl Fn() -> bool + Send) -> Result<()> {
+        if matches!(self.stage, Stage::Idle) && holds() {
             self.count_round();
             self.conn.begin().await?;
             self.stage = Stage::Begun;
@@ -298,7 +300,7 @@ impl Tx {
     /// Runs one statement and returns how many rows it changed.
     pub(crate) async fn run(&mut self, sql: &str, binds: Vec<Bind>) -> Result<u64> {
         self.reader.settle().await?;
-        self.reader.begin_round(true).await?;
+        self.reader.begin_round(|| true).await?;
         self.reader.conn.run(sql, binds).await
     }
 

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 
 use super::authority::{Authority, membership_in};
 use super::membership::Draft;
+use super::standing::judged;
 use super::{Actor, Work};
 use crate::denial::Denial;
 use crate::directory::{Grant, RolesPerMember, Source};
@@ -20,8 +21,8 @@ use crate::id::{GroupId, OrganizationId, RoleId, WorkspaceId};
 use crate::incoming::Fresh;
 use crate::local_group::{HeldGroup, LocalGroup, leading_to_role, leading_to_workspace};
 use crate::mapping;
-use crate::plan::{Decision, MembershipEdit, Plan, Verdict};
-use crate::trace::{PROVISION, Stage, StepOutcome, Steps, Trace};
+use crate::plan::{Decision, MembershipEdit};
+use crate::trace::{Stage, StepOutcome};
 
 pub use super::standing::need;
 
@@ -48,49 +49,19 @@ pub fn decide(
     fresh: &Fresh,
     now: Timestamp,
 ) -> Decision {
-    let mut work = Work {
-        actor,
-        facts,
-        connection: None,
-        fresh,
-        now,
-        steps: Steps::default(),
-        changes: Vec::new(),
-    };
     let what = match (change.before, change.after) {
         (None, Some(after)) => format!("make the group {}", after.name),
         (Some(before), Some(_)) => format!("change the group {}", before.name),
         (Some(before), None) => format!("delete the group {}", before.name),
         (None, None) => "change no group".to_owned(),
     };
-    let text = format!("{} wants to {what}", actor.label());
-    work.steps
-        .about(Stage::Verify, StepOutcome::Passed, "asked", organization, text);
-    let verdict = match work.may_keep(organization, change) {
-        Ok(()) => {
-            let text = "groups of the organization are theirs to keep";
-            work.steps.add(Stage::Apply, StepOutcome::Passed, "decided", text);
-            Verdict::Accepted
-        }
-        Err(denial) => {
-            let text = format!("refused ({})", denial.code());
-            work.steps
-                .add(Stage::Apply, StepOutcome::Refused, denial.code(), text);
-            Verdict::Refused(denial)
-        }
-    };
-    Decision {
-        verdict,
-        plan: Plan::default(),
-        trace: Trace {
-            id: fresh.trace.clone(),
-            at: now,
-            kind: PROVISION.to_owned(),
-            connection: None,
-            account: None,
-            steps: work.steps.into_vec(),
-        },
-    }
+    let theirs = "groups of the organization are theirs to keep";
+    judged(
+        (actor, organization, &what),
+        theirs,
+        (facts, fresh, now),
+        |work| work.may_keep(organization, change),
+    )
 }
 
 impl Work<'_> {

@@ -35,6 +35,20 @@ pub fn decide(
     fresh: &Fresh,
     now: Timestamp,
 ) -> Decision {
+    let theirs = "the people of the organization are theirs to manage";
+    let of = (actor, organization, what);
+    judged(of, theirs, (facts, fresh, now), |work| {
+        work.must_manage(organization)
+    })
+}
+
+/// Judges what `actor` wants in an organization and what changes nobody by itself; `theirs` is why where nothing is against it.
+pub(super) fn judged(
+    (actor, organization, what): (&Actor, &OrganizationId, &str),
+    theirs: &str,
+    (facts, fresh, now): (&Facts, &Fresh, Timestamp),
+    judge: impl FnOnce(&mut Work<'_>) -> Result<(), Denial>,
+) -> Decision {
     let mut work = Work {
         actor,
         facts,
@@ -47,10 +61,10 @@ pub fn decide(
     let text = format!("{} wants to {what}", actor.label());
     work.steps
         .about(Stage::Verify, StepOutcome::Passed, "asked", organization, text);
-    let verdict = match work.must_manage(organization) {
+    let verdict = match judge(&mut work) {
         Ok(()) => {
-            let text = "the people of the organization are theirs to manage";
-            work.steps.add(Stage::Apply, StepOutcome::Passed, "decided", text);
+            work.steps
+                .add(Stage::Apply, StepOutcome::Passed, "decided", theirs);
             Verdict::Accepted
         }
         Err(denial) => {

@@ -4,6 +4,7 @@ use super::*;
 use crate::directory::{Authentication, ManagedBy, Status, Workspace};
 use crate::fixtures::*;
 use crate::mapping::InForce;
+use crate::plan::Verdict;
 use crate::provision::{self, Action, GrantEdit, Request};
 
 fn group(id: &str, roles: &[&str], workspaces: &[&str]) -> LocalGroup {

@@ -36,7 +36,7 @@ use crate::flow::setup::{self as flow, SetUp};
 use crate::http::request::ClientAddress;
 use desk::{Desk, PORTAL};
 use guide::Piece;
-pub(super) use values::field_name;
+pub(super) use values::faults_of;
 
 /// The steps after the choice of the product, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

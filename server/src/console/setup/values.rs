@@ -14,6 +14,7 @@ use super::guide::Piece;
 use super::{Frame, Step, frame, guide_lines, next_path, our_values, part_of, told};
 use crate::app::App;
 use crate::connection_config::ProtocolConfig;
+use crate::error::AppError;
 use crate::flow::setup::SetUp;
 use crate::flow::setup::values::{self, Addresses, Client, Given};
 
@@ -206,20 +207,22 @@ pub(super) async fn act(app: &App, desk: &Desk, setup: &SetUp, sent: &Sent) -> O
         return Err(error.into());
     }
     let shell = desk.shell();
-    let faults = error
-        .faults()
-        .iter()
-        .map(|fault| {
-            let text = reasons::tell_fault(shell.look.language, reasons::CONFIGURATION, &fault.message);
-            (field_name(&shell, &fault.path), text)
-        })
-        .collect();
+    let faults = faults_of(&shell, &error);
     let problem = told(&shell, &error);
     render(app, desk, setup, &fields, problem, faults, error.status())
 }
 
+/// Says what is wrong with values: the field of the form, and what about it, in the language of the page.
+pub(in crate::console) fn faults_of(shell: &Shell, error: &AppError) -> Vec<(String, String)> {
+    let told = |text: &str| reasons::tell_fault(shell.look.language, reasons::CONFIGURATION, text);
+    let faults = error.faults().iter();
+    faults
+        .map(|fault| (field_name(shell, &fault.path), told(&fault.message)))
+        .collect()
+}
+
 /// Names the field of the form that a fault is about.
-pub(in crate::console) fn field_name(shell: &Shell, path: &str) -> String {
+fn field_name(shell: &Shell, path: &str) -> String {
     let last = path.rsplit('.').next().unwrap_or_default();
     let word = last.split('[').next().unwrap_or_default();
     let key = match word {
