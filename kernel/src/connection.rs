@@ -386,6 +386,8 @@ pub enum OnAmbiguous {
     /// Refuse and list the candidates in the trace.
     #[default]
     Fail,
+    /// Let the person say which of them is hers.
+    Ask,
 }
 
 /// How names are compared (C-13).

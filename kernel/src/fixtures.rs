@@ -173,6 +173,7 @@ pub(crate) fn ann(groups: &[&str]) -> Incoming {
             id: "a1".to_owned(),
             until: now(),
         }),
+        chosen: None,
     }
 }
 

@@ -26,6 +26,9 @@ pub struct Incoming {
     pub authentication: AuthenticationContext,
     /// One-time proof that must be spent with the session (SAML assertion, logout token).
     pub proof: Option<OneTimeProof>,
+    /// Which of several accounts that fit the person said is hers. Counts for no account that would not fit without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chosen: Option<AccountId>,
 }
 
 /// Claims in our own names.

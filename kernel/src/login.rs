@@ -13,10 +13,11 @@ use jiff::{SignedDuration, Timestamp};
 use crate::connection::{Connection, JoinKey, LicenseAt, MatchStep, Provisioning};
 use crate::denial::Denial;
 use crate::directory::{Link, Status};
-use crate::facts::{DirectoryNeed, Facts, Need, OrganizationsNeeded};
+use crate::facts::{AccountFacts, DirectoryNeed, Facts, Need, OrganizationsNeeded};
 use crate::id::OrganizationId;
 use crate::incoming::{Fresh, Incoming};
 use crate::mapping::{Claims, InForce};
+use crate::matching::{self, Match};
 use crate::plan::{Change, Decision, OpenSession, Plan, Verdict};
 use crate::trace::{SIGN_IN, Stage, StepOutcome, Steps, Trace};
 
@@ -78,7 +79,7 @@ pub fn need(incoming: &Incoming, in_force: &InForce) -> Need {
             profiles: licenses_wait(connection),
             groups_of_accounts: licenses_wait(connection),
             // Beside the asserted name, which the provider may spell in another way than the subject.
-            user_names: (joins(JoinKey::UserName)
+            user_names: (by_user_name
                 && asserted.user_name.as_ref().is_some_and(|name| name != subject))
             .then(|| (connection.id.clone(), subject.clone()))
             .into_iter()
@@ -137,6 +138,19 @@ pub fn decide(
     let mut steps = Steps::default();
     let ended = attempt.run(&mut steps);
     attempt.finish(ended, steps)
+}
+
+/// Finds the accounts among which the person may say which one is hers, after [`decide`] refused with
+/// [`Denial::AmbiguousMatch`]. None where the connection does not ask.
+pub fn choices<'a>(incoming: &Incoming, facts: &'a Facts, in_force: &InForce) -> Vec<&'a AccountFacts> {
+    match matching::find(incoming, facts, in_force.connection(), &mut Steps::default()) {
+        Match::Ambiguous(several) => several,
+        Match::Found { .. }
+        | Match::Inactive { .. }
+        | Match::Taken
+        | Match::OtherIdentity
+        | Match::Nobody => Vec::new(),
+    }
 }
 
 /// Everything that one decision may look at.

@@ -16,7 +16,7 @@
 
 use unicode_normalization::UnicodeNormalization;
 
-use crate::connection::{Connection, MatchStep, NameComparison, Provisioning};
+use crate::connection::{Connection, MatchStep, NameComparison, OnAmbiguous, Provisioning};
 use crate::directory::{Authentication, Origin, Status};
 use crate::email::Email;
 use crate::facts::{AccountFacts, Facts};
@@ -39,8 +39,8 @@ pub(crate) enum Match<'a> {
         account: &'a AccountFacts,
         by_link: bool,
     },
-    /// Several; none is picked.
-    Ambiguous,
+    /// Several; none is picked. Those among whom the person may be asked to choose.
+    Ambiguous(Vec<&'a AccountFacts>),
     /// The address belongs to another identity of this connection.
     Taken,
     /// The pushed account of the person belongs to another identity.
@@ -108,10 +108,11 @@ pub(crate) fn find<'a>(
         facts,
         connection,
     };
-    match connection.provisioning {
+    let found = match connection.provisioning {
         Provisioning::Scim => search.join(steps),
         Provisioning::Manual | Provisioning::Jit => search.run(steps),
-    }
+    };
+    search.held_to_choice(found, steps)
 }
 
 fn linked<'a>(incoming: &Incoming, facts: &'a Facts) -> Option<&'a AccountFacts> {
@@ -176,7 +177,7 @@ impl<'a> Search<'a, '_> {
             .filter(|step| *step != MatchStep::Subject);
         for step in std::iter::once(None).chain(chain.map(Some)) {
             let hits = self.hits(step);
-            match hits.live.as_slice() {
+            match self.narrowed(hits.live, step, steps).as_slice() {
                 // The account would move to this connection, where its address is already held.
                 [account]
                     if !is_bound(account, &self.connection.id) && self.holder_of_address().is_some() =>
@@ -192,7 +193,7 @@ impl<'a> Search<'a, '_> {
                     };
                 }
                 [] => {}
-                several => return ambiguous(several, step, steps),
+                several => return self.ambiguous(several, step, steps),
             }
             if inactive.is_empty() {
                 inactive = hits.inactive;
@@ -208,7 +209,10 @@ impl<'a> Search<'a, '_> {
                     by_link: false,
                 };
             }
-            several => return ambiguous(several, None, steps),
+            several => {
+                note_several(several, None, steps);
+                return Match::Ambiguous(Vec::new());
+            }
         }
         if self.holder_of_address().is_some() {
             return self.taken(steps);
@@ -220,6 +224,72 @@ impl<'a> Search<'a, '_> {
             "no account matches",
         );
         Match::Nobody
+    }
+
+    /// Leaves the one of several that the person said is hers, where she is asked. It fits like the others, so the choice
+    /// gives nothing that the provider has not vouched for.
+    fn narrowed(
+        &self,
+        found: Vec<&'a AccountFacts>,
+        step: Option<MatchStep>,
+        steps: &mut Steps,
+    ) -> Vec<&'a AccountFacts> {
+        let asks = found.len() > 1 && self.connection.settings.on_ambiguous == OnAmbiguous::Ask;
+        let chosen = self.incoming.chosen.as_ref().filter(|_| asks);
+        let Some(chosen) = chosen.and_then(|id| found.iter().find(|one| one.account.id == *id)) else {
+            return found;
+        };
+        let text = format!(
+            "{} accounts match by {}; the person said that {} is theirs",
+            found.len(),
+            word(step),
+            chosen.account.id
+        );
+        steps.add(Stage::Match, StepOutcome::Passed, "chosen", text);
+        vec![chosen]
+    }
+
+    /// Whoever said which account is hers gets that one or none: what fits may have changed since she was asked.
+    fn held_to_choice(&self, found: Match<'a>, steps: &mut Steps) -> Match<'a> {
+        let Some(chosen) = &self.incoming.chosen else {
+            return found;
+        };
+        match found {
+            Match::Found { account, .. } | Match::Inactive { account, .. }
+                if account.account.id == *chosen =>
+            {
+                found
+            }
+            Match::Ambiguous(_) => found,
+            Match::Found { .. }
+            | Match::Inactive { .. }
+            | Match::Taken
+            | Match::OtherIdentity
+            | Match::Nobody => {
+                let text = format!("the person said that {chosen} is theirs, which does not fit any more");
+                steps.add(Stage::Match, StepOutcome::Refused, "choice_gone", text);
+                Match::Ambiguous(Vec::new())
+            }
+        }
+    }
+
+    fn ambiguous(
+        &self,
+        several: &[&'a AccountFacts],
+        step: Option<MatchStep>,
+        steps: &mut Steps,
+    ) -> Match<'a> {
+        note_several(several, step, steps);
+        if self.connection.settings.on_ambiguous == OnAmbiguous::Fail {
+            return Match::Ambiguous(Vec::new());
+        }
+        // Whom it would be of no use to choose is not offered.
+        let is_joined = self.connection.provisioning == Provisioning::Scim;
+        let offered = several.iter().copied().filter(|account| {
+            matches!(account.account.status, Status::Active | Status::Invited)
+                && !(is_joined && self.has_own_link(account))
+        });
+        Match::Ambiguous(offered.collect())
     }
 
     /// Two SSO accounts of one connection never share an address. Says who holds it.
@@ -397,7 +467,7 @@ fn fold(name: &str) -> String {
         .collect()
 }
 
-fn ambiguous<'a>(several: &[&AccountFacts], step: Option<MatchStep>, steps: &mut Steps) -> Match<'a> {
+fn note_several(several: &[&AccountFacts], step: Option<MatchStep>, steps: &mut Steps) {
     let mut ids: Vec<&str> = several
         .iter()
         .map(|account| account.account.id.as_str())
@@ -410,7 +480,6 @@ fn ambiguous<'a>(several: &[&AccountFacts], step: Option<MatchStep>, steps: &mut
         ids.join(", ")
     );
     steps.add(Stage::Match, StepOutcome::Refused, "matched_several", text);
-    Match::Ambiguous
 }
 
 const fn word(step: Option<MatchStep>) -> &'static str {

@@ -72,10 +72,11 @@ fn settings() -> impl Strategy<Value = Settings> {
         mode(),
         mode(),
         of(&[LicenseAt::Creation, LicenseAt::FirstLogin]),
+        of(&[OnAmbiguous::Fail, OnAmbiguous::Ask]),
     );
     (first, second, third).prop_map(|(first, second, third)| Settings {
         match_chain: first.0,
-        on_ambiguous: OnAmbiguous::Fail,
+        on_ambiguous: third.5,
         name_comparison: first.1,
         existing_account: first.2,
         on_inactive_match: first.3,

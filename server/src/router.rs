@@ -8,7 +8,8 @@ use crate::app::App;
 use crate::console;
 use crate::error;
 use crate::http::{
-    account, confirm, forgot, invite, layers, login, openid, ops, passkey, scim, second_factor, sso,
+    account, account_choice, confirm, forgot, invite, layers, login, openid, ops, passkey, scim,
+    second_factor, sso,
 };
 
 /// Builds the routes with all layers around them.
@@ -98,6 +99,10 @@ fn person() -> Router<App> {
         .route(
             "/login/second",
             get(second_factor::show).and_post(second_factor::submit),
+        )
+        .route(
+            "/login/account",
+            get(account_choice::show).and_post(account_choice::submit),
         )
         .route("/login/second/passkey", post(passkey::submit_second))
         .route("/login/passkey", get(passkey::show).and_post(passkey::submit))

@@ -150,6 +150,7 @@ pub(crate) fn incoming() -> Incoming {
         claims,
         authentication: AuthenticationContext::default(),
         proof: None,
+        chosen: None,
     }
 }
 

@@ -58,7 +58,7 @@ impl<'a> Attempt<'a> {
         match matching::find(self.incoming, self.facts, connection, steps) {
             Match::Found { account, by_link } => self.take(account, by_link, steps),
             Match::Inactive { account, by_link } => self.take_inactive(account, by_link, steps),
-            Match::Ambiguous => Err(Denial::AmbiguousMatch.into()),
+            Match::Ambiguous(_) => Err(Denial::AmbiguousMatch.into()),
             Match::Taken => Err(Denial::EmailTaken.into()),
             Match::OtherIdentity => Err(Denial::LinkedToOtherIdentity.into()),
             Match::Nobody => match connection.provisioning {

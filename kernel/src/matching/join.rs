@@ -5,7 +5,7 @@
 //! directory that gives a user name or an address of one person to another one moves no account: whoever signed in with it
 //! first keeps it, and the other one is refused until an admin resets the identity (security.md 3).
 
-use super::{Match, Search, ambiguous, code, is_bound, word};
+use super::{Match, Search, code, is_bound, word};
 use crate::connection::{JoinKey, MatchStep};
 use crate::directory::{Origin, Status};
 use crate::facts::AccountFacts;
@@ -26,7 +26,7 @@ impl<'a> Search<'a, '_> {
                 })
                 .collect();
             let step = step(*key);
-            match found.as_slice() {
+            match self.narrowed(found, step, steps).as_slice() {
                 [] => {}
                 [account] if self.has_own_link(account) => return other_identity(account, step, steps),
                 [account] => match account.account.status {
@@ -49,7 +49,7 @@ impl<'a> Search<'a, '_> {
                         };
                     }
                 },
-                several => return ambiguous(several, step, steps),
+                several => return self.ambiguous(several, step, steps),
             }
         }
         let text = format!("the directory pushed nobody with {}", self.looked_for());

@@ -1,8 +1,12 @@
-use crate::connection::{ExistingAccount, MatchStep, NameComparison, OnInactiveMatch, Provisioning};
+use crate::connection::{
+    ExistingAccount, MatchStep, NameComparison, OnAmbiguous, OnInactiveMatch, Provisioning,
+};
 use crate::denial::Denial;
 use crate::directory::{Account, Authentication, Origin, Source, Status};
 use crate::facts::{AccountFacts, Facts};
 use crate::fixtures::*;
+use crate::incoming::Incoming;
+use crate::mapping::InForce;
 use crate::plan::{Change, Decision, Verdict};
 
 type Mark = fn(&mut Account);
@@ -187,18 +191,8 @@ fn r122_a_subject_that_differs_in_letter_case_is_a_near_miss_and_no_match() {
 
 #[test]
 fn r128_several_candidates_are_never_picked_silently() {
-    let mut first = known(account("b", sso("okta")), &[], vec![]);
-    first.account.email = Some(email("b@acme.example"));
-    first.account.external_id = Some("ann-1".to_owned());
-    let mut second = first.clone();
-    second.account.id = "a".into();
-    second.account.email = Some(email("a@acme.example"));
     let in_force = with(|connection| connection.settings.match_chain = vec![MatchStep::ExternalId]);
-    let facts = Facts {
-        candidates: vec![first, second],
-        ..Facts::default()
-    };
-    let decision = crate::login::decide(&ann(&[]), &facts, &in_force, &LIMITS, &fresh(1), now());
+    let decision = crate::login::decide(&ann(&[]), &twins(), &in_force, &LIMITS, &fresh(1), now());
     assert_eq!(decision.verdict, Verdict::Refused(Denial::AmbiguousMatch));
     assert!(decision.plan.changes.is_empty() && decision.plan.session.is_none());
     assert!(
@@ -208,6 +202,85 @@ fn r128_several_candidates_are_never_picked_silently() {
             .iter()
             .any(|step| step.text.contains("none is picked: a, b"))
     );
+}
+
+/// Two accounts that the chain cannot tell apart.
+fn twins() -> Facts {
+    let mut first = known(account("b", sso("okta")), &[], vec![]);
+    first.account.email = Some(email("b@acme.example"));
+    first.account.external_id = Some("ann-1".to_owned());
+    let mut second = first.clone();
+    second.account.id = "a".into();
+    second.account.email = Some(email("a@acme.example"));
+    Facts {
+        candidates: vec![first, second],
+        organizations: world(vec![]).organizations,
+        ..Facts::default()
+    }
+}
+
+#[test]
+fn r128_where_the_person_is_asked_only_an_account_that_fits_can_be_chosen() {
+    let asking = |on_ambiguous| {
+        with(move |connection| {
+            connection.settings.match_chain = vec![MatchStep::ExternalId];
+            connection.settings.on_ambiguous = on_ambiguous;
+        })
+    };
+    let facts = twins();
+    let decide = |incoming: &Incoming, in_force: &InForce| {
+        crate::login::decide(incoming, &facts, in_force, &LIMITS, &fresh(1), now())
+    };
+    let ids = |in_force: &InForce| -> Vec<String> {
+        let found = crate::login::choices(&ann(&[]), &facts, in_force);
+        found.iter().map(|one| one.account.id.to_string()).collect()
+    };
+    let (fails, asks) = (asking(OnAmbiguous::Fail), asking(OnAmbiguous::Ask));
+    assert_eq!(
+        (ids(&fails), ids(&asks)),
+        (vec![], vec!["b".to_owned(), "a".to_owned()])
+    );
+    let none = decide(&ann(&[]), &asks);
+    assert_eq!(none.verdict, Verdict::Refused(Denial::AmbiguousMatch));
+    assert!(none.plan.changes.is_empty() && none.plan.session.is_none());
+    let choosing = |id: &str| Incoming {
+        chosen: Some(id.into()),
+        ..ann(&[])
+    };
+    let decision = decide(&choosing("a"), &asks);
+    assert_eq!(decision.trace.account, Some("a".into()));
+    assert!(has(&decision.trace, "chosen") && !has(&decision.trace, "matched_several"));
+    // Neither somebody who does not fit, nor anybody where the connection does not ask.
+    for (id, in_force) in [("c", &asks), ("a", &fails)] {
+        let decision = decide(&choosing(id), in_force);
+        assert_eq!(decision.verdict, Verdict::Refused(Denial::AmbiguousMatch), "{id}");
+        assert!(!has(&decision.trace, "chosen"));
+    }
+}
+
+#[test]
+fn r128_whoever_chose_an_account_gets_that_one_or_none() {
+    let asks = with(|connection| connection.settings.on_ambiguous = OnAmbiguous::Ask);
+    let choosing = |id: &str| Incoming {
+        chosen: Some(id.into()),
+        ..ann(&[])
+    };
+    // One account fits by now, and it is another one; or nobody does, where a new account would be made.
+    for accounts in [vec![standard()], vec![]] {
+        let decision = world(accounts).sign_in(&choosing("gone"), &asks, 1);
+        assert_eq!(decision.verdict, Verdict::Refused(Denial::AmbiguousMatch));
+        assert!(has(&decision.trace, "choice_gone") && decision.plan.changes.is_empty());
+    }
+    let decision = world(vec![standard()]).sign_in(&choosing("std"), &asks, 1);
+    assert_eq!(decision.verdict, Verdict::Admitted("std".into()));
+    // A kept link is a fact, whatever was chosen.
+    let linked = known(
+        account("linked", sso("okta")),
+        &["ann-1"],
+        vec![member("acme", rule(), &["member"])],
+    );
+    let decision = world(vec![linked]).sign_in(&choosing("gone"), &asks, 1);
+    assert_eq!(decision.verdict, Verdict::Admitted("linked".into()));
 }
 
 #[test]

@@ -57,10 +57,7 @@ pub async fn page(app: &App, active: &ActiveSession, notice: Option<String>) -> 
         name: name_of(&active.account),
         email: active.account.email.as_ref().map(ToString::to_string),
         connection,
-        kind: match active.account.kind {
-            AccountKind::User => "User".to_owned(),
-            AccountKind::Reader => "Reader".to_owned(),
-        },
+        kind: kind_of(&active.account).to_owned(),
         notice,
         organizations,
         sessions,
@@ -91,7 +88,16 @@ pub async fn end_session(app: &App, active: &ActiveSession, session: &str) -> Re
     Ok(is_current)
 }
 
-fn name_of(account: &Account) -> String {
+/// Says what kind of account it is.
+pub(super) const fn kind_of(account: &Account) -> &'static str {
+    match account.kind {
+        AccountKind::User => "User",
+        AccountKind::Reader => "Reader",
+    }
+}
+
+/// Returns the name by which a person knows her account.
+pub(super) fn name_of(account: &Account) -> String {
     let parts: Vec<&str> = [account.given_name.as_deref(), account.family_name.as_deref()]
         .into_iter()
         .flatten()

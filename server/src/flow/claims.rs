@@ -53,6 +53,7 @@ pub fn read_back(connection: &ConnectionId, kept: &Value) -> Option<Incoming> {
         claims: kept.get("claims")?.as_object()?.clone(),
         authentication: AuthenticationContext::default(),
         proof: None,
+        chosen: None,
     })
 }
 

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use provost_kernel::denial::Denial;
+use provost_kernel::id::AccountId;
 use provost_kernel::incoming::Incoming;
 use provost_kernel::login::{self, SessionLimits};
 use provost_kernel::plan::{Decision, Verdict};
@@ -15,6 +16,7 @@ use provost_store::{Beside, StoreError};
 
 use crate::app::App;
 use crate::error::{AppError, Result};
+use crate::flow::account_choice::Question;
 use crate::flow::claims;
 use crate::flow::connection::{self, LiveConnection};
 use crate::flow::invitations;
@@ -30,6 +32,7 @@ use crate::pages::refusal::Reason;
 const TRIES: u32 = 5;
 
 /// A person whose identity a provider has just proved.
+#[derive(Debug)]
 pub struct Proven {
     /// Who.
     pub incoming: Incoming,
@@ -39,6 +42,13 @@ pub struct Proven {
     pub id_token: Option<Secret>,
     /// The invitation with which the sign-in began.
     pub invitation: Option<String>,
+}
+
+/// How one try ended.
+struct Ended {
+    decision: Decision,
+    /// Accounts among which the person is to choose.
+    offered: Vec<AccountId>,
 }
 
 /// Why one try did not come to an end.
@@ -66,7 +76,7 @@ pub async fn finish(app: &App, live: Arc<LiveConnection>, proven: Proven) -> Res
     for round in 0..TRIES {
         let (fresh, token) = app.world.fresh()?;
         match attempt(app, &live, &proven, fresh, round).await {
-            Ok(decision) => return conclude(app, &live, &proven, decision, token.secret).await,
+            Ok(ended) => return conclude(app, &live, proven, ended, token.secret).await,
             Err(Interrupted::ConnectionChanged) => live = connection::find(app, live.id().as_str()).await?,
             Err(Interrupted::Store(StoreError::ProofSpent)) => {
                 let text = "the same assertion was presented before";
@@ -92,7 +102,7 @@ async fn attempt(
     proven: &Arc<Proven>,
     fresh: provost_kernel::incoming::Fresh,
     round: u32,
-) -> Result<Decision, Interrupted> {
+) -> Result<Ended, Interrupted> {
     let now = app.world.now();
     let limits = SessionLimits {
         absolute_seconds: app.defaults.session_seconds(),
@@ -140,7 +150,14 @@ async fn attempt(
                 if let Some((id, _)) = invited.filter(|_| decision.plan.session.is_some()) {
                     tx.note_acceptance(&id, now).await?;
                 }
-                Ok(decision)
+                let offered = match decision.verdict {
+                    Verdict::Refused(Denial::AmbiguousMatch) => {
+                        login::choices(&proven.incoming, &facts, &live.in_force)
+                    }
+                    Verdict::Refused(_) | Verdict::Admitted(_) | Verdict::Accepted => Vec::new(),
+                };
+                let offered = offered.iter().map(|known| known.account.id.clone()).collect();
+                Ok(Ended { decision, offered })
             })
         })
         .await
@@ -149,10 +166,11 @@ async fn attempt(
 async fn conclude(
     app: &App,
     live: &LiveConnection,
-    proven: &Proven,
-    decision: Decision,
+    proven: Arc<Proven>,
+    ended: Ended,
     token: secrecy::SecretString,
 ) -> Result<SignIn> {
+    let Ended { decision, offered } = ended;
     let reference = decision.trace.id.as_str().to_owned();
     let return_to = proven.return_to.clone();
     if seats::frees_a_seat(&decision.plan) {
@@ -171,6 +189,13 @@ async fn conclude(
             tracing::info!(connection = %live.id(), code = denial.code(), reference, "sign-in refused");
             metrics::counter!("provost_sign_ins_total", "outcome" => "refused", "code" => denial.code())
                 .increment(1);
+            if !offered.is_empty() {
+                return Ok(SignIn::Ask(Box::new(Question {
+                    proven,
+                    offered,
+                    reference,
+                })));
+            }
             let whom = whom_to_ask(app, Some(live.in_force.connection())).await?;
             Ok(SignIn::Refused(Refused {
                 reason: Reason::Denied(denial),

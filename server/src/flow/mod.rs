@@ -1,6 +1,7 @@
 //! One use case per file. Flows open transactions, ask the kernel, and call other hosts; they never see HTTP types.
 
 pub mod account;
+pub mod account_choice;
 pub mod acting;
 pub mod alerts;
 pub mod api_keys;

@@ -5,6 +5,7 @@ use secrecy::SecretString;
 
 use crate::app::App;
 use crate::error::Result;
+use crate::flow::account_choice::Question;
 use crate::flow::return_to::ReturnTo;
 use crate::pages;
 use crate::pages::refusal::{Reason, RefusalPage};
@@ -16,6 +17,8 @@ pub enum SignIn {
     Admitted(Admitted),
     /// It was a test, and here is the page that tells what came of it.
     Tested(ReturnTo),
+    /// Several accounts fit, and the person is to say which one is hers.
+    Ask(Box<Question>),
     /// The person is not in, and gets a page that says why.
     Refused(Refused),
 }

@@ -2,6 +2,7 @@
 //! Never touches the store.
 
 pub mod account;
+pub mod account_choice;
 pub mod browser;
 pub mod confirm;
 pub mod forgot;

@@ -21,8 +21,8 @@ use crate::flow::sign_in::{self, Start, Started};
 use crate::flow::step_up::Proved;
 use crate::flow::{backchannel_logout, oidc_login, saml_login, saml_logout, sign_out, step_up};
 use crate::http::browser::{self, Browser};
-use crate::http::page;
 use crate::http::request::ClientAddress;
+use crate::http::{account_choice, page};
 
 /// Parameters of the beginning.
 #[derive(Debug, Default, Deserialize)]
@@ -66,10 +66,14 @@ pub fn leave(_app: &App, started: Started) -> Result<Response> {
 }
 
 /// Answers the end of a sign-in: the session's cookie and the way on, or the refusal page.
-async fn end(app: &App, headers: &HeaderMap, outcome: SignIn) -> Result<Response> {
+///
+/// # Errors
+/// Those of the store.
+pub async fn end(app: &App, headers: &HeaderMap, outcome: SignIn) -> Result<Response> {
     match outcome {
         SignIn::Admitted(admitted) => arrive(app, headers, admitted).await,
         SignIn::Tested(back) => page::see_other(&back.location()),
+        SignIn::Ask(question) => account_choice::ask(app, headers, *question).await,
         SignIn::Refused(refused) => refuse(&refused),
     }
 }

@@ -80,6 +80,32 @@ pub struct Choice {
     pub path: String,
 }
 
+/// `/login/account`: several accounts fit, and the person says which one is hers.
+#[derive(Template)]
+#[template(path = "account_choice.html")]
+pub struct AccountChoicePage {
+    /// Proof that the form came from this browser.
+    pub form_token: String,
+    /// The accounts.
+    pub offers: Vec<AccountOffer>,
+}
+
+/// One account that fits.
+pub struct AccountOffer {
+    /// Which.
+    pub id: String,
+    /// Whose name it bears.
+    pub name: String,
+    /// Its address, if one is known.
+    pub email: Option<String>,
+    /// What kind of account it is.
+    pub kind: String,
+    /// Whether it signs in with a password so far.
+    pub has_password: bool,
+    /// Names of its organizations; empty if it is in none.
+    pub organizations: String,
+}
+
 /// A form that the browser posts to another site at once (SAML POST binding, `form_post`).
 #[derive(Template)]
 #[template(path = "hand_over.html")]

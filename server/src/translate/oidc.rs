@@ -91,6 +91,7 @@ pub fn incoming(
         },
         // A code is redeemed once and the request behind it is taken once; there is nothing else to replay.
         proof: None,
+        chosen: None,
     })
 }
 
@@ -120,6 +121,7 @@ pub fn pasted(
         claims: own_claims(document),
         authentication: AuthenticationContext::default(),
         proof: None,
+        chosen: None,
     }
 }
 

@@ -68,6 +68,7 @@ pub fn incoming(
             id: assertion.assertion_id().to_owned(),
             until: assertion.replay_until(),
         }),
+        chosen: None,
     })
 }
 
@@ -139,6 +140,7 @@ pub fn pasted(
         claims: self::claims(&list),
         authentication: AuthenticationContext::default(),
         proof: None,
+        chosen: None,
     }
 }
 

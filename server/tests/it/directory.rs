@@ -199,10 +199,28 @@ async fn put_account(
     authentication: Authentication,
     password: Option<&str>,
 ) -> AccountId {
-    let now = app.world.now();
-    let id = AccountId::new(app.world.id("acc_").unwrap());
-    let account = Account {
-        id: id.clone(),
+    let account = account(app, email, authentication);
+    let id = account.id.clone();
+    create_account(app, account).await;
+    if let Some(password) = password {
+        let hash = app
+            .passwords
+            .hash(password.to_owned().into(), [9; 16])
+            .await
+            .unwrap();
+        let (account, now) = (id.clone(), app.world.now());
+        app.store
+            .write(move |tx| Box::pin(async move { tx.set_password_hash(&account, &hash, now).await }))
+            .await
+            .unwrap();
+    }
+    id
+}
+
+/// Describes an account of somebody who belongs nowhere yet.
+pub fn account(app: &App, email: &str, authentication: Authentication) -> Account {
+    Account {
+        id: AccountId::new(app.world.id("acc_").unwrap()),
         kind: AccountKind::User,
         authentication,
         status: Status::Active,
@@ -219,30 +237,18 @@ async fn put_account(
         edited: std::collections::BTreeSet::new(),
         keeping: provost_kernel::keeping::Keeping::default(),
         version: 1,
-        created_at: now,
-    };
-    apply(
-        app,
-        &id,
-        vec![Change::CreateAccount {
-            account: Box::new(account),
-            profile: None,
-        }],
-    )
-    .await;
-    if let Some(password) = password {
-        let hash = app
-            .passwords
-            .hash(password.to_owned().into(), [9; 16])
-            .await
-            .unwrap();
-        let account = id.clone();
-        app.store
-            .write(move |tx| Box::pin(async move { tx.set_password_hash(&account, &hash, now).await }))
-            .await
-            .unwrap();
+        created_at: app.world.now(),
     }
-    id
+}
+
+/// Writes an account.
+pub async fn create_account(app: &App, account: Account) {
+    let id = account.id.clone();
+    let change = Change::CreateAccount {
+        account: Box::new(account),
+        profile: None,
+    };
+    apply(app, &id, vec![change]).await;
 }
 
 /// Moves an account into another lifecycle state, as an admin does, and ends its sessions.

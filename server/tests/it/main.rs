@@ -4,6 +4,8 @@
 #![expect(unreachable_pub, reason = "the modules of a test binary have no outside")]
 
 #[cfg(test)]
+mod account_choice;
+#[cfg(test)]
 mod api;
 #[cfg(test)]
 mod app;
