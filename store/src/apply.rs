@@ -164,6 +164,7 @@ impl Tx {
             self.keep_last_claims(last, versions.created.contains_key(&last.account))?;
         }
         self.note_seats(decision, actor, now)?;
+        self.ask_for_drift_after(decision, actor, now).await?;
         for event in audit::events(decision, actor, now) {
             self.record(event.into());
         }

@@ -5,6 +5,7 @@
 mod backup;
 #[cfg(test)]
 mod directory;
+mod drifts;
 #[cfg(test)]
 mod engine;
 #[cfg(test)]
@@ -23,6 +24,7 @@ mod oauth;
 mod oracle;
 #[cfg(test)]
 mod people;
+mod people_filters;
 #[cfg(test)]
 mod policies;
 #[cfg(test)]
