@@ -25,6 +25,8 @@ enum Lead<'a> {
     Source(GrantedBy),
     Workspace(&'a WorkspaceId),
     Status(Status),
+    /// Whether the account is bound to a connection.
+    Bound(bool),
     Readers,
     Pinned,
     Waiting,
@@ -145,6 +147,7 @@ impl Lead<'_> {
                 let status = wanted.add(to_word(&status)?);
                 vec![way(members, format!("m.account_status = {status}"))]
             }
+            Self::Bound(bound) => vec![way(members, format!("m.account_bound = {}", wanted.add(bound)))],
             // Both, for SQLite to see that the index of those who are no users will do.
             Self::Readers => vec![way(
                 members,
@@ -179,6 +182,11 @@ impl PeopleFilter {
         leads.extend(self.waiting.then_some(Lead::Waiting));
         leads.extend(self.pinned.then_some(Lead::Pinned));
         leads.extend(self.status.map(Lead::Status));
+        leads.extend(match self.signs_in {
+            Some(SignsIn::Password) => Some(Lead::Bound(false)),
+            Some(SignsIn::Sso) => Some(Lead::Bound(true)),
+            Some(SignsIn::Connection(_)) | None => None,
+        });
         leads.extend((self.kind == Some(AccountKind::Reader)).then_some(Lead::Readers));
         leads.extend(self.source.map(Lead::Source));
         leads.extend(self.workspace.as_ref().map(Lead::Workspace));
@@ -239,8 +247,8 @@ impl PeopleFilter {
             wanted.hold("{aside}m.account_kind = {}", to_word(kind)?);
         }
         match &self.signs_in {
-            Some(SignsIn::Password) => wanted.always("a.connection IS NULL"),
-            Some(SignsIn::Sso) => wanted.always("a.connection IS NOT NULL"),
+            Some(SignsIn::Password) => wanted.always("{aside}m.account_bound = 0"),
+            Some(SignsIn::Sso) => wanted.always("{aside}m.account_bound = 1"),
             Some(SignsIn::Connection(connection)) if known.is_connection_rare => wanted.hold(
                 "m.account IN ({of}SELECT id FROM accounts WHERE connection = {} AND status <> 'deleted'{end})",
                 connection,

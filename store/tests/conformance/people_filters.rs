@@ -272,6 +272,7 @@ conformance! {
         for (filter, indexes) in [
             (PeopleFilter { status: Some(Status::Suspended), ..all.clone() }, &["memberships_account_status"][..]),
             (PeopleFilter { kind: Some(AccountKind::Reader), ..all.clone() }, &["memberships_account_kind"]),
+            (PeopleFilter { signs_in: Some(SignsIn::Password), ..all.clone() }, &["memberships_account_bound"]),
             (PeopleFilter { role: Some("admin".into()), ..all.clone() }, &["membership_roles_role"]),
             (PeopleFilter { source: Some(GrantedBy::Scim), ..all.clone() }, &["membership_roles_source"]),
             (PeopleFilter { source: Some(GrantedBy::Pin), ..all.clone() }, &["membership_roles_pinned", "memberships_pinned"]),
@@ -294,6 +295,42 @@ conformance! {
             // Only where two parts of indexes are put together there is something to sort, and each has at most one page.
             assert!(plan.contains("MERGE (UNION)") || !plan.contains("TEMP B-TREE"), "{filter:?}\n{plan}");
         }
+    }
+
+    /// Whoever comes in and whoever changes the account at the same moment leave nothing behind that is not true.
+    async fn r100_a_state_that_changes_while_somebody_comes_in_is_known_to_the_lists(store, _) {
+        seed(&store).await;
+        another_owner(&store).await;
+        let names: Vec<String> = (0..30).map(|number| format!("p{number:02}")).collect();
+        for name in &names {
+            apply(&store, decision(&format!("c-{name}"), name, vec![create(account(name))])).await.unwrap();
+        }
+        let mut tasks = Vec::new();
+        for name in &names {
+            let id = AccountId::new(name.as_str());
+            let join = Change::AddMembership { account: id.clone(), membership: membership(None) };
+            let suspend = Change::SetStatus {
+                account: id,
+                version: 1,
+                from: Status::Active,
+                to: Status::Suspended,
+                origin: Origin::Admin,
+            };
+            for (what, change) in [("j", join), ("s", suspend)] {
+                let (store, trace) = (store.clone(), format!("{what}-{name}"));
+                tasks.push(tokio::spawn(async move {
+                    while let Err(error) = apply(&store, decision(&trace, "keeper", vec![change.clone()])).await {
+                        assert!(error.is_retryable(), "{error}");
+                    }
+                }));
+            }
+        }
+        for task in tasks {
+            task.await.unwrap();
+        }
+        let suspended = PeopleFilter { status: Some(Status::Suspended), ..PeopleFilter::of(org()) };
+        let expected: Vec<String> = names.into_iter().rev().collect();
+        assert_eq!(found(&store, &suspended, 100).await, expected);
     }
 
     async fn r100_the_accounts_of_an_organization_are_listed_by_state_and_kind(store, _) {
