@@ -158,6 +158,10 @@ async fn c07_who_differs_from_the_rules_is_listed_with_what_they_would_do_and_re
         )
         .await;
         let mut olga = sign_in(&app, "olga@acme.example").await;
+        let first = olga.get("/console/acme/users/drift").await.body;
+        assert!(first.contains("Not everybody has been looked at yet."), "{first}");
+        assert!(!first.contains("Nothing differs"), "nobody knows yet: {first}");
+        drift::work(&app.app).await.unwrap();
         let none = olga.get("/console/acme/users/drift").await;
         assert!(none.body.contains("Nothing differs"), "{}", none.body);
         lab::apply(
