@@ -70,7 +70,8 @@ try {
   const text = async (where) => (await fetch(`${origin}${where}`, { headers: { cookie } })).text();
   /** The address of the first link of a page that fits. */
   const first = async (where, link) => (await text(`/console/big${where}`)).match(link)?.[1];
-  const person = await first('/users?q=person-7%40', /href="\/console\/big(\/users\/acc_[^"?/]+)"/);
+  const account = await first('/users?q=person-7%40', /href="users\/(acc_[^"?/]+)"/);
+  const person = account && `/users/${account}`;
   const group = await first('/groups', /href="\/console\/big(\/groups\/grp_[^"?/]+)"/);
   const trace = await first('/activity?show=attempts', /href="\/console\/big(\/traces\/[^"?/]+)"/);
   const connection = '/connections/big-idp';
