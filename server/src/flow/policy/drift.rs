@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use provost_kernel::connection::{Connection, Provisioning};
-use provost_kernel::directory::Authentication;
+use provost_kernel::directory::{Authentication, Membership};
 use provost_kernel::facts::AccountFacts;
 use provost_kernel::id::{AccountId, ConnectionId, OrganizationId};
 use provost_kernel::trace::Drift;
@@ -124,7 +124,7 @@ pub async fn ask_in_tx(
     people: impl Iterator<Item = &AccountFacts>,
     now: Timestamp,
 ) -> std::result::Result<(), StoreError> {
-    let held = people.filter(|known| known.memberships.iter().any(|held| held.is_held_by_hand()));
+    let held = people.filter(|known| known.memberships.iter().any(Membership::is_held_by_hand));
     let held: BTreeSet<AccountId> = held.map(|known| known.account.id.clone()).collect();
     tx.ask_for_drift(&held, now).await
 }
@@ -237,7 +237,7 @@ async fn of_member(
     let Authentication::Sso { connection } = &member.account.authentication else {
         return Ok(Vec::new());
     };
-    if !member.memberships.iter().any(|held| held.is_held_by_hand()) {
+    if !member.memberships.iter().any(Membership::is_held_by_hand) {
         return Ok(Vec::new());
     }
     let (id, account) = (connection.clone(), member.account.id.clone());
