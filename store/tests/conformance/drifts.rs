@@ -52,7 +52,7 @@ async fn edit(store: &Store, id: &str, edit: MembershipEdit) {
         edits: vec![edit],
     };
     let mut by_hand = decision(&format!("e-{id}"), id, vec![change]);
-    by_hand.trace.kind = PROVISION.to_owned();
+    PROVISION.clone_into(&mut by_hand.trace.kind);
     apply(store, by_hand).await.unwrap();
 }
 

@@ -5,6 +5,7 @@
 mod backup;
 #[cfg(test)]
 mod directory;
+#[cfg(test)]
 mod drifts;
 #[cfg(test)]
 mod engine;
@@ -24,6 +25,7 @@ mod oauth;
 mod oracle;
 #[cfg(test)]
 mod people;
+#[cfg(test)]
 mod people_filters;
 #[cfg(test)]
 mod policies;
