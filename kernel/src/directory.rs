@@ -360,6 +360,17 @@ pub struct Membership {
     pub version: i64,
 }
 
+impl Membership {
+    /// Tells whether a hand edit holds anything of it against the rules (C-07).
+    #[must_use]
+    pub fn is_held_by_hand(&self) -> bool {
+        self.pinned
+            || self.roles.iter().any(|grant| grant.pinned)
+            || self.workspaces.iter().any(|grant| grant.pinned)
+            || self.license.as_ref().is_some_and(|license| license.pinned)
+    }
+}
+
 /// One thing granted, with its source.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Grant<T> {

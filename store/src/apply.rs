@@ -11,7 +11,7 @@ use provost_kernel::audit;
 use provost_kernel::directory::{Origin, Status};
 use provost_kernel::id::{AccountId, ConnectionId, GroupId, OrganizationId, SessionId};
 use provost_kernel::incoming::OneTimeProof;
-use provost_kernel::plan::{Change, Decision, Verdict};
+use provost_kernel::plan::{Change, Decision, MembershipEdit, Verdict};
 use provost_kernel::provision::Actor;
 use serde_json::Value;
 use zeroize::Zeroizing;
@@ -164,6 +164,7 @@ impl Tx {
             self.keep_last_claims(last, versions.created.contains_key(&last.account))?;
         }
         self.note_seats(decision, actor, now)?;
+        self.ask_for_drift_after(decision, actor, now).await?;
         for event in audit::events(decision, actor, now) {
             self.record(event.into());
         }
@@ -269,6 +270,12 @@ impl Tx {
                 version,
                 edits,
             } => {
+                if edits
+                    .iter()
+                    .any(|edit| matches!(edit, MembershipEdit::SetLicense { .. }))
+                {
+                    self.hold_kind_of(&mut versions.kinds, account).await?;
+                }
                 let step = versions.membership(account, organization, *version);
                 let key = (account, organization);
                 let seats = self.update_membership(key, step, edits, now).await?;
@@ -278,8 +285,11 @@ impl Tx {
                 account,
                 organization,
                 version,
-                ..
+                before,
             } => {
+                if before.license.as_ref().is_some_and(|license| license.seated) {
+                    self.hold_kind_of(&mut versions.kinds, account).await?;
+                }
                 let step = versions.membership(account, organization, *version);
                 versions
                     .memberships

@@ -87,6 +87,9 @@ const TABLES: &[&str] = &[
     "bulk_runs",
     "local_groups",
     "local_group_members",
+    "drifts",
+    "drift_asks",
+    "drift_walks",
     "saved_views",
     "connection_drafts",
     "setup_links",
@@ -96,7 +99,12 @@ const TABLES: &[&str] = &[
 ];
 
 /// Tables that triggers fill from others, also while restoring.
-const DERIVED: &[&str] = &["directory_ranks", "feed_flush"];
+const DERIVED: &[&str] = &[
+    "directory_ranks",
+    "feed_flush",
+    "member_counts",
+    "local_group_counts",
+];
 
 /// The table that belongs to the program and not to the data.
 const MIGRATIONS: &str = "schema_migrations";

@@ -118,6 +118,7 @@ impl Tx {
         self.run(sql, row).await?;
         self.set_reach(connection, shared).await?;
         self.bump_revision("connections").await?;
+        self.ask_for_drift_walk(&connection.id, now).await?;
         if old.is_some_and(|old| push::decides_anew(&old.connection, connection)) {
             self.queue_everybody(&connection.id, &format!("{}-{version}", connection.id), now)
                 .await?;
@@ -140,7 +141,7 @@ impl Tx {
             let why = format!("{organization}-of-{connection}");
             self.queue_everybody(&connection, &why, now).await?;
         }
-        Ok(())
+        self.ask_for_drift_walks_about(organization, now).await
     }
 
     /// Queues another decision about everybody whom the connection's directory manages and who may sign in.

@@ -351,18 +351,19 @@ impl Reader {
             .collect()
     }
 
-    /// Counts the members of an organization who have a password, and those who sign in through a connection.
+    /// Tells whether some members of an organization have a password, and some sign in through a connection.
     ///
     /// # Errors
     /// `engine` and `corrupt`.
-    pub async fn account_mix(&mut self, organization: &OrganizationId) -> Result<(u32, u32)> {
-        let sql = "SELECT COUNT(*), COUNT(a.connection) FROM accounts a JOIN memberships m ON m.account = a.id \
-                   WHERE m.organization = $1 AND a.status <> 'deleted'";
-        let Some(mut row) = self.row(sql, binds![organization]).await? else {
-            return Ok((0, 0));
+    pub async fn is_mixed(&mut self, organization: &OrganizationId) -> Result<bool> {
+        let some = |bound: u8| {
+            format!(
+                "EXISTS (SELECT 1 FROM memberships m WHERE m.organization = $1 AND m.account_bound = {bound} \
+                 AND m.account_status <> 'deleted')"
+            )
         };
-        let (all, bound) = (row.count("accounts.count")?, row.count("accounts.bound")?);
-        Ok((all.saturating_sub(bound), bound))
+        let sql = format!("SELECT 1 AS mixed WHERE {} AND {}", some(0), some(1));
+        Ok(self.row(&sql, binds![organization]).await?.is_some())
     }
 
     /// Counts the people of a run by what became of them.

@@ -24,6 +24,7 @@ mod departures;
 mod digest;
 mod directory;
 mod domains;
+mod drifts;
 mod enforcement;
 mod engine;
 mod error;
@@ -89,6 +90,7 @@ pub use conversions::{
 pub use digest::sha256_hex;
 pub use directory::{GroupRef, Managed, ManagedPlace, Member, REEVALUATE};
 pub use domains::DomainClaim;
+pub use drifts::{DriftAsk, DriftRow, DriftSight, DriftWalk};
 pub use enforcement::{Demand, EmergencyAdmin};
 pub use engine::Synchronous;
 pub use engine::batch::Durability;

@@ -38,7 +38,7 @@ const VERSION: &str = "local_group_version";
 /// Asks for groups alone, without what costs more the more members there are.
 const GROUP: &str = "SELECT id, organization, description, held, version FROM local_groups";
 const COLUMNS: &str = "SELECT l.id, l.organization, l.description, l.held, l.version, l.run, l.going, l.created_at, l.updated_at, \
-     (SELECT COUNT(*) FROM local_group_members m WHERE m.local_group = l.id) FROM local_groups l";
+     (SELECT CAST(COALESCE(SUM(c.members), 0) AS BIGINT) FROM local_group_counts c WHERE c.local_group = l.id) FROM local_groups l";
 
 impl Tx {
     /// Keeps a new group without members.

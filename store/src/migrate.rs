@@ -188,6 +188,21 @@ const MIGRATIONS: &[Migration] = &[
         name: "invitation_states",
         sql: include_str!("../migrations/0121_invitation_states.sql"),
     },
+    Migration {
+        version: 130,
+        name: "member_lists",
+        sql: include_str!("../migrations/0130_member_lists.sql"),
+    },
+    Migration {
+        version: 131,
+        name: "drift",
+        sql: include_str!("../migrations/0131_drift.sql"),
+    },
+    Migration {
+        version: 132,
+        name: "member_counts",
+        sql: include_str!("../migrations/0132_member_counts.sql"),
+    },
 ];
 
 /// The schema version that this program works with.

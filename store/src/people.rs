@@ -1,5 +1,7 @@
 //! What the console's lists of people and of what happened look for. Reads only, page by page; each page costs the same
-//! however many people an organization has.
+//! however many people an organization has. How a list of people is read is in `people/ways.rs`.
+
+mod ways;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,12 +10,10 @@ use provost_kernel::directory::{AccountKind, Status};
 use provost_kernel::facts::AccountFacts;
 use provost_kernel::id::{AccountId, ConnectionId, GroupId, OrganizationId, RoleId, WorkspaceId};
 
-use crate::beginning::Beginning;
-use crate::conditions::Conditions;
 use crate::error::Result;
 use crate::feed::AuditRow;
 use crate::tx::Reader;
-use crate::value::{Bind, Row, binds, fold, list, to_word};
+use crate::value::{Bind, Row, binds, fold, list};
 
 /// Which members of an organization are wanted; all conditions hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,22 +74,6 @@ pub enum GrantedBy {
     Pin,
 }
 
-impl GrantedBy {
-    /// Returns the condition on a row `r` of the roles of membership `m`. The word stands first in what is stored,
-    /// behind a brace, which has a meaning of its own in our statements.
-    const fn condition(self) -> &'static str {
-        match self {
-            Self::Manual => "r.source LIKE '_\"kind\":\"manual\"%'",
-            Self::Rule => "r.source LIKE '_\"kind\":\"rule\"%'",
-            Self::Scim => "r.source LIKE '_\"kind\":\"scim\"%'",
-            Self::Invitation => "r.source LIKE '_\"kind\":\"invitation\"%'",
-            Self::Import => "r.source LIKE '_\"kind\":\"import\"%'",
-            Self::Group => "r.source LIKE '_\"kind\":\"group\"%'",
-            Self::Pin => "(r.pinned = 1 OR m.pinned = 1)",
-        }
-    }
-}
-
 /// A group in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupRow {
@@ -122,25 +106,13 @@ impl Reader {
         Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
     }
 
-    /// Lists the ids of members, newest account first.
-    ///
-    /// # Errors
-    /// `engine` and `corrupt`.
-    pub async fn people_ids(&mut self, filter: &PeopleFilter, limit: u32) -> Result<Vec<AccountId>> {
-        let beginning = match filter.text.as_deref().map(Beginning::of) {
-            Some(beginning) => Some((self.is_common(&beginning).await?, beginning)),
-            None => None,
-        };
-        let (sql, values) = filter.select(beginning.as_ref(), limit)?;
-        self.account_ids(&sql, values).await
-    }
-
-    /// Counts the members of an organization.
+    /// Tells how many members an organization has, without counting them.
     ///
     /// # Errors
     /// `engine` and `corrupt`.
     pub async fn count_people(&mut self, organization: &OrganizationId) -> Result<u64> {
-        let sql = "SELECT COUNT(*) FROM memberships WHERE organization = $1";
+        let sql =
+            "SELECT CAST(COALESCE(SUM(members), 0) AS BIGINT) FROM member_counts WHERE organization = $1";
         self.count_one(sql, binds![organization]).await
     }
 
@@ -266,10 +238,6 @@ impl Reader {
     }
 }
 
-/// The holders of roles with their memberships.
-const HOLDERS: &str =
-    "membership_roles h JOIN memberships m ON m.account = h.account AND m.organization = h.organization";
-
 impl PeopleFilter {
     /// All members of an organization.
     pub const fn of(organization: OrganizationId) -> Self {
@@ -287,70 +255,6 @@ impl PeopleFilter {
             waiting: false,
             before: None,
         }
-    }
-
-    /// Writes the select of the ids. Of the text's beginning it is told whether it is common.
-    fn select(&self, beginning: Option<&(bool, Beginning)>, limit: u32) -> Result<(String, Vec<Bind>)> {
-        let mut wanted = Conditions::new("m.organization = $1", binds![&self.organization, limit]);
-        // Who holds a role is read off an index in the order of the list, whether everybody does or hardly anybody.
-        let (from, order) = if let Some(role) = &self.role {
-            "{aside}m.organization = $1 AND h.organization = $1".clone_into(&mut wanted.text);
-            wanted.hold("h.role = {}", role);
-            (HOLDERS, "h.account")
-        } else {
-            ("memberships m", "m.account")
-        };
-        if let Some(before) = &self.before {
-            wanted.hold(&format!("{order} < {{}}"), before);
-        }
-        match &self.status {
-            Some(status) => wanted.hold("a.status = {}", &to_word(status)?),
-            None => wanted.always("a.status <> 'deleted'"),
-        }
-        if let Some(kind) = &self.kind {
-            wanted.hold("a.kind = {}", &to_word(kind)?);
-        }
-        match &self.signs_in {
-            Some(SignsIn::Password) => wanted.always("a.connection IS NULL"),
-            Some(SignsIn::Sso) => wanted.always("a.connection IS NOT NULL"),
-            Some(SignsIn::Connection(connection)) => wanted.hold("{aside}a.connection = {}", connection),
-            None => {}
-        }
-        if let Some(source) = self.source {
-            wanted.always(&format!(
-                "EXISTS (SELECT 1 FROM membership_roles r WHERE r.account = m.account AND r.organization = m.organization \
-                 AND {})",
-                source.condition()
-            ));
-        }
-        if let Some(workspace) = &self.workspace {
-            let enters = "(m.all_workspaces IS NOT NULL OR EXISTS (SELECT 1 FROM membership_workspaces w \
-                          WHERE w.account = m.account AND w.organization = m.organization AND w.workspace = {}))";
-            wanted.hold(enters, workspace);
-        }
-        if let Some(since) = self.unseen_since {
-            // Driven by the last sign-ins: a rare filter must not walk through all members.
-            let unseen = "m.account IN ({of}SELECT l.account FROM last_claims l JOIN connections c ON c.id = l.connection \
-                          WHERE c.organization = $1 AND l.at < {} AND NOT EXISTS (SELECT 1 FROM last_claims n \
-                          WHERE n.account = l.account AND n.at >= {}){end})";
-            wanted.hold(unseen, since);
-        }
-        if self.pinned {
-            wanted.always("m.pinned = 1");
-        }
-        if self.waiting {
-            wanted.always(
-                "m.account IN ({of}SELECT account FROM memberships WHERE organization = $1 AND license_seated = 0{end})",
-            );
-        }
-        if let Some((is_common, beginning)) = beginning {
-            beginning.hold(*is_common, &mut wanted);
-        }
-        let sql = format!(
-            "SELECT m.account FROM {from} JOIN accounts a ON a.id = m.account WHERE {} ORDER BY {order} DESC LIMIT $2",
-            wanted.text
-        );
-        Ok((sql, wanted.values))
     }
 }
 

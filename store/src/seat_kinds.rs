@@ -48,12 +48,20 @@ impl Tx {
         if seats == 0 {
             return Ok(());
         }
-        let kind = match count.kinds.get(account) {
-            Some(kind) => *kind,
-            None => self.hold_kind(account).await?,
-        };
-        count.know(account, kind);
-        count.add(organization, kind, seats);
+        self.hold_kind_of(count, account).await?;
+        if let Some(kind) = count.kinds.get(account).copied() {
+            count.add(organization, kind, seats);
+        }
+        Ok(())
+    }
+
+    /// Keeps an account the kind that it is, before a membership of it is touched whose seats may change: whoever changes the
+    /// account writes its memberships after it, and nobody shall wait for the other in a circle.
+    pub(crate) async fn hold_kind_of(&mut self, count: &mut KindCount, account: &AccountId) -> Result<()> {
+        if !count.kinds.contains_key(account) {
+            let kind = self.hold_kind(account).await?;
+            count.know(account, kind);
+        }
         Ok(())
     }
 

@@ -7,6 +7,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -107,14 +108,16 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         name: "listDrift",
         area: "Policies",
         summary: "List members whose access rules would change, were it not pinned",
-        description: "Computed from the last claims of pinned members, or from what a directory pushed. A page may be short or empty although `next` leads on.",
+        description: "Noted when it is found: within a minute after somebody was edited by hand, signed in or was pushed, for everybody after the rules \
+                      changed, and once a day. Judged by the last claims, or by what a directory pushed. `as_of` says since when everybody has been \
+                      looked at; a page may be shorter than asked for although `next` leads on.",
         scope: Scope::PoliciesTest,
         query: Some(query_of::<PageQuery>),
         body: None,
         answers: &[Answer {
             status: 200,
             what: "A page of members.",
-            content: &[(JSON, Some(schema_of::<Page<DriftView>>))],
+            content: &[(JSON, Some(schema_of::<DriftPage>))],
         }],
         problems: &[],
         handler: || get(list_drift),
@@ -168,6 +171,20 @@ pub(super) struct TestRequest {
 pub(super) struct SavedAnswer {
     /// Version of the connection.
     version: i64,
+}
+
+/// A page of members whose access rules would change, were it not pinned.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub(super) struct DriftPage {
+    #[serde(flatten)]
+    page: Page<DriftView>,
+    /// Since when everybody has been looked at; absent as long as there are people whom nobody has looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    as_of: Option<Timestamp>,
+    /// How many people have been looked at again so far; absent when nobody is being looked at again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    looked_at: Option<u64>,
 }
 
 /// A member whose access rules would change, were it not pinned.
@@ -285,7 +302,12 @@ async fn list_drift(
         })
         .collect();
     let next = piece.next.map(|last| cursor(&[last.as_str()]));
-    Ok(Json(Page { items, next }).into_response())
+    let answer = DriftPage {
+        page: Page { items, next },
+        as_of: piece.sight.as_of,
+        looked_at: piece.sight.is_under_way.then_some(piece.sight.looked_at),
+    };
+    Ok(Json(answer).into_response())
 }
 
 async fn test(

@@ -13,7 +13,7 @@ use provost_kernel::denial::Denial;
 use provost_kernel::directory::Account;
 use provost_kernel::id::{AccountId, ConnectionId};
 use provost_kernel::trace::{PASSWORD_SIGN_IN, PROVISION, SIGN_IN, StepOutcome, TEST_SIGN_IN};
-use provost_store::{AuditRow, Delivery, ScimRequest, TraceRecord};
+use provost_store::{AuditRow, Delivery, NewEvent, ScimRequest, TraceRecord};
 use serde::Deserialize;
 
 use super::connections::{self, Head};
@@ -412,6 +412,15 @@ fn scim(shell: &Shell, request: &ScimRequest, about: Option<(String, String)>) -
     }
 }
 
+/// The name of the group that a change was about.
+fn group(event: &NewEvent) -> Option<&str> {
+    let is_about_group = event.kind.starts_with("group.");
+    let mut names = ["/name", "/after/name", "/before/name"]
+        .into_iter()
+        .filter(|_| is_about_group);
+    names.find_map(|name| event.data.pointer(name)?.as_str())
+}
+
 fn change(
     shell: &Shell,
     row: &AuditRow,
@@ -420,11 +429,15 @@ fn change(
 ) -> Entry {
     let event = &row.event;
     let by = activity::actor_of(row).and_then(|id| people.get(&id));
+    let by = actor(shell, &event.actor, by);
     Entry {
         at: (event.at.to_string(), format::time(event.at)),
         what: shell.of("event", &event.kind).to_owned(),
         about,
-        detail: actor(shell, &event.actor, by),
+        detail: match group(event) {
+            Some(name) => format!("{name} · {by}"),
+            None => by,
+        },
         tone: "",
         outcome: String::new(),
         trace: event

@@ -5,6 +5,7 @@ use axum::extract::{Query, State};
 use provost_kernel::connection::Connection;
 use provost_kernel::facts::OrganizationFacts;
 use provost_kernel::plan::MembershipEdit;
+use provost_store::DriftSight;
 use serde::Deserialize;
 
 use super::format;
@@ -15,7 +16,7 @@ use crate::app::App;
 use crate::flow::console::people;
 use crate::flow::policy::drift::{self, Drifting};
 
-/// People of one page; a page without anybody may still have a next one, because only some people are looked at at once.
+/// People of one page.
 const PAGE: u32 = 50;
 
 /// Where the list goes on.
@@ -31,6 +32,9 @@ struct DriftPage {
     shell: Shell,
     rows: Vec<Row>,
     next: Option<String>,
+    /// What the list relies on.
+    sight: String,
+    is_under_way: bool,
 }
 
 struct Row {
@@ -58,7 +62,26 @@ pub async fn list(State(app): State<App>, manager: Manager, Query(asked): Query<
         .iter()
         .map(|one| row(&shell, &manager.organization, &connections, one))
         .collect();
-    page::show(&DriftPage { shell, rows, next })
+    page::show(&DriftPage {
+        sight: sight(&shell, &found.sight),
+        is_under_way: found.sight.is_under_way,
+        shell,
+        rows,
+        next,
+    })
+}
+
+/// Says since when everybody has been looked at, and how far the look that is under way is.
+fn sight(shell: &Shell, sight: &DriftSight) -> String {
+    let since = match &sight.as_of {
+        Some(at) => shell.t1("drift.as_of", &shell.time(at)),
+        None => shell.t("drift.not_yet").to_owned(),
+    };
+    if !sight.is_under_way {
+        return since;
+    }
+    let so_far = shell.t1("drift.under_way", &shell.number(&sight.looked_at));
+    format!("{since} {so_far}")
 }
 
 fn row(shell: &Shell, facts: &OrganizationFacts, connections: &[Connection], one: &Drifting) -> Row {

@@ -51,6 +51,8 @@ pub struct Asked {
 /// The editor, on its own page and below an explanation.
 pub(super) struct Editor {
     pub(super) action: String,
+    /// Where giving up leads: the page that shows the editor, as it was.
+    pub(super) back: String,
     pub(super) version: i64,
     pub(super) fields: Fields,
     pub(super) targets: Vec<(String, String, bool)>,
@@ -370,12 +372,14 @@ pub(super) async fn editor(
         facts.organization.name.clone(),
         fields.target == own,
     ));
+    let action = format!(
+        "{}/connections/{}/policies",
+        manager.base(),
+        page::segment(connection.id.as_str())
+    );
     Ok(Editor {
-        action: format!(
-            "{}/connections/{}/policies",
-            manager.base(),
-            page::segment(connection.id.as_str())
-        ),
+        back: action.clone(),
+        action,
         version: connection.version,
         targets,
         roles: facts.roles.iter().map(|role| role.name.clone()).collect(),

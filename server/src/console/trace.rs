@@ -80,7 +80,8 @@ pub async fn show(
             .any(|own| own.organization == *organization);
         let fields = Fields::of(&policies, if has_own { organization.as_str() } else { "" });
         let chosen = policy::chosen(trace.id.as_str(), "");
-        let made = policy::editor(&app, &manager, connection, fields, &chosen).await?;
+        let mut made = policy::editor(&app, &manager, connection, fields, &chosen).await?;
+        made.back = format!("{}/traces/{}", shell.base, segment(trace.id.as_str()));
         let id = connection.id.as_str();
         tried = policy::try_draft(&app, &manager, &shell, id, &made, None).await?;
         editor = Some(made);

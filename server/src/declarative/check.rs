@@ -8,7 +8,7 @@ use provost_kernel::connection::Protocol;
 use provost_kernel::domain;
 use provost_kernel::email::Email;
 
-use super::document::{ConnectionEntry, Document, OrganizationEntry, ScopeWord, UserEntry};
+use super::document::{ConnectionEntry, Document, GroupEntry, OrganizationEntry, ScopeWord, UserEntry};
 use super::report::{Problem, Report};
 
 /// What stands at `/console/…` and `/login/…` in the place of an organization's id: one with such an id would have no console
@@ -81,10 +81,13 @@ pub(super) fn document(document: &Document, report: &mut Report) -> Vec<Problem>
 }
 
 fn key_of_user(user: &UserEntry) -> String {
-    let email = user.email.to_ascii_lowercase();
-    user.connection
-        .as_ref()
-        .map_or_else(|| email.clone(), |connection| format!("{email} at {connection}"))
+    key(&user.email, user.connection.as_deref())
+}
+
+/// What tells people apart: their e-mail and their connection.
+fn key(email: &str, connection: Option<&str>) -> String {
+    let email = email.to_ascii_lowercase();
+    connection.map_or_else(|| email.clone(), |connection| format!("{email} at {connection}"))
 }
 
 /// The path of a user in messages.
@@ -125,6 +128,16 @@ impl Found<'_> {
                 self.add(&format!("{path}.mail.{field}"), problem);
             }
         }
+        for group in organization.groups.iter().flatten() {
+            self.group(&format!("{path}.groups[{}]", group.name), group);
+        }
+        let names: Vec<String> = organization
+            .groups
+            .iter()
+            .flatten()
+            .map(|group| group.name.trim().to_lowercase())
+            .collect();
+        self.unique(&format!("{path}.groups"), names.iter().map(String::as_str));
         for domain in &organization.domains {
             self.domain(&format!("{path}.domains[{}]", domain.name), &domain.name);
         }
@@ -177,6 +190,21 @@ impl Found<'_> {
             .map(|role| role.name.as_deref().unwrap_or(&role.id))
             .collect();
         self.unique(&format!("{path}.roles.name"), names.into_iter());
+    }
+
+    /// What a name or a description may be is judged where all groups are written.
+    fn group(&mut self, path: &str, group: &GroupEntry) {
+        let members = group.members.as_deref().unwrap_or_default();
+        for member in members {
+            if let Err(error) = Email::parse(&member.email) {
+                self.add(&format!("{path}.members[{}]", member.email), &error.to_string());
+            }
+        }
+        let keys: Vec<String> = members
+            .iter()
+            .map(|member| key(&member.email, member.connection.as_deref()))
+            .collect();
+        self.unique(&format!("{path}.members"), keys.iter().map(String::as_str));
     }
 
     fn connection(&mut self, connection: &ConnectionEntry) {

@@ -14,7 +14,9 @@ use serde::{Deserialize, Serialize};
 
 pub use application::{ApplicationEntry, Organizations};
 pub use connection::{ConnectionEntry, OidcEntry, SamlEntry, ScopeWord};
-pub use organization::{DomainEntry, LicenseEntry, OrganizationEntry, RoleEntry, WorkspaceEntry};
+pub use organization::{
+    DomainEntry, GroupEntry, GroupMemberEntry, LicenseEntry, OrganizationEntry, RoleEntry, WorkspaceEntry,
+};
 pub use scim::{ScimEntry, ScimToken};
 pub use user::{MembershipEntry, UserEntry, WorkspacesEntry};
 
@@ -26,7 +28,7 @@ pub use user::{MembershipEntry, UserEntry, WorkspacesEntry};
 #[schemars(title = "Provost declarative file")]
 pub struct Document {
     /// Also delete what the file does not mention: organizations, connections, applications, and the roles, workspaces,
-    /// licenses and domains of organizations. Nothing that people still hold is deleted: that is an error. People are
+    /// licenses, domains and groups of organizations. Nothing that people still hold is deleted: that is an error. People are
     /// never deleted by omission.
     #[serde(skip_serializing_if = "is_false")]
     pub prune: bool,

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use provost_kernel::connection::{Connection, Scope};
-use provost_kernel::directory::{Authentication, Status};
+use provost_kernel::directory::{Account, Authentication, Status};
 use provost_kernel::domain::DomainSettings;
 use provost_kernel::entitlement::SeatLimits;
 use provost_kernel::facts::AccountFacts;
@@ -12,9 +12,9 @@ use provost_kernel::login::rules::SignInPolicy;
 use provost_store::{ApplicationRecord, ConnectionRecord, Reader, StoreError};
 
 use super::document::{
-    AllWord, ApplicationEntry, ConnectionEntry, Document, DomainEntry, LicenseEntry, MembershipEntry,
-    OidcEntry, OrganizationEntry, Organizations, RoleEntry, SamlEntry, ScimEntry, ScimToken, ScopeWord,
-    UserEntry, WorkspaceEntry, WorkspacesEntry,
+    AllWord, ApplicationEntry, ConnectionEntry, Document, DomainEntry, GroupEntry, GroupMemberEntry,
+    LicenseEntry, MembershipEntry, OidcEntry, OrganizationEntry, Organizations, RoleEntry, SamlEntry,
+    ScimEntry, ScimToken, ScopeWord, UserEntry, WorkspaceEntry, WorkspacesEntry,
 };
 use super::write::TOKEN_KIND;
 use crate::app::App;
@@ -100,6 +100,9 @@ async fn document(reader: &mut Reader) -> Result<Document, ExportError> {
         document.applications.push(application(&record)?);
     }
     document.users = users(reader).await?;
+    for entry in &mut document.organizations {
+        members(reader, entry).await?;
+    }
     Ok(document)
 }
 
@@ -189,6 +192,62 @@ async fn organization(
         sign_in: Some(SignInPolicy::read(&record.settings))
             .filter(|policy| *policy != SignInPolicy::default()),
         mail: Some(Branding::of(&record.settings)).filter(|branding| *branding != Branding::default()),
+        groups: groups(reader, id).await?,
+    })
+}
+
+/// Groups kept by hand, without their members; none where there are no groups.
+async fn groups(reader: &mut Reader, id: &OrganizationId) -> Result<Option<Vec<GroupEntry>>, ExportError> {
+    let groups = reader
+        .local_groups_of(id)
+        .await?
+        .into_iter()
+        .map(|group| GroupEntry {
+            name: group.name,
+            description: group.description,
+            roles: group.roles.iter().map(ToString::to_string).collect(),
+            workspaces: group.workspaces.iter().map(ToString::to_string).collect(),
+            members: None,
+        });
+    let groups: Vec<GroupEntry> = groups.collect();
+    Ok(Some(groups).filter(|groups| !groups.is_empty()))
+}
+
+/// Adds to the groups of an organization who is in them, as far as the file can name them.
+async fn members(reader: &mut Reader, entry: &mut OrganizationEntry) -> Result<(), ExportError> {
+    let id = OrganizationId::new(&entry.id);
+    let stored = reader.local_groups_of(&id).await?;
+    for (group, stored) in entry.groups.iter_mut().flatten().zip(stored) {
+        let mut members = Vec::new();
+        let mut after: Option<AccountId> = None;
+        loop {
+            let page = reader
+                .local_group_members(&stored.id, after.as_ref(), PAGE)
+                .await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.clone());
+            let people = reader.account_facts(&page).await?;
+            members.extend(people.iter().filter_map(|facts| group_member(&facts.account)));
+        }
+        members.sort();
+        group.members = Some(members);
+    }
+    Ok(())
+}
+
+/// Names a member of a group as the file names people; none for who has no address, or was deleted.
+pub(super) fn group_member(account: &Account) -> Option<GroupMemberEntry> {
+    let connection = match &account.authentication {
+        Authentication::Standard => None,
+        Authentication::Sso { connection } => Some(connection.to_string()),
+    };
+    let email = account
+        .email
+        .as_ref()
+        .filter(|_| account.status != Status::Deleted)?;
+    Some(GroupMemberEntry {
+        email: email.as_str().to_owned(),
+        connection,
     })
 }
 

@@ -2,6 +2,7 @@
 
 mod application;
 mod connection;
+mod group;
 mod organization;
 mod user;
 
@@ -76,6 +77,10 @@ pub(super) async fn everything(tx: &mut Tx, prepared: &Prepared) -> Result<Repor
     run.stop_if_problems()?;
     for (position, entry) in prepared.document.users.iter().enumerate() {
         run.user(position, entry).await?;
+    }
+    run.stop_if_problems()?;
+    for entry in &prepared.document.organizations {
+        run.groups(entry).await?;
     }
     run.warn_where_nobody_manages().await?;
     if prepared.document.prune {

@@ -22,7 +22,7 @@ use crate::flow::connection::{self, LiveConnection};
 use crate::flow::invitations;
 use crate::flow::organizations;
 use crate::flow::outcome::{Admitted, Refused, SignIn, whom_to_ask};
-use crate::flow::policy::waves;
+use crate::flow::policy::{drift, waves};
 use crate::flow::refusal::{self, Fault};
 use crate::flow::return_to::ReturnTo;
 use crate::jobs::seats;
@@ -147,6 +147,18 @@ async fn attempt(
                         .map(|token| token.expose().to_owned().into()),
                 };
                 tx.apply_beside(&decision, &Actor::Person, &beside, now).await?;
+                if let Some(account) = &decision.trace.account {
+                    drift::ask_in_tx(
+                        tx,
+                        facts
+                            .linked
+                            .iter()
+                            .chain(&facts.candidates)
+                            .filter(|known| known.account.id == *account),
+                        now,
+                    )
+                    .await?;
+                }
                 if let Some((id, _)) = invited.filter(|_| decision.plan.session.is_some()) {
                     tx.note_acceptance(&id, now).await?;
                 }

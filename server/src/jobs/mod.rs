@@ -24,6 +24,7 @@ use crate::flow::console::bulk;
 use crate::flow::imports;
 use crate::flow::openid::{keys, notify};
 use crate::flow::overrides;
+use crate::flow::policy::drift;
 use crate::flow::scim::{upkeep, watch};
 use crate::flow::{domains, enforcement};
 use crate::world::{NoRandomness, World};
@@ -79,6 +80,8 @@ pub const REEVALUATE: &str = provost_store::REEVALUATE;
 pub const DIRECTORY_EXPIRY: &str = "directory_expiry";
 /// Giving fields back to directories whose override is over.
 pub const OVERRIDES: &str = "overrides";
+/// Looking for people whose access a hand edit keeps otherwise than the rules say.
+pub const DRIFT: &str = "drift";
 /// Looking for directories that fell silent or fail.
 pub const DIRECTORY_WATCH: &str = "directory_watch";
 
@@ -161,6 +164,12 @@ pub const KINDS: &[Kind] = &[
         work: |app, _| Box::pin(overrides::expire(app)),
         retries: &[],
         every: Some(Duration::from_secs(MINUTE)),
+    },
+    Kind {
+        name: DRIFT,
+        work: |app, _| Box::pin(drift::work(app)),
+        retries: &[],
+        every: Some(Duration::from_secs(15)),
     },
     Kind {
         name: DIRECTORY_WATCH,

@@ -465,3 +465,134 @@ async fn warnings_name_roles_that_no_rule_can_give() {
     let report = apply(&app.app, &text, &folder.0).await.unwrap().to_string();
     assert!(report.contains("`Owner` is an owner role"), "{report}");
 }
+
+/// An organization with a group kept by hand. `GROUPS` is put into the place of its groups.
+const GROUPED: &str = "organizations:
+  - id: acme
+    name: Acme
+    roles: [{ id: owner, name: Owner }, { id: admin, name: Admin }, { id: member, name: Member, default: true }]
+    workspaces: [{ id: main, default: true }, { id: lab }]
+GROUPS
+users:
+  - { email: olga@acme.example, memberships: [{ organization: acme, roles: [owner] }] }
+  - { email: mia@acme.example, memberships: [{ organization: acme, roles: [member] }] }
+  - { email: joe@acme.example, memberships: [{ organization: acme, roles: [member] }] }
+  - { email: out@acme.example }
+";
+
+/// Who is in the group of `GROUPED` and which roles she holds, by address.
+async fn grouped(app: &App) -> Vec<(String, Vec<String>)> {
+    let found: Result<_, StoreError> = app
+        .store
+        .read(|reader| {
+            Box::pin(async move {
+                let organization = OrganizationId::new("acme");
+                let Some(group) = reader.local_groups_of(&organization).await?.into_iter().next() else {
+                    return Ok(Vec::new());
+                };
+                let ids = reader.local_group_members(&group.id, None, 10).await?;
+                let people = reader.account_facts(&ids).await?;
+                let mut people: Vec<_> = people
+                    .into_iter()
+                    .map(|facts| {
+                        let email = facts.account.email.unwrap().to_string();
+                        let roles = facts.memberships[0].roles.iter().map(|role| role.id.to_string());
+                        (email, roles.collect())
+                    })
+                    .collect();
+                people.sort();
+                Ok(people)
+            })
+        })
+        .await;
+    found.unwrap()
+}
+
+#[tokio::test]
+async fn groups_kept_by_hand_are_made_filled_changed_exported_and_pruned_by_the_file() {
+    on_each_engine(|app| async move {
+        let app = &app.app;
+        let folder = documents::folder();
+        let with = |groups: &str| GROUPED.replace("GROUPS", groups);
+        let first = with(
+            "    groups: [{ name: Builders, description: who build, roles: [Admin], workspaces: [lab], members: [{ email: mia@acme.example }] }]",
+        );
+        let dry = declarative::apply(app, declarative::read(&first).unwrap(), &folder.0, Mode::DryRun).await.unwrap();
+        assert!(dry.to_string().contains("+ group Builders of acme"), "{dry}");
+        assert_eq!(grouped(app).await, []);
+        let report = apply(app, &first, &folder.0).await.unwrap().to_string();
+        for line in ["+ group Builders of acme", "description: who build", "roles: [\"admin\"]", "member mia@acme.example comes in"] {
+            assert!(report.contains(line), "{line}: {report}");
+        }
+        let mia = ("mia@acme.example".to_owned(), vec!["admin".to_owned(), "member".to_owned()]);
+        assert_eq!(grouped(app).await, std::slice::from_ref(&mia));
+        assert!(apply(app, &first, &folder.0).await.unwrap().is_empty(), "applying twice changes nothing");
+
+        // Whoever the file does not name stays, and so does what it says nothing of.
+        let second = with("    groups: [{ name: builders, roles: [admin], workspaces: [lab], members: [{ email: joe@acme.example }] }]");
+        let report = apply(app, &second, &folder.0).await.unwrap().to_string();
+        assert!(report.contains("name: Builders → builders") && report.contains("description: who build → (none)"), "{report}");
+        assert!(report.contains("member joe@acme.example comes in") && !report.contains("goes"), "{report}");
+        assert_eq!(grouped(app).await.len(), 2);
+        assert!(apply(app, &with(""), &folder.0).await.unwrap().is_empty());
+        assert!(apply(app, &format!("prune: true\n{}", with("")), &folder.0).await.unwrap().is_empty(), "no word of groups");
+
+        // What is exported applies as no change, with `prune` too.
+        let text = declarative::render(&declarative::export(app).await.unwrap()).unwrap();
+        assert!(text.contains("builders") && text.contains("email: joe@acme.example"), "{text}");
+        for text in [text.clone(), format!("prune: true\n{text}")] {
+            let report = apply(app, &text, Path::new("/nowhere")).await.unwrap();
+            assert!(report.is_empty(), "{report}\n{text}");
+        }
+        let acme = declarative::export_organization(app, OrganizationId::new("acme")).await.unwrap().unwrap();
+        let groups = acme.organizations[0].groups.as_ref().unwrap();
+        assert!(groups[0].name == "builders" && groups[0].members.is_none(), "people are no part of it: {groups:?}");
+
+        // With `prune`, whom the file does not name is taken out, and a group goes once it is empty.
+        let pruned = |groups: &str| format!("prune: true\n{}", with(groups));
+        let text = problems(app, &pruned("    groups: []"), &folder.0).await;
+        assert!(text.contains("groups[builders]") && text.contains("still has members"), "{text}");
+        let report = apply(app, &pruned("    groups: [{ name: builders, roles: [admin], workspaces: [lab], members: [{ email: mia@acme.example }] }]"), &folder.0).await.unwrap();
+        assert!(report.to_string().contains("member joe@acme.example goes"), "{report}");
+        assert_eq!(grouped(app).await, [mia]);
+        let report = apply(app, &pruned("    groups: [{ name: builders, roles: [admin], workspaces: [lab], members: [] }]"), &folder.0).await.unwrap();
+        assert!(report.to_string().contains("member mia@acme.example goes"), "{report}");
+        let report = apply(app, &pruned("    groups: []"), &folder.0).await.unwrap();
+        assert!(report.to_string().contains("- group builders of acme"), "{report}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_fault_of_a_group_is_named_with_its_place() {
+    on_each_engine(|app| async move {
+        let folder = documents::folder();
+        for (groups, expected) in [
+            ("[{ name: A }, { name: a }]", "groups[a]: appears twice"),
+            (
+                "[{ name: A, members: [{ email: nonsense }] }]",
+                "groups[A].members[nonsense]",
+            ),
+            (
+                "[{ name: A, members: [{ email: mia@acme.example }, { email: MIA@acme.example }] }]",
+                "appears twice",
+            ),
+            ("[{ name: A, roles: [Admn] }]", "groups[A].roles"),
+            ("[{ name: A, workspaces: [nowhere] }]", "groups[A]"),
+            ("[{ name: \" \" }]", "name_missing"),
+            (
+                "[{ name: A, members: [{ email: nobody@acme.example }] }]",
+                "there is nobody with this address who signs in with a password",
+            ),
+            (
+                "[{ name: A, members: [{ email: out@acme.example }] }]",
+                "is no member of acme",
+            ),
+        ] {
+            let file = GROUPED.replace("GROUPS", &format!("    groups: {groups}"));
+            let text = problems(&app.app, &file, &folder.0).await;
+            assert!(text.contains(expected), "{groups}: {text}");
+        }
+    })
+    .await;
+}

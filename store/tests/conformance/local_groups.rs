@@ -189,4 +189,65 @@ conformance! {
         assert_eq!(all[0].roles, ["owner".into()]);
         assert_eq!(all[0].version, 2);
     }
+
+    /// The counts that pages show are kept by whoever writes members, many at the same time too.
+    async fn members_are_counted_as_they_come_and_go_at_the_same_time(store, _) {
+        seed(&store).await;
+        another_owner(&store).await;
+        keep(&store, group("g1", "Writers")).await.unwrap();
+        let names: Vec<String> = (0..24).map(|number| format!("p{number:02}")).collect();
+        for name in &names {
+            person(&store, name).await;
+        }
+        let counted = || {
+            let store = store.clone();
+            async move {
+                let counted: Result<(u64, u64), StoreError> = store
+                    .read(|reader| Box::pin(async move {
+                        let row = reader.local_group(&org(), &"g1".into()).await?.unwrap();
+                        Ok((row.members, reader.count_people(&org()).await?))
+                    }))
+                    .await;
+                counted.unwrap()
+            }
+        };
+        assert_eq!(counted().await, (0, 25));
+        let at_once = |changes: Vec<(String, Vec<Change>)>| {
+            let store = store.clone();
+            async move {
+                let tasks = changes.into_iter().map(|(id, changes)| {
+                    let store = store.clone();
+                    tokio::spawn(async move {
+                        // Others may be in the way; the writer then decides again.
+                        while let Err(error) = apply(&store, decision(&id, "keeper", changes.clone())).await {
+                            assert!(error.is_retryable(), "{error}");
+                        }
+                    })
+                });
+                for task in tasks.collect::<Vec<_>>() {
+                    task.await.unwrap();
+                }
+            }
+        };
+        let join = |name: &String| (format!("j-{name}"), vec![edit(name, 1, vec![joins(&group("g1", "Writers"))])]);
+        at_once(names.iter().map(join).collect()).await;
+        assert_eq!(counted().await, (24, 25));
+        let go = |(number, name): (usize, &String)| {
+            let leave = MembershipEdit::LeaveGroup { group: "g1".into(), name: "Writers".to_owned() };
+            let change = match number % 3 {
+                0 => edit(name, 2, vec![leave]),
+                1 => Change::RemoveMembership {
+                    account: name.as_str().into(),
+                    organization: org(),
+                    version: 2,
+                    before: Box::new(membership(None)),
+                },
+                _ => return None,
+            };
+            Some((format!("l-{name}"), vec![change]))
+        };
+        at_once(names.iter().enumerate().filter_map(go).collect()).await;
+        assert_eq!(counted().await, (8, 17));
+        assert_eq!(members(&store, "g1").await.len(), 8);
+    }
 }

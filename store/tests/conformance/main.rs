@@ -6,6 +6,8 @@ mod backup;
 #[cfg(test)]
 mod directory;
 #[cfg(test)]
+mod drifts;
+#[cfg(test)]
 mod engine;
 #[cfg(test)]
 mod feed;
@@ -23,6 +25,8 @@ mod oauth;
 mod oracle;
 #[cfg(test)]
 mod people;
+#[cfg(test)]
+mod people_filters;
 #[cfg(test)]
 mod policies;
 #[cfg(test)]

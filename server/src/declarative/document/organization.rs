@@ -54,6 +54,41 @@ pub struct OrganizationEntry {
     /// What the organization demands of sign-ins with a password. Absent: what is stored stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sign_in: Option<SignInPolicy>,
+    /// Groups kept by hand, known by their names. Absent: what is stored stays, with `prune` too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<Vec<GroupEntry>>,
+}
+
+/// A group kept by hand. Groups that directories push are theirs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GroupEntry {
+    /// Name, unique in the organization without regard to case.
+    pub name: String,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// Roles that its members get, by identifier or exact name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<String>,
+    /// Workspaces that its members get, by identifier.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub workspaces: Vec<String>,
+    /// Members of the organization who are in it. They are put in; others are taken out only with `prune`. Absent: whoever is in
+    /// it stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub members: Option<Vec<GroupMemberEntry>>,
+}
+
+/// A member of a group, known as users are: by e-mail and connection.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GroupMemberEntry {
+    /// E-mail address.
+    pub email: String,
+    /// The connection through which the person signs in; absent: with a password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection: Option<String>,
 }
 
 /// A domain of an organization.

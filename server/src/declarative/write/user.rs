@@ -89,7 +89,7 @@ impl Run<'_> {
     }
 
     /// Asks the kernel, writes its plan and returns the account; a refusal becomes a problem.
-    async fn decide(
+    pub(super) async fn decide(
         &mut self,
         path: &str,
         action: Action,

@@ -88,10 +88,9 @@ pub async fn sample(
 /// Those of the store.
 pub async fn is_mixed(app: &App, organization: &OrganizationId) -> Result<bool> {
     let organization = organization.clone();
-    let found: std::result::Result<(u32, u32), StoreError> = app
+    let found: std::result::Result<bool, StoreError> = app
         .store
-        .read(|reader| Box::pin(async move { reader.account_mix(&organization).await }))
+        .read(|reader| Box::pin(async move { reader.is_mixed(&organization).await }))
         .await;
-    let (standard, bound) = found?;
-    Ok(standard > 0 && bound > 0)
+    Ok(found?)
 }

@@ -11,14 +11,13 @@ use provost_kernel::trace::SIGN_IN;
 use provost_saml::key::Certificate;
 use provost_store::{
     AuditRow, ConnectionRecord, DomainRecord, GroupRow, JobBacklog, JobRecord, Reader, ScimRequestFilter,
-    ScimTraffic, SeatEvent, StoreError, TokenRecord, TraceFilter, TraceRecord, days,
+    ScimTraffic, SeatEvent, StoreError, TokenRecord, TraceFilter, days,
 };
 
 use crate::app::App;
 use crate::connection_config::ProtocolConfig;
 use crate::error::Result;
 use crate::flow::console::activity::actor_of;
-use crate::flow::policy::drift::is_drift;
 use crate::flow::scim::{tokens, watch};
 
 /// Attempts that are looked at for the last of each kind.
@@ -49,7 +48,7 @@ pub struct Health {
     pub traffic: ScimTraffic,
     /// What somebody should look at, as code.
     pub concerns: Vec<&'static str>,
-    /// How many people came lately whose access a hand edit keeps otherwise than the rules say.
+    /// For how many people a hand edit keeps the access otherwise than the rules say, counted up to [`RECENT`].
     pub drifting: usize,
     /// When the provider's last certificate ends.
     pub certificate_ends: Option<Timestamp>,
@@ -116,6 +115,10 @@ async fn health(reader: &mut Reader, record: ConnectionRecord, now: Timestamp) -
     let day_ago = now
         .saturating_sub(SignedDuration::from_hours(24))
         .unwrap_or(Timestamp::MIN);
+    let drifting = match record.connection.owner() {
+        Some(owner) => reader.count_drifts(&id, owner, RECENT).await?,
+        None => 0,
+    };
     Ok(Health {
         people: reader.count_bound(&id).await?,
         last_admitted: traces
@@ -130,26 +133,10 @@ async fn health(reader: &mut Reader, record: ConnectionRecord, now: Timestamp) -
             .into_iter()
             .map(|concern| concern.code)
             .collect(),
-        drifting: drifting(&traces, record.connection.owner()),
+        drifting: usize::try_from(drifting).unwrap_or(usize::MAX),
         certificate_ends: certificate_ends(&record),
         record,
     })
-}
-
-/// Counts people whose latest of some attempts, newest first, left something otherwise than the rules say. `flow::policy::drift`
-/// looks at everybody; this costs nothing, because the attempts are at hand.
-fn drifting(traces: &[TraceRecord], owner: Option<&OrganizationId>) -> usize {
-    let mut seen = BTreeSet::new();
-    let latest = traces.iter().filter(|record| {
-        let account = record.trace.account.as_ref();
-        account.is_some_and(|account| seen.insert(account))
-    });
-    latest
-        .filter(|record| {
-            let mut drifts = record.trace.drifts();
-            drifts.any(|(organization, drift)| Some(organization) == owner && is_drift(drift))
-        })
-        .count()
 }
 
 /// Returns when the last of a provider's certificates ends.

@@ -196,10 +196,8 @@ async fn in_force(reader: &mut Reader, wanted: &Wanted) -> Result<Option<InForce
 /// Tells whether some members of the organization are SSO accounts and some are not.
 async fn has_mix(app: &App, wanted: &Wanted) -> Result<bool> {
     let organization = wanted.organization.clone();
-    let found = app
-        .store
-        .read(|reader| Box::pin(async move { reader.account_mix(&organization).await }))
+    app.store
+        .read(|reader| Box::pin(async move { reader.is_mixed(&organization).await }))
         .await
-        .map_err(|error: StoreError| AppError::from(error))?;
-    Ok(found.0 > 0 && found.1 > 0)
+        .map_err(|error: StoreError| AppError::from(error))
 }

@@ -238,18 +238,25 @@ fn distinct<T: Ord>(mut all: Vec<T>) -> Vec<T> {
 }
 
 /// The run that brings members along, or why nothing was written, with the trace that tells more.
-type Written = std::result::Result<Option<String>, (Denial, TraceId)>;
+pub type Written = std::result::Result<Option<String>, (Denial, TraceId)>;
 
 /// A change with everything that it needs besides the store.
 #[derive(Clone)]
-struct Writing {
-    actor: Actor,
-    before: Option<LocalGroup>,
-    after: Option<LocalGroup>,
-    fresh: Fresh,
-    run: String,
-    job: String,
-    now: Timestamp,
+pub struct Writing {
+    /// Who wants it.
+    pub actor: Actor,
+    /// The group as it is; none for a new one.
+    pub before: Option<LocalGroup>,
+    /// The group as it shall be; none for one that goes.
+    pub after: Option<LocalGroup>,
+    /// Identifiers of the trace.
+    pub fresh: Fresh,
+    /// Identifier of the run that brings members along, if there is one.
+    pub run: String,
+    /// Identifier of its job.
+    pub job: String,
+    /// When.
+    pub now: Timestamp,
 }
 
 /// Judges and writes a change. Returns the run that brings members along.
@@ -292,7 +299,11 @@ async fn write(
 }
 
 impl Writing {
-    async fn in_tx(&self, tx: &mut Tx) -> std::result::Result<Written, StoreError> {
+    /// Judges the change and writes it as a part of a transaction. Of a refusal only the trace is written.
+    ///
+    /// # Errors
+    /// Those of the store: `conflict` for a name that is taken or a group that has changed.
+    pub async fn in_tx(&self, tx: &mut Tx) -> std::result::Result<Written, StoreError> {
         let (before, after, now) = (self.before.as_ref(), self.after.as_ref(), self.now);
         let Some(either) = after.or(before) else {
             return Ok(Ok(None));

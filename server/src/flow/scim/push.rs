@@ -18,6 +18,7 @@ use provost_store::{StoreError, Tx};
 use crate::app::App;
 use crate::error::AppError;
 use crate::flow::connection::{self, LiveConnection};
+use crate::flow::policy::drift;
 use crate::flow::scim::Failure;
 use crate::flow::scim::access::Caller;
 use crate::flow::scim::watch;
@@ -164,6 +165,7 @@ pub async fn decide_as(
     let is_nothing = decision.plan.changes.is_empty() && !matches!(decision.verdict, Verdict::Refused(_));
     if !is_nothing {
         tx.apply(&decision, actor, now).await?;
+        drift::ask_in_tx(tx, facts.accounts.iter(), now).await?;
         seats::queue_in_tx(tx, &decision, now).await?;
     }
     Ok(decision)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::http::{Method, StatusCode, header};
-use provost::flow::policy::change;
+use provost::flow::policy::{change, drift};
 use provost_kernel::id::ConnectionId;
 use serde_json::{Value, json};
 
@@ -274,7 +274,13 @@ async fn c07_pins_hold_drift_is_listed_and_unpinning_returns_to_the_rules() {
         assert_eq!(pinned.json()["pinned"], true);
         assert_eq!(client.get(&drift).await.json()["items"], json!([]));
         ann_signs_in(&app, &["staff"]).await;
+        // Whoever is held by hand and signs in is looked at soon.
+        drift::work(&app.app).await.unwrap();
         let found = client.get(&drift).await.json();
+        assert!(
+            found["as_of"].is_string() && found.get("looked_at").is_none(),
+            "{found}"
+        );
         assert_eq!(found["items"][0]["account"]["id"], account.as_str(), "{found}");
         assert_eq!(
             found["items"][0]["account"]["memberships"][0]["roles"][0]["id"],

@@ -33,6 +33,11 @@ async fn a_group_is_made_filled_changed_and_deleted_in_the_console() {
             "{}",
             page.body
         );
+        let activity = adam.get("/console/acme/activity?show=changes").await.body;
+        assert!(
+            activity.contains("Group created") && activity.contains("Builders · "),
+            "{activity}"
+        );
         let page = adam.get(&path).await;
         assert!(
             page.body.contains("Put people in now") && page.body.contains("Nobody is in this group"),

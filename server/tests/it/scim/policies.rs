@@ -2,6 +2,7 @@
 
 use axum::http::{Method, StatusCode};
 use jiff::SignedDuration;
+use provost::flow::policy::drift;
 use provost::flow::scim::upkeep;
 use provost_store::StoreError;
 use serde_json::{Value, json};
@@ -186,6 +187,7 @@ async fn c09_a_policy_that_takes_access_from_pushed_people_is_held_and_then_does
         ] {
             assert_eq!(places(&mut whole, id).await, expected, "{id}");
         }
+        drift::work(&test.app).await.unwrap();
         let drift = client.get("/api/v1/organizations/home-lab/drift").await.json();
         assert_eq!(drift["items"].as_array().unwrap().len(), 1, "{drift}");
         assert_eq!(drift["items"][0]["account"]["id"], people.lea.as_str());
