@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 use provost_kernel::denial::Denial;
 use provost_kernel::directory::Account;
 use provost_kernel::id::{AccountId, ConnectionId};
-use provost_kernel::trace::{PASSWORD_SIGN_IN, PROVISION, SIGN_IN, StepOutcome, TEST_SIGN_IN};
+use provost_kernel::trace::{PASSWORD_SIGN_IN, PROVISION, SIGN_IN, StepOutcome, TEST_SIGN_IN, Trace};
 use provost_store::{AuditRow, Delivery, ScimRequest, TraceRecord};
 use serde::Deserialize;
 
@@ -354,7 +354,21 @@ pub(super) fn verdict(shell: &Shell, verdict: &str) -> (&'static str, String) {
     } else {
         "bad"
     };
-    (tone, shell.of("verdict", verdict).to_owned())
+    let language = shell.look.language;
+    let known = language
+        .known(&format!("verdict.{verdict}"))
+        .unwrap_or_else(|| shell.t("verdict.refused"));
+    (tone, known.to_owned())
+}
+
+/// Says what went wrong or is worth a look, if anything did.
+pub(super) fn telling(shell: &Shell, trace: &Trace) -> String {
+    trace
+        .steps
+        .iter()
+        .find(|step| matches!(step.outcome, StepOutcome::Refused | StepOutcome::Warned))
+        .map(|step| reasons::tell(shell.look.language, &step.code, &step.text).text)
+        .unwrap_or_default()
 }
 
 fn attempt(shell: &Shell, record: &TraceRecord, about: Option<(String, String)>) -> Entry {
@@ -364,17 +378,11 @@ fn attempt(shell: &Shell, record: &TraceRecord, about: Option<(String, String)>)
     } else {
         verdict(shell, &record.verdict)
     };
-    let telling = trace
-        .steps
-        .iter()
-        .find(|step| matches!(step.outcome, StepOutcome::Refused | StepOutcome::Warned))
-        .map(|step| reasons::tell(shell.look.language, &step.code, &step.text).text)
-        .unwrap_or_default();
     Entry {
         at: (trace.at.to_string(), format::time(trace.at)),
         what: kind_of(shell, &trace.kind),
         about,
-        detail: telling,
+        detail: telling(shell, trace),
         tone,
         outcome,
         trace: Some(format!("{}/traces/{}", shell.base, segment(trace.id.as_str()))),
