@@ -86,6 +86,8 @@ pub(super) struct ActivityPage {
     pub(super) can_look_up: bool,
     /// Where to get the same as a file.
     pub(super) file: Option<String>,
+    /// Where newer entries come from, on the page that shows the newest.
+    pub(super) live: Option<String>,
     /// The head of a connection, where this is one of its pages.
     pub(super) head: Option<Head>,
     /// The address of this list without filters.
@@ -132,12 +134,20 @@ async fn render(
         .iter()
         .map(|connection| (connection.id.to_string(), connection.name.clone()))
         .collect();
+    let items = found.items.iter();
+    let entries: Vec<Entry> = items.map(|item| entry(&shell, item, &found.people)).collect();
+    let is_newest = asked.after.is_none() && asked.until.is_empty();
     page::show(&ActivityPage {
-        entries: found
-            .items
-            .iter()
-            .map(|item| entry(&shell, item, &found.people))
-            .collect(),
+        live: is_newest.then(|| {
+            let seen = entries.first().map_or("", |entry| entry.at.0.as_str());
+            format!(
+                "{}/activity/live?{}&seen={}",
+                shell.base,
+                asked.query(None),
+                segment(seen)
+            )
+        }),
+        entries,
         next: found
             .next
             .as_ref()
