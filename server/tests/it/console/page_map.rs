@@ -245,7 +245,13 @@ async fn page_map_16_an_operator_sees_organizations_plans_and_the_matrix_of_inst
             &["name=\"sso\"", "name=\"scim\""],
         )
         .await;
-        let matrix = ["everywhere", "Whole instance", "Default", "Globex", "acme-idp"];
+        let matrix = [
+            "everywhere",
+            "Whole instance",
+            "Default policy",
+            "globex",
+            "acme-idp",
+        ];
         says(&mut olga, "/console/operator/connections", &matrix).await;
         says(&mut olga, "/console/acme/setup-links", &["name=\"label\""]).await;
     })
