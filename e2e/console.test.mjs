@@ -324,13 +324,14 @@ onEachEngine('console in Chromium', consoleWorld, (scenario) => {
     const role = page.locator('section[aria-labelledby=rule-role]');
     await role.locator('summary', { hasText: 'Examples' }).last().click();
     const tried = page.waitForResponse((answer) => answer.url().endsWith('/policies/try'));
-    await role.getByRole('button', { name: /Insert: Several roles/ }).click();
+    await role.getByRole('button', { name: /Several roles/ }).click();
     assert.match(await page.locator('#role_expression').inputValue(), /^\[contains\(groups, 'eng'\)/);
     await tried;
+    await page.locator('#tried:not(.waiting)').waitFor();
+    await judge(page, 'console-examples');
     await page.locator('#role_expression').press('Control+a');
     await role.getByRole('button', { name: 'groups', exact: true }).click();
     assert.equal(await page.locator('#role_expression').inputValue(), 'groups');
-    await judge(page, 'console-examples');
     await page.context().close();
   });
 

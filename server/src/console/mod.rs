@@ -61,7 +61,7 @@ pub mod words;
 
 /// The addresses of the console.
 pub fn routes() -> Router<App> {
-    instance().merge(people()).merge(organization())
+    instance().merge(people()).merge(happened()).merge(organization())
 }
 
 /// Pages of operators.
@@ -153,12 +153,9 @@ fn people() -> Router<App> {
         )
 }
 
-/// The front page, and the other pages of an organization.
-fn organization() -> Router<App> {
+/// What happened, and why.
+fn happened() -> Router<App> {
     Router::new()
-        .route("/console", get(organizations::list))
-        .route("/console/look", post(organizations::set_look))
-        .route("/console/{organization}", get(home::show))
         .route("/console/{organization}/activity", get(activity::list))
         .route("/console/{organization}/activity/file", get(activity::file))
         .route(
@@ -171,6 +168,14 @@ fn organization() -> Router<App> {
         )
         .route("/console/{organization}/traces", get(trace::look_up))
         .route("/console/{organization}/traces/{trace}", get(trace::show))
+}
+
+/// The front page, and the other pages of an organization.
+fn organization() -> Router<App> {
+    Router::new()
+        .route("/console", get(organizations::list))
+        .route("/console/look", post(organizations::set_look))
+        .route("/console/{organization}", get(home::show))
         .merge(setup::routes())
         .route("/console/{organization}/connections", get(connections::list))
         .route(

@@ -118,11 +118,11 @@ fn read(person: &Person, field: &str, text: &str) -> Value {
     let now = field
         .parse::<KeptField>()
         .map(|field| field.of(&person.facts.account));
-    match now {
-        Ok(Value::Bool(_) | Value::Number(_)) => {
-            serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
-        }
-        _ => Value::String(text.to_owned()),
+    let as_text = || Value::String(text.to_owned());
+    if now.is_ok_and(|now| now.is_boolean() || now.is_number()) {
+        serde_json::from_str(text).unwrap_or_else(|_| as_text())
+    } else {
+        as_text()
     }
 }
 
@@ -181,6 +181,6 @@ fn plain(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
-        other => other.to_string(),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
     }
 }
