@@ -34,19 +34,16 @@ fn pages() -> [Page; 2] {
 /// Fails when something has no row, a row names no test (or no scenario where it has to), or a test does not exist.
 pub(crate) fn check(root: &Path) -> anyhow::Result<String> {
     let known = functions(root)?;
-    let mut told = String::new();
+    let mut told = Vec::new();
     for page in pages() {
         let text = read(&root.join(page.path))?;
         let named = check_page(&page, &text, &|test| match test.split_once('#') {
             Some((file, title)) => has_scenario(root, file, title),
             None => known.contains(test),
         })?;
-        told.push_str(&format!(
-            "{}: {named} tests named, all of them exist\n",
-            page.path
-        ));
+        told.push(format!("{}: {named} tests named, all of them exist\n", page.path));
     }
-    Ok(told)
+    Ok(told.concat())
 }
 
 fn check_page(page: &Page, text: &str, exists: &dyn Fn(&str) -> bool) -> anyhow::Result<usize> {

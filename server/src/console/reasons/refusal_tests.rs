@@ -150,7 +150,7 @@ fn files(folder: &str) -> Vec<String> {
         let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
         if path.is_dir() {
             found.extend(files(&name));
-        } else if name.ends_with(".rs") && !name.ends_with("tests.rs") {
+        } else if path.extension().is_some_and(|kind| kind == "rs") && !name.ends_with("tests.rs") {
             found.push(name);
         }
     }
