@@ -79,6 +79,24 @@ onEachEngine('console in Chromium', consoleWorld, (scenario) => {
       await page.context().close();
     });
 
+    scenario(`r50 access is changed by hand, and what is not touched stays: ${how}`, async ({ world }) => {
+      const page = await chromium.open({ scripts });
+      await signIn(page, world, OWNER);
+      await page.goto(`${world.organization}/users?q=${scripts ? 'person-03' : 'person-04'}`);
+      await page.locator('tbody a.name').click();
+      await page.getByRole('link', { name: 'Change access' }).click();
+      await page.waitForURL(/\/access$/);
+      if (scripts) await judge(page, 'console-access-by-hand');
+      const box = page.locator('input[name=workspace]:not(:checked)').first();
+      const workspace = (await box.locator('xpath=ancestor::label').innerText()).trim();
+      await box.check();
+      await page.getByRole('button', { name: 'Save access' }).click();
+      await page.waitForURL(/done=access/);
+      assert.match(await page.innerText('main'), /The access is changed/);
+      assert.ok((await page.innerText('section[aria-labelledby=why]')).includes(workspace));
+      await page.context().close();
+    });
+
     scenario(`several at once: a list of what would happen, then what did: ${how}`, async ({ world }) => {
       const page = await chromium.open({ scripts });
       await signIn(page, world, OWNER);
@@ -298,6 +316,40 @@ onEachEngine('console in Chromium', consoleWorld, (scenario) => {
       await page.context().close();
     });
   }
+
+  scenario('examples and claims are put into a rule and tried at once', async ({ world }) => {
+    const page = await chromium.open();
+    await signIn(page, world, OWNER);
+    await page.goto(`${world.organization}/connections/northwind-id/policies`);
+    const role = page.locator('section[aria-labelledby=rule-role]');
+    await role.locator('summary', { hasText: 'Examples' }).last().click();
+    const tried = page.waitForResponse((answer) => answer.url().endsWith('/policies/try'));
+    await role.getByRole('button', { name: /Several roles/ }).click();
+    assert.match(await page.locator('#role_expression').inputValue(), /^\[contains\(groups, 'eng'\)/);
+    await tried;
+    await page.locator('#tried:not(.waiting)').waitFor();
+    await judge(page, 'console-examples');
+    await page.locator('#role_expression').press('Control+a');
+    await role.getByRole('button', { name: 'groups', exact: true }).click();
+    assert.equal(await page.locator('#role_expression').inputValue(), 'groups');
+    await page.context().close();
+  });
+
+  scenario('what happens while somebody looks comes by itself', async ({ world }) => {
+    const looking = await chromium.open();
+    await signIn(looking, world, OWNER);
+    await looking.goto(`${world.organization}/activity`);
+    const acting = await looking.context().newPage();
+    await acting.goto(`${world.organization}/users?q=person-05`);
+    await acting.locator('tbody a.name').click();
+    const name = await acting.innerText('h1');
+    await acting.getByRole('button', { name: /^(Pin access|Return to rules)$/ }).first().click();
+    await acting.waitForURL(/done=(un)?pin/);
+    const newest = looking.locator('.timeline li').first();
+    await eventually('the entry is there', async () => (await newest.innerText()).includes(name));
+    assert.match(await newest.locator('time').innerText(), /now|second/);
+    await looking.context().close();
+  });
 
   scenario('who manages nothing, and who is not signed in, gets no page', async ({ world }) => {
     const page = await chromium.open();

@@ -88,6 +88,7 @@ async function pagesOf(page, world) {
     users: '/users',
     'users-none': '/users?q=zzz',
     person: within(person),
+    'person-access': `${within(person)}/access`,
     activity: '/activity',
     'activity-days': '/activity?show=events&from=2026-01-01&until=2026-12-31',
     trace: within(trace),

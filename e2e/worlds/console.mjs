@@ -172,6 +172,10 @@ export async function signInOperator(page, world) {
   await signIn(page, world, OPERATOR);
 }
 
+/** Pages that listen to a stream of events, and the streams. */
+const LISTENING = /\/setup\/scim$|\/activity(\?|$)/;
+const STREAM = /\/events$|\/activity\/live\?/;
+
 /** Opens a page and returns how many bytes it took, everything that it loaded included. */
 export async function visit(page, url) {
   const answers = [];
@@ -179,11 +183,11 @@ export async function visit(page, url) {
   page.on('response', heard);
   const answer = await page.goto(url);
   // A page that listens for events is never idle.
-  await page.waitForLoadState(url.endsWith('/setup/scim') ? 'load' : 'networkidle');
+  await page.waitForLoadState(LISTENING.test(url) ? 'load' : 'networkidle');
   page.off('response', heard);
   assert.equal(answer.status(), 200, url);
   let weight = 0;
-  for (const each of answers.filter((answer) => !answer.url().endsWith('/events'))) weight += (await each.request().sizes()).responseBodySize;
+  for (const each of answers.filter((answer) => !STREAM.test(answer.url()))) weight += (await each.request().sizes()).responseBodySize;
   return weight;
 }
 

@@ -79,11 +79,10 @@ pub fn need(incoming: &Incoming, in_force: &InForce) -> Need {
             profiles: licenses_wait(connection),
             groups_of_accounts: licenses_wait(connection),
             // Beside the asserted name, which the provider may spell in another way than the subject.
-            user_names: (by_user_name
-                && asserted.user_name.as_ref().is_some_and(|name| name != subject))
-            .then(|| (connection.id.clone(), subject.clone()))
-            .into_iter()
-            .collect(),
+            user_names: (by_user_name && asserted.user_name.as_ref().is_some_and(|name| name != subject))
+                .then(|| (connection.id.clone(), subject.clone()))
+                .into_iter()
+                .collect(),
             ..DirectoryNeed::default()
         },
         sign_in: rules::SignInNeed {

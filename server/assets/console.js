@@ -36,15 +36,18 @@
   });
 
   const words = new Intl.RelativeTimeFormat(root.lang, { numeric: 'auto' });
-  for (const time of document.querySelectorAll('time[datetime]')) {
-    const at = new Date(time.dateTime);
-    const seconds = (at - Date.now()) / 1000;
-    const span = Math.abs(seconds);
-    time.title = at.toLocaleString(root.lang, { dateStyle: 'medium', timeStyle: 'medium' });
-    if (!time.hasAttribute('data-relative') || span > 6 * 86400) continue;
-    const [size, unit] = span < 60 ? [1, 'second'] : span < 3600 ? [60, 'minute'] : span < 86400 ? [3600, 'hour'] : [86400, 'day'];
-    time.textContent = words.format(Math.round(seconds / size), unit);
-  }
+  const tellTimes = (part) => {
+    for (const time of part.querySelectorAll('time[datetime]')) {
+      const at = new Date(time.dateTime);
+      const seconds = (at - Date.now()) / 1000;
+      const span = Math.abs(seconds);
+      time.title = at.toLocaleString(root.lang, { dateStyle: 'medium', timeStyle: 'medium' });
+      if (!time.hasAttribute('data-relative') || span > 6 * 86400) continue;
+      const [size, unit] = span < 60 ? [1, 'second'] : span < 3600 ? [60, 'minute'] : span < 86400 ? [3600, 'hour'] : [86400, 'day'];
+      time.textContent = words.format(Math.round(seconds / size), unit);
+    }
+  };
+  tellTimes(document);
 
   // Filters act as soon as they are chosen; the button stays for those without a script.
   for (const form of document.querySelectorAll('form[data-filters]')) {
@@ -96,6 +99,18 @@
     });
   }
 
+  // Examples take the place of what stands in a field; names go where one types. What is typed is tried, as by hand.
+  document.addEventListener('click', (event) => {
+    const button = event.target.closest('[data-insert]');
+    if (!button) return;
+    const field = document.getElementById(button.dataset.insert);
+    const { whole, part } = button.dataset;
+    if (whole) field.value = whole;
+    else field.setRangeText(part, field.selectionStart, field.selectionEnd, 'end');
+    field.focus();
+    field.dispatchEvent(new Event('input', { bubbles: true }));
+  });
+
   // Live parts: a piece of the page that the server sends when it is there; without such a stream it is fetched anew until it
   // says that it is done.
   for (const live of document.querySelectorAll('[data-live]')) {
@@ -129,7 +144,12 @@
   // Progress as it happens: pieces from server-sent events until all is at rest; then the page as it is.
   for (const part of document.querySelectorAll('[data-stream]')) {
     const source = new EventSource(part.dataset.stream);
-    source.addEventListener('piece', (event) => { part.innerHTML = event.data; });
+    // Whoever is inside of it with the keyboard is not thrown out; the next piece comes.
+    source.addEventListener('piece', (event) => {
+      if (part.contains(document.activeElement)) return;
+      part.innerHTML = event.data;
+      tellTimes(part);
+    });
     source.addEventListener('rest', () => { source.close(); location.replace(location.pathname + location.search); });
     addEventListener('pagehide', () => source.close());
   }

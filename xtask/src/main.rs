@@ -1,5 +1,5 @@
 //! Repository chores: `cargo xtask layers` checks who may know whom, `cargo xtask gen` writes the generated documents,
-//! `cargo xtask requirements` checks that the tests named in the page about people exist.
+//! `cargo xtask requirements` checks that the tests named in the pages of what is promised exist.
 
 mod documents;
 mod error_codes;

@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 use provost_kernel::denial::Denial;
 use provost_kernel::directory::Account;
 use provost_kernel::id::{AccountId, ConnectionId};
-use provost_kernel::trace::{PASSWORD_SIGN_IN, PROVISION, SIGN_IN, StepOutcome, TEST_SIGN_IN};
+use provost_kernel::trace::{PASSWORD_SIGN_IN, PROVISION, SIGN_IN, StepOutcome, TEST_SIGN_IN, Trace};
 use provost_store::{AuditRow, Delivery, NewEvent, ScimRequest, TraceRecord};
 use serde::Deserialize;
 
@@ -86,6 +86,8 @@ pub(super) struct ActivityPage {
     pub(super) can_look_up: bool,
     /// Where to get the same as a file.
     pub(super) file: Option<String>,
+    /// Where newer entries come from, on the page that shows the newest.
+    pub(super) live: Option<String>,
     /// The head of a connection, where this is one of its pages.
     pub(super) head: Option<Head>,
     /// The address of this list without filters.
@@ -132,12 +134,20 @@ async fn render(
         .iter()
         .map(|connection| (connection.id.to_string(), connection.name.clone()))
         .collect();
+    let items = found.items.iter();
+    let entries: Vec<Entry> = items.map(|item| entry(&shell, item, &found.people)).collect();
+    let is_newest = asked.after.is_none() && asked.until.is_empty();
     page::show(&ActivityPage {
-        entries: found
-            .items
-            .iter()
-            .map(|item| entry(&shell, item, &found.people))
-            .collect(),
+        live: is_newest.then(|| {
+            let seen = entries.first().map_or("", |entry| entry.at.0.as_str());
+            format!(
+                "{}/activity/live?{}&seen={}",
+                shell.base,
+                asked.query(None),
+                segment(seen)
+            )
+        }),
+        entries,
         next: found
             .next
             .as_ref()
@@ -354,7 +364,21 @@ pub(super) fn verdict(shell: &Shell, verdict: &str) -> (&'static str, String) {
     } else {
         "bad"
     };
-    (tone, shell.of("verdict", verdict).to_owned())
+    let language = shell.look.language;
+    let known = language
+        .known(&format!("verdict.{verdict}"))
+        .unwrap_or_else(|| shell.t("verdict.refused"));
+    (tone, known.to_owned())
+}
+
+/// Says what went wrong or is worth a look, if anything did.
+pub(super) fn telling(shell: &Shell, trace: &Trace) -> String {
+    trace
+        .steps
+        .iter()
+        .find(|step| matches!(step.outcome, StepOutcome::Refused | StepOutcome::Warned))
+        .map(|step| reasons::tell(shell.look.language, &step.code, &step.text).text)
+        .unwrap_or_default()
 }
 
 fn attempt(shell: &Shell, record: &TraceRecord, about: Option<(String, String)>) -> Entry {
@@ -364,17 +388,11 @@ fn attempt(shell: &Shell, record: &TraceRecord, about: Option<(String, String)>)
     } else {
         verdict(shell, &record.verdict)
     };
-    let telling = trace
-        .steps
-        .iter()
-        .find(|step| matches!(step.outcome, StepOutcome::Refused | StepOutcome::Warned))
-        .map(|step| reasons::tell(shell.look.language, &step.code, &step.text).text)
-        .unwrap_or_default();
     Entry {
         at: (trace.at.to_string(), format::time(trace.at)),
         what: kind_of(shell, &trace.kind),
         about,
-        detail: telling,
+        detail: telling(shell, trace),
         tone,
         outcome,
         trace: Some(format!("{}/traces/{}", shell.base, segment(trace.id.as_str()))),

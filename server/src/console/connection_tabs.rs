@@ -16,13 +16,13 @@ use serde_json::Value;
 use super::connections::{Head, head};
 use super::format;
 use super::page::{self, segment};
-use super::reasons;
 use super::sent::Sent;
 use super::shell::{Place, Shell};
+use super::told;
 use super::visit::{Manager, Outcome};
 use crate::app::App;
 use crate::connection_config::{IdpInitiated, ProtocolConfig};
-use crate::error::{AppError, Fault};
+use crate::error::AppError;
 use crate::flow::configuration::{self, People};
 use crate::flow::directory;
 use crate::flow::setup::editing::{self, Mapping, OIDC_PATHS, Reading, SAML_FIELDS};
@@ -68,7 +68,7 @@ struct Read {
 }
 
 impl Read {
-    fn of(found: Result<Option<Reading>, AppError>) -> Result<Self, AppError> {
+    fn of(shell: &Shell, found: Result<Option<Reading>, AppError>) -> Result<Self, AppError> {
         let mut read = Self {
             is_there: false,
             fields: Vec::new(),
@@ -89,8 +89,7 @@ impl Read {
             }
             Ok(None) => {}
             Err(error) if error.code() == "invalid_configuration" => {
-                let told = |fault: &Fault| format!("{}: {}", fault.path, fault.message);
-                read.problem = error.faults().iter().map(told).collect::<Vec<_>>().join("; ");
+                read.problem = problems(shell, &error);
             }
             Err(error) => return Err(error),
         }
@@ -134,7 +133,7 @@ async fn claims_page(
     problem: Option<&AppError>,
 ) -> Outcome {
     let id = record.connection.id.as_str();
-    let read = Read::of(editing::read(app, &manager.caller, id, &mapping).await)?;
+    let read = Read::of(&shell, editing::read(app, &manager.caller, id, &mapping).await)?;
     let raw: BTreeMap<String, Value> = serde_json::from_str(&read.raw).unwrap_or_default();
     let page = ClaimsPage {
         head: head(&shell, record, "claims"),
@@ -146,28 +145,22 @@ async fn claims_page(
         is_saml: record.connection.protocol == Protocol::Saml,
         seen: raw.into_keys().take(60).collect(),
         read,
-        problem: problem.map(|error| told(&shell, error)).unwrap_or_default(),
-        faults: problem.map(|error| faults(&shell, error)).unwrap_or_default(),
+        problem: problem
+            .map(|error| told::sentence(&shell, error))
+            .unwrap_or_default(),
+        faults: problem
+            .map(|error| told::faults(&shell, error))
+            .unwrap_or_default(),
         shell,
     };
     page::show_with(problem.map_or(StatusCode::OK, AppError::status), &page)
 }
 
-fn told(shell: &Shell, error: &AppError) -> String {
-    let known = shell.look.language.known(&format!("word.{}", error.code()));
-    known.map_or_else(|| error.public().to_owned(), str::to_owned)
-}
-
-fn faults(shell: &Shell, error: &AppError) -> Vec<(String, String)> {
-    let language = shell.look.language;
-    error
-        .faults()
-        .iter()
-        .map(|fault| {
-            let text = reasons::tell_fault(language, reasons::CONFIGURATION, &fault.message);
-            (fault.path.clone(), text)
-        })
-        .collect()
+/// Says in one line what is wrong with paths.
+fn problems(shell: &Shell, error: &AppError) -> String {
+    let faults = told::faults(shell, error).into_iter();
+    let lines: Vec<String> = faults.map(|(path, text)| format!("{path}: {text}")).collect();
+    lines.join("; ")
 }
 
 /// `POST …/claims`.
@@ -205,7 +198,7 @@ pub async fn try_claims(
     let mapping = sent_mapping(&record, &sent);
     let shell = manager.shell(Place::Connections);
     if headers.contains_key("x-piece") {
-        let read = Read::of(editing::read(&app, &manager.caller, &id, &mapping).await)?;
+        let read = Read::of(&shell, editing::read(&app, &manager.caller, &id, &mapping).await)?;
         return page::piece(&ReadPiece { shell, read });
     }
     claims_page(&app, &manager, shell, &record, mapping, None).await
@@ -255,8 +248,12 @@ fn provisioning_page(shell: Shell, record: &ConnectionRecord, problem: Option<&A
             .map(|(one, word, name, why)| (word, shell.t(name), shell.t(why), one == mode))
             .collect(),
         questions: questions(&shell, &record.connection.settings),
-        problem: problem.map(|error| told(&shell, error)).unwrap_or_default(),
-        faults: problem.map(|error| faults(&shell, error)).unwrap_or_default(),
+        problem: problem
+            .map(|error| told::sentence(&shell, error))
+            .unwrap_or_default(),
+        faults: problem
+            .map(|error| told::faults(&shell, error))
+            .unwrap_or_default(),
         shell,
     };
     page::show_with(problem.map_or(StatusCode::OK, AppError::status), &page)
@@ -472,8 +469,12 @@ fn more_page(
         enabled: connection.enabled,
         is_draft: crate::flow::setup::is_draft(record),
         people,
-        problem: problem.map(|error| told(&shell, error)).unwrap_or_default(),
-        faults: problem.map(|error| faults(&shell, error)).unwrap_or_default(),
+        problem: problem
+            .map(|error| told::sentence(&shell, error))
+            .unwrap_or_default(),
+        faults: problem
+            .map(|error| told::faults(&shell, error))
+            .unwrap_or_default(),
         shell,
     };
     page::show_with(problem.map_or(StatusCode::OK, AppError::status), &page)

@@ -314,7 +314,7 @@ async fn latest_test(
             text: if is_good {
                 shell.t("value.test_good").to_owned()
             } else {
-                activity::verdict(shell, &record.verdict).1
+                activity::telling(shell, &record.trace)
             },
             path: format!("{}/traces/{}", shell.base, segment(record.trace.id.as_str())),
         }

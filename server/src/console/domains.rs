@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::format;
 use super::page::{self, segment};
+use super::reasons;
 use super::sent::Sent;
 use super::shell::{Flash, Place, Shell};
 use super::told;
@@ -247,7 +248,10 @@ async fn render(
             DomainState::Lost => "domains.lost_why",
             DomainState::Disputed => "domains.disputed_why",
         }),
-        problem: claim.problem.clone(),
+        problem: claim
+            .problem
+            .as_ref()
+            .map(|text| reasons::tell_setting(shell.look.language, text)),
         record: token.map(|token| {
             [
                 (shell.t("domains.record_type"), "TXT".to_owned()),

@@ -9,6 +9,7 @@ use axum::extract::DefaultBodyLimit;
 use crate::app::App;
 
 pub mod activity;
+pub mod activity_live;
 pub mod adding;
 pub mod bulk;
 mod chart;
@@ -22,6 +23,7 @@ pub mod directory;
 pub mod domains;
 pub mod drift;
 pub mod format;
+pub mod granting;
 pub mod groups;
 pub mod home;
 pub mod importing;
@@ -36,15 +38,18 @@ pub mod operator_health;
 pub mod operator_mails;
 pub mod operator_organization;
 pub mod organizations;
+pub mod overriding;
 pub mod page;
 pub mod person;
 pub mod policy;
+mod policy_examples;
 pub mod policy_form;
 pub mod reasons;
 pub mod security;
 pub mod sent;
 pub mod setup;
 pub mod shell;
+mod streams;
 pub mod told;
 pub mod trace;
 pub mod users;
@@ -56,7 +61,7 @@ pub mod words;
 
 /// The addresses of the console.
 pub fn routes() -> Router<App> {
-    instance().merge(people()).merge(organization())
+    instance().merge(people()).merge(happened()).merge(organization())
 }
 
 /// Pages of operators.
@@ -135,9 +140,34 @@ fn people() -> Router<App> {
         .route("/console/{organization}/users/bulk", post(users::bulk))
         .route("/console/{organization}/users/{account}", get(person::show))
         .route(
+            "/console/{organization}/users/{account}/overrides",
+            get(overriding::show).and_post(overriding::save),
+        )
+        .route(
+            "/console/{organization}/users/{account}/access",
+            get(granting::show).and_post(granting::save),
+        )
+        .route(
             "/console/{organization}/users/{account}/{action}",
             post(person::act),
         )
+}
+
+/// What happened, and why.
+fn happened() -> Router<App> {
+    Router::new()
+        .route("/console/{organization}/activity", get(activity::list))
+        .route("/console/{organization}/activity/file", get(activity::file))
+        .route(
+            "/console/{organization}/activity/live",
+            get(activity_live::follow),
+        )
+        .route(
+            "/console/{organization}/connections/{connection}/activity",
+            get(activity::of_connection),
+        )
+        .route("/console/{organization}/traces", get(trace::look_up))
+        .route("/console/{organization}/traces/{trace}", get(trace::show))
 }
 
 /// The front page, and the other pages of an organization.
@@ -146,14 +176,6 @@ fn organization() -> Router<App> {
         .route("/console", get(organizations::list))
         .route("/console/look", post(organizations::set_look))
         .route("/console/{organization}", get(home::show))
-        .route("/console/{organization}/activity", get(activity::list))
-        .route("/console/{organization}/activity/file", get(activity::file))
-        .route(
-            "/console/{organization}/connections/{connection}/activity",
-            get(activity::of_connection),
-        )
-        .route("/console/{organization}/traces", get(trace::look_up))
-        .route("/console/{organization}/traces/{trace}", get(trace::show))
         .merge(setup::routes())
         .route("/console/{organization}/connections", get(connections::list))
         .route(

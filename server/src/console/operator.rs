@@ -215,6 +215,7 @@ pub async fn activity(
         }
     }
     page::show(&ActivityPage {
+        live: None,
         choices: asked.choices(&shell, &[]),
         entries,
         next: found

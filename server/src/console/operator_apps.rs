@@ -133,10 +133,9 @@ pub async fn act(State(app): State<App>, operator: Operator, sent: Sent) -> Outc
             render(&app, shell, Typed::default(), made, None).await
         }
         Err(error) => {
-            let faults: Vec<String> = error
-                .faults()
-                .iter()
-                .map(|fault| format!("{}: {}", fault.path, fault.message))
+            let faults: Vec<String> = told::faults(&shell, &error)
+                .into_iter()
+                .map(|(path, text)| format!("{path}: {text}."))
                 .collect();
             let mut problem = told::mendable(&shell, error)?;
             if !faults.is_empty() {

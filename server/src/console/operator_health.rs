@@ -12,6 +12,7 @@ use super::operator;
 use super::page;
 use super::sent::Sent;
 use super::shell::{Place, Shell};
+use super::told;
 use super::visit::{Operator, Outcome};
 use crate::app::App;
 use crate::config::Config;
@@ -117,12 +118,8 @@ pub async fn save(State(app): State<App>, operator: Operator, sent: Sent) -> Out
         Ok(()) => page::lead_to("/console/operator/health?done=defaults#defaults"),
         Err(error) if error.faults().is_empty() => Err(error.into()),
         Err(error) => {
-            let wrong = error
-                .faults()
-                .iter()
-                .map(|fault| (fault.path.clone(), fault.message.clone()))
-                .collect();
             let shell = operator::shell(&operator, Place::Health);
+            let wrong = told::faults(&shell, &error);
             render(&app, shell, error.status(), typed, wrong).await
         }
     }

@@ -2,6 +2,7 @@
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
+use provost_kernel::connection::Provisioning;
 use provost_kernel::directory::{AccountKind, Membership, Status};
 use provost_kernel::id::{AccountId, SessionId};
 use provost_kernel::provision::Action;
@@ -18,7 +19,7 @@ use super::users::{self, Named};
 use super::visit::{Manager, Outcome, Stop};
 use crate::app::App;
 use crate::error::AppError;
-use crate::flow::acting::{self, Wish};
+use crate::flow::acting::{self, Refusal, Wish};
 use crate::flow::console::bulk;
 use crate::flow::console::people::{self, Person};
 use crate::flow::console::standing::Standing;
@@ -27,7 +28,7 @@ use crate::flow::console::standing::Standing;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Asked {
-    done: Option<String>,
+    pub(super) done: Option<String>,
 }
 
 #[derive(Template)]
@@ -48,7 +49,9 @@ struct PersonPage {
     pinned: bool,
     is_active: bool,
     is_managed: bool,
+    can_override: bool,
     belongs_elsewhere: bool,
+    can_invite: bool,
     attributes: Vec<(String, String, String)>,
     groups: Vec<String>,
     local_groups: Vec<(String, String)>,
@@ -102,10 +105,10 @@ pub async fn show(
     let organization = &manager.organization.organization.id;
     let person = people::find(&app, &manager.caller, organization, &account).await?;
     let shell = manager.shell(Place::Users).after(asked.done.as_deref());
-    page::show(&view(&manager, shell, &person))
+    page::show(&view(&manager, shell, &person, app.config.mail.is_on()))
 }
 
-fn view(manager: &Manager, shell: Shell, person: &Person) -> PersonPage {
+fn view(manager: &Manager, shell: Shell, person: &Person, can_mail: bool) -> PersonPage {
     let account = &person.facts.account;
     let held = person.facts.memberships.first();
     let (tone, status) = match held {
@@ -153,7 +156,12 @@ fn view(manager: &Manager, shell: Shell, person: &Person) -> PersonPage {
         pinned: held.is_some_and(|held| held.pinned),
         is_active: account.status == Status::Active,
         is_managed: account.external_id.is_some(),
+        can_override: person
+            .connection
+            .as_ref()
+            .is_some_and(|one| one.provisioning == Provisioning::Scim),
         belongs_elsewhere: person.belongs_elsewhere,
+        can_invite: can_mail && account.status == Status::Invited,
         attributes: account
             .attributes
             .iter()
@@ -345,22 +353,27 @@ pub async fn act(
         },
         "reset" => Action::ResetSubject { account: id },
         word => {
-            bulk::action_of(word).ok_or_else(AppError::not_found)?;
-            bulk::wish(word, organization, id)
+            let (_, takes) = bulk::action_of(word).ok_or_else(AppError::not_found)?;
+            if takes && word != "suspend" {
+                manager.visitor.must_be_fresh(&app)?;
+            }
+            let rows = bulk::each(&app, &manager.caller, organization, word, vec![id]).await?;
+            let row = rows.into_iter().next().ok_or_else(AppError::not_found)?;
+            return told_of(&manager, &here, word, row.outcome.map(drop));
         }
     };
-    if matches!(action.as_str(), "delete" | "reset" | "deactivate" | "remove") {
-        manager.visitor.must_be_fresh(&app)?;
-    }
-    do_it(&app, &manager, &here, &action, wish).await
+    manager.visitor.must_be_fresh(&app)?;
+    let done = acting::attempt(&app, Wish::new(manager.caller.actor(), wish)).await?;
+    told_of(&manager, &here, &action, done.map(drop))
 }
 
-async fn do_it(app: &App, manager: &Manager, here: &str, action: &str, wish: Action) -> Outcome {
-    match acting::attempt(app, Wish::new(manager.caller.actor(), wish)).await? {
-        Ok(_) if matches!(action, "delete" | "remove") => {
+/// Leads on where something was done, and says why where it was not.
+fn told_of(manager: &Manager, here: &str, action: &str, done: Result<(), Refusal>) -> Outcome {
+    match done {
+        Ok(()) if matches!(action, "delete" | "remove") => {
             page::lead_to(&format!("{}/users?done={action}", manager.base()))
         }
-        Ok(_) => page::lead_to(&format!("{here}?done={action}")),
+        Ok(()) => page::lead_to(&format!("{here}?done={action}")),
         Err(refusal) => {
             let shell = manager.shell(Place::Users);
             let reason = shell.of("verdict", refusal.denial.code()).to_owned();

@@ -410,20 +410,6 @@ pub(super) async fn editor(
     })
 }
 
-impl Editor {
-    /// An example of a rule that admits.
-    #[expect(clippy::unused_self, reason = "templates call methods of what they show")]
-    pub(super) const fn organization_example(&self) -> &'static str {
-        "contains(groups, '{{orgId}}')"
-    }
-
-    /// An example of a rule that gives a role.
-    #[expect(clippy::unused_self, reason = "templates call methods of what they show")]
-    pub(super) const fn role_example(&self) -> &'static str {
-        "contains(groups, 'admin') && 'Admin' || 'Member'"
-    }
-}
-
 fn who(record: &TraceRecord) -> String {
     let normalized = record.claims.as_ref().and_then(|claims| claims.get("normalized"));
     let text = |name: &str| normalized?.get(name)?.as_str().map(str::to_owned);

@@ -1,5 +1,6 @@
-//! What the kernel says while it decides, in the language of the page. The kernel writes one English sentence per step, and that
-//! is what is stored; here it is read back by the sentences of its code, and its values are put into those of the other language.
+//! What was said while something was decided or refused, in the language of the page. One English sentence per step is what is
+//! stored; here it is read back by the sentences of its code, and its values are put into those of the other language. The
+//! sentences of the kernel are in `languages/reasons`, those of protocols and of the server itself in `languages/refusals`.
 //! Never changes what was recorded: what cannot be read back is shown as it is, below what its code says.
 
 use std::collections::BTreeMap;
@@ -37,13 +38,30 @@ fn sentences(language: Language) -> &'static Sentences {
     }
 }
 
+/// What is refused before the kernel decides: messages of identity providers, calls to them, wishes of apps.
+fn refusals(language: Language) -> &'static Sentences {
+    static EN: LazyLock<Sentences> = LazyLock::new(|| {
+        toml::from_str(include_str!("../../languages/refusals/en.toml")).unwrap_or_default()
+    });
+    static DE: LazyLock<Sentences> = LazyLock::new(|| {
+        toml::from_str(include_str!("../../languages/refusals/de.toml")).unwrap_or_default()
+    });
+    match language {
+        Language::En => &EN,
+        Language::De => &DE,
+    }
+}
+
 /// Tells what a step says. `code` is the step's code, `text` its sentence.
 pub fn tell(language: Language, code: &str, text: &str) -> Told {
     let whole = |text: String| Told { text, original: None };
     if language == Language::En {
         return whole(text.to_owned());
     }
-    if let Some(told) = said(language, code, text).or_else(|| said(language, ANY, text)) {
+    let told = said(language, code, text)
+        .or_else(|| said(language, ANY, text))
+        .or_else(|| refused(language, code, text));
+    if let Some(told) = told {
         return whole(told);
     }
     let known = language.known(&format!("verdict.{code}"));
@@ -61,15 +79,47 @@ pub fn tell_fault(language: Language, family: &str, text: &str) -> String {
     said(language, family, text).unwrap_or_else(|| text.to_owned())
 }
 
+/// Tells what is wrong with settings, whoever found it: the settings' own check, that of rules, or that of a protocol.
+pub fn tell_setting(language: Language, text: &str) -> String {
+    if language == Language::En {
+        return text.to_owned();
+    }
+    said(language, CONFIGURATION, text)
+        .or_else(|| said(language, EXPRESSION, text))
+        .or_else(|| {
+            let codes = refusals(Language::En).keys();
+            codes.into_iter().find_map(|code| refused(language, code, text))
+        })
+        .unwrap_or_else(|| text.to_owned())
+}
+
+/// Says a refusal in another language. What the other side said stands behind it in brackets, in its own words.
+fn refused(language: Language, code: &str, text: &str) -> Option<String> {
+    let find = |text: &str| of_family(refusals, language, code, text);
+    find(text).or_else(|| {
+        let (before, after) = text.split_once(" (")?;
+        Some(format!("{} ({after}", find(before)?))
+    })
+}
+
 /// The family of sentences about rules that cannot be used.
 pub const EXPRESSION: &str = "expression";
-/// The family of sentences about settings of a connection.
-pub const CONFIGURATION: &str = "configuration";
+/// The family of sentences about settings, as in the declarative file.
+const CONFIGURATION: &str = "configuration";
 
 /// Says a sentence of a family in another language; none if it is no sentence of it.
 fn said(language: Language, family: &str, text: &str) -> Option<String> {
-    let read = sentences(Language::En).get(family)?;
-    let told = sentences(language).get(family)?;
+    of_family(sentences, language, family, text)
+}
+
+fn of_family(
+    catalog: fn(Language) -> &'static Sentences,
+    language: Language,
+    family: &str,
+    text: &str,
+) -> Option<String> {
+    let read = catalog(Language::En).get(family)?;
+    let told = catalog(language).get(family)?;
     read.iter()
         .zip(told)
         .find_map(|(template, other)| Some(fill(language, other, &values(template, text)?)))
@@ -79,7 +129,7 @@ fn said(language: Language, family: &str, text: &str) -> Option<String> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Piece<'a> {
     Text(&'a str),
-    /// Position, and the sign behind it: `*` for a clause, `!` for a code.
+    /// Position, and the sign behind it: `*` for a clause, `!` for a code, `~` for what is wrong with a setting.
     Value(usize, Option<char>),
 }
 
@@ -90,7 +140,7 @@ fn pieces(template: &str) -> Vec<Piece<'_>> {
         let Some((inside, behind)) = after.split_once('}') else {
             break;
         };
-        let digits = inside.trim_end_matches(['*', '!']);
+        let digits = inside.trim_end_matches(['*', '!', '~']);
         let Ok(place) = digits.parse() else { break };
         if !before.is_empty() {
             found.push(Piece::Text(before));
@@ -137,6 +187,7 @@ fn fill(language: Language, template: &str, values: &BTreeMap<usize, String>) ->
                 let value = values.get(&place).map_or("", String::as_str);
                 match kind {
                     Some('*') => clause(language, value),
+                    Some('~') => tell_setting(language, value),
                     Some('!') => language
                         .known(&format!("verdict.{value}"))
                         .unwrap_or(value)
@@ -186,5 +237,7 @@ fn joined(language: Language, text: &str, separator: &str, most: usize) -> Optio
     Some(vec![said(language, CLAUSE, text)?])
 }
 
+#[cfg(test)]
+mod refusal_tests;
 #[cfg(test)]
 mod tests;

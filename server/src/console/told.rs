@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 
+use super::reasons;
 use super::shell::Shell;
 use super::visit::Stop;
 use crate::error::AppError;
@@ -12,7 +13,8 @@ pub fn sentence(shell: &Shell, error: &AppError) -> String {
     let code = error.code();
     let known = language
         .known(&format!("fault.{code}"))
-        .or_else(|| language.known(&format!("verdict.{code}")));
+        .or_else(|| language.known(&format!("verdict.{code}")))
+        .or_else(|| language.known(&format!("word.{code}")));
     known.map_or_else(|| error.public().to_owned(), str::to_owned)
 }
 
@@ -23,6 +25,15 @@ pub fn denial(shell: &Shell, code: &str) -> String {
         .known(&format!("fault.{code}"))
         .or_else(|| language.known(&format!("verdict.{code}")));
     known.map_or_else(|| code.to_owned(), str::to_owned)
+}
+
+/// Says what is wrong place by place, each with its place as the API names it.
+pub fn faults(shell: &Shell, error: &AppError) -> Vec<(String, String)> {
+    let tell = |text: &str| reasons::tell_setting(shell.look.language, text);
+    let faults = error.faults().iter();
+    faults
+        .map(|fault| (fault.path.clone(), tell(&fault.message)))
+        .collect()
 }
 
 /// Takes what a person can mend as a sentence for the page; everything else goes on as an error.

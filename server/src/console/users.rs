@@ -64,6 +64,7 @@ struct UsersPage {
     next: Option<String>,
     views: Vec<(String, String, bool)>,
     query: String,
+    can_mail: bool,
 }
 
 /// A filter with its options.
@@ -126,6 +127,7 @@ pub async fn list(State(app): State<App>, manager: Manager, Query(asked): Query<
             })
             .collect(),
         query: asked.query(None),
+        can_mail: app.config.mail.is_on(),
         next,
         asked,
         shell,
@@ -523,10 +525,7 @@ pub async fn bulk(State(app): State<App>, manager: Manager, sent: Sent) -> Outco
         if takes {
             manager.visitor.must_be_fresh(&app)?;
         }
-        let done = people::bulk(&app, &manager.caller, &organization, accounts, |account| {
-            bulk::wish(&word, &organization, account)
-        })
-        .await?;
+        let done = bulk::each(&app, &manager.caller, &organization, &word, accounts).await?;
         let again: Vec<String> = done
             .iter()
             .filter(|row| row.outcome.is_err())

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::developers::{Tab, tabs};
 use super::format;
 use super::page::{self, segment};
+use super::reasons;
 use super::sent::Sent;
 use super::shell::{Place, Shell};
 use super::told;
@@ -198,7 +199,7 @@ fn row(shell: &Shell, here: &str, delivery: &Delivery) -> Row {
             .last_status
             .map(|status| status.to_string())
             .unwrap_or_default(),
-        error: delivery.last_error.clone().unwrap_or_default(),
+        error: said(shell, delivery.last_error.as_deref()),
         attempts: delivery.attempts,
         next_attempt: is_again.then(|| shell.t1("webhooks.next_attempt", &format::time(delivery.due_at))),
         at: (delivery.created_at.to_string(), format::time(delivery.created_at)),
@@ -300,7 +301,7 @@ fn tested(shell: &Shell, attempt: &Attempt) -> Said {
                 &attempt.milliseconds,
             ),
         ),
-        (Some(error), _) => Said::Test("danger", shell.t1("webhooks.test_bad", error)),
+        (Some(error), _) => Said::Test("danger", shell.t1("webhooks.test_bad", &said(shell, Some(error)))),
     }
 }
 
@@ -354,6 +355,13 @@ pub async fn delivery(
     })
 }
 
+/// What went wrong with a call.
+fn said(shell: &Shell, error: Option<&str>) -> String {
+    error.map_or_else(String::new, |text| {
+        reasons::tell_setting(shell.look.language, text)
+    })
+}
+
 fn attempt(shell: &Shell, attempt: &Attempt) -> Try {
     Try {
         at: (attempt.at.to_string(), format::time(attempt.at)),
@@ -362,7 +370,7 @@ fn attempt(shell: &Shell, attempt: &Attempt) -> Try {
             || shell.t("webhooks.no_answer").to_owned(),
             |status| status.to_string(),
         ),
-        error: attempt.error.clone().unwrap_or_default(),
+        error: said(shell, attempt.error.as_deref()),
         answer: attempt.answer.clone().unwrap_or_default(),
         duration: shell.t1("webhooks.milliseconds", &attempt.milliseconds),
     }

@@ -337,6 +337,20 @@ pub async fn invite_account(
     organization: &OrganizationId,
     letter: Letter,
 ) -> Result<Invitation> {
+    Ok(attempt_account(app, actor, account, organization, letter).await??)
+}
+
+/// As [`invite_account`], with a refusal as a value, for work on many people.
+///
+/// # Errors
+/// 409 (`mail_off`); those of the store.
+pub async fn attempt_account(
+    app: &App,
+    actor: &Actor,
+    account: &AccountId,
+    organization: &OrganizationId,
+    letter: Letter,
+) -> Result<std::result::Result<Invitation, Refusal>> {
     if letter != Letter::Skip {
         mail::must_be_on(app)?;
     }
@@ -371,7 +385,7 @@ pub async fn invite_account(
             Err(error) => return Err(error.into()),
             Ok(outcome) => {
                 app.ring_mail();
-                return Ok(outcome?);
+                return Ok(outcome);
             }
         }
     }

@@ -18,6 +18,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use futures_util::StreamExt as _;
 use provost::app::App;
 use provost::config::{Config, Sources};
 use provost::router::router;
@@ -214,6 +215,30 @@ impl Browser {
 
     /// Sends any request with this browser's cookies and keeps the cookies of the answer.
     pub async fn send(&mut self, method: Method, url: &str, content_type: Option<&str>, body: Body) -> Page {
+        let response = self.answer(method, url, content_type, body).await;
+        Page::read(response).await
+    }
+
+    /// Opens a stream of server-sent events and reads its first event, then lets go of it.
+    pub async fn first_event(&mut self, url: &str) -> String {
+        let response = self.answer(Method::GET, url, None, Body::empty()).await;
+        assert_eq!(response.status(), StatusCode::OK, "{url}");
+        let mut pieces = response.into_body().into_data_stream();
+        let mut text = String::new();
+        while !text.contains("\n\n") {
+            let piece = pieces.next().await.unwrap().unwrap();
+            text.push_str(&String::from_utf8_lossy(&piece));
+        }
+        text
+    }
+
+    async fn answer(
+        &mut self,
+        method: Method,
+        url: &str,
+        content_type: Option<&str>,
+        body: Body,
+    ) -> axum::response::Response {
         let path = url.strip_prefix(&self.base).unwrap_or(url);
         assert!(
             path.starts_with('/'),
@@ -240,9 +265,8 @@ impl Browser {
             .extensions_mut()
             .insert(ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 40_000))));
         let response = self.router.clone().oneshot(request).await.unwrap();
-        let page = Page::read(response).await;
-        self.keep_cookies(&page.headers);
-        page
+        self.keep_cookies(response.headers());
+        response
     }
 
     fn keep_cookies(&mut self, headers: &HeaderMap) {

@@ -97,10 +97,15 @@ pub fn config() -> SamlConfig {
 pub async fn connect(app: &App, id: &str, change: impl FnOnce(&mut SamlConfig)) {
     let mut saml = config();
     change(&mut saml);
+    let connection = directory::connection(id, Protocol::Saml);
+    directory::put_connection(app, connection, ProtocolConfig::Saml(saml), secrets()).await;
+}
+
+/// The key with which our requests to this identity provider are signed.
+pub fn secrets() -> SecretMap {
     let mut secrets = SecretMap::default();
     secrets.set(secret::SAML_SIGNING_KEY, SP.pkcs8.clone());
-    let connection = directory::connection(id, Protocol::Saml);
-    directory::put_connection(app, connection, ProtocolConfig::Saml(saml), secrets).await;
+    secrets
 }
 
 /// Who is sitting at the identity provider.

@@ -262,11 +262,6 @@ fn lines(report: &Report) -> impl Iterator<Item = &String> {
     report.changes.iter().flat_map(|change| &change.fields)
 }
 
-/// What is wrong with the values, in the language of the page.
-fn in_words(shell: &Shell, text: &str) -> String {
-    reasons::tell_fault(shell.look.language, reasons::CONFIGURATION, text)
-}
-
 /// Stands for what was shown: what is saved is what was looked at, or it is shown anew.
 fn digest(report: &Report) -> String {
     digest_of(&lines(report).map(String::as_str).collect::<Vec<_>>().join("\n"))
@@ -278,7 +273,7 @@ fn looked(shell: &Shell, report: &Report, digest: String, is_other: bool) -> Loo
         warnings: report
             .warnings
             .iter()
-            .map(|warning| in_words(shell, &warning.message))
+            .map(|warning| reasons::tell_setting(shell.look.language, &warning.message))
             .collect(),
         digest,
         is_other,

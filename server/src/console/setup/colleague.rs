@@ -13,10 +13,11 @@ use super::super::format;
 use super::super::page;
 use super::super::sent::Sent;
 use super::super::shell::Shell;
+use super::super::told;
 use super::super::visit::Outcome;
+use super::Step;
 use super::desk::{Desk, PORTAL};
 use super::links::{Standing, standing};
-use super::{Step, told};
 use crate::app::App;
 use crate::error::AppError;
 use crate::flow::setup::colleagues::{self, Asked};
@@ -106,7 +107,9 @@ async fn render(
             (_, _) => PORTAL.to_owned(),
         },
         made,
-        problem: problem.map(|error| told(&shell, error)).unwrap_or_default(),
+        problem: problem
+            .map(|error| told::sentence(&shell, error))
+            .unwrap_or_default(),
         rows: rows
             .into_iter()
             .map(|link| {

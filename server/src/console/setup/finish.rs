@@ -8,9 +8,10 @@ use provost_kernel::policy::RoleRule;
 use super::super::page;
 use super::super::policy::Side;
 use super::super::shell::Shell;
+use super::super::told;
 use super::super::visit::Outcome;
 use super::desk::{Desk, PORTAL};
-use super::{Frame, Step, frame, people, protocol_word, told};
+use super::{Frame, Step, frame, people, protocol_word};
 use crate::app::App;
 use crate::error::AppError;
 use crate::flow::domains;
@@ -41,15 +42,11 @@ pub(super) async fn show(app: &App, desk: &Desk, setup: &SetUp, problem: Option<
         tester: people::tester(app, desk, &shell, setup).await?,
         test_path: desk.step_path(id, Step::Test.word()),
         discard: desk.step_path(id, "discard"),
-        problem: problem.map(|error| told(&shell, error)).unwrap_or_default(),
+        problem: problem
+            .map(|error| told::sentence(&shell, error))
+            .unwrap_or_default(),
         faults: problem
-            .map(|error| {
-                error
-                    .faults()
-                    .iter()
-                    .map(|fault| (fault.path.clone(), fault.message.clone()))
-                    .collect()
-            })
+            .map(|error| told::faults(&shell, error))
             .unwrap_or_default(),
         shell,
     };

@@ -13,8 +13,8 @@ use super::super::format;
 use super::super::page;
 use super::super::sent::Sent;
 use super::super::shell::{Place, Shell};
+use super::super::told;
 use super::super::visit::{Manager, Outcome};
-use super::told;
 use crate::app::App;
 use crate::error::AppError;
 use crate::flow::setup::links::{self, New, Scope};
@@ -60,7 +60,9 @@ async fn render(app: &App, manager: &Manager, made: Option<String>, problem: Opt
     let page = LinksPage {
         rows: found.iter().map(|link| row(&shell, link, now)).collect(),
         made,
-        problem: problem.map(|error| told(&shell, error)).unwrap_or_default(),
+        problem: problem
+            .map(|error| told::sentence(&shell, error))
+            .unwrap_or_default(),
         connections: connections
             .into_iter()
             .map(|record| (record.connection.id.to_string(), record.connection.name))

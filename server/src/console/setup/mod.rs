@@ -402,9 +402,3 @@ const fn part_of(protocol: Protocol) -> &'static str {
         Protocol::Oidc => "oidc",
     }
 }
-
-/// Shows an error of a flow as one of the page it happened on: what can be mended there is no error page.
-fn told(shell: &Shell, error: &AppError) -> String {
-    let known = shell.look.language.known(&format!("word.{}", error.code()));
-    known.map_or_else(|| error.public().to_owned(), str::to_owned)
-}

@@ -11,10 +11,11 @@ use super::super::page;
 use super::super::policy::{self as editor, Side};
 use super::super::sent::Sent;
 use super::super::shell::Shell;
+use super::super::told;
 use super::super::visit::Outcome;
 use super::colleague;
 use super::desk::{Desk, PORTAL};
-use super::{Frame, Step, frame, next_path, told};
+use super::{Frame, Step, frame, next_path};
 use crate::app::App;
 use crate::error::AppError;
 use crate::flow::policy::Policies;
@@ -78,7 +79,9 @@ pub(super) async fn domain(
         frame: setup.map(|setup| frame(desk, &shell, setup, Step::Domain)),
         ask: colleague::address(desk, Step::Domain.word()),
         rows,
-        problem: problem.map(|error| told(&shell, error)).unwrap_or_default(),
+        problem: problem
+            .map(|error| told::sentence(&shell, error))
+            .unwrap_or_default(),
         shell,
     };
     page::show_with(status, &page)
@@ -241,7 +244,9 @@ pub(super) async fn policy(app: &App, desk: &Desk, setup: &SetUp, problem: Optio
             String::new()
         },
         tester: tester(app, desk, &shell, setup).await?,
-        problem: problem.map(|error| told(&shell, error)).unwrap_or_default(),
+        problem: problem
+            .map(|error| told::sentence(&shell, error))
+            .unwrap_or_default(),
         shell,
     };
     page::show_with(problem.map_or(StatusCode::OK, AppError::status), &page)

@@ -1,7 +1,6 @@
 //! The step about the directory: address, a token that is shown once, and a sign that turns green at the first call.
 
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use askama::Template;
@@ -18,6 +17,7 @@ use super::super::format;
 use super::super::page;
 use super::super::sent::Sent;
 use super::super::shell::Shell;
+use super::super::streams;
 use super::super::visit::Outcome;
 use super::desk::{Desk, PORTAL};
 use super::guide::Piece;
@@ -34,8 +34,6 @@ use crate::scim_config::{ScimConfig, ScimVersion};
 const LOOK: Duration = Duration::from_secs(1);
 /// Looks of one stream: the browser opens another one afterwards, and is asked again who it is.
 const LOOKS: u32 = 240;
-/// Streams that a node keeps open; a browser that gets none asks every other second instead.
-const MOST_STREAMS: usize = 500;
 
 #[derive(Template)]
 #[template(path = "console/setup_scim.html")]
@@ -189,32 +187,13 @@ pub(super) async fn act(app: &App, desk: &Desk, id: &str, sent: &Sent) -> Outcom
     }
 }
 
-/// One open stream; counted until it is dropped.
-struct Open;
-
-static STREAMS: AtomicUsize = AtomicUsize::new(0);
-
-impl Open {
-    fn new() -> Option<Self> {
-        let others = STREAMS.fetch_add(1, Ordering::Relaxed);
-        let open = Self;
-        (others < MOST_STREAMS).then_some(open)
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        STREAMS.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// What a stream remembers between two looks.
 struct Watch {
     app: App,
     desk: Desk,
     id: String,
     looks: u32,
-    _open: Open,
+    _open: streams::Open,
 }
 
 /// `GET …/setup/scim/events`: one event when the directory has called, then the end.
@@ -222,7 +201,7 @@ pub(super) async fn events(State(app): State<App>, desk: Desk, Path(names): Name
     desk.must(Scope::Scim)?;
     let id = name(&names, "connection").to_owned();
     found(&app, &desk, &id).await?;
-    let open = Open::new().ok_or_else(|| AppError::unavailable("too many open streams"))?;
+    let open = streams::Open::new()?;
     let watch = Watch {
         app,
         desk,

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::super::connection_values;
 use super::super::format;
 use super::super::page;
+use super::super::reasons;
 use super::super::shell::Shell;
 use super::super::visit::Outcome;
 use super::desk::Desk;
@@ -66,7 +67,7 @@ pub(super) async fn show(app: &App, desk: &Desk, setup: &SetUp) -> Outcome {
                 at: both(test.at),
                 is_good: test.code == VERIFIED,
                 code: test.code.clone(),
-                text: test.text.clone(),
+                text: reasons::tell(shell.look.language, &test.code, &test.text).text,
                 reference: test.trace.clone(),
                 ..of_claims(&shell, kept.as_ref())
             })

@@ -5,13 +5,13 @@ use axum::http::StatusCode;
 use provost_kernel::connection::Protocol;
 
 use super::super::page;
-use super::super::reasons;
 use super::super::sent::Sent;
 use super::super::shell::Shell;
+use super::super::told;
 use super::super::visit::Outcome;
 use super::desk::Desk;
 use super::guide::Piece;
-use super::{Frame, Step, frame, guide_lines, next_path, our_values, part_of, told};
+use super::{Frame, Step, frame, guide_lines, next_path, our_values, part_of};
 use crate::app::App;
 use crate::connection_config::ProtocolConfig;
 use crate::error::AppError;
@@ -208,16 +208,15 @@ pub(super) async fn act(app: &App, desk: &Desk, setup: &SetUp, sent: &Sent) -> O
     }
     let shell = desk.shell();
     let faults = faults_of(&shell, &error);
-    let problem = told(&shell, &error);
+    let problem = told::sentence(&shell, &error);
     render(app, desk, setup, &fields, problem, faults, error.status())
 }
 
 /// Says what is wrong with values: the field of the form, and what about it, in the language of the page.
 pub(in crate::console) fn faults_of(shell: &Shell, error: &AppError) -> Vec<(String, String)> {
-    let told = |text: &str| reasons::tell_fault(shell.look.language, reasons::CONFIGURATION, text);
-    let faults = error.faults().iter();
+    let faults = told::faults(shell, error).into_iter();
     faults
-        .map(|fault| (field_name(shell, &fault.path), told(&fault.message)))
+        .map(|(path, text)| (field_name(shell, &path), text))
         .collect()
 }
 

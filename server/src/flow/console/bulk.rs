@@ -8,10 +8,11 @@ use provost_kernel::provision::{Action, GrantEdit};
 use provost_store::{BulkProgress, BulkRefused, BulkRun, NewJob, PeopleFilter, StoreError};
 use serde_json::{Value, json};
 
-use super::people;
+use super::people::{self, Row};
 use crate::app::App;
 use crate::error::{AppError, Result};
 use crate::flow::api_keys::Caller;
+use crate::flow::invitations::{self, Letter};
 use crate::flow::local_groups::settling::{self, Task};
 use crate::jobs;
 
@@ -20,17 +21,52 @@ pub const MOST: u32 = 100_000;
 /// People after whom progress is written down.
 const PORTION: usize = 50;
 
+/// Inviting is more than a decision: a mail leaves with it.
+const INVITE: &str = "invite";
+
 /// What can be done to several people at once: the key of its name, and whether it takes access.
 pub fn action_of(word: &str) -> Option<(&'static str, bool)> {
     Some(match word {
+        INVITE => ("action.invite", false),
         "pin" => ("action.pin", false),
         "unpin" => ("action.unpin", false),
         "activate" => ("action.activate", false),
         "suspend" => ("action.suspend", true),
         "deactivate" => ("action.deactivate", true),
         "remove" => ("action.remove", true),
+        "delete" => ("action.delete", true),
         _ => return None,
     })
+}
+
+/// Does the same to several people, one decision each: one refusal stops nobody else.
+///
+/// # Errors
+/// 409 (`mail_off`) where inviting cannot send anything; those of the store.
+pub async fn each(
+    app: &App,
+    caller: &Caller,
+    organization: &OrganizationId,
+    word: &str,
+    accounts: Vec<AccountId>,
+) -> Result<Vec<Row>> {
+    if word != INVITE {
+        let wish = |account| wish(word, organization, account);
+        return people::bulk(app, caller, organization, accounts, wish).await;
+    }
+    let known = people::members_among(app, organization, accounts).await?;
+    let mut rows = Vec::with_capacity(known.len());
+    for account in known {
+        let letter = Letter::invitation(true);
+        let invited =
+            invitations::attempt_account(app, &caller.actor(), &account.id, organization, letter).await?;
+        rows.push(Row {
+            account: account.id.clone(),
+            known: Some(account),
+            outcome: invited.map(|_| true),
+        });
+    }
+    Ok(rows)
 }
 
 /// Makes the wish of an action.
@@ -46,6 +82,11 @@ pub fn wish(word: &str, organization: &OrganizationId, account: AccountId) -> Ac
         "remove" => Action::RemoveMembership {
             account,
             organization: organization.clone(),
+        },
+        // As with one person where nothing else is ticked (C-29): whoever is deleted stays out.
+        "delete" => Action::Delete {
+            account,
+            allow_return: false,
         },
         word => Action::SetStatus {
             account,
@@ -174,10 +215,7 @@ async fn carry_out(app: &App, id: &str) -> Result<()> {
         .get(usize::try_from(progress.done).unwrap_or(usize::MAX)..)
         .unwrap_or_default();
     for portion in rest.chunks(PORTION) {
-        let rows = people::bulk(app, &caller, &run.organization, portion.to_vec(), |account| {
-            wish(&run.action, &run.organization, account)
-        })
-        .await?;
+        let rows = each(app, &caller, &run.organization, &run.action, portion.to_vec()).await?;
         progress.done += u32::try_from(portion.len()).unwrap_or(u32::MAX);
         for row in rows {
             match row.outcome {

@@ -1,10 +1,11 @@
 //! `/console/…/activity`: days, outgoing events, and the file with all of it.
 
+use axum::http::StatusCode;
 use jiff::SignedDuration;
 use provost_kernel::trace::{TEST_SIGN_IN, Trace};
 use provost_store::StoreError;
 
-use super::{act, sign_in, world};
+use super::{act, id_of, sign_in, world};
 use crate::app::{TestApp, on_each_engine};
 
 /// Keeps refused test sign-ins (nothing counts them) through acme's provider, some days ago.
@@ -182,6 +183,56 @@ async fn r189_what_webhooks_were_told_stands_in_the_activity_of_their_organizati
         let mut both = sign_in(&app, "both@acme.example").await;
         let globex = both.get("/console/globex/activity?show=events").await.body;
         assert!(!globex.contains("hooks.invalid"), "{globex}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_happens_while_somebody_looks_comes_as_server_sent_events_and_only_what_fits() {
+    on_each_engine(|app| async move {
+        world(&app).await;
+        let mut olga = sign_in(&app, "olga@acme.example").await;
+        let page = olga.get("/console/acme/activity").await;
+        let live = |body: &str| {
+            let path = body
+                .split("data-stream=\"")
+                .nth(1)
+                .and_then(|rest| rest.split('"').next());
+            path.map(|path| path.replace("&#38;", "&").replace("&amp;", "&"))
+        };
+        let path = live(&page.body).unwrap();
+        assert!(path.starts_with("/console/acme/activity/live?"), "{path}");
+        // What is older, and what ended before, does not grow.
+        for still in ["until=2026-01-01", "after=1~2~3~4"] {
+            let page = olga.get(&format!("/console/acme/activity?{still}")).await;
+            assert_eq!(live(&page.body), None, "{still}");
+        }
+        let mia = id_of(&app, "mia@acme.example").await;
+        app.app.world.advance(SignedDuration::from_secs(1));
+        act(&mut olga, &format!("/console/acme/users/{mia}/suspend"), &[]).await;
+        let event = olga.first_event(&path).await;
+        assert!(
+            event.starts_with("event: piece\ndata: <ol class=\"timeline\">"),
+            "{event}"
+        );
+        assert!(
+            event.contains("Account suspended") && event.contains("Mia"),
+            "{event}"
+        );
+        // The filters of the page hold for what comes, too.
+        let page = olga.get("/console/acme/activity?show=attempts").await;
+        let attempts = live(&page.body).unwrap();
+        assert!(attempts.contains("show=attempts"), "{attempts}");
+        app.app.world.advance(SignedDuration::from_secs(1));
+        refused(&app, vec!["live-1".to_owned()], 0).await;
+        let event = olga.first_event(&attempts).await;
+        assert!(
+            event.contains("timeline") && !event.contains("Account suspended"),
+            "{event}"
+        );
+        // It is for whoever may see the page.
+        let mut both = sign_in(&app, "both@acme.example").await;
+        assert_eq!(both.get(&path).await.status, StatusCode::FORBIDDEN);
     })
     .await;
 }

@@ -1,10 +1,12 @@
-//! `/console/…`: who comes in, page by page. [`forms`] holds what is sent to what may be done, [`people`] looks at the pages of
+//! `/console/…`: who comes in, page by page. [`forms`] holds what is sent to what may be done, [`granting`] changes access by hand, [`people`] looks at the pages of
 //! people, [`overviews`] at those that sum up, [`webhooks`] at those of webhooks, [`activity`] at what happened, [`tester`] tries rules.
 
 mod activity;
 mod forms;
+mod granting;
 mod local_groups;
 mod overviews;
+mod page_map;
 mod people;
 mod tester;
 mod values;

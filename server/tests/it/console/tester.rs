@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use provost::connection_config::ProtocolConfig;
 use provost_kernel::connection::{Protocol, Provisioning, Scope};
 use provost_kernel::policy::{Policy, RoleRule};
-use provost_store::{SecretMap, StoreError, TraceFilter};
+use provost_store::{StoreError, TraceFilter};
 
 use super::{act, sign_in, world};
 use crate::app::{TestApp, on_each_engine};
@@ -29,7 +29,7 @@ async fn connect(app: &TestApp) {
         ..Policy::default()
     });
     let config = ProtocolConfig::Saml(saml_idp::config());
-    directory::put_connection(&app.app, connection, config, SecretMap::default()).await;
+    directory::put_connection(&app.app, connection, config, saml_idp::secrets()).await;
 }
 
 fn assertion(issuer: &str, email: &str) -> String {
@@ -142,6 +142,37 @@ async fn f2_a_rule_is_tried_on_a_person_by_her_address() {
                 page.to_lowercase().contains(&text.to_lowercase()),
                 "{address}: {page}"
             );
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn f2_what_is_given_up_beside_an_explanation_leads_back_to_it() {
+    on_each_engine(|app| async move {
+        world(&app).await;
+        connect(&app).await;
+        let nora = saml_idp::Person::new("nora-1", "nora@acme.example").with("groups", &["boss"]);
+        saml_idp::sign_in(&app.app, &mut app.browser(), "acme-saml", &nora).await;
+        let filter = TraceFilter {
+            connection: Some("acme-saml".into()),
+            ..TraceFilter::default()
+        };
+        let traces: Result<_, StoreError> = app
+            .app
+            .store
+            .read(|reader| Box::pin(async move { reader.traces(&filter, 1).await }))
+            .await;
+        let trace = format!("/console/acme/traces/{}", traces.unwrap()[0].trace.id);
+        let mut olga = sign_in(&app, "olga@acme.example").await;
+        let editor = "/console/acme/connections/acme-saml/policies";
+        for (page, back) in [(trace.as_str(), trace.as_str()), (editor, editor)] {
+            let body = olga.get(page).await.body;
+            assert!(
+                body.contains(&format!("href=\"{back}\">Discard</a>")),
+                "{page}: {body}"
+            );
+            assert!(body.contains(&format!("action=\"{editor}\"")), "{page}: {body}");
         }
     })
     .await;

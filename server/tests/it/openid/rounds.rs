@@ -58,13 +58,14 @@ async fn a_sign_in_needs_few_rounds_to_the_database() {
         };
         // The first one fills the caches and makes the signing keys.
         whole_sign_in(&lab, &person(0)).await;
-        for new in 1..4 {
-            // One more when the second is over after which the signing keys are looked at again.
-            let rounds = whole_sign_in(&lab, &person(new)).await;
-            assert!(rounds <= most + 1, "a new person took {rounds} rounds");
-            let rounds = whole_sign_in(&lab, &person(new)).await;
-            assert!(rounds <= most + 1, "a returning person took {rounds} rounds");
+        // Once a second the signing keys are looked at again, which a slow machine may do in the midst of each: the least counts.
+        let (mut newcomer, mut returning) = (u64::MAX, u64::MAX);
+        for new in 1..5 {
+            newcomer = newcomer.min(whole_sign_in(&lab, &person(new)).await);
+            returning = returning.min(whole_sign_in(&lab, &person(new)).await);
         }
+        assert!(newcomer <= most, "a new person took {newcomer} rounds");
+        assert!(returning <= most, "a returning person took {returning} rounds");
     })
     .await;
 }
