@@ -31,6 +31,16 @@ onEachEngine('pages in Chromium', samlWorld, (scenario, engine) => {
       await page.context().close();
     });
 
+    scenario(`r128 where two accounts fit, the person is asked which is hers, or neither: ${look}`, async ({ world }) => {
+      const page = await chromium.open(appearance);
+      await signIn(page, world, 'which-account', 'ann');
+      await page.waitForURL(`${world.installation.origin}/login/account`);
+      await judge(page, `which-account-${name}`);
+      await page.getByRole('button', { name: 'None of these is mine' }).click();
+      assert.match(await page.innerText('main'), /more than one account/i);
+      await page.context().close();
+    });
+
     scenario(`r05 a person types her e-mail, signs in and sees her account: ${look}`, async ({ world }) => {
       const page = await chromium.open(appearance);
       await page.goto(`${world.installation.origin}/login`);
@@ -43,6 +53,17 @@ onEachEngine('pages in Chromium', samlWorld, (scenario, engine) => {
       await page.context().close();
     });
   }
+
+  scenario('r128 the account that she says is hers is opened, and she is asked once', async ({ world }) => {
+    for (const isFirst of [true, false]) {
+      const page = await chromium.open();
+      await page.goto(world.app.loginUrl({ connection: 'which-account' }));
+      await atIdentityProvider(page, world, 'ann-which-account');
+      if (isFirst) await page.getByRole('button', { name: /^Ann Ek a\.ek@/ }).click();
+      await page.waitForURL(`${world.app.origin}/me`);
+      await page.context().close();
+    }
+  });
 
   scenario('a browser that keeps the rules about cookies across sites signs in with POST both ways', async ({ world }) => {
     const page = await chromium.open();

@@ -28,7 +28,16 @@ export const REFUSED_WAYS = {
 /** Connections with a purpose of their own. */
 const OTHERS = {
   'from-the-portal': { ours: { idp_initiated: { allowed_applications: ['portal-app'] } } },
+  // Known by user name, which may be the subject or the asserted name: Ann's fit two accounts.
+  'which-account': { ...WAYS['by-email'], rules: { match: ['subject', 'user_name'], on_ambiguous: 'ask' } },
 };
+
+/** Two accounts of Ann on one connection. */
+function twins(id) {
+  const account = (email, user_name, display_name) => ({ email, connection: id, user_name, display_name, memberships: [{ organization: id, roles: ['member'] }] });
+  const domain = domainOf(id);
+  return [account(`ann.before@${domain}`, `ann@${domain}`, 'Ann Ek, until 2025'), account(`a.ek@${domain}`, `ann-${id}`, 'Ann Ek')];
+}
 
 const ALL = { ...WAYS, ...REFUSED_WAYS, ...OTHERS };
 
@@ -53,7 +62,8 @@ export async function samlWorld(engine) {
     app,
     document: {
       organizations: ids.map(organization),
-      connections: ids.map((id) => connection(id, 'saml', { metadata_url: idp.metadataUrl, ...ALL[id].ours })),
+      connections: ids.map((id) => connection(id, 'saml', { metadata_url: idp.metadataUrl, ...ALL[id].ours }, ALL[id].rules)),
+      users: twins('which-account'),
       applications: [application(app, { initiate_login_uri: `${app.origin}/login` })],
     },
     /** Our entity ID of a connection, as the identity provider sees it. */

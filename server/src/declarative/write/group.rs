@@ -234,14 +234,13 @@ impl Run<'_> {
             account.status != Status::Deleted && connection == wanted
         });
         let Some(account) = fitting.next() else {
-            let how = wanted.map_or_else(
-                || "with a password".to_owned(),
-                |connection| format!("through {connection}"),
-            );
-            self.add(
-                path,
-                format!("there is nobody with this address who signs in {how}"),
-            );
+            let fault = match wanted {
+                None => "there is nobody with this address who signs in with a password".to_owned(),
+                Some(connection) => {
+                    format!("there is nobody with this address who signs in through {connection}")
+                }
+            };
+            self.add(path, fault);
             return Ok(None);
         };
         let facts = self.tx.account_facts(std::slice::from_ref(&account.id)).await?;
