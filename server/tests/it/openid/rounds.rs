@@ -65,7 +65,8 @@ async fn a_sign_in_needs_few_rounds_to_the_database() {
             returning = returning.min(whole_sign_in(&lab, &person(new)).await);
         }
         assert!(newcomer <= most, "a new person took {newcomer} rounds");
-        assert!(returning <= most, "a returning person took {returning} rounds");
+        // One more: in which organizations the log is to tell of her, who was there before.
+        assert!(returning <= most + 1, "a returning person took {returning} rounds");
     })
     .await;
 }
