@@ -203,6 +203,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "member_counts",
         sql: include_str!("../migrations/0132_member_counts.sql"),
     },
+    Migration {
+        version: 133,
+        name: "meters",
+        sql: include_str!("../migrations/0133_meters.sql"),
+    },
 ];
 
 /// The schema version that this program works with.

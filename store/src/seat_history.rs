@@ -1,8 +1,10 @@
 //! What became of license seats: who took one, gave one back or began to wait, when and by whom (R-179), written with each
 //! decision; and how many seats are held now, by kind of account. Never decides.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
-use provost_kernel::directory::{AccountKind, LicenseGrant};
+use provost_kernel::directory::{AccountKind, LicenseGrant, Status};
 use provost_kernel::id::{AccountId, LicenseId, OrganizationId, TraceId};
 use provost_kernel::plan::{Change, Decision, MembershipEdit};
 use provost_kernel::provision::Actor;
@@ -183,30 +185,43 @@ impl Reader {
     /// # Errors
     /// `engine` and `corrupt`.
     pub async fn seat_meters(&mut self, organization: &OrganizationId) -> Result<Vec<Meter>> {
-        let sql = "SELECT m.license, a.kind, SUM(CASE WHEN m.license_seated = 1 THEN 1 ELSE 0 END), \
-                   SUM(CASE WHEN m.license_seated = 0 AND m.active = 1 AND a.status IN ('active', 'invited') THEN 1 ELSE 0 END) FROM memberships m \
-                   JOIN accounts a ON a.id = m.account WHERE m.organization = $1 AND m.license IS NOT NULL \
-                   GROUP BY m.license, a.kind ORDER BY m.license, a.kind";
-        let mut meters = Vec::new();
+        // Read off one index in its order: how many there are of each sort.
+        let sql = "SELECT license, account_kind, license_seated, active, account_status, COUNT(*) FROM memberships \
+                   WHERE organization = $1 GROUP BY license, account_kind, license_seated, active, account_status";
+        let (mut pools, mut members) = (BTreeMap::new(), BTreeMap::new());
         for mut row in self.rows(sql, binds![organization]).await? {
-            meters.push(Meter {
-                license: Some(LicenseId::new(row.text("memberships.license")?)),
-                kind: row.word("accounts.kind")?,
-                used: row.count("memberships.used")?,
-                waiting: row.count("memberships.waiting")?,
-            });
+            let license = row.opt_text("memberships.license")?.map(LicenseId::new);
+            let kind: AccountKind = row.word("memberships.account_kind")?;
+            let seated = row.opt_int("memberships.license_seated")?;
+            let is_active = row.flag("memberships.active")?;
+            let status: Status = row.word("memberships.account_status")?;
+            let count = row.count("memberships")?;
+            let is_in_force = is_active && matches!(status, Status::Active | Status::Invited);
+            if is_in_force {
+                *members.entry(kind).or_default() += count;
+            }
+            if let Some(license) = license {
+                let (used, waiting): &mut (u32, u32) = pools.entry((license, kind)).or_default();
+                *used += if seated == Some(1) { count } else { 0 };
+                *waiting += if is_in_force && seated == Some(0) {
+                    count
+                } else {
+                    0
+                };
+            }
         }
-        let sql = "SELECT a.kind, COUNT(*) FROM memberships m JOIN accounts a ON a.id = m.account \
-                   WHERE m.organization = $1 AND m.active = 1 AND a.status IN ('active', 'invited') \
-                   GROUP BY a.kind ORDER BY a.kind";
-        for mut row in self.rows(sql, binds![organization]).await? {
-            meters.push(Meter {
-                license: None,
-                kind: row.word("accounts.kind")?,
-                used: row.count("memberships.members")?,
-                waiting: 0,
-            });
-        }
-        Ok(meters)
+        let pools = pools.into_iter().map(|((license, kind), (used, waiting))| Meter {
+            license: Some(license),
+            kind,
+            used,
+            waiting,
+        });
+        let members = members.into_iter().map(|(kind, used)| Meter {
+            license: None,
+            kind,
+            used,
+            waiting: 0,
+        });
+        Ok(pools.chain(members).collect())
     }
 }

@@ -24,7 +24,7 @@ use crate::flow::local_groups::settling::{self, Preview};
 use crate::flow::local_groups::{self, Found, Wanted};
 
 /// Members of one page.
-const MEMBERS: u32 = 50;
+const MEMBERS: u32 = 32;
 /// People whom a search offers.
 const OFFERED: usize = 10;
 

@@ -66,7 +66,10 @@ async fn a_sign_in_needs_few_rounds_to_the_database() {
         }
         assert!(newcomer <= most, "a new person took {newcomer} rounds");
         // One more: in which organizations the log is to tell of her, who was there before.
-        assert!(returning <= most + 1, "a returning person took {returning} rounds");
+        assert!(
+            returning <= most + 1,
+            "a returning person took {returning} rounds"
+        );
     })
     .await;
 }
