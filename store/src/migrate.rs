@@ -208,6 +208,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "meters",
         sql: include_str!("../migrations/0133_meters.sql"),
     },
+    Migration {
+        version: 134,
+        name: "domain_people",
+        sql: include_str!("../migrations/0134_domain_people.sql"),
+    },
 ];
 
 /// The schema version that this program works with.

@@ -297,6 +297,51 @@ conformance! {
         }
     }
 
+    async fn r178_whoever_has_an_address_in_the_domain_and_is_no_member_is_found_page_by_page(store, _) {
+        seed(&store).await;
+        another_owner(&store).await;
+        for number in 0..30 {
+            // Every third is outside, two of them in other ways than the others.
+            let id = format!("d{number:02}");
+            let email = match number {
+                9 => format!("{id}@sub.home-lab.example"),
+                12 => format!("{id}@not-home-lab.example"),
+                _ => format!("{id}@home-lab.example"),
+            };
+            let account = Account {
+                email: Some(provost_kernel::email::Email::parse(&email).unwrap()),
+                status: if number == 15 { Status::Deleted } else { Status::Active },
+                ..account(&id)
+            };
+            let mut changes = vec![create(account)];
+            let organization = match number % 3 {
+                0 if number == 18 => Some("other".into()),
+                0 => None,
+                _ => Some(org()),
+            };
+            if let Some(organization) = organization {
+                let membership = Membership { organization, roles: Vec::new(), workspaces: Vec::new(), ..membership(None) };
+                changes.push(Change::AddMembership { account: id.as_str().into(), membership });
+            }
+            apply(&store, decision(&format!("t-{id}"), &id, changes)).await.unwrap();
+        }
+        let (mut found, mut after) = (Vec::new(), None::<AccountId>);
+        loop {
+            let from = after.clone();
+            let page = store.read(|reader| {
+                Box::pin(async move { reader.outside_accounts(&org(), "home-lab.example", from.as_ref(), 3).await })
+            });
+            let page: Vec<AccountFacts> = page.await.unwrap();
+            assert!(page.len() <= 3);
+            found.extend(page.iter().map(|facts| facts.account.id.to_string()));
+            match page.last().filter(|_| page.len() == 3) {
+                Some(last) => after = Some(last.account.id.clone()),
+                None => break,
+            }
+        }
+        assert_eq!(found, ["d00", "d03", "d06", "d18", "d21", "d24", "d27"]);
+    }
+
     /// Whoever comes in and whoever changes the account at the same moment leave nothing behind that is not true.
     async fn r100_a_state_that_changes_while_somebody_comes_in_is_known_to_the_lists(store, _) {
         seed(&store).await;
