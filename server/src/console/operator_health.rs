@@ -194,7 +194,10 @@ fn editable(
 fn row(shell: &Shell, round: &Round) -> Row {
     Row {
         name: shell.of("job", round.kind).to_owned(),
-        every: shell.t1("health.minutes", &round.minutes),
+        every: match round.seconds {
+            seconds if seconds % 60 == 0 => shell.t1("health.minutes", &(seconds / 60)),
+            seconds => shell.t1("health.seconds", &seconds),
+        },
         done: round.done.map(|at| (at.to_string(), format::time(at))),
         error: round.error.clone(),
     }

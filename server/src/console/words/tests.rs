@@ -245,3 +245,13 @@ fn every_kind_of_event_has_a_name_in_every_language() {
         }
     }
 }
+
+#[test]
+fn whatever_comes_round_has_a_name_in_every_language() {
+    for language in Language::ALL {
+        for kind in crate::jobs::KINDS.iter().filter(|kind| kind.every.is_some()) {
+            let key = format!("job.{}", kind.name);
+            assert!(language.known(&key).is_some(), "{key} in {}", language.code());
+        }
+    }
+}

@@ -14,8 +14,8 @@ use crate::jobs::KINDS;
 pub struct Round {
     /// Its stable name.
     pub kind: &'static str,
-    /// Every how many minutes.
-    pub minutes: u64,
+    /// Every how many seconds.
+    pub seconds: u64,
     /// When it was last done, if that was in this round or the one before.
     pub done: Option<Timestamp>,
     /// What went wrong last, if the last one was not done.
@@ -60,7 +60,7 @@ pub async fn look(app: &App) -> Result<Health> {
         })
         .await?;
     let rounds = KINDS.iter().filter_map(|kind| {
-        let minutes = kind.every?.as_secs() / 60;
+        let seconds = kind.every?.as_secs();
         let mine = sights.iter().filter(|sight| sight.record.job.kind == kind.name);
         let done = mine.clone().filter_map(|sight| sight.done_at).max();
         let error = mine
@@ -68,7 +68,7 @@ pub async fn look(app: &App) -> Result<Health> {
             .find_map(|sight| sight.record.last_error.clone());
         Some(Round {
             kind: kind.name,
-            minutes,
+            seconds,
             done,
             error,
         })
