@@ -26,6 +26,8 @@ pub struct Common {
     pub fallback: String,
     /// Last line.
     pub foot: String,
+    /// Last line where the sender bears the name of the organization.
+    pub foot_own: String,
 }
 
 /// What the mails of one kind say.

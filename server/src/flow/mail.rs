@@ -211,8 +211,13 @@ pub fn compose(
         .collect();
     let (subject, heading) = (fill(&words.subject, &values), fill(&words.heading, &values));
     let lines: Vec<String> = words.lines.iter().map(|line| fill(line, &values)).collect();
-    let (greeting, foot) = (fill(&common.greeting, &values), fill(&common.foot, &values));
     let sender = values.get("sender").map_or("", String::as_str);
+    let foot = if values.get("organization").is_some_and(|name| name == sender) {
+        &common.foot_own
+    } else {
+        &common.foot
+    };
+    let (greeting, foot) = (fill(&common.greeting, &values), fill(foot, &values));
     let (color, text_color) = branding.colors();
     let text = TextMail {
         greeting: &greeting,
