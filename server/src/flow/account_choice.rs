@@ -6,14 +6,13 @@
 
 use std::sync::Arc;
 
-use jiff::SignedDuration;
 use provost_kernel::connection::Connection;
 use provost_kernel::denial::Denial;
 use provost_kernel::directory::Authentication;
 use provost_kernel::facts::AccountFacts;
 use provost_kernel::id::AccountId;
 use provost_kernel::incoming::Incoming;
-use provost_store::{HalfSignIn, Reader, StoreError};
+use provost_store::{Reader, StoreError};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +20,7 @@ use crate::app::App;
 use crate::error::{AppError, Result};
 use crate::flow::account::{kind_of, name_of};
 use crate::flow::connection;
+use crate::flow::half_sign_in;
 use crate::flow::login::{self, Proven};
 use crate::flow::outcome::{Refused, SignIn, whom_to_ask};
 use crate::flow::return_to::ReturnTo;
@@ -29,8 +29,6 @@ use crate::world::digest_of;
 
 /// What the tokens begin with: what waits in the same table for something else never passes for a choice.
 const PREFIX: &str = "pvw_";
-/// How long one waits.
-const LIFE: SignedDuration = SignedDuration::from_mins(10);
 
 /// A person who is to be asked.
 #[derive(Debug)]
@@ -76,8 +74,6 @@ pub struct Offer {
 /// # Errors
 /// Those of the store.
 pub async fn begin(app: &App, browser: &str, question: Question) -> Result<SecretString> {
-    let now = app.world.now();
-    let token = app.world.token(PREFIX)?;
     let proven = question.proven;
     let kept = Kept {
         incoming: Incoming {
@@ -91,18 +87,7 @@ pub async fn begin(app: &App, browser: &str, question: Question) -> Result<Secre
         offered: question.offered,
         reference: question.reference,
     };
-    let half = HalfSignIn {
-        account: None,
-        browser: digest_of(browser),
-        data: serde_json::to_string(&kept).map_err(AppError::internal)?,
-        attempts: 0,
-        expires_at: now.checked_add(LIFE).map_err(AppError::internal)?,
-    };
-    let digest = token.digest;
-    app.store
-        .write(move |tx| Box::pin(async move { tx.put_half_sign_in(&digest, &half, now).await }))
-        .await?;
-    Ok(token.secret)
+    half_sign_in::keep(app, PREFIX, browser, None, &kept).await
 }
 
 async fn kept(app: &App, token: &str, browser: &str) -> Result<Option<Kept>> {

@@ -136,17 +136,32 @@ pub enum Tried {
 /// # Errors
 /// Those of the store.
 pub async fn begin(app: &App, browser: &SignInBrowser, waiting: &Waiting) -> Result<SecretString> {
-    let now = app.world.now();
-    let token = app.world.token(PREFIX)?;
     let kept = Kept {
         return_to: waiting.return_to.clone(),
         typed: waiting.typed,
         enroll: waiting.enroll.map(|secret| STANDARD.encode(secret)),
     };
+    keep(app, PREFIX, &browser.secret, Some(&waiting.account), &kept).await
+}
+
+/// Keeps what waits in a browser, sealed, for ten minutes, and returns its token, which begins with `prefix`: what waits for one
+/// thing never passes for another one.
+///
+/// # Errors
+/// Those of the store.
+pub(super) async fn keep<T: Serialize + Sync>(
+    app: &App,
+    prefix: &str,
+    browser: &str,
+    account: Option<&AccountId>,
+    kept: &T,
+) -> Result<SecretString> {
+    let now = app.world.now();
+    let token = app.world.token(prefix)?;
     let half = HalfSignIn {
-        account: Some(waiting.account.clone()),
-        browser: digest_of(&browser.secret),
-        data: serde_json::to_string(&kept).map_err(AppError::internal)?,
+        account: account.cloned(),
+        browser: digest_of(browser),
+        data: serde_json::to_string(kept).map_err(AppError::internal)?,
         attempts: 0,
         expires_at: now.checked_add(LIFE).map_err(AppError::internal)?,
     };
