@@ -145,12 +145,8 @@ async fn claims_page(
         is_saml: record.connection.protocol == Protocol::Saml,
         seen: raw.into_keys().take(60).collect(),
         read,
-        problem: problem
-            .map(|error| told::sentence(&shell, error))
-            .unwrap_or_default(),
-        faults: problem
-            .map(|error| told::faults(&shell, error))
-            .unwrap_or_default(),
+        problem: told::problem(&shell, problem),
+        faults: told::problem_faults(&shell, problem),
         shell,
     };
     page::show_with(problem.map_or(StatusCode::OK, AppError::status), &page)
@@ -248,12 +244,8 @@ fn provisioning_page(shell: Shell, record: &ConnectionRecord, problem: Option<&A
             .map(|(one, word, name, why)| (word, shell.t(name), shell.t(why), one == mode))
             .collect(),
         questions: questions(&shell, &record.connection.settings),
-        problem: problem
-            .map(|error| told::sentence(&shell, error))
-            .unwrap_or_default(),
-        faults: problem
-            .map(|error| told::faults(&shell, error))
-            .unwrap_or_default(),
+        problem: told::problem(&shell, problem),
+        faults: told::problem_faults(&shell, problem),
         shell,
     };
     page::show_with(problem.map_or(StatusCode::OK, AppError::status), &page)
@@ -469,12 +461,8 @@ fn more_page(
         enabled: connection.enabled,
         is_draft: crate::flow::setup::is_draft(record),
         people,
-        problem: problem
-            .map(|error| told::sentence(&shell, error))
-            .unwrap_or_default(),
-        faults: problem
-            .map(|error| told::faults(&shell, error))
-            .unwrap_or_default(),
+        problem: told::problem(&shell, problem),
+        faults: told::problem_faults(&shell, problem),
         shell,
     };
     page::show_with(problem.map_or(StatusCode::OK, AppError::status), &page)

@@ -262,7 +262,7 @@ async fn form(app: &App, manager: &Manager, begun: Begun, text: String) -> Resul
         .collect();
     let others = people::members_among(app, organization, missing).await?;
     candidates.splice(0..0, others.iter().map(|one| candidate(one, &begun.accounts)));
-    let is_mixed = moving::is_mixed(app, organization).await?;
+    let is_mixed = preview::is_mixed(app, organization).await?;
     Ok(Form {
         is_selected: begun.selected.unwrap_or(is_mixed),
         is_mixed,

@@ -36,6 +36,16 @@ pub fn faults(shell: &Shell, error: &AppError) -> Vec<(String, String)> {
         .collect()
 }
 
+/// As [`sentence`], for a page that may have nothing to say: empty then.
+pub fn problem(shell: &Shell, error: Option<&AppError>) -> String {
+    error.map(|error| sentence(shell, error)).unwrap_or_default()
+}
+
+/// As [`faults`], for a page that may have nothing to say: none then.
+pub fn problem_faults(shell: &Shell, error: Option<&AppError>) -> Vec<(String, String)> {
+    error.map(|error| faults(shell, error)).unwrap_or_default()
+}
+
 /// Takes what a person can mend as a sentence for the page; everything else goes on as an error.
 ///
 /// # Errors

@@ -210,9 +210,7 @@ fn form(
             .map(|(word, key, _)| (*word, shell.t(key), *word == fields.authentication))
             .collect(),
         look,
-        problem: error
-            .map(|error| told::sentence(&shell, error))
-            .unwrap_or_default(),
+        problem: told::problem(&shell, error),
         faults: error.map(|error| faults_of(&shell, error)).unwrap_or_default(),
         fields,
         shell,

@@ -107,9 +107,7 @@ async fn render(
             (_, _) => PORTAL.to_owned(),
         },
         made,
-        problem: problem
-            .map(|error| told::sentence(&shell, error))
-            .unwrap_or_default(),
+        problem: told::problem(&shell, problem),
         rows: rows
             .into_iter()
             .map(|link| {

@@ -42,12 +42,8 @@ pub(super) async fn show(app: &App, desk: &Desk, setup: &SetUp, problem: Option<
         tester: people::tester(app, desk, &shell, setup).await?,
         test_path: desk.step_path(id, Step::Test.word()),
         discard: desk.step_path(id, "discard"),
-        problem: problem
-            .map(|error| told::sentence(&shell, error))
-            .unwrap_or_default(),
-        faults: problem
-            .map(|error| told::faults(&shell, error))
-            .unwrap_or_default(),
+        problem: told::problem(&shell, problem),
+        faults: told::problem_faults(&shell, problem),
         shell,
     };
     page::show_with(problem.map_or(StatusCode::OK, AppError::status), &page)

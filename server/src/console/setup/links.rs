@@ -60,9 +60,7 @@ async fn render(app: &App, manager: &Manager, made: Option<String>, problem: Opt
     let page = LinksPage {
         rows: found.iter().map(|link| row(&shell, link, now)).collect(),
         made,
-        problem: problem
-            .map(|error| told::sentence(&shell, error))
-            .unwrap_or_default(),
+        problem: told::problem(&shell, problem),
         connections: connections
             .into_iter()
             .map(|record| (record.connection.id.to_string(), record.connection.name))

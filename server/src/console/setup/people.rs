@@ -79,9 +79,7 @@ pub(super) async fn domain(
         frame: setup.map(|setup| frame(desk, &shell, setup, Step::Domain)),
         ask: colleague::address(desk, Step::Domain.word()),
         rows,
-        problem: problem
-            .map(|error| told::sentence(&shell, error))
-            .unwrap_or_default(),
+        problem: told::problem(&shell, problem),
         shell,
     };
     page::show_with(status, &page)
@@ -244,9 +242,7 @@ pub(super) async fn policy(app: &App, desk: &Desk, setup: &SetUp, problem: Optio
             String::new()
         },
         tester: tester(app, desk, &shell, setup).await?,
-        problem: problem
-            .map(|error| told::sentence(&shell, error))
-            .unwrap_or_default(),
+        problem: told::problem(&shell, problem),
         shell,
     };
     page::show_with(problem.map_or(StatusCode::OK, AppError::status), &page)

@@ -81,16 +81,3 @@ pub async fn sample(
         text: composed.text,
     })
 }
-
-/// Tells whether some members of an organization sign in through a provider and some with a password.
-///
-/// # Errors
-/// Those of the store.
-pub async fn is_mixed(app: &App, organization: &OrganizationId) -> Result<bool> {
-    let organization = organization.clone();
-    let found: std::result::Result<bool, StoreError> = app
-        .store
-        .read(|reader| Box::pin(async move { reader.is_mixed(&organization).await }))
-        .await;
-    Ok(found?)
-}

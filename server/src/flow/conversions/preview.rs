@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use provost_kernel::directory::AccountKind;
 use provost_kernel::email::Email;
-use provost_kernel::id::{AccountId, LicenseId};
+use provost_kernel::id::{AccountId, LicenseId, OrganizationId};
 use provost_kernel::incoming::Fresh;
 use provost_kernel::mapping::InForce;
 use provost_kernel::plan::{Change, Verdict};
@@ -83,7 +83,7 @@ pub async fn preview(app: &App, caller: &Caller, wanted: &Wanted) -> Result<Prev
         preview.people.extend(people);
     }
     preview.seats = taken.pools;
-    preview.recommends_selected = wanted.accounts.is_none() && has_mix(app, wanted).await?;
+    preview.recommends_selected = wanted.accounts.is_none() && is_mixed(app, &wanted.organization).await?;
     Ok(preview)
 }
 
@@ -193,9 +193,12 @@ async fn in_force(reader: &mut Reader, wanted: &Wanted) -> Result<Option<InForce
         .transpose()
 }
 
-/// Tells whether some members of the organization are SSO accounts and some are not.
-async fn has_mix(app: &App, wanted: &Wanted) -> Result<bool> {
-    let organization = wanted.organization.clone();
+/// Tells whether some members of an organization sign in through a provider and some with a password.
+///
+/// # Errors
+/// Those of the store.
+pub async fn is_mixed(app: &App, organization: &OrganizationId) -> Result<bool> {
+    let organization = organization.clone();
     app.store
         .read(|reader| Box::pin(async move { reader.is_mixed(&organization).await }))
         .await
