@@ -20,8 +20,8 @@ use crate::flow::console::activity as log;
 
 /// How often the logs are looked at.
 const PAUSE: Duration = Duration::from_secs(3);
-/// After so many looks the stream ends; the browser asks for the next one, and its rights are looked at again.
-const LOOKS: u32 = 100;
+/// After so many looks, a minute, the stream ends; the browser asks for the next one, and its rights are looked at again.
+const LOOKS: u32 = 20;
 
 /// What the page shows already: the time of its newest entry.
 #[derive(Debug, Default, Deserialize)]
