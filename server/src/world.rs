@@ -1,7 +1,7 @@
 //! The world: clock, identifiers and random secrets. The only module that reads a clock or a random source.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
@@ -11,12 +11,17 @@ use jiff::{SignedDuration, Timestamp};
 use provost_kernel::id::{AccountId, SessionId, TraceId};
 use provost_kernel::incoming::Fresh;
 
+/// Bits of an identifier that count within one millisecond (`rand_a` of RFC 9562 section 5.7).
+const COUNT_BITS: u32 = 12;
+
 /// Clock, identifiers and random values. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct World {
     random: SystemRandom,
     /// Milliseconds added to the machine's clock; zero outside tests.
     offset: Arc<AtomicI64>,
+    /// What the newest identifier says of its time: milliseconds and, in the lowest twelve bits, the count within one.
+    newest: Arc<AtomicU64>,
 }
 
 /// A random token and the digest that is stored in its place.
@@ -44,6 +49,7 @@ impl World {
         Self {
             random: SystemRandom::new(),
             offset: Arc::new(AtomicI64::new(0)),
+            newest: Arc::new(AtomicU64::new(0)),
         }
     }
 
@@ -84,14 +90,34 @@ impl World {
         })
     }
 
-    /// Makes an identifier: a prefix and a UUID version 7, so that ids sort by time.
+    /// Makes an identifier: a prefix and a UUID version 7. The ids of one node rise strictly, within a millisecond too
+    /// (RFC 9562 section 6.2, method 1), so that lists in their order tell what came first.
     ///
     /// # Errors
     /// [`NoRandomness`].
     pub fn id(&self, prefix: &str) -> Result<String, NoRandomness> {
-        let millis = u64::try_from(self.now().as_millisecond()).unwrap_or_default();
-        let uuid = uuid::Builder::from_unix_timestamp_millis(millis, &self.bytes::<10>()?).into_uuid();
+        let mut random = self.bytes::<10>()?;
+        let [high, low, ..] = random;
+        let (millis, count) = self.rising(u16::from_be_bytes([high, low]));
+        let [high, low] = count.to_be_bytes();
+        (random[0], random[1]) = (high, low);
+        let uuid = uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid();
         Ok(format!("{prefix}{}", uuid.simple()))
+    }
+
+    /// Takes the next place in time: now with a random count of eleven bits, so that a twelfth is left to count on, or
+    /// one more than the newest where that is not later.
+    fn rising(&self, random: u16) -> (u64, u16) {
+        let now = u64::try_from(self.now().as_millisecond()).unwrap_or_default();
+        let earliest = now << COUNT_BITS | u64::from(random & 0x7ff);
+        let after = |newest: u64| earliest.max(newest + 1);
+        let before = self
+            .newest
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |newest| Some(after(newest)))
+            .unwrap_or_else(|newest| newest);
+        let taken = after(before);
+        let count = u16::try_from(taken & 0xfff).unwrap_or_default();
+        (taken >> COUNT_BITS, count)
     }
 
     /// Makes the identifiers that one decision may need, and the cookie token of a session it may open.
@@ -139,4 +165,28 @@ pub fn digest_of(token: &str) -> String {
             let _ = write!(hex, "{byte:02x}");
             hex
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identifiers_of_one_node_rise_within_a_millisecond_too() {
+        let world = World::new();
+        let ids: Vec<String> = (0..20_000).map(|_| world.clone().id("x_").unwrap()).collect();
+        assert!(ids.is_sorted_by(|earlier, later| earlier < later));
+        let parsed = uuid::Uuid::parse_str(ids[0].strip_prefix("x_").unwrap()).unwrap();
+        assert_eq!(parsed.get_version_num(), 7);
+        assert_eq!(parsed.get_variant(), uuid::Variant::RFC4122);
+    }
+
+    #[test]
+    fn identifiers_rise_where_the_clock_goes_back() {
+        let world = World::new();
+        world.advance(SignedDuration::from_hours(1));
+        let later = world.id("").unwrap();
+        world.advance(SignedDuration::from_hours(-1));
+        assert!(world.id("").unwrap() > later);
+    }
 }
