@@ -213,6 +213,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "domain_people",
         sql: include_str!("../migrations/0134_domain_people.sql"),
     },
+    Migration {
+        version: 135,
+        name: "planned_once",
+        sql: include_str!("../migrations/0135_planned_once.sql"),
+    },
 ];
 
 /// The schema version that this program works with.

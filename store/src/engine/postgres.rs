@@ -3,6 +3,7 @@
 
 mod group_commit;
 mod pool;
+mod statistics;
 
 use std::fmt::Write as _;
 use std::str::FromStr as _;
@@ -17,6 +18,7 @@ use sqlx::{Arguments as _, AssertSqlSafe, Column as _, Row as _, TypeInfo as _, 
 use self::group_commit::{GroupCommit, WRITE_DOWN};
 pub(crate) use self::group_commit::{Waiting, Writing};
 pub(super) use self::pool::{Pool, Postgresql};
+use self::statistics::Statistics;
 use super::batch::{Change, Durability, Looks, Query};
 use super::dialect::{arguments, translate};
 use super::failure::failed;
@@ -52,7 +54,8 @@ pub(super) async fn open(url: &str, connections: u32) -> Result<Pool> {
         .connect_with(options.clone())
         .await
         .map_err(failed)?;
-    Ok(Pool::new(driver, connections, GroupCommit::start(options)))
+    let group = GroupCommit::start(options.clone());
+    Ok(Pool::new(driver, connections, group, Statistics::start(options)))
 }
 
 /// Commits and gives the connection back; returns when what was written is on the disk, which several commits wait for

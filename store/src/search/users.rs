@@ -1,7 +1,7 @@
 //! Accounts as a directory sees them: one by id, and those that a search finds.
 
 use jiff::Timestamp;
-use provost_kernel::directory::Account;
+use provost_kernel::directory::{Account, DirectoryProfile};
 use provost_kernel::id::{AccountId, ConnectionId};
 use serde_json::{Map, Value};
 
@@ -24,6 +24,24 @@ pub struct DirectoryUser {
     pub document: Option<Map<String, Value>>,
     /// When account or document last changed.
     pub updated_at: Timestamp,
+}
+
+impl DirectoryUser {
+    /// Returns an account that is made now as it will be found: times are kept in milliseconds.
+    pub fn made(account: &Account, profile: Option<&DirectoryProfile>, now: Timestamp) -> Self {
+        Self {
+            account: Account {
+                created_at: kept(account.created_at),
+                ..account.clone()
+            },
+            document: profile.map(|profile| profile.document.clone()),
+            updated_at: kept(now),
+        }
+    }
+}
+
+fn kept(time: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(time.as_millisecond()).unwrap_or(time)
 }
 
 fn user_query(connection: &ConnectionId, id: &AccountId) -> Query {

@@ -44,6 +44,8 @@ mod sessions;
 #[cfg(test)]
 mod sign_in_days;
 #[cfg(test)]
+mod statistics;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod values;

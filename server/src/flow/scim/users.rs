@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use provost_kernel::id::{AccountId, TraceId};
-use provost_kernel::plan::Verdict;
+use provost_kernel::plan::{Change as PlannedChange, Plan, Verdict};
 use provost_kernel::provision::push::Push;
 use provost_scim::v1::PartialResource;
 use provost_scim::{Document, Patch, Projection, ResourceKind, ScimError};
@@ -62,16 +63,52 @@ pub async fn create(
                 let connection = one.caller.live.in_force.connection();
                 letter.keep(tx, &decision, connection, one.now).await?;
             }
-            Ok(Ended::Done(account.clone(), push::trace(&decision)))
+            let made = match newcomer(&decision.plan, account, one.now) {
+                Some(user) => Made::New(Box::new(user)),
+                None => Made::Known(account.clone()),
+            };
+            Ok(Ended::Done(made, push::trace(&decision)))
         })
     })
     .await?;
     if is_told {
         app.ring_mail();
     }
-    // Not in the transaction, which is shorter so: until it is answered nobody else knows the person.
-    let made = find(app, caller, &made, wants_groups).await?;
+    let made = match made {
+        Made::New(user) => UserView {
+            user: *user,
+            groups: wants_groups.then(Vec::new),
+        },
+        // Not in the transaction, which is shorter so: until it is answered nobody else knows the person.
+        Made::Known(account) => find(app, caller, &account, wants_groups).await?,
+    };
     Ok(answer(caller, 201, &made, &projection, trace))
+}
+
+/// Whom a request to make a person led to.
+enum Made {
+    /// Somebody who was not there: as a look-up would find her, without one. Nobody can have put her into a group yet.
+    New(Box<DirectoryUser>),
+    /// Somebody who was, or who was changed at once.
+    Known(AccountId),
+}
+
+/// Returns the person whom a plan makes as the store keeps her, unless another change of the plan touches what is shown.
+fn newcomer(plan: &Plan, id: &AccountId, now: Timestamp) -> Option<DirectoryUser> {
+    let mut newcomer = None;
+    for change in &plan.changes {
+        match change {
+            PlannedChange::CreateAccount { account, profile } if account.id == *id => {
+                newcomer = Some(DirectoryUser::made(account, profile.as_ref(), now));
+            }
+            PlannedChange::Link { .. }
+            | PlannedChange::AddMembership { .. }
+            | PlannedChange::Alert { .. }
+            | PlannedChange::QueueReevaluation { .. } => {}
+            _ => return None,
+        }
+    }
+    newcomer
 }
 
 /// Reads a person.

@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 
 use super::group_commit::{GroupCommit, Writing};
+use super::statistics::Statistics;
 use crate::engine::failure::failed;
 use crate::error::Result;
 
@@ -28,6 +29,7 @@ pub(crate) struct Pool {
     turns: Arc<Semaphore>,
     kept: Arc<Mutex<Vec<Kept>>>,
     group: Arc<GroupCommit>,
+    statistics: Arc<Statistics>,
 }
 
 struct Kept {
@@ -46,12 +48,18 @@ pub(crate) struct Postgresql {
 }
 
 impl Pool {
-    pub(super) fn new(driver: PgPool, connections: u32, group: Arc<GroupCommit>) -> Self {
+    pub(super) fn new(
+        driver: PgPool,
+        connections: u32,
+        group: Arc<GroupCommit>,
+        statistics: Arc<Statistics>,
+    ) -> Self {
         Self {
             driver,
             turns: Arc::new(Semaphore::new(usize::try_from(connections).unwrap_or(usize::MAX))),
             kept: Arc::default(),
             group,
+            statistics,
         }
     }
 
@@ -74,6 +82,7 @@ impl Pool {
 
     /// Counts a transaction that writes until the answer is dropped.
     pub(crate) fn writing(&self) -> Writing {
+        self.statistics.count();
         self.group.enter()
     }
 
