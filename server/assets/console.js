@@ -117,7 +117,7 @@
     if (live.querySelector('[data-done]')) continue;
     const look = async () => {
       try {
-        const answer = await fetch(live.dataset.live, { headers: { accept: 'text/html' } });
+        const answer = await fetch(live.dataset.live, { headers: { accept: 'text/html', 'x-unattended': '1' } });
         if (answer.ok) live.innerHTML = await answer.text();
       } catch { /* the next look may succeed */ }
       if (!live.querySelector('[data-done]')) setTimeout(look, 2000);

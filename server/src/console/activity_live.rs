@@ -4,7 +4,8 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::{FromRequestParts as _, Query, State};
+use axum::http::request::Parts;
 use axum::response::IntoResponse as _;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream;
@@ -20,7 +21,7 @@ use crate::flow::console::activity as log;
 
 /// How often the logs are looked at.
 const PAUSE: Duration = Duration::from_secs(3);
-/// After so many looks, a minute, the stream ends; the browser asks for the next one, and its rights are looked at again.
+/// After so many looks, a minute, the stream ends, and the browser asks for the next one.
 const LOOKS: u32 = 20;
 
 /// What the page shows already: the time of its newest entry.
@@ -41,6 +42,8 @@ struct EntriesPiece {
 struct Watch {
     app: App,
     manager: Manager,
+    /// The request, by which session and rights are looked at again.
+    request: Parts,
     asked: Asked,
     seen: String,
     looks: u32,
@@ -53,10 +56,12 @@ pub async fn follow(
     manager: Manager,
     Query(asked): Query<Asked>,
     Query(seen): Query<Seen>,
+    request: Parts,
 ) -> Outcome {
     let watch = Watch {
         app,
         manager,
+        request,
         asked,
         seen: seen.seen,
         looks: 0,
@@ -67,7 +72,8 @@ pub async fn follow(
     Ok(Sse::new(pieces).keep_alive(alive).into_response())
 }
 
-/// Waits for something newer. The stream ends with the last look, and where the logs cannot be read.
+/// Waits for something newer. The stream ends with the last look, where the logs cannot be read, and as soon as there is
+/// something that the browser may not see any more: its session has ended, or its person does not manage the organization now.
 async fn look(mut watch: Watch) -> Option<(Result<Event, Infallible>, Watch)> {
     while watch.looks < LOOKS {
         if watch.looks > 0 {
@@ -79,6 +85,9 @@ async fn look(mut watch: Watch) -> Option<(Result<Event, Infallible>, Watch)> {
             continue;
         };
         watch.seen = newest.at.0;
+        watch.manager = Manager::from_request_parts(&mut watch.request, &watch.app)
+            .await
+            .ok()?;
         let piece = EntriesPiece {
             entries: entries(&watch, log::PAGE).await.ok()?,
             shell: watch.manager.shell(Place::Activity),

@@ -3,7 +3,7 @@
 //! Sessions live in the store, found by the digest of the cookie's token: the database never holds what opens one.
 //! They end by idling, by age, by revocation, or with the account. Never opened here: only a decision opens one.
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, header};
 use provost_kernel::directory::Account;
 use provost_store::{Durability, Revisions, SessionRecord, Ticket, View, WaitingRequest};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -46,7 +46,7 @@ impl Arrival {
 }
 
 /// Looks at the browser's session and at the request that waits under `waiting`, and notes the session's use (at most
-/// once a minute).
+/// once a minute), unless a page asked by itself.
 ///
 /// # Errors
 /// Those of the store. No session, or one that has ended, is not an error.
@@ -86,6 +86,7 @@ async fn arrive(app: &App, headers: &HeaderMap, waiting: Option<&str>, view: boo
     });
     if let Some(ActiveSession { session, .. }) = &active
         && now.duration_since(session.last_seen_at).as_secs() >= TOUCH_SECONDS
+        && !is_unattended(headers)
     {
         let id = session.id.clone();
         app.store
@@ -102,7 +103,16 @@ async fn arrive(app: &App, headers: &HeaderMap, waiting: Option<&str>, view: boo
     })
 }
 
-/// Finds the live session that the browser's cookie opens, and notes its use (at most once a minute).
+/// Tells whether a page asks by itself for what is new: by a stream of server-sent events (which browsers ask for with this
+/// type and no other, HTML section 9.2), or again and again. A page that is left open does not keep its session alive.
+fn is_unattended(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::ACCEPT)
+        .is_some_and(|accept| accept == "text/event-stream")
+        || headers.contains_key("x-unattended")
+}
+
+/// Finds the live session that the browser's cookie opens, and notes its use as [`arrival`] does.
 ///
 /// # Errors
 /// Those of the store. No session, or one that has ended, is not an error.

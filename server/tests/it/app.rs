@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, BodyDataStream, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use futures_util::StreamExt as _;
@@ -152,6 +152,25 @@ pub struct Browser {
     pub headers: HeaderMap,
 }
 
+/// An open stream of server-sent events.
+pub struct Events(BodyDataStream);
+
+impl Events {
+    /// Waits for the next event; none when the stream has ended.
+    pub async fn next(&mut self) -> Option<String> {
+        let mut text = String::new();
+        while !text.contains("\n\n") {
+            let piece = self.0.next().await?.unwrap();
+            text.push_str(&String::from_utf8_lossy(&piece));
+            // What only keeps the connection open is no event.
+            if text.starts_with(':') {
+                text.clear();
+            }
+        }
+        Some(text)
+    }
+}
+
 impl Browser {
     /// Opens a browser on a router that is known to the world under `base`.
     pub fn new(router: Router, base: String) -> Self {
@@ -221,15 +240,18 @@ impl Browser {
 
     /// Opens a stream of server-sent events and reads its first event, then lets go of it.
     pub async fn first_event(&mut self, url: &str) -> String {
+        self.stream(url).await.next().await.unwrap()
+    }
+
+    /// Opens a stream of server-sent events as browsers do.
+    pub async fn stream(&mut self, url: &str) -> Events {
+        let usual = self
+            .headers
+            .insert(header::ACCEPT, "text/event-stream".parse().unwrap());
         let response = self.answer(Method::GET, url, None, Body::empty()).await;
+        self.headers.insert(header::ACCEPT, usual.unwrap());
         assert_eq!(response.status(), StatusCode::OK, "{url}");
-        let mut pieces = response.into_body().into_data_stream();
-        let mut text = String::new();
-        while !text.contains("\n\n") {
-            let piece = pieces.next().await.unwrap().unwrap();
-            text.push_str(&String::from_utf8_lossy(&piece));
-        }
-        text
+        Events(response.into_body().into_data_stream())
     }
 
     async fn answer(

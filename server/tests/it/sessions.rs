@@ -74,6 +74,25 @@ async fn r118_a_session_ends_by_idling() {
     .await;
 }
 
+/// What an open page asks for by itself is no use: a stream of events, and what it fetches again and again.
+#[tokio::test]
+async fn r118_a_page_that_is_left_open_does_not_keep_its_session_alive() {
+    on_each_engine(|app| async move {
+        let ann = connected(&app).await;
+        for (name, value) in [("accept", "text/event-stream"), ("x-unattended", "1")] {
+            let mut browser = app.browser();
+            sign_in(&app.app, &mut browser, "okta", &ann).await;
+            let mut page = browser.clone();
+            page.headers.insert(name, value.parse().unwrap());
+            app.app.world.advance(SignedDuration::from_mins(110));
+            assert!(is_in(&mut page).await, "{name}");
+            app.app.world.advance(SignedDuration::from_mins(12));
+            assert!(!is_in(&mut browser).await, "{name}");
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn r118_a_connection_has_an_idle_limit_of_its_own() {
     on_each_engine(|app| async move {

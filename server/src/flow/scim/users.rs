@@ -95,20 +95,20 @@ enum Made {
 
 /// Returns the person whom a plan makes as the store keeps her, unless another change of the plan touches what is shown.
 fn newcomer(plan: &Plan, id: &AccountId, now: Timestamp) -> Option<DirectoryUser> {
-    let mut newcomer = None;
-    for change in &plan.changes {
-        match change {
-            PlannedChange::CreateAccount { account, profile } if account.id == *id => {
-                newcomer = Some(DirectoryUser::made(account, profile.as_ref(), now));
-            }
+    let mut others = plan.changes.iter().filter(|change| {
+        !matches!(
+            change,
             PlannedChange::Link { .. }
-            | PlannedChange::AddMembership { .. }
-            | PlannedChange::Alert { .. }
-            | PlannedChange::QueueReevaluation { .. } => {}
-            _ => return None,
-        }
-    }
-    newcomer
+                | PlannedChange::AddMembership { .. }
+                | PlannedChange::Alert { .. }
+                | PlannedChange::QueueReevaluation { .. }
+        )
+    });
+    let (Some(PlannedChange::CreateAccount { account, profile }), None) = (others.next(), others.next())
+    else {
+        return None;
+    };
+    (account.id == *id).then(|| DirectoryUser::made(account, profile.as_ref(), now))
 }
 
 /// Reads a person.

@@ -236,3 +236,21 @@ async fn what_happens_while_somebody_looks_comes_as_server_sent_events_and_only_
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_stream_tells_nothing_more_once_its_session_has_ended() {
+    on_each_engine(|app| async move {
+        world(&app).await;
+        let mut olga = sign_in(&app, "olga@acme.example").await;
+        refused(&app, vec!["before".to_owned()], 0).await;
+        let live = "/console/acme/activity/live";
+        let mut stream = olga.stream(live).await;
+        assert!(stream.next().await.unwrap().contains("timeline"));
+        let form = olga.get("/logout").await.form("/logout");
+        olga.submit(&form, &[]).await;
+        app.app.world.advance(SignedDuration::from_secs(1));
+        refused(&app, vec!["after".to_owned()], 0).await;
+        assert_eq!(stream.next().await, None);
+    })
+    .await;
+}

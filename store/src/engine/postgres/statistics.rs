@@ -22,7 +22,7 @@ const MOST: u64 = 8_192;
 /// Between two looks at least.
 const PAUSE: Duration = Duration::from_secs(1);
 /// For one look with what follows from it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Names our tables that have doubled since statistics were gathered of them. Eight pages hold about a hundred people, and
 /// are read through soon enough.
 const DOUBLED: &str = "SELECT string_agg(quote_ident(c.relname), ', ' ORDER BY c.relname) FROM pg_class c \
