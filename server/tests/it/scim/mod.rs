@@ -10,6 +10,7 @@ mod groups;
 mod hostile;
 mod leaving;
 mod licenses;
+mod newcomers;
 mod oauth;
 mod policies;
 mod recorded;
