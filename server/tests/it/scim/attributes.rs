@@ -4,11 +4,10 @@ use jiff::SignedDuration;
 use provost::flow::overrides;
 use serde_json::{Value, json};
 
-use super::lab::{self, Directory, person};
+use super::lab::{self, CUSTOM, Directory, person};
 use crate::api::Client;
 use crate::app::{TestApp, on_each_engine};
 
-const CUSTOM: &str = "urn:provost:scim:schemas:extension:custom:2.0:User";
 const SHORT: &str = "    scim: { attributes: [{ name: nfc }, { name: apiToken }] }\n";
 
 /// The directory of `okta`, whose connection defines these attributes.

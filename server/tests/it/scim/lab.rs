@@ -14,6 +14,11 @@ use tower::ServiceExt as _;
 
 use crate::app::TestApp;
 
+/// The schema extension for enterprises.
+pub const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+/// The schema extension that holds the attributes that admins define.
+pub const CUSTOM: &str = "urn:provost:scim:schemas:extension:custom:2.0:User";
+
 /// The customers: `home-lab` with two directories and a JIT connection, `acme` with one directory.
 const WORLD: &str = r#"
 organizations:

@@ -2,11 +2,8 @@
 
 use serde_json::json;
 
-use super::lab::{self, Directory, person};
+use super::lab::{self, CUSTOM, Directory, ENTERPRISE, person};
 use crate::app::on_each_engine;
-
-const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
-const CUSTOM: &str = "urn:provost:scim:schemas:extension:custom:2.0:User";
 
 /// A newcomer is answered without a look-up; whoever was there, or is changed at once, is looked up.
 #[tokio::test]

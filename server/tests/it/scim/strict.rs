@@ -2,10 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::lab::{self, Directory, person};
+use super::lab::{self, Directory, ENTERPRISE, person};
 use crate::app::on_each_engine;
-
-const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
 #[tokio::test]
 async fn strict_refuses_every_deviation_that_compat_understands() {

@@ -2,12 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::lab::{self, Directory, person};
+use super::lab::{self, CUSTOM, Directory, ENTERPRISE, person};
 use crate::app::on_each_engine;
 use crate::directory::{account_count, accounts};
-
-const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
-const CUSTOM: &str = "urn:provost:scim:schemas:extension:custom:2.0:User";
 
 #[tokio::test]
 async fn r76_r152_a_new_person_is_answered_in_full_and_found_at_once() {

@@ -17,8 +17,8 @@ use tokio::time::{sleep, timeout};
 
 /// Writes after which sizes are looked at for the first time. From look to look they double, up to [`MOST`].
 const FIRST: u64 = 64;
-/// Writes between two looks at most.
-const MOST: u64 = 8_192;
+/// Writes between two looks at most: few enough for a directory that arrives on a node that has long been up.
+const MOST: u64 = 1_024;
 /// Between two looks at least.
 const PAUSE: Duration = Duration::from_secs(1);
 /// For one look with what follows from it.
