@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 use sqlx::AssertSqlSafe;
 
-use self::batch::{Change, Durability, Looks, Query};
+use self::batch::{Change, Durability, Looks, Note, Query};
 use self::dialect::translate;
 use self::failure::failed;
 pub(crate) use self::postgres::{Waiting, Writing};
@@ -224,7 +224,8 @@ impl Conn {
     ) -> Result<Vec<Row>> {
         let rows = match self {
             Self::Sqlite(conn) => {
-                for Change { query, needs, .. } in changes {
+                for Change { work, needs, .. } in changes {
+                    let query = work.query();
                     let hit = conn.run(&query.sql, query.binds)?;
                     if let Some((_, unmet)) = needs.filter(|(rows, _)| *rows != hit) {
                         return Err(unmet);
@@ -242,7 +243,7 @@ impl Conn {
 
     /// As [`Self::batch`], at the end of a transaction: the events in the note are numbered after all of it
     /// (`migrations/0100_feed_flush.sql`). PostgreSQL only; elsewhere a note is not read.
-    pub(crate) async fn end(&mut self, changes: Vec<Change>, note: Option<String>) -> Result<()> {
+    pub(crate) async fn end(&mut self, changes: Vec<Change>, note: Option<Note>) -> Result<()> {
         match self {
             Self::Sqlite(_) => self.batch(changes, None, Durability::Full).await.map(drop),
             Self::Postgres(conn) => postgres::end(conn, changes, note).await,
@@ -253,7 +254,7 @@ impl Conn {
     pub(crate) async fn end_at_once(
         &mut self,
         changes: Vec<Change>,
-        note: Option<String>,
+        note: Option<Note>,
     ) -> Result<Option<Waiting>> {
         match self {
             Self::Sqlite(_) => self

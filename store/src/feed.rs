@@ -78,25 +78,6 @@ impl Tx {
     pub fn record(&mut self, event: NewEvent) {
         self.pending.push(event);
     }
-
-    /// Queues rows of equal width, in as few inserts as fit.
-    pub(crate) fn insert_later(&mut self, into: &str, rows: Vec<Vec<Bind>>, end: &str) {
-        // SQLite allows 32 766 arguments, PostgreSQL 65 535; small batches keep few different statements.
-        const ROWS: usize = 50;
-        let mut rows = rows.into_iter().peekable();
-        while rows.peek().is_some() {
-            let batch: Vec<Vec<Bind>> = rows.by_ref().take(ROWS).collect();
-            let mut number = 0;
-            let mut values = Vec::with_capacity(batch.len());
-            for row in &batch {
-                let places: Vec<String> = (1..=row.len()).map(|at| format!("${}", number + at)).collect();
-                number += row.len();
-                values.push(format!("({})", places.join(", ")));
-            }
-            let sql = format!("{into} VALUES {}{end}", values.join(", "));
-            self.later(sql, batch.into_iter().flatten().collect());
-        }
-    }
 }
 
 impl Reader {

@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::concerned::Circle;
 use crate::engine::Dialect;
-use crate::engine::batch::Query;
+use crate::engine::batch::{Insert, Note, Query};
 use crate::error::{Result, StoreError};
 use crate::feed::{NewEvent, chain, hash_of};
 use crate::tx::Tx;
@@ -25,14 +25,6 @@ use crate::value::{Bind, Row, binds, json, list, parts};
 type Heads = BTreeMap<String, (i64, String)>;
 /// An event as each chain gets it, see [`Circle::rows`].
 type Rows<'a> = Vec<Cow<'a, NewEvent>>;
-
-/// What the trigger on PostgreSQL is told.
-#[derive(Serialize)]
-struct Note<'a> {
-    events: Vec<Noted<'a>>,
-    /// Chain by chain, each in the order of its events.
-    audit: Vec<Noted<'a>>,
-}
 
 /// An event as a row of the feed or, with a chain, of the audit log.
 #[derive(Serialize)]
@@ -97,18 +89,18 @@ impl Tx {
         self.later_exactly(1, sql, binds![sequence], StoreError::Corrupt("counters"));
         let into =
             "INSERT INTO events (sequence, id, at, kind, account, organization, connection, trace, data)";
-        self.insert_later(into, feed, "");
+        self.insert_later(Insert::plain(into, feed, ""));
         let into = "INSERT INTO audit (organization, sequence, at, kind, actor, account, connection, trace, data, \
                     previous_hash, hash)";
-        self.insert_later(into, audit, "");
+        self.insert_later(Insert::plain(into, audit, ""));
         let heads = heads
             .into_iter()
             .map(|(organization, (sequence, hash))| binds![organization, sequence, hash]);
-        self.insert_later(
+        self.insert_later(Insert::plain(
             "INSERT INTO audit_heads (organization, sequence, hash)",
             heads.collect(),
             " ON CONFLICT (organization) DO UPDATE SET sequence = excluded.sequence, hash = excluded.hash",
-        );
+        ));
         self.settle().await
     }
 
@@ -134,9 +126,8 @@ impl Tx {
 }
 
 /// Writes events down for the trigger.
-fn note(events: &[NewEvent], rows: &[Rows<'_>]) -> Result<String> {
-    let mut audit: BTreeMap<String, Vec<Noted<'_>>> = BTreeMap::new();
-    let mut feed = Vec::with_capacity(events.len());
+fn note(events: &[NewEvent], rows: &[Rows<'_>]) -> Result<Note> {
+    let mut note = Note::default();
     for (event, rows) in events.iter().zip(rows) {
         let data = json(&event.data)?;
         for row in rows {
@@ -145,15 +136,12 @@ fn note(events: &[NewEvent], rows: &[Rows<'_>]) -> Result<String> {
                 Cow::Owned(row) => json(&row.data)?,
             };
             let chain = chain(row);
-            let noted = noted(row, Some(chain.clone()), data);
-            audit.entry(chain).or_default().push(noted);
+            let noted = json(&noted(row, Some(chain.clone()), data))?;
+            note.chains.entry(chain).or_default().push(noted);
         }
-        feed.push(noted(event, None, data));
+        note.events.push(json(&noted(event, None, data))?);
     }
-    json(&Note {
-        events: feed,
-        audit: audit.into_values().flatten().collect(),
-    })
+    Ok(note)
 }
 
 fn noted(event: &NewEvent, chain: Option<String>, data: String) -> Noted<'_> {

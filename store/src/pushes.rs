@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use provost_kernel::facts::Departures;
 use provost_kernel::id::ConnectionId;
 
-use crate::engine::batch::{Apart, Query};
+use crate::engine::batch::{Apart, Query, Work};
 use crate::error::Result;
 use crate::tx::{Reader, Tx};
 use crate::value::binds;
@@ -31,7 +31,7 @@ impl Tx {
                    pushes = push_counts.pushes + excluded.pushes";
         let minute = now.as_millisecond().div_euclid(MINUTE);
         let query = Query::new(sql, binds![connection, kind, minute, pushes]);
-        self.later_apart(Apart::Pushes, query, None).await
+        self.later_apart(Apart::Pushes, Work::Own(query), None).await
     }
 
     /// Removes counts of minutes before a moment. Returns how many rows went.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use provost_kernel::id::ConnectionId;
 
+use crate::engine::batch::Insert;
 use crate::error::Result;
 use crate::tx::{Reader, Tx};
 use crate::value::{Bind, Row, binds};
@@ -105,7 +106,7 @@ impl Tx {
         let rows = requests.iter().map(request_row).collect();
         let into = "INSERT INTO scim_requests (id, connection, at, method, path, path_key, version, action, target, token, \
                     status, outcome, code, detail, duration_us, remote, user_agent, trace, request, response)";
-        self.insert_later(into, rows, "");
+        self.insert_later(Insert::plain(into, rows, ""));
         let mut counts: BTreeMap<(&str, i64), ScimTraffic> = BTreeMap::new();
         for request in requests {
             let hour = request.at.as_millisecond().div_euclid(HOUR);

@@ -9,6 +9,7 @@ use provost_kernel::id::{AccountId, LicenseId, OrganizationId, TraceId};
 use provost_kernel::plan::{Change, Decision, MembershipEdit};
 use provost_kernel::provision::Actor;
 
+use crate::engine::batch::Insert;
 use crate::error::Result;
 use crate::tx::{Reader, Tx};
 use crate::value::{binds, to_word};
@@ -130,8 +131,7 @@ impl Tx {
     /// `corrupt` for a word that has no form.
     pub(crate) fn note_seats(&mut self, decision: &Decision, actor: &Actor, now: Timestamp) -> Result<()> {
         for (organization, account, license, what) in of_decision(decision) {
-            let sql = "INSERT INTO seat_events (organization, at, account, license, what, actor, trace) \
-                       VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING";
+            let into = "INSERT INTO seat_events (organization, at, account, license, what, actor, trace)";
             let row = binds![
                 organization,
                 now,
@@ -141,7 +141,7 @@ impl Tx {
                 actor.label(),
                 &decision.trace.id
             ];
-            self.later(sql, row);
+            self.insert_later(Insert::plain(into, vec![row], " ON CONFLICT DO NOTHING"));
         }
         Ok(())
     }

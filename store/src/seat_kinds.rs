@@ -10,7 +10,7 @@ use provost_kernel::facts::KindMeter;
 use provost_kernel::id::{AccountId, OrganizationId};
 use serde_json::Value;
 
-use crate::engine::batch::{Apart, Query};
+use crate::engine::batch::{Apart, Query, Work};
 use crate::error::{Result, StoreError};
 use crate::tx::{Reader, Tx};
 use crate::value::{binds, to_word};
@@ -102,8 +102,8 @@ impl Tx {
             let sql = "UPDATE seat_kinds SET used = used + $3 WHERE organization = $1 AND kind = $2 \
                        AND ($3 < 0 OR seats IS NULL OR used + $3 <= seats)";
             let full = StoreError::Conflict("seat_kinds".to_owned());
-            let query = Query::new(sql, binds![&organization, to_word(&kind)?, seats]);
-            self.later_apart(Apart::SeatOfKind, query, Some((1, full)))
+            let seats = Work::Sum(Query::new(sql, binds![&organization, to_word(&kind)?, seats]));
+            self.later_apart(Apart::SeatOfKind, seats, Some((1, full)))
                 .await?;
         }
         Ok(())

@@ -9,7 +9,7 @@ use provost_kernel::plan::OpenSession;
 use provost_kernel::provision::Actor;
 use zeroize::Zeroizing;
 
-use crate::engine::batch::{Apart, Query};
+use crate::engine::batch::{Apart, Query, Work};
 use crate::error::{Result, StoreError};
 use crate::facts::subject_key;
 use crate::feed::NewEvent;
@@ -194,8 +194,12 @@ impl Tx {
                     "{into} SELECT {values} FROM accounts WHERE id = $3 AND status = 'active'{{lock}}"
                 );
                 // A row that another part of the same statement changes is passed over by the lock.
-                self.later_apart(Apart::Profile, Query::new(sql, row), Some((1, not_active())))
-                    .await?;
+                self.later_apart(
+                    Apart::Profile,
+                    Work::Own(Query::new(sql, row)),
+                    Some((1, not_active())),
+                )
+                .await?;
             }
         }
         Ok(())

@@ -5,6 +5,7 @@ use provost_kernel::id::{AccountId, ConnectionId, OrganizationId, TraceId};
 use provost_kernel::trace::Trace;
 use serde_json::Value;
 
+use crate::engine::batch::Insert;
 use crate::error::Result;
 use crate::tx::{Reader, Tx};
 use crate::value::{Bind, Row, binds, json};
@@ -49,8 +50,7 @@ impl Tx {
     /// # Errors
     /// `corrupt` for a trace that has no JSON form.
     pub fn insert_trace(&mut self, trace: &Trace, verdict: &str, claims: Option<&Value>) -> Result<()> {
-        let sql = "INSERT INTO traces (id, at, kind, connection, account, verdict, trace, claims) \
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+        let into = "INSERT INTO traces (id, at, kind, connection, account, verdict, trace, claims)";
         let row = binds![
             &trace.id,
             trace.at,
@@ -61,7 +61,7 @@ impl Tx {
             json(trace)?,
             claims.map(json).transpose()?,
         ];
-        self.later(sql, row);
+        self.insert_later(Insert::one(into, row));
         self.count_sign_in(trace, verdict);
         Ok(())
     }

@@ -11,7 +11,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::engine::batch::{Apart, Change, Durability, Looks, Query};
+use crate::engine::batch::{Apart, Change, Durability, Insert, Looks, Note, Query, Work};
 use crate::engine::{Conn, Waiting};
 use crate::error::{Result, StoreError};
 use crate::feed::NewEvent;
@@ -182,11 +182,11 @@ impl Reader {
 
     /// Ends what a job on PostgreSQL does: runs what is queued and has events numbered ([`crate::flush`]), as the whole
     /// transaction if none has begun.
-    pub(crate) async fn end(&mut self, note: Option<String>) -> Result<()> {
+    pub(crate) async fn end(&mut self, note: Option<Note>) -> Result<()> {
         if self.queue.is_empty() && note.is_none() {
             return Ok(());
         }
-        let arguments: usize = self.queue.iter().map(|change| change.query.binds.len()).sum();
+        let arguments: usize = self.queue.iter().map(|change| change.work.arguments()).sum();
         if arguments > ARGUMENTS {
             self.settle().await?;
         }
@@ -249,7 +249,7 @@ const ARGUMENTS: usize = 8_000;
 fn split_off(changes: &mut Vec<Change>) -> Option<Vec<Change>> {
     let mut arguments = 0;
     let at = changes.iter().position(|change| {
-        arguments += change.query.binds.len();
+        arguments += change.work.arguments();
         arguments > ARGUMENTS
     })?;
     // One that is too long alone goes alone.
@@ -307,7 +307,23 @@ impl Tx {
     /// Queues a change: an insert, update or delete without `RETURNING`, which neither needs the effect of another queued
     /// one nor touches a row that another one writes.
     pub(crate) fn later(&mut self, sql: impl Into<String>, binds: Vec<Bind>) {
-        self.queue(Query::new(sql, binds), None, None);
+        self.queue(Work::Own(Query::new(sql, binds)), None, None);
+    }
+
+    /// As [`Self::later`], for rows of this transaction alone: they may be inserted together with those of others.
+    pub(crate) fn insert_later(&mut self, insert: Insert) {
+        // SQLite allows 32 766 arguments, PostgreSQL 65 535; small batches keep few different statements.
+        const ROWS: usize = 50;
+        let mut rows = insert.rows.into_iter().peekable();
+        while rows.peek().is_some() {
+            let insert = Insert {
+                into: insert.into.clone(),
+                row: insert.row.clone(),
+                rows: rows.by_ref().take(ROWS).collect(),
+                end: insert.end,
+            };
+            self.queue(Work::Rows(insert), None, None);
+        }
     }
 
     /// As [`Self::later`], for a change that must hit exactly `rows` rows; the job fails with `unmet` if it does not.
@@ -318,25 +334,25 @@ impl Tx {
         binds: Vec<Bind>,
         unmet: StoreError,
     ) {
-        self.queue(Query::new(sql, binds), Some((rows, unmet)), None);
+        self.queue(Work::Own(Query::new(sql, binds)), Some((rows, unmet)), None);
     }
 
     /// Queues a change that may not wait beside another of its sort: runs what is queued first if there is one.
     pub(crate) async fn later_apart(
         &mut self,
         apart: Apart,
-        query: Query,
+        work: Work,
         needs: Option<(u64, StoreError)>,
     ) -> Result<()> {
         if self.reader.queue.iter().any(|change| change.apart == Some(apart)) {
             self.settle().await?;
         }
-        self.queue(query, needs, Some(apart));
+        self.queue(work, needs, Some(apart));
         Ok(())
     }
 
-    fn queue(&mut self, query: Query, needs: Option<(u64, StoreError)>, apart: Option<Apart>) {
-        self.reader.queue.push(Change { query, needs, apart });
+    fn queue(&mut self, work: Work, needs: Option<(u64, StoreError)>, apart: Option<Apart>) {
+        self.reader.queue.push(Change { work, needs, apart });
     }
 
     /// Runs one statement beside what is queued, in one round, and returns its first row. It does not see the effects of

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use crate::error::{Result, StoreError};
 
 /// One bound argument; nulls are typed because PostgreSQL wants to know.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Bind {
     Int(Option<i64>),
     Text(Option<String>),

@@ -10,7 +10,7 @@ use provost_kernel::plan::ProfilePatch;
 
 use super::{Step, exactly_one};
 use crate::engine::Dialect;
-use crate::engine::batch::{Apart, Query};
+use crate::engine::batch::{Apart, Insert, Query, Work};
 use crate::error::{Result, StoreError};
 use crate::facts::{fold_key, subject_key};
 use crate::tx::Tx;
@@ -22,12 +22,13 @@ impl Tx {
             Authentication::Standard => None,
             Authentication::Sso { connection } => Some(connection),
         };
-        let sql = "INSERT INTO accounts (id, kind, connection, status, status_origin, email, email_key, user_name, \
+        let into = "INSERT INTO accounts (id, kind, connection, status, status_origin, email, email_key, user_name, \
                    user_name_key, external_id, given_name, family_name, display_name, emergency_admin, operator, \
                    attributes, version, created_at, updated_at, given_name_key, family_name_key, display_name_key, \
-                   keeping, ordinal) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, \
-                   $19, $20, $21, $22, $23, (SELECT COALESCE(MAX(o.ordinal), 0) + 1 FROM accounts o \
-                   WHERE o.connection = $3 AND o.status <> 'deleted'))";
+                   keeping, ordinal)";
+        let values = "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, \
+                      $23, (SELECT COALESCE(MAX(o.ordinal), 0) + {number} FROM accounts o \
+                      WHERE o.connection = $3 AND o.status <> 'deleted')";
         let row = binds![
             &account.id,
             to_word(&account.kind)?,
@@ -53,7 +54,13 @@ impl Tx {
             account.display_name.as_deref().map(fold),
             keeping(&account.keeping)?,
         ];
-        self.later_apart(Apart::NewAccount, Query::new(sql, row), None)
+        let insert = Insert {
+            into: into.into(),
+            row: values.into(),
+            rows: vec![row],
+            end: "",
+        };
+        self.later_apart(Apart::NewAccount, Work::Rows(insert), None)
             .await
     }
 
@@ -66,7 +73,12 @@ impl Tx {
     ) -> Result<()> {
         let mut values = binds![account, step.expect, step.next, now];
         let mut columns = String::new();
-        for (column, value) in patched(set)? {
+        let patched = patched(set)?;
+        // Another change of the plan has written the row already, and here only what stands beside it is to be written.
+        if patched.is_empty() && step.expect == step.next {
+            return Ok(());
+        }
+        for (column, value) in patched {
             values.push(value);
             // Writing to a String cannot fail.
             let _ = write!(columns, ", {column} = ${}", values.len());
@@ -75,8 +87,12 @@ impl Tx {
             "UPDATE accounts SET version = $3, updated_at = $4{columns} WHERE id = $1 AND version = $2"
         );
         let changed = StoreError::Conflict("account_version".to_owned());
-        self.later_apart(Apart::Profile, Query::new(sql, values), Some((1, changed)))
-            .await
+        self.later_apart(
+            Apart::Profile,
+            Work::Own(Query::new(sql, values)),
+            Some((1, changed)),
+        )
+        .await
     }
 
     /// Moves the account to another state. Leaving `active` ends everything it is signed in with, in this transaction.
@@ -199,7 +215,7 @@ impl Tx {
             let sql = "UPDATE account_values SET connection = $2 WHERE account = $1";
             self.later_apart(
                 Apart::Document,
-                Query::new(sql, binds![account, connection]),
+                Work::Own(Query::new(sql, binds![account, connection])),
                 None,
             )
             .await?;
@@ -213,8 +229,7 @@ impl Tx {
     }
 
     pub(super) fn link(&mut self, account: &AccountId, link: &Link, now: Timestamp) {
-        let sql = "INSERT INTO links (account, connection, issuer, format, subject, subject_key, fold_key, created_at) \
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+        let into = "INSERT INTO links (account, connection, issuer, format, subject, subject_key, fold_key, created_at)";
         let row = binds![
             account,
             &link.connection,
@@ -225,7 +240,7 @@ impl Tx {
             fold_key(&link.subject),
             now,
         ];
-        self.later(sql, row);
+        self.insert_later(Insert::one(into, row));
     }
 
     pub(super) async fn unlink(&mut self, account: &AccountId, link: &Link) -> Result<()> {

@@ -11,7 +11,7 @@ use provost_kernel::id::{AccountId, LicenseId, OrganizationId};
 use provost_kernel::plan::MembershipEdit;
 
 use super::{Step, exactly_one};
-use crate::engine::batch::{Apart, Query};
+use crate::engine::batch::{Apart, Insert, Query, Work};
 use crate::error::{Result, StoreError};
 use crate::tx::Tx;
 use crate::value::{Bind, binds, json};
@@ -34,9 +34,8 @@ impl Tx {
             Some(grant) => self.take_seat(key.1, grant).await?,
             None => 0,
         };
-        let sql = "INSERT INTO memberships (account, organization, active, source, pinned, all_workspaces, license, \
-                   license_source, license_pinned, license_seated, waiting_since, version, created_at, updated_at) \
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)";
+        let into = "INSERT INTO memberships (account, organization, active, source, pinned, all_workspaces, license, \
+                    license_source, license_pinned, license_seated, waiting_since, version, created_at, updated_at)";
         let mut row = binds![
             key.0,
             key.1,
@@ -47,8 +46,8 @@ impl Tx {
         ];
         row.extend(license_columns(membership.license.as_ref())?);
         let waits = membership.license.as_ref().is_some_and(|grant| !grant.seated);
-        row.extend(binds![waits.then_some(now), membership.version, now]);
-        self.later(sql, row);
+        row.extend(binds![waits.then_some(now), membership.version, now, now]);
+        self.insert_later(Insert::one(into, row));
         let roles = membership.roles.iter();
         self.grant_new(
             "role",
@@ -76,7 +75,7 @@ impl Tx {
             rows.insert(id, binds![key.0, key.1, id, json(source)?, pinned]);
         }
         let into = format!("INSERT INTO membership_{what}s (account, organization, {what}, source, pinned)");
-        self.insert_later(&into, rows.into_values().collect(), "");
+        self.insert_later(Insert::plain(into, rows.into_values().collect(), ""));
         Ok(())
     }
 
@@ -187,11 +186,11 @@ impl Tx {
         if !grant.seated {
             return Ok(0);
         }
-        let sql = "UPDATE licenses SET used = used + 1 \
-                   WHERE organization = $1 AND id = $2 AND (seats IS NULL OR used < seats)";
+        let sql = "UPDATE licenses SET used = used + $3 \
+                   WHERE organization = $1 AND id = $2 AND (seats IS NULL OR used + $3 <= seats)";
         let full = StoreError::Conflict("license_seats".to_owned());
-        let query = Query::new(sql, binds![organization, &grant.license]);
-        self.later_apart(Apart::Seat, query, Some((1, full))).await?;
+        let seat = Work::Sum(Query::new(sql, binds![organization, &grant.license, 1]));
+        self.later_apart(Apart::Seat, seat, Some((1, full))).await?;
         Ok(1)
     }
 

@@ -3,7 +3,7 @@
 use provost_kernel::id::{AccountId, ConnectionId};
 use serde_json::{Map, Value};
 
-use crate::engine::batch::{Apart, Query};
+use crate::engine::batch::{Apart, Insert, Work};
 use crate::error::{Result, StoreError};
 use crate::search::document::searchable;
 use crate::tx::{Reader, Tx};
@@ -31,11 +31,12 @@ impl Tx {
             None => self.connection_of(account).await?,
         };
         let made = searchable(document)?;
-        let sql = "INSERT INTO account_documents (account, document, search, email_key, manager_key) \
-                   VALUES ($1, $2, $3, $4, $5) ON CONFLICT (account) DO UPDATE SET document = excluded.document, \
-                   search = excluded.search, email_key = excluded.email_key, manager_key = excluded.manager_key";
+        let into = "INSERT INTO account_documents (account, document, search, email_key, manager_key)";
         let row = binds![account, made.document, made.search, made.email, made.manager];
-        self.later_apart(Apart::Document, Query::new(sql, row), None)
+        let end = " ON CONFLICT (account) DO UPDATE SET document = excluded.document, search = excluded.search, \
+                   email_key = excluded.email_key, manager_key = excluded.manager_key";
+        let insert = Insert::plain(into, vec![row], end);
+        self.later_apart(Apart::Document, Work::Rows(insert), None)
             .await?;
         if !is_new {
             // Those that stay are written below, so both can go together.
@@ -54,7 +55,7 @@ impl Tx {
             .collect();
         let into = "INSERT INTO account_values (account, connection, label, value)";
         let end = " ON CONFLICT (account, label, value) DO UPDATE SET connection = excluded.connection";
-        self.insert_later(into, values, end);
+        self.insert_later(Insert::plain(into, values, end));
         Ok(())
     }
 }

@@ -1,7 +1,12 @@
 //! Statements that wait to be run together. Never knows a table.
 
+mod insert;
+mod note;
+
 use std::borrow::Cow;
 
+pub(crate) use self::insert::Insert;
+pub(crate) use self::note::Note;
 use crate::error::StoreError;
 use crate::value::Bind;
 
@@ -38,9 +43,38 @@ impl From<Vec<Query>> for Looks {
     }
 }
 
-/// A change (insert, update or delete, without `RETURNING`) that waits.
+/// What a change (insert, update or delete, without `RETURNING`) does.
+pub(crate) enum Work {
+    /// What this transaction has to do by itself.
+    Own(Query),
+    /// Adds the last argument to one row. Those of several transactions whose other arguments are equal can be one with the
+    /// sum, if the row admits that.
+    Sum(Query),
+    /// Inserts rows. Those of several transactions can go together.
+    Rows(Insert),
+}
+
+impl Work {
+    /// Returns the one statement that does it.
+    pub(crate) fn query(self) -> Query {
+        match self {
+            Self::Own(query) | Self::Sum(query) => query,
+            Self::Rows(insert) => insert.query(),
+        }
+    }
+
+    /// Returns how many arguments it has.
+    pub(crate) fn arguments(&self) -> usize {
+        match self {
+            Self::Own(query) | Self::Sum(query) => query.binds.len(),
+            Self::Rows(insert) => insert.rows.iter().map(Vec::len).sum(),
+        }
+    }
+}
+
+/// A change that waits.
 pub(crate) struct Change {
-    pub(crate) query: Query,
+    pub(crate) work: Work,
     /// How many rows it must change, and what is wrong if it changes another number.
     pub(crate) needs: Option<(u64, StoreError)>,
     /// What else of its sort may not wait beside it.

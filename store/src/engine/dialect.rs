@@ -33,13 +33,13 @@ pub(super) fn translate(dialect: Dialect, sql: &str) -> Cow<'_, str> {
     };
     // To SQLite `$1` would be a name.
     if dialect == Dialect::Sqlite && text.contains('$') {
-        return Cow::Owned(arguments(&text, '?', 0));
+        return Cow::Owned(arguments(&text, "?", 0));
     }
     text
 }
 
 /// Writes the arguments `$1`, `$2`, … with another sign and higher numbers.
-pub(super) fn arguments(sql: &str, sign: char, offset: usize) -> String {
+pub(crate) fn arguments(sql: &str, sign: &str, offset: usize) -> String {
     let mut text = String::with_capacity(sql.len() + 8);
     let mut rest = sql;
     while let Some((head, tail)) = rest.split_once('$') {
@@ -193,10 +193,10 @@ mod tests {
     #[test]
     fn only_arguments_are_numbered_anew() {
         assert_eq!(
-            arguments("a = $1 AND b = '$' AND c = $12$", '$', 3),
+            arguments("a = $1 AND b = '$' AND c = $12$", "$", 3),
             "a = $4 AND b = '$' AND c = $15$"
         );
-        assert_eq!(arguments("$.x", '?', 0), "$.x");
+        assert_eq!(arguments("$.x", "?", 0), "$.x");
     }
 
     #[test]

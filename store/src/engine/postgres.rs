@@ -2,8 +2,10 @@
 //! one statement. Never knows a table.
 
 mod group_commit;
+mod joint;
 mod pool;
 mod statistics;
+mod whole;
 
 use std::fmt::Write as _;
 use std::str::FromStr as _;
@@ -12,14 +14,16 @@ use futures_util::TryStreamExt as _;
 use futures_util::stream::StreamExt as _;
 use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
-use sqlx::{Arguments as _, AssertSqlSafe, Column as _, Row as _, TypeInfo as _, ValueRef as _};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
+use sqlx::{AssertSqlSafe, Column as _, Row as _, TypeInfo as _, ValueRef as _};
 
-use self::group_commit::{GroupCommit, WRITE_DOWN};
-pub(crate) use self::group_commit::{Waiting, Writing};
+pub(crate) use self::group_commit::Writing;
+use self::group_commit::{GroupCommit, Ticket, WRITE_DOWN};
+use self::joint::{Answer, Joint};
 pub(super) use self::pool::{Pool, Postgresql};
 use self::statistics::Statistics;
-use super::batch::{Change, Durability, Looks, Query};
+use self::whole::{Failure, Whole, bound};
+use super::batch::{Change, Durability, Looks, Note, Query};
 use super::dialect::{arguments, translate};
 use super::failure::failed;
 use super::{Dialect, NamedRows};
@@ -34,8 +38,6 @@ const STATEMENTS: usize = 500;
 const SETTINGS: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off";
 /// For look-ups over very many rows, which values and sizes decide how to do best.
 const SETTINGS_LONG: &str = "SET plan_cache_mode = auto; SET enable_seqscan = on";
-/// Begins the message by which a change says that it did not find what it needed.
-const UNMET: &str = "provost-unmet-";
 
 /// Opens a pool.
 pub(super) async fn open(url: &str, connections: u32) -> Result<Pool> {
@@ -54,8 +56,15 @@ pub(super) async fn open(url: &str, connections: u32) -> Result<Pool> {
         .connect_with(options.clone())
         .await
         .map_err(failed)?;
-    let group = GroupCommit::start(options.clone());
-    Ok(Pool::new(driver, connections, group, Statistics::start(options)))
+    Ok(Pool::new(
+        driver,
+        connections,
+        pool::Behind {
+            group: GroupCommit::start(options.clone()),
+            joint: Joint::start(options.clone()),
+            statistics: Statistics::start(options),
+        },
+    ))
 }
 
 /// Commits and gives the connection back; returns when what was written is on the disk, which several commits wait for
@@ -162,7 +171,7 @@ async fn set(conn: &mut Postgresql, settings: &'static str) -> Result<()> {
 pub(super) async fn together(conn: &mut Postgresql, looks: Looks) -> Result<Vec<Vec<Vec<Cell>>>> {
     let (mut values, mut heads) = (Vec::new(), Vec::new());
     let mut numbered = |query: Query| {
-        let text = arguments(&translate(Dialect::Postgres, &query.sql), '$', values.len());
+        let text = arguments(&translate(Dialect::Postgres, &query.sql), "$", values.len());
         values.extend(query.binds);
         text
     };
@@ -222,156 +231,78 @@ pub(super) async fn batch(
     if durability == Durability::Brief {
         whole.is_brief();
     }
-    let columns = match main {
-        Some(main) => {
-            let text = whole.numbered(main);
-            whole.parts.push(format!("main AS ({text})"));
-            "main.* FROM main"
-        }
-        None => "1",
-    };
-    whole.run(conn, &format!("SELECT {columns}"), "").await
+    let rows = whole.run(conn, main).await.map_err(Failure::said)?;
+    rows.iter().map(cells).collect()
 }
 
 /// Runs changes as one statement, and has events numbered after all of them.
-pub(super) async fn end(conn: &mut Postgresql, changes: Vec<Change>, note: Option<String>) -> Result<()> {
+pub(super) async fn end(conn: &mut Postgresql, changes: Vec<Change>, note: Option<Note>) -> Result<()> {
     ending(conn, changes, note, Durability::Full).await
 }
 
-/// As [`end`], where the statement is the whole transaction.
+/// As [`end`], where the statement is the whole transaction. Several that end at the same time may be one.
 pub(super) async fn end_at_once(
     conn: &mut Postgresql,
     changes: Vec<Change>,
-    note: Option<String>,
+    note: Option<Note>,
 ) -> Result<Option<Waiting>> {
-    let group = conn.group();
-    match group.ticket() {
-        Some(ticket) => {
+    let Some(ticket) = conn.group().ticket() else {
+        return ending(conn, changes, note, Durability::Full).await.map(|()| None);
+    };
+    let joint = match conn.joint().take(changes, note) {
+        Ok(answer) => Some(answer),
+        Err((changes, note)) => {
             ending(conn, changes, note, Durability::Brief).await?;
-            Ok(Some(Waiting::new(group, ticket)))
+            None
         }
-        None => ending(conn, changes, note, Durability::Full).await.map(|()| None),
+    };
+    Ok(Some(Waiting {
+        pool: conn.pool(),
+        ticket,
+        joint,
+    }))
+}
+
+/// What has to be waited for before anybody is told that a transaction ended. Needs no connection meanwhile.
+pub(crate) struct Waiting {
+    pool: Pool,
+    ticket: Ticket,
+    /// Set while it goes with others.
+    joint: Option<Answer>,
+}
+
+impl Waiting {
+    /// Returns when the transaction is kept and on the disk.
+    ///
+    /// # Errors
+    /// Why nothing of it is kept; `unavailable` if that is unknown.
+    pub(crate) async fn wait(self) -> Result<()> {
+        if let Some(answer) = self.joint
+            && let Some((changes, note)) = answer.wait().await?
+        {
+            let mut conn = self.pool.acquire().await?;
+            ending(&mut conn, changes, note, Durability::Brief).await?;
+            conn.release();
+        }
+        self.pool.group().wait(self.ticket).await
     }
 }
 
 async fn ending(
     conn: &mut Postgresql,
     changes: Vec<Change>,
-    note: Option<String>,
+    note: Option<Note>,
     durability: Durability,
 ) -> Result<()> {
     let mut whole = Whole::of(changes, note.is_some());
     if durability == Durability::Brief {
         whole.is_brief();
     }
-    let Some(note) = note else {
-        return whole.run(conn, "SELECT 1", "").await.map(drop);
+    let ended = match note {
+        Some(note) => whole.end(conn, Note::text(std::iter::once(&note))).await,
+        None => whole.run(conn, None).await.map(drop),
     };
-    // The trigger of this table runs when everything else of the statement is done, checks of foreign keys among it. Rows are
-    // locked before the counter of events by everybody, so nobody waits in a circle. What is set inside is set after the
-    // conditions are found to be true; no row comes of it.
-    whole.values.push(note.into());
-    let set = format!(
-        "SELECT set_config('provost.note', ${}, true) AS note",
-        whole.values.len()
-    );
-    let (before, after) = (
-        format!("INSERT INTO feed_flush SELECT 1 FROM ({set}"),
-        ") s WHERE note IS NULL",
-    );
-    whole.run(conn, &before, after).await.map(drop)
-}
-
-/// One statement that is being made of several.
-struct Whole {
-    parts: Vec<String>,
-    conditions: Vec<String>,
-    values: Vec<Bind>,
-    /// What is wrong if the need of a change was not met, by its number.
-    unmet: Vec<(usize, StoreError)>,
-}
-
-impl Whole {
-    /// Takes changes together. If they have to be done before the statement is, each is asked how much it did.
-    fn of(changes: Vec<Change>, are_first: bool) -> Self {
-        let mut whole = Self {
-            parts: Vec::with_capacity(changes.len() + 1),
-            conditions: Vec::new(),
-            values: Vec::new(),
-            unmet: Vec::new(),
-        };
-        for (at, change) in changes.into_iter().enumerate() {
-            let text = whole.numbered(change.query);
-            whole.parts.push(format!("c{at} AS ({text} RETURNING 1)"));
-            if let Some((rows, error)) = change.needs {
-                // PostgreSQL evaluates constants early, so what is to fail must depend on the count.
-                whole.conditions.push(format!(
-                    "(SELECT CASE WHEN count(*) = {rows} THEN 0 ELSE CAST('{UNMET}{at}/' || count(*) AS BIGINT) END \
-                     FROM c{at}) = 0"
-                ));
-                whole.unmet.push((at, error));
-            } else if are_first {
-                whole
-                    .conditions
-                    .push(format!("(SELECT count(*) FROM c{at}) >= 0"));
-            }
-        }
-        whole
-    }
-
-    fn numbered(&mut self, query: Query) -> String {
-        let text = arguments(&translate(Dialect::Postgres, &query.sql), '$', self.values.len());
-        self.values.extend(query.binds);
-        text
-    }
-
-    /// Lets the commit of this statement, if it is one, not wait for the disk.
-    fn is_brief(&mut self) {
-        self.conditions
-            .push("(SELECT set_config('synchronous_commit', 'off', true)) IS NOT NULL".to_owned());
-    }
-
-    async fn run(self, conn: &mut Postgresql, last: &str, end: &str) -> Result<Vec<Vec<Cell>>> {
-        let mut sql = String::new();
-        // Writing to a String cannot fail.
-        if !self.parts.is_empty() {
-            let _ = write!(sql, "WITH {} ", self.parts.join(", "));
-        }
-        sql.push_str(last);
-        if !self.conditions.is_empty() {
-            let _ = write!(sql, " WHERE {}", self.conditions.join(" AND "));
-        }
-        sql.push_str(end);
-        let query = sqlx::query_with(AssertSqlSafe(sql), bound(self.values)?);
-        match query.fetch_all(&mut **conn).await {
-            Ok(rows) => rows.iter().map(cells).collect(),
-            Err(error) => Err(which_unmet(&error, self.unmet).unwrap_or_else(|| failed(error))),
-        }
-    }
-}
-
-/// Finds the change whose need was not met in what PostgreSQL says.
-fn which_unmet(error: &sqlx::Error, unmet: Vec<(usize, StoreError)>) -> Option<StoreError> {
-    let message = error.as_database_error()?.message();
-    let (_, rest) = message.split_once(UNMET)?;
-    let at: usize = rest.split_once('/')?.0.parse().ok()?;
-    unmet
-        .into_iter()
-        .find(|(number, _)| *number == at)
-        .map(|(_, error)| error)
-}
-
-fn bound(list: Vec<Bind>) -> Result<PgArguments> {
-    let mut arguments = PgArguments::default();
-    for bind in list {
-        match bind {
-            Bind::Int(value) => arguments.add(value),
-            Bind::Text(value) => arguments.add(value),
-            Bind::Bytes(value) => arguments.add(value),
-        }
-        .map_err(StoreError::Engine)?;
-    }
-    Ok(arguments)
+    ended.map_err(Failure::said)
 }
 
 fn cells(row: &PgRow) -> Result<Vec<Cell>> {

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use provost_kernel::id::{AccountId, OrganizationId};
 
 use super::is_wanted;
+use crate::engine::batch::Insert;
 use crate::error::Result;
 use crate::feed::Event;
 use crate::tx::{Reader, Tx};
@@ -232,7 +233,11 @@ impl Tx {
             .collect();
         let into = "INSERT INTO webhook_deliveries (id, webhook, sequence, event, kind, subject, state, ready, attempts, \
                     failures, due_at, created_at)";
-        self.insert_later(into, rows, " ON CONFLICT (webhook, sequence) DO NOTHING");
+        self.insert_later(Insert::plain(
+            into,
+            rows,
+            " ON CONFLICT (webhook, sequence) DO NOTHING",
+        ));
         let sql = "UPDATE webhooks SET due_at = $2 WHERE id = $1 AND (due_at IS NULL OR due_at > $2)";
         self.run(sql, binds![&listener.id, now]).await.map(drop)
     }

@@ -16,6 +16,8 @@ mod group_commit;
 #[cfg(test)]
 mod groups;
 #[cfg(test)]
+mod joint;
+#[cfg(test)]
 mod local_groups;
 #[cfg(test)]
 mod mails;

@@ -50,26 +50,6 @@ pub(crate) struct GroupCommit {
     able: OnceCell<bool>,
 }
 
-/// What has to be waited for before a commit is told of.
-pub(crate) struct Waiting {
-    group: Arc<GroupCommit>,
-    ticket: Ticket,
-}
-
-impl Waiting {
-    pub(super) const fn new(group: Arc<GroupCommit>, ticket: Ticket) -> Self {
-        Self { group, ticket }
-    }
-
-    /// Returns when what was committed is on the disk.
-    ///
-    /// # Errors
-    /// As [`GroupCommit::wait`].
-    pub(crate) async fn wait(self) -> Result<()> {
-        self.group.wait(self.ticket).await
-    }
-}
-
 /// One transaction under way.
 pub(crate) struct Writing(Arc<GroupCommit>);
 

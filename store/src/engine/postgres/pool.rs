@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 
 use super::group_commit::{GroupCommit, Writing};
+use super::joint::Joint;
 use super::statistics::Statistics;
 use crate::engine::failure::failed;
 use crate::error::Result;
@@ -28,8 +29,15 @@ pub(crate) struct Pool {
     /// As many as the driver's pool has connections, so that nobody waits there for one that is kept here.
     turns: Arc<Semaphore>,
     kept: Arc<Mutex<Vec<Kept>>>,
-    group: Arc<GroupCommit>,
-    statistics: Arc<Statistics>,
+    behind: Behind,
+}
+
+/// What works behind the connections, each on one of its own.
+#[derive(Clone)]
+pub(super) struct Behind {
+    pub(super) group: Arc<GroupCommit>,
+    pub(super) joint: Arc<Joint>,
+    pub(super) statistics: Arc<Statistics>,
 }
 
 struct Kept {
@@ -48,18 +56,12 @@ pub(crate) struct Postgresql {
 }
 
 impl Pool {
-    pub(super) fn new(
-        driver: PgPool,
-        connections: u32,
-        group: Arc<GroupCommit>,
-        statistics: Arc<Statistics>,
-    ) -> Self {
+    pub(super) fn new(driver: PgPool, connections: u32, behind: Behind) -> Self {
         Self {
             driver,
             turns: Arc::new(Semaphore::new(usize::try_from(connections).unwrap_or(usize::MAX))),
             kept: Arc::default(),
-            group,
-            statistics,
+            behind,
         }
     }
 
@@ -82,8 +84,13 @@ impl Pool {
 
     /// Counts a transaction that writes until the answer is dropped.
     pub(crate) fn writing(&self) -> Writing {
-        self.statistics.count();
-        self.group.enter()
+        self.behind.statistics.count();
+        self.behind.group.enter()
+    }
+
+    /// Returns by what commits wait together.
+    pub(super) fn group(&self) -> &GroupCommit {
+        &self.behind.group
     }
 
     /// Returns how many connections are open, and how many of them are idle.
@@ -116,7 +123,17 @@ impl Pool {
 impl Postgresql {
     /// Returns by what commits wait together.
     pub(super) fn group(&self) -> Arc<GroupCommit> {
-        Arc::clone(&self.pool.group)
+        Arc::clone(&self.pool.behind.group)
+    }
+
+    /// Returns by what transactions end together.
+    pub(super) fn joint(&self) -> &Joint {
+        &self.pool.behind.joint
+    }
+
+    /// Returns where this connection comes from.
+    pub(super) fn pool(&self) -> Pool {
+        self.pool.clone()
     }
 
     /// Gives back a connection on which nothing is under way: no transaction, no rows that nobody read.
