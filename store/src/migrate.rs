@@ -218,6 +218,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "planned_once",
         sql: include_str!("../migrations/0135_planned_once.sql"),
     },
+    Migration {
+        version: 136,
+        name: "account_columns",
+        sql: include_str!("../migrations/0136_account_columns.sql"),
+    },
 ];
 
 /// The schema version that this program works with.

@@ -26,6 +26,11 @@ use crate::value::{Bind, Cell};
 const BUSY: Duration = Duration::from_secs(5);
 /// How long to wait for a free reader.
 const ACQUIRE: Duration = Duration::from_secs(30);
+/// Pages of 4 KiB in the log after which they are copied to the file. A page that was written several times since the last
+/// time is copied once, so more is less work; a crash leaves so much to be looked through at the next start.
+const WAL_PAGES: i64 = 8_000;
+/// What the writer keeps in memory of the file, at most, KiB. A person stands on some forty pages all over it.
+const WRITER_CACHE_KIB: i64 = 8_192;
 /// Prepared statements that each connection keeps.
 const STATEMENTS: usize = 400;
 
@@ -61,7 +66,9 @@ impl Place {
     pub(super) fn open_writer(&self) -> Result<Handle> {
         prepare_file(&self.path)?;
         let conn = self.open()?;
-        conn.pragma_update(None, "wal_autocheckpoint", 2000)
+        conn.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)
+            .map_err(failed_sqlite)?;
+        conn.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)
             .map_err(failed_sqlite)?;
         Ok(Handle {
             conn: Some(conn),
