@@ -18,6 +18,17 @@ pub(crate) enum Bind {
     Bytes(Option<Vec<u8>>),
 }
 
+impl Bind {
+    /// Returns about how many bytes it takes.
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Self::Int(_) => 8,
+            Self::Text(text) => text.as_ref().map_or(0, String::len),
+            Self::Bytes(bytes) => bytes.as_ref().map_or(0, Vec::len),
+        }
+    }
+}
+
 /// One cell of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Cell {

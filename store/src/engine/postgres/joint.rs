@@ -20,11 +20,13 @@ use super::whole::Whole;
 use crate::engine::batch::{Change, Note, Work};
 use crate::engine::failure::failed;
 use crate::error::{Result, StoreError};
+use crate::value::Bind;
 
 /// Transactions in one statement.
 const MOST: usize = 32;
-/// Rows that one of them inserts at most: a long one would have the others wait.
+/// Rows that one of them inserts at most, and bytes of its values and events: a large one would have the others wait.
 const ROWS: usize = 100;
+const BYTES: usize = 64 * 1024;
 /// How long one statement, or opening the connection, may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The connection is closed when nobody has come for so long.
@@ -67,7 +69,7 @@ impl Joint {
         note: Option<Note>,
     ) -> std::result::Result<Answer, Ending> {
         let note = match note {
-            Some(note) if may_be_joint(&changes) => note,
+            Some(note) if may_be_joint(&changes) && size(&changes, &note) <= BYTES => note,
             note => return Err((changes, note)),
         };
         let (done, answer) = oneshot::channel();
@@ -100,6 +102,17 @@ fn may_be_joint(changes: &[Change]) -> bool {
         Work::Rows(insert) => change.needs.is_none().then_some(insert.rows.len()),
     });
     rows.sum::<Option<usize>>().is_some_and(|rows| rows <= ROWS)
+}
+
+/// Returns about how many bytes go over the line.
+fn size(changes: &[Change], note: &Note) -> usize {
+    let values = changes.iter().flat_map(|change| match &change.work {
+        Work::Own(query) | Work::Sum(query) => std::slice::from_ref(&query.binds),
+        Work::Rows(insert) => insert.rows.as_slice(),
+    });
+    let values: usize = values.flatten().map(Bind::size).sum();
+    let told = note.events.iter().chain(note.chains.values().flatten());
+    values + told.map(String::len).sum::<usize>()
 }
 
 struct Task {
@@ -188,4 +201,54 @@ fn unknown() -> StoreError {
     failed(sqlx::Error::Io(std::io::Error::other(
         "the connection that ends transactions together was lost",
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::batch::{Insert, Query};
+    use crate::value::binds;
+
+    fn change(work: Work) -> Change {
+        Change {
+            work,
+            needs: None,
+            apart: None,
+        }
+    }
+
+    fn rows(count: usize, text: &str) -> Change {
+        let rows = (0..count).map(|_| binds![text]).collect();
+        change(Work::Rows(Insert::plain("INSERT INTO t (a)", rows, "")))
+    }
+
+    #[test]
+    fn only_small_ends_that_nobody_else_can_meet_are_taken() {
+        let (queue, _waiting) = mpsc::unbounded_channel();
+        let joint = Joint { queue };
+        let takes = |changes: Vec<Change>, note| joint.take(changes, note).is_ok();
+        let note = || Some(Note::default());
+        let seat = || change(Work::Sum(Query::new("UPDATE t SET a = a + $1", binds![1])));
+        assert!(takes(vec![rows(ROWS - 1, "x"), seat()], note()));
+        assert!(takes(Vec::new(), note()), "nothing but events");
+        assert!(!takes(vec![rows(ROWS, "x"), seat()], note()), "many rows");
+        assert!(
+            !takes(vec![rows(1, &"x".repeat(BYTES + 1))], note()),
+            "a large value"
+        );
+        let told = Note {
+            events: vec!["x".repeat(BYTES + 1)],
+            ..Note::default()
+        };
+        assert!(!takes(vec![rows(1, "x")], Some(told)), "a large event");
+        assert!(!takes(vec![rows(1, "x")], None), "no events to be numbered");
+        let own = change(Work::Own(Query::new("DELETE FROM t", Vec::new())));
+        assert!(!takes(vec![rows(1, "x"), own], note()), "a change of its own");
+        let needs = Some((1, StoreError::ProofSpent));
+        let counted = Change {
+            needs,
+            ..rows(1, "x")
+        };
+        assert!(!takes(vec![counted], note()), "a count of rows");
+    }
 }
