@@ -62,8 +62,7 @@ impl Reader {
     /// # Errors
     /// `engine` and `corrupt`.
     pub async fn standard_account(&mut self, email: &Email) -> Result<Option<Account>> {
-        let sql =
-            format!("{COLUMNS} WHERE a.email_key = $1 AND a.connection IS NULL AND a.status <> 'deleted'");
+        let sql = format!("{COLUMNS} WHERE a.email_key = $1 AND a.connection IS NULL AND a.deleted = 0");
         self.row(&sql, binds![email.key()])
             .await?
             .map(account)
@@ -75,7 +74,7 @@ impl Reader {
     /// # Errors
     /// `engine` and `corrupt`.
     pub async fn accounts_by_email(&mut self, email: &Email) -> Result<Vec<Account>> {
-        let sql = format!("{COLUMNS} WHERE a.email_key = $1 AND a.status <> 'deleted' ORDER BY a.id");
+        let sql = format!("{COLUMNS} WHERE a.email_key = $1 AND a.deleted = 0 ORDER BY a.id");
         self.rows(&sql, binds![email.key()])
             .await?
             .into_iter()

@@ -100,6 +100,7 @@ const TABLES: &[&str] = &[
 
 /// Tables that triggers fill from others, also while restoring.
 const DERIVED: &[&str] = &[
+    "account_states",
     "directory_ranks",
     "feed_flush",
     "member_counts",

@@ -109,7 +109,7 @@ impl Reader {
     /// # Errors
     /// `engine` and `corrupt`.
     pub async fn count_without_claims(&mut self, connection: &ConnectionId) -> Result<u32> {
-        let sql = "SELECT COUNT(*) FROM accounts a WHERE a.connection = $1 AND a.status <> 'deleted' \
+        let sql = "SELECT COUNT(*) FROM accounts a WHERE a.connection = $1 AND a.deleted = 0 \
                    AND NOT EXISTS (SELECT 1 FROM last_claims l WHERE l.connection = $1 AND l.account = a.id)";
         self.row(sql, binds![connection])
             .await?

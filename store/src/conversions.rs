@@ -141,7 +141,7 @@ const SIGNED_IN: &str = "EXISTS (SELECT 1 FROM links l WHERE l.account = r.conve
                          (SELECT c.connection FROM conversions c WHERE c.id = r.conversion))";
 /// Who may be moved: members with a password, of the kinds wanted.
 const CANDIDATES: &str = "FROM accounts a JOIN memberships m ON m.account = a.id AND m.organization = $1 \
-                          WHERE a.status <> 'deleted' AND a.kind IN ({list:$2})";
+                          WHERE a.deleted = 0 AND a.kind IN ({list:$2})";
 
 impl Tx {
     /// Keeps a new run with a row for each person and returns how many there are.

@@ -109,7 +109,7 @@ impl Reader {
             Dialect::Postgres => "split_part(email_key, '@', 2)",
         };
         let sql = format!(
-            "SELECT id FROM accounts WHERE {domain_of_address} = $1 AND status <> 'deleted' AND id > $2 \
+            "SELECT id FROM accounts WHERE {domain_of_address} = $1 AND deleted = 0 AND id > $2 \
              EXCEPT SELECT account FROM memberships WHERE organization = $3 AND account > $2 ORDER BY 1 LIMIT $4"
         );
         let after = after.map_or("", AccountId::as_str);

@@ -124,9 +124,7 @@ fn searches(need: &Need) -> Vec<(&'static str, Vec<Bind>)> {
 }
 
 fn search(condition: &str) -> String {
-    format!(
-        "SELECT id FROM accounts WHERE {condition} AND status <> 'deleted' ORDER BY id LIMIT {CANDIDATES}"
-    )
+    format!("SELECT id FROM accounts WHERE {condition} AND deleted = 0 ORDER BY id LIMIT {CANDIDATES}")
 }
 
 impl Tx {

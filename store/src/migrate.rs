@@ -223,6 +223,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "account_columns",
         sql: include_str!("../migrations/0136_account_columns.sql"),
     },
+    Migration {
+        version: 137,
+        name: "deleted_accounts",
+        sql: include_str!("../migrations/0137_deleted_accounts.sql"),
+    },
 ];
 
 /// The schema version that this program works with.

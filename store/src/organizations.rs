@@ -368,7 +368,7 @@ impl Reader {
         for (license, _) in pools {
             let Some(kind) = license.kind else { continue };
             let sql = "SELECT COUNT(*) FROM memberships m JOIN accounts a ON a.id = m.account \
-                       WHERE m.organization = $1 AND m.license = $2 AND a.kind <> $3 AND a.status <> 'deleted'";
+                       WHERE m.organization = $1 AND m.license = $2 AND a.kind <> $3 AND a.deleted = 0";
             let row = self
                 .row(sql, binds![organization, &license.id, to_word(&kind)?])
                 .await?;

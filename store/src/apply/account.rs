@@ -28,7 +28,7 @@ impl Tx {
                    keeping, ordinal)";
         let values = "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, \
                       $23, (SELECT COALESCE(MAX(o.ordinal), 0) + {number} FROM accounts o \
-                      WHERE o.connection = $3 AND o.status <> 'deleted')";
+                      WHERE o.connection = $3 AND o.deleted = 0)";
         let row = binds![
             &account.id,
             to_word(&account.kind)?,
@@ -208,7 +208,7 @@ impl Tx {
         // In its new connection it comes last.
         let sql = "UPDATE accounts SET connection = $4, version = $3, updated_at = $5, \
                    ordinal = (SELECT COALESCE(MAX(o.ordinal), 0) + 1 FROM accounts o \
-                   WHERE o.connection = $4 AND o.status <> 'deleted') WHERE id = $1 AND version = $2 AND (connection = $6 OR ($6 IS NULL AND connection IS NULL))";
+                   WHERE o.connection = $4 AND o.deleted = 0) WHERE id = $1 AND version = $2 AND (connection = $6 OR ($6 IS NULL AND connection IS NULL))";
         let row = binds![account, step.expect, step.next, bound(to), now, bound(from)];
         exactly_one(self.run(sql, row).await?, "account_version")?;
         if let (Some(connection), Some(_)) = (bound(to), bound(from)) {

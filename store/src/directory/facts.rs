@@ -26,7 +26,7 @@ pub(crate) fn leavers(need: &Need) -> Option<Query> {
     for (column, connection, value) in ids.chain(names) {
         values.extend(binds![connection, value]);
         searches.push(format!(
-            "SELECT id, updated_at FROM accounts WHERE connection = ${} AND {column} = ${} AND status = 'deleted'",
+            "SELECT id, updated_at FROM accounts WHERE connection = ${} AND {column} = ${} AND deleted = 1",
             values.len() - 1,
             values.len()
         ));
@@ -193,7 +193,7 @@ fn similar_groups(need: &DirectoryNeed) -> Query {
 fn among(needed: &MembersNeeded) -> Result<Query> {
     let sql = "SELECT a.id, CASE WHEN EXISTS (SELECT 1 FROM group_members m WHERE m.group_id = $3 \
                AND m.account = a.id) THEN CAST(1 AS BIGINT) ELSE 0 END AS is_member FROM accounts a \
-               WHERE a.id IN ({list:$1}) AND {aside}a.connection = $2 AND a.status <> 'deleted' ORDER BY a.id";
+               WHERE a.id IN ({list:$1}) AND {aside}a.connection = $2 AND a.deleted = 0 ORDER BY a.id";
     let ids = list(needed.among.iter().map(AccountId::as_str))?;
     Ok(Query::new(
         sql,

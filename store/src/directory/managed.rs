@@ -45,7 +45,7 @@ impl Reader {
         // In the order of the index of places: by any other order each portion would sort everybody. SQLite keeps the order
         // of the tables in a cross join.
         let sql = "SELECT a.id, a.ordinal, d.document FROM accounts a CROSS JOIN account_documents d \
-                   WHERE d.account = a.id AND a.connection = $1 AND a.status <> 'deleted' \
+                   WHERE d.account = a.id AND a.connection = $1 AND a.deleted = 0 \
                    AND (a.ordinal, a.id) > ($2, $3) ORDER BY a.ordinal, a.id LIMIT $4";
         let (ordinal, id) = after.map_or((i64::MIN, ""), |place| (place.ordinal, place.account.as_str()));
         let mut page = Vec::new();
@@ -89,7 +89,7 @@ impl Reader {
     /// `engine` and `corrupt`.
     pub async fn count_managed(&mut self, connection: &ConnectionId) -> Result<(u32, u32)> {
         let sql = "SELECT COUNT(*), COUNT(d.account) FROM accounts a LEFT JOIN account_documents d ON d.account = a.id \
-                   WHERE a.connection = $1 AND a.status <> 'deleted'";
+                   WHERE a.connection = $1 AND a.deleted = 0";
         let Some(mut row) = self.row(sql, binds![connection]).await? else {
             return Ok((0, 0));
         };

@@ -47,7 +47,7 @@ impl Tx {
         }
         // The shared lock makes a deletion of an account wait, which then finds the new row, or this one pass it over.
         let sql = "INSERT INTO group_members (group_id, account, added_at) SELECT $1, a.id, $2 FROM accounts a \
-                   WHERE a.id IN ({list:$3}) AND a.status <> 'deleted' \
+                   WHERE a.id IN ({list:$3}) AND a.deleted = 0 \
                    AND {aside}a.connection = (SELECT g.connection FROM groups g WHERE g.id = $1){share} \
                    ON CONFLICT (group_id, account) DO NOTHING";
         let ids = list(accounts.iter().map(AccountId::as_str))?;
@@ -151,7 +151,7 @@ impl Reader {
             return Ok(found);
         }
         let sql = "SELECT m.group_id, m.account, COALESCE(b.display_name, b.user_name, b.email) FROM group_members m \
-                   JOIN accounts b ON b.id = m.account WHERE m.group_id IN ({list:$1}) AND b.status <> 'deleted' \
+                   JOIN accounts b ON b.id = m.account WHERE m.group_id IN ({list:$1}) AND b.deleted = 0 \
                    ORDER BY m.group_id, m.account";
         let ids = list(groups.iter().map(GroupId::as_str))?;
         for mut row in self.rows_long(sql, binds![ids]).await? {
@@ -173,7 +173,7 @@ impl Reader {
     ) -> Result<Vec<Member>> {
         let sql = "SELECT m.account, COALESCE(b.display_name, b.user_name, b.email) FROM group_members m \
                    JOIN accounts b ON b.id = m.account WHERE m.group_id = $1 AND m.account > $2 \
-                   AND b.status <> 'deleted' ORDER BY m.account LIMIT $3";
+                   AND b.deleted = 0 ORDER BY m.account LIMIT $3";
         let after = after.map_or("", AccountId::as_str);
         let rows = self.rows(sql, binds![group, after, limit]).await?;
         rows.into_iter().map(member).collect()

@@ -250,7 +250,7 @@ impl PeopleFilter {
             Some(SignsIn::Password) => wanted.always("{aside}m.account_bound = 0"),
             Some(SignsIn::Sso) => wanted.always("{aside}m.account_bound = 1"),
             Some(SignsIn::Connection(connection)) if known.is_connection_rare => wanted.hold(
-                "m.account IN ({of}SELECT id FROM accounts WHERE connection = {} AND status <> 'deleted'{end})",
+                "m.account IN ({of}SELECT id FROM accounts WHERE connection = {} AND deleted = 0{end})",
                 connection,
             ),
             Some(SignsIn::Connection(connection)) => wanted.hold("{aside}a.connection = {}", connection),

@@ -58,7 +58,7 @@ impl Source {
                  WHERE m.account = a.id AND {holds})"
             ),
             Self::Members => format!(
-                "EXISTS (SELECT 1 FROM group_members m JOIN accounts b ON b.id = m.account AND b.status <> 'deleted' \
+                "EXISTS (SELECT 1 FROM group_members m JOIN accounts b ON b.id = m.account AND b.deleted = 0 \
                  WHERE m.group_id = a.id AND {holds})"
             ),
         }

@@ -68,7 +68,7 @@ fn equal(kind: Kind, field: &Field, text: &str) -> Option<Among> {
         (Kind::Users, Field::Id) => ("SELECT id FROM accounts WHERE id = $key", 0),
         (Kind::Groups, Field::Id) => ("SELECT id FROM groups WHERE id = $key", 0),
         (Kind::Users, Field::ExternalId) => (
-            "SELECT id FROM accounts WHERE connection = $1 AND external_id = $key AND status <> 'deleted'",
+            "SELECT id FROM accounts WHERE connection = $1 AND external_id = $key AND deleted = 0",
             0,
         ),
         (Kind::Groups, Field::ExternalId) => (
@@ -77,9 +77,9 @@ fn equal(kind: Kind, field: &Field, text: &str) -> Option<Among> {
         ),
         // Who has no user name goes by the address.
         (Kind::Users, Field::UserName) => (
-            "SELECT id FROM accounts WHERE connection = $1 AND user_name_key = $key AND status <> 'deleted' \
+            "SELECT id FROM accounts WHERE connection = $1 AND user_name_key = $key AND deleted = 0 \
              UNION ALL SELECT id FROM accounts WHERE connection = $1 AND email_key = $key AND user_name_key IS NULL \
-             AND status <> 'deleted'",
+             AND deleted = 0",
             0,
         ),
         (Kind::Groups, Field::DisplayName) => (
@@ -100,7 +100,7 @@ fn equal(kind: Kind, field: &Field, text: &str) -> Option<Among> {
     Some(Among::one(select, key, rank))
 }
 
-const NAMED: &str = "SELECT id FROM accounts WHERE connection = $1 AND status <> 'deleted' AND";
+const NAMED: &str = "SELECT id FROM accounts WHERE connection = $1 AND deleted = 0 AND";
 
 fn key_of(field: &Field) -> Option<&'static str> {
     Some(match field {
@@ -147,7 +147,7 @@ pub(super) fn elements(kind: Kind, label: &str, part: &str, text: &str) -> Optio
              UNION ALL SELECT account FROM account_values WHERE connection = $1 AND label = 'emails' \
              AND value = substr($key, 1, 100) \
              UNION ALL SELECT account FROM account_values WHERE connection = $1 AND label = '*' \
-             UNION ALL SELECT id FROM accounts WHERE connection = $1 AND email_key = $key AND status <> 'deleted'",
+             UNION ALL SELECT id FROM accounts WHERE connection = $1 AND email_key = $key AND deleted = 0",
             fold(text),
             1,
         ),

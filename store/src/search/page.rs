@@ -228,7 +228,7 @@ impl<'s> Statement<'s> {
         };
         let base = match self.kind {
             Kind::Users => {
-                format!("accounts a{join} WHERE {aside}a.connection = $1 AND a.status <> 'deleted'")
+                format!("accounts a{join} WHERE {aside}a.connection = $1 AND a.deleted = 0")
             }
             Kind::Groups => format!("groups a WHERE {aside}a.connection = $1"),
         };

@@ -47,7 +47,7 @@ fn kept(time: Timestamp) -> Timestamp {
 fn user_query(connection: &ConnectionId, id: &AccountId) -> Query {
     let sql = format!(
         "SELECT {} FROM accounts a LEFT JOIN account_documents d ON d.account = a.id \
-         WHERE a.id = $1 AND a.connection = $2 AND a.status <> 'deleted'",
+         WHERE a.id = $1 AND a.connection = $2 AND a.deleted = 0",
         columns()
     );
     Query::new(sql, binds![id, connection])

@@ -9,6 +9,7 @@ use provost_kernel::facts::AccountFacts;
 use provost_kernel::id::AccountId;
 use provost_kernel::plan::{Change, ProfilePatch};
 use provost_store::{AccountFilter, GrantedBy, PeopleFilter, SignsIn, Store, StoreError};
+use sqlx::{Connection as _, PgConnection};
 
 use crate::support::*;
 
@@ -398,6 +399,70 @@ conformance! {
                     assert_eq!(listed, expected, "{organization:?} {status:?} {kind:?}");
                 }
             }
+        }
+    }
+
+    /// Who is deleted gives the name free, and has it again with the state; the list by state follows each step.
+    async fn an_account_is_listed_in_its_state_and_holds_its_name_unless_deleted(store, _) {
+        const STATES: [Status; 5] = [Status::Active, Status::Invited, Status::Suspended, Status::Deactivated, Status::Deleted];
+        seed(&store).await;
+        apply(&store, decision("t0", "ada", vec![create(account("ada"))])).await.unwrap();
+        let walk = [
+            Status::Suspended,
+            Status::Active,
+            Status::Deactivated,
+            Status::Deleted,
+            Status::Deactivated,
+            Status::Deleted,
+            Status::Active,
+        ];
+        let mut from = Status::Active;
+        for (version, to) in (1..).zip(walk) {
+            let step = Change::SetStatus { account: "ada".into(), version, from, to, origin: Origin::Admin };
+            apply(&store, decision(&format!("t{version}"), "ada", vec![step])).await.unwrap();
+            from = to;
+            for status in STATES {
+                let filter = AccountFilter { status: Some(status), ..AccountFilter::default() };
+                let listed = store.read(|reader| Box::pin(async move { reader.accounts_where(&filter, None, 9).await }));
+                assert_eq!(listed.await.unwrap().len(), usize::from(status == to), "{status:?} after {to:?}");
+            }
+            let namesake = Account {
+                email: None,
+                external_id: None,
+                user_name: account("ada").user_name,
+                ..account("bob")
+            };
+            let changes = vec![create(namesake)];
+            let outcome = store.write(move |tx| {
+                Box::pin(async move {
+                    apply_in(tx, &decision("namesake", "bob", changes)).await?;
+                    // What is queued is written with the end; a look-up has it written now, and the error takes it back.
+                    tx.account(&"bob".into()).await?;
+                    Err::<(), _>(StoreError::Refused("only tried"))
+                })
+            });
+            let outcome = outcome.await.unwrap_err().code();
+            assert_eq!(outcome == "refused", to == Status::Deleted, "{outcome} after {to:?}");
+        }
+    }
+
+    /// An index whose columns or condition speak of the state would be written anew whenever somebody is deactivated.
+    async fn no_index_of_accounts_depends_on_the_state(_, database) {
+        let indexes = if database.is_postgres() {
+            let mut conn = PgConnection::connect(&database.url).await.unwrap();
+            let sql = "SELECT indexdef FROM pg_indexes WHERE tablename = 'accounts' AND schemaname = current_schema()";
+            sqlx::query_scalar(sql).fetch_all(&mut conn).await.unwrap()
+        } else {
+            let file = database.directory.unwrap().join("provost.db");
+            let conn = rusqlite::Connection::open(file).unwrap();
+            let sql = "SELECT sql FROM sqlite_master WHERE type = 'index' AND tbl_name = 'accounts' AND sql IS NOT NULL";
+            let mut statement = conn.prepare(sql).unwrap();
+            let found = statement.query_map([], |row| row.get(0)).unwrap();
+            found.collect::<Result<Vec<String>, _>>().unwrap()
+        };
+        assert!(indexes.len() > 15, "{indexes:?}");
+        for index in indexes {
+            assert!(!index.contains("status"), "{index}");
         }
     }
 }

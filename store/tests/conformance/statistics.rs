@@ -50,11 +50,11 @@ async fn a_directory_that_arrives_at_once_is_not_looked_through_for_each_person(
         for (table, condition) in [
             (
                 "accounts",
-                "connection = 'home-okta' AND user_name_key = 'acc_7.name' AND status <> 'deleted'",
+                "connection = 'home-okta' AND user_name_key = 'acc_7.name' AND deleted = 0",
             ),
             (
                 "accounts",
-                "connection = 'home-okta' AND external_id = 'ext-acc_7' AND status <> 'deleted'",
+                "connection = 'home-okta' AND external_id = 'ext-acc_7' AND deleted = 0",
             ),
             ("memberships", "account = 'acc_7' AND organization = 'home-lab'"),
         ] {
