@@ -170,13 +170,16 @@ impl Task {
             Ok(Err(failure)) => failure,
             Err(_elapsed) => return Outcome::Unknown,
         };
-        // PostgreSQL itself says that nothing came of it; what is lost on the way says nothing.
+        // PostgreSQL itself says that nothing came of it; what is lost on the way, or with a server that stops, says nothing.
         let Some(error) = failure.error.as_database_error() else {
             return Outcome::Unknown;
         };
         let code = error.code().unwrap_or_default();
         if HARMLESS.iter().any(|class| code.starts_with(class)) {
             self.conn = Some(conn);
+        }
+        if matches!(failure.said(), StoreError::Unavailable(_)) {
+            return Outcome::Unknown;
         }
         Outcome::Alone
     }
