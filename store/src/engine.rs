@@ -143,7 +143,15 @@ impl Conn {
     pub(crate) async fn commit(self) -> Result<()> {
         match self {
             Self::Sqlite(conn) => conn.script("COMMIT"),
-            Self::Postgres(conn) => postgres::commit(conn).await,
+            Self::Postgres(conn) => postgres::commit(conn, "").await,
+        }
+    }
+
+    /// As [`Self::commit`], and has the events numbered that [`Self::end`] noted.
+    pub(crate) async fn commit_noted(self) -> Result<()> {
+        match self {
+            Self::Sqlite(conn) => conn.script("COMMIT"),
+            Self::Postgres(conn) => postgres::commit(conn, postgres::NUMBER).await,
         }
     }
 
@@ -241,8 +249,8 @@ impl Conn {
         Ok(rows.into_iter().map(Row::new).collect())
     }
 
-    /// As [`Self::batch`], at the end of a transaction: the events in the note are numbered after all of it
-    /// (`migrations/0100_feed_flush.sql`). PostgreSQL only; elsewhere a note is not read.
+    /// As [`Self::batch`], at the end of a transaction: the events in the note are numbered as it is committed
+    /// ([`Self::commit_noted`]). PostgreSQL only; elsewhere a note is not read.
     pub(crate) async fn end(&mut self, changes: Vec<Change>, note: Option<Note>) -> Result<()> {
         match self {
             Self::Sqlite(_) => self.batch(changes, None, Durability::Full).await.map(drop),
@@ -250,7 +258,8 @@ impl Conn {
         }
     }
 
-    /// As [`Self::end`], where this is the whole transaction. What is returned has to be waited for before anybody is told.
+    /// As [`Self::end`], where this is the whole transaction: the events are numbered with it
+    /// (`migrations/0100_feed_flush.sql`). What is returned has to be waited for before anybody is told.
     pub(crate) async fn end_at_once(
         &mut self,
         changes: Vec<Change>,

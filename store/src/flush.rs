@@ -4,8 +4,9 @@
 //! a lower one is not yet committed. The same lock guards the hash chains of the audit log, one for each organization. Rows of
 //! people are locked before it, by everybody, so nobody waits in a circle.
 //!
-//! On PostgreSQL all of that is one statement, whose trigger numbers and chains (`migrations/0100_feed_flush.sql`): locked in a
-//! round of its own, the row would be held while answers travel. On SQLite nobody else writes, and the same is done here.
+//! On PostgreSQL a trigger numbers and chains (`migrations/0100_feed_flush.sql`), in the one statement that is the whole transaction
+//! or in the round that commits it: locked in a round before, the row would be held while answers travel. On SQLite nobody else
+//! writes, and the same is done here.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};

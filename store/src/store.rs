@@ -269,12 +269,13 @@ async fn write_alone(inner: Arc<Inner>, mut write: Box<dyn Job>) {
     };
     let writing = (!write.is_alone()).then(|| inner.pools.writing());
     let keep = write.run(&mut tx).await;
-    if matches!(tx.stage(), Stage::Begun) {
+    if matches!(tx.stage(), Stage::Begun | Stage::Noted) {
         tx.count_round();
     }
     let ended = match tx.into_parts() {
         (conn, Stage::Begun) if keep => conn.commit().await,
-        (conn, Stage::Begun) => rolled_back(conn).await,
+        (conn, Stage::Noted) if keep => conn.commit_noted().await,
+        (conn, Stage::Begun | Stage::Noted) => rolled_back(conn).await,
         (conn, Stage::Ending) => {
             conn.discard();
             Ok(())

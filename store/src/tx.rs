@@ -7,9 +7,12 @@
 //! before sees the newest committed state at each statement, in a transaction (READ COMMITTED) or not. A job that looks up and
 //! then queues all that it changes is never in one: its end is a single statement.
 
+use std::collections::BTreeSet;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use provost_kernel::id::AccountId;
 
 use crate::engine::batch::{Apart, Change, Durability, Insert, Looks, Note, Query, Work};
 use crate::engine::{Conn, Waiting};
@@ -40,6 +43,8 @@ pub(crate) enum Stage {
     Idle,
     /// It has begun, and has to be ended.
     Begun,
+    /// It has done everything but number its events, which goes with the commit.
+    Noted,
     /// The one statement that is all of it is under way. Whoever goes away now does not know whether it is kept.
     Ending,
     /// The one statement that is all of it failed: nothing is kept.
@@ -61,6 +66,8 @@ struct Alone {
 pub struct Tx {
     reader: Reader,
     pub(crate) pending: Vec<NewEvent>,
+    /// Accounts that this transaction has locked, so that nobody else changes them before it ends. PostgreSQL only.
+    pub(crate) held: BTreeSet<AccountId>,
 }
 
 impl Reader {
@@ -181,7 +188,7 @@ impl Reader {
     }
 
     /// Ends what a job on PostgreSQL does: runs what is queued and has events numbered ([`crate::flush`]), as the whole
-    /// transaction if none has begun.
+    /// transaction if none has begun, else with the commit.
     pub(crate) async fn end(&mut self, note: Option<Note>) -> Result<()> {
         if self.queue.is_empty() && note.is_none() {
             return Ok(());
@@ -193,7 +200,12 @@ impl Reader {
         let changes = std::mem::take(&mut self.queue);
         if !matches!(self.stage, Stage::Idle) {
             self.begin_round(|| true).await?;
-            return self.conn.end(changes, note).await;
+            let is_noted = note.is_some();
+            self.conn.end(changes, note).await?;
+            if is_noted {
+                self.stage = Stage::Noted;
+            }
+            return Ok(());
         }
         self.count_round();
         self.stage = Stage::Ending;
@@ -262,6 +274,7 @@ impl Tx {
         Self {
             reader,
             pending: Vec::new(),
+            held: BTreeSet::new(),
         }
     }
 
@@ -372,6 +385,7 @@ impl Tx {
     /// Forgets what was noted and queued, at the end of a job.
     pub(crate) fn forget(&mut self) {
         self.pending.clear();
+        self.held.clear();
         self.reader.queue.clear();
     }
 }

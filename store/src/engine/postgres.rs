@@ -39,6 +39,9 @@ const SETTINGS: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seq
 /// For look-ups over very many rows, which values and sizes decide how to do best.
 const SETTINGS_LONG: &str = "SET plan_cache_mode = auto; SET enable_seqscan = on";
 
+/// Has the events numbered that the transaction noted: the trigger of this table does it, once, whatever is inserted.
+pub(super) const NUMBER: &str = "INSERT INTO feed_flush SELECT 1 WHERE false;";
+
 /// Opens a pool.
 pub(super) async fn open(url: &str, connections: u32) -> Result<Pool> {
     let connections = connections.max(2);
@@ -67,19 +70,19 @@ pub(super) async fn open(url: &str, connections: u32) -> Result<Pool> {
     ))
 }
 
-/// Commits and gives the connection back; returns when what was written is on the disk, which several commits wait for
-/// together.
+/// Runs a last script ([`NUMBER`]), commits and gives the connection back; returns when what was written is on the disk,
+/// which several commits wait for together.
+///
+/// The script goes with the commit, so that what it locks, which is what all others wait for, is not locked while an answer
+/// travels and the next word is sent.
 ///
 /// # Errors
 /// `unavailable` if it is unknown whether the commit will be remembered.
-pub(super) async fn commit(mut conn: Postgresql) -> Result<()> {
+pub(super) async fn commit(mut conn: Postgresql, last: &str) -> Result<()> {
     let group = conn.group();
     let ticket = group.ticket();
-    let sql = if ticket.is_some() {
-        "SET LOCAL synchronous_commit = off; COMMIT"
-    } else {
-        "COMMIT"
-    };
+    let brief = ticket.map_or("", |_| "SET LOCAL synchronous_commit = off; ");
+    let sql = AssertSqlSafe(format!("{brief}{last} COMMIT"));
     match sqlx::raw_sql(sql).execute(&mut *conn).await {
         Ok(_) => conn.release(),
         Err(error) => {
@@ -235,12 +238,18 @@ pub(super) async fn batch(
     rows.iter().map(cells).collect()
 }
 
-/// Runs changes as one statement, and has events numbered after all of them.
+/// Runs changes as one statement, and notes events to be numbered with the commit.
 pub(super) async fn end(conn: &mut Postgresql, changes: Vec<Change>, note: Option<Note>) -> Result<()> {
-    ending(conn, changes, note, Durability::Full).await
+    let whole = Whole::of(changes, false);
+    let noted = match note {
+        Some(note) => whole.note(conn, Note::text(std::iter::once(&note))).await,
+        None => whole.run(conn, None).await.map(drop),
+    };
+    noted.map_err(Failure::said)
 }
 
-/// As [`end`], where the statement is the whole transaction. Several that end at the same time may be one.
+/// Runs changes and has events numbered after all of them, in one statement that is the whole transaction. Several that end
+/// at the same time may be one.
 pub(super) async fn end_at_once(
     conn: &mut Postgresql,
     changes: Vec<Change>,

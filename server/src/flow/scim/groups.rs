@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use provost_kernel::denial::Denial;
 use provost_kernel::id::{GroupId, TraceId};
+use provost_kernel::plan::Verdict;
 use provost_kernel::provision::push::{MembersChange, Push};
 use provost_scim::v1::PartialResource;
 use provost_scim::{Document, MemberRef, Patch, Projection, ResourceKind};
@@ -120,15 +122,21 @@ pub async fn change(
         let (group, change, if_match) = (group.clone(), Arc::clone(&change), if_match.clone());
         Box::pin(async move {
             let stored = stored(tx, &one.caller, &group).await?;
-            versions::check(&one.caller, if_match.as_deref(), stored.version)?;
+            let demanded = versions::check(&one.caller, if_match.as_deref(), stored.version)?;
             let (set, members) = apply(tx, &one.caller, &change, &stored).await?;
+            // What is made of a description that somebody changes meanwhile would take that change back. Changes of
+            // members do not: they say who comes and goes.
+            let is_made_of = set.is_some().then_some(stored.version);
             let wish = Push::ChangeGroup {
                 group: group.clone(),
-                if_version: None,
+                if_version: demanded.or(is_made_of),
                 set: set.map(Box::new),
                 members,
             };
             let decision = push::decide(tx, &one, &wish).await?;
+            if demanded.is_none() && decision.verdict == Verdict::Refused(Denial::StaleVersion) {
+                return Err(StoreError::Conflict("group_version".to_owned()).into());
+            }
             if let Some(refused) = push::refused(&decision, KIND) {
                 return Ok(refused);
             }
@@ -165,11 +173,7 @@ pub async fn delete(
     if_match: Option<String>,
 ) -> Result<Answer, Failure> {
     require(caller, ScimOperation::Groups)?;
-    let wish = Push::DeleteGroup {
-        group: GroupId::new(id),
-        if_version: None,
-    };
-    resource::delete(app, caller, (KIND, id), if_match, wish).await
+    resource::delete(app, caller, (KIND, id), if_match).await
 }
 
 async fn stored(tx: &mut Tx, caller: &Caller, group: &GroupId) -> Result<DirectoryGroup, Stop> {

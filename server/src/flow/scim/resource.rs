@@ -57,7 +57,7 @@ pub(super) fn done(caller: &Caller, id: &str, trace: Option<TraceId>) -> Answer 
     }
 }
 
-/// Deletes a resource by a wish, if it is in the demanded version.
+/// Deletes a resource, if it is in the demanded version.
 ///
 /// # Errors
 /// [`Failure`].
@@ -66,14 +66,23 @@ pub(super) async fn delete(
     caller: &Arc<Caller>,
     (kind, id): (ResourceKind, &str),
     if_match: Option<String>,
-    wish: Push,
 ) -> Result<Answer, Failure> {
     let wanted = id.to_owned();
     let ((), trace) = push::write(app, caller, move |tx, one| {
-        let (id, wish, if_match) = (wanted.clone(), wish.clone(), if_match.clone());
+        let (id, if_match) = (wanted.clone(), if_match.clone());
         Box::pin(async move {
             let version = version(tx, &one.caller, kind, &id).await?;
-            versions::check(&one.caller, if_match.as_deref(), version)?;
+            let if_version = versions::check(&one.caller, if_match.as_deref(), version)?;
+            let wish = match kind {
+                ResourceKind::User => Push::DeleteUser {
+                    account: AccountId::new(&id),
+                    if_version,
+                },
+                ResourceKind::Group => Push::DeleteGroup {
+                    group: GroupId::new(&id),
+                    if_version,
+                },
+            };
             let decision = push::decide(tx, &one, &wish).await?;
             if let Some(refused) = push::refused(&decision, kind) {
                 return Ok(refused);
@@ -89,7 +98,9 @@ async fn version(tx: &mut Tx, caller: &Caller, kind: ResourceKind, id: &str) -> 
     let connection = caller.live.id();
     let found = match kind {
         ResourceKind::User => {
-            let user = tx.directory_user(connection, &AccountId::new(id)).await?;
+            let user = tx
+                .directory_user_to_change(connection, &AccountId::new(id))
+                .await?;
             user.map(|user| user.account.version)
         }
         ResourceKind::Group => {

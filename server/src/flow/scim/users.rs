@@ -149,14 +149,14 @@ pub async fn change(
         let (account, change, if_match) = (account.clone(), Arc::clone(&change), if_match.clone());
         Box::pin(async move {
             let stored = stored(tx, &one.caller, &account).await?;
-            versions::check(&one.caller, if_match.as_deref(), stored.account.version)?;
+            let if_version = versions::check(&one.caller, if_match.as_deref(), stored.account.version)?;
             let before = translate::scim::document(&stored);
             let after = apply(&one.caller, &change, &before)?;
             let active = said_active(&one.caller, &change, &before, &after, &stored)?;
             allow(&one.caller, &before, &after, active)?;
             let wish = Push::ReplaceUser {
                 account: account.clone(),
-                if_version: None,
+                if_version,
                 user: Box::new(translate::scim::changed_user(&after, active)),
             };
             let decision = push::decide(tx, &one, &wish).await?;
@@ -190,11 +190,7 @@ pub async fn delete(
     if_match: Option<String>,
 ) -> Result<Answer, Failure> {
     require(caller, ScimOperation::Delete)?;
-    let wish = Push::DeleteUser {
-        account: AccountId::new(id),
-        if_version: None,
-    };
-    resource::delete(app, caller, (KIND, id), if_match, wish).await
+    resource::delete(app, caller, (KIND, id), if_match).await
 }
 
 async fn find(
@@ -224,7 +220,7 @@ async fn find(
 }
 
 async fn stored(tx: &mut Tx, caller: &Caller, account: &AccountId) -> Result<DirectoryUser, Stop> {
-    let found = tx.directory_user(caller.live.id(), account).await?;
+    let found = tx.directory_user_to_change(caller.live.id(), account).await?;
     found.ok_or_else(|| resource::gone(KIND).into())
 }
 

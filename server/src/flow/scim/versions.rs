@@ -14,16 +14,21 @@ pub fn header(caller: &Caller, version: i64) -> Option<String> {
     caller.scim().config.etag.then(|| tag(version))
 }
 
-/// Holds a demanded version against the present one. Where versions are switched off, demands are ignored.
+/// Holds a demanded version against the present one, and returns it if it has to stay the present one until the change is
+/// made. Where versions are switched off, demands are ignored.
 ///
 /// # Errors
 /// 412.
-pub fn check(caller: &Caller, if_match: Option<&str>, version: i64) -> Result<(), ScimError> {
+pub fn check(caller: &Caller, if_match: Option<&str>, version: i64) -> Result<Option<i64>, ScimError> {
     match if_match {
-        Some(demanded) if caller.scim().config.etag && !lists(demanded, version) => {
-            Err(ScimError::precondition_failed())
+        Some(demanded) if caller.scim().config.etag => {
+            if lists(demanded, version) {
+                Ok((demanded.trim() != "*").then_some(version))
+            } else {
+                Err(ScimError::precondition_failed())
+            }
         }
-        Some(_) | None => Ok(()),
+        Some(_) | None => Ok(None),
     }
 }
 

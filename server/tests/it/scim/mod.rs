@@ -13,6 +13,7 @@ mod licenses;
 mod newcomers;
 mod oauth;
 mod policies;
+mod races;
 mod recorded;
 mod sign_in;
 mod strict;

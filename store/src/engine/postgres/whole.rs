@@ -188,6 +188,22 @@ impl Whole {
         self.fetch(conn, &format!("SELECT {columns}"), "").await
     }
 
+    /// Runs it and notes events, to be numbered by another statement of the transaction.
+    pub(super) async fn note(
+        mut self,
+        conn: &mut PgConnection,
+        note: String,
+    ) -> std::result::Result<(), Failure> {
+        let set = self.setting(note);
+        self.fetch(conn, &format!("SELECT {set}"), "").await.map(drop)
+    }
+
+    /// Says where the trigger that numbers events looks for them.
+    fn setting(&mut self, note: String) -> String {
+        self.values.push(Argument::One(note.into()));
+        format!("set_config('provost.note', ${}, true)", self.values.len())
+    }
+
     /// Runs it and has events numbered after all of it.
     ///
     /// The trigger of this table runs when everything else of the statement is done, checks of foreign keys among it. Rows are
@@ -198,12 +214,8 @@ impl Whole {
         conn: &mut PgConnection,
         note: String,
     ) -> std::result::Result<(), Failure> {
-        self.values.push(Argument::One(note.into()));
-        let set = format!(
-            "SELECT set_config('provost.note', ${}, true) AS note",
-            self.values.len()
-        );
-        let before = format!("INSERT INTO feed_flush SELECT 1 FROM ({set}");
+        let set = self.setting(note);
+        let before = format!("INSERT INTO feed_flush SELECT 1 FROM (SELECT {set} AS note");
         self.fetch(conn, &before, ") s WHERE note IS NULL")
             .await
             .map(drop)

@@ -1,0 +1,123 @@
+//! Several requests about one person or one group at the same moment.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::lab::{self, Directory};
+use crate::app::on_each_engine;
+
+/// Writers at the same moment.
+const WRITERS: usize = 8;
+
+/// Sends a PATCH for each of several operations at the same moment and returns the statuses, the lowest first.
+async fn at_once(directory: &Directory, path: &str, operations: impl Iterator<Item = Value>) -> Vec<u16> {
+    let writers = operations.map(|operation| {
+        let (directory, path) = (directory.clone(), path.to_owned());
+        tokio::spawn(async move { directory.patch(&path, json!([operation])).await.status.as_u16() })
+    });
+    let mut statuses = Vec::new();
+    for writer in writers.collect::<Vec<_>>() {
+        statuses.push(writer.await.unwrap());
+    }
+    statuses.sort_unstable();
+    statuses
+}
+
+async fn version(directory: &Directory, path: &str) -> String {
+    let read = directory.get(path).await.expect(200);
+    read.header("etag").unwrap().to_owned()
+}
+
+/// The first one is done, the others are told that they came too late.
+fn one_won(statuses: &[u16]) {
+    let late = vec![412; statuses.len() - 1];
+    assert!(
+        matches!(statuses, [200 | 204, others @ ..] if *others == late),
+        "{statuses:?}"
+    );
+}
+
+#[tokio::test]
+async fn concurrent_changes_of_one_person_lose_nothing() {
+    on_each_engine(|test| async move {
+        lab::fill(&test.app).await;
+        let okta = Directory::of(&test, "okta").await;
+        let path = format!("/Users/{}", okta.hire("ida").await);
+        let added = (0..WRITERS).map(|number| {
+            let number = json!({ "value": format!("+49 30 {number}"), "type": format!("line{number}") });
+            json!({ "op": "add", "path": "phoneNumbers", "value": [number] })
+        });
+        assert_eq!(at_once(&okta, &path, added).await, [200; WRITERS]);
+        let read = okta.get(&path).await.expect(200);
+        let kept: BTreeSet<&str> = read.body["phoneNumbers"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(|number| number["value"].as_str())
+            .collect();
+        assert_eq!(kept.len(), WRITERS, "{kept:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_those_who_change_one_version_of_a_person_one_wins() {
+    on_each_engine(|test| async move {
+        lab::fill(&test.app).await;
+        let okta = Directory::of(&test, "okta").await;
+        let path = format!("/Users/{}", okta.hire("ida").await);
+        let bound = okta.and("if-match", &version(&okta, &path).await);
+        let titles = (0..WRITERS)
+            .map(|number| json!({ "op": "replace", "path": "title", "value": format!("title {number}") }));
+        one_won(&at_once(&bound, &path, titles).await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn concurrent_descriptions_of_one_group_lose_nothing() {
+    on_each_engine(|test| async move {
+        lab::fill(&test.app).await;
+        let okta = Directory::of(&test, "okta").await;
+        for round in 0..WRITERS {
+            let group = json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"],
+                                "displayName": format!("old {round}") });
+            let made = okta.post("/Groups", group).await.expect(201);
+            let path = format!("/Groups/{}", made.id());
+            let both = [
+                json!({ "op": "replace", "path": "displayName", "value": format!("new {round}") }),
+                json!({ "op": "add", "path": "externalId", "value": format!("g-{round}") }),
+            ];
+            assert_eq!(at_once(&okta, &path, both.into_iter()).await, [200; 2]);
+            let read = okta.get(&path).await.expect(200);
+            assert_eq!(read.body["displayName"], format!("new {round}"));
+            assert_eq!(read.body["externalId"], format!("g-{round}"));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_those_who_change_the_members_of_one_version_of_a_group_one_wins() {
+    on_each_engine(|test| async move {
+        lab::fill(&test.app).await;
+        let okta = Directory::of(&test, "okta").await;
+        let mut people = Vec::new();
+        for number in 0..WRITERS {
+            people.push(okta.hire(&format!("p{number}")).await);
+        }
+        let group =
+            json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": "All" });
+        let made = okta.post("/Groups", group).await.expect(201);
+        let path = format!("/Groups/{}", made.id());
+        let bound = okta.and("if-match", &version(&okta, &path).await);
+        let added = people
+            .iter()
+            .map(|id| json!({ "op": "add", "path": "members", "value": [{ "value": id }] }));
+        one_won(&at_once(&bound, &path, added).await);
+        let read = okta.get(&path).await.expect(200);
+        assert_eq!(read.body["members"].as_array().unwrap().len(), 1);
+    })
+    .await;
+}
