@@ -12,6 +12,8 @@ const GOAL_SQLITE: f64 = 300.0;
 const GOAL_STARTUP: f64 = 200.0;
 /// Goal: MB when idle.
 const GOAL_IDLE: f64 = 40.0;
+/// The server that does nothing (`bin/floor.rs`), as `bench/run` names it.
+const FLOOR: &str = "floor ";
 
 /// Sign-ins under load.
 #[derive(Clone, Debug)]
@@ -244,6 +246,7 @@ impl Results {
     }
 
     /// One row per kind of request, one column per server; the last column compares our slowest engine with the fastest peer.
+    /// A server that does nothing is no peer.
     fn render_scim(&self, out: &mut String) {
         let cells: Vec<&ScimCell> = self
             .entries
@@ -290,6 +293,7 @@ impl Results {
             let rates = |ours: bool| {
                 let rates = targets
                     .iter()
+                    .filter(|target| !target.starts_with(FLOOR))
                     .filter(move |target| target.starts_with("Provost") == ours);
                 rates
                     .filter_map(|target| of(target))
