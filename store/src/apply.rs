@@ -23,7 +23,7 @@ use crate::feed::NewEvent;
 use crate::pushes::DEPARTURE;
 use crate::seat_kinds::KindCount;
 use crate::tx::Tx;
-use crate::value::binds;
+use crate::value::{Row, binds};
 
 /// What applying a decision did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,6 +62,8 @@ struct Versions {
     groups: BTreeMap<GroupId, i64>,
     /// Seats that this plan takes and frees, by kind of account.
     kinds: KindCount,
+    /// Keys of the API whose makers this plan takes out.
+    keys: Vec<Row>,
 }
 
 /// The version that a row must have and the one it gets. A plan counts once, however many changes it holds.
@@ -168,13 +170,7 @@ impl Tx {
         for event in audit::events(decision, actor, now) {
             self.record(event.into());
         }
-        for change in &decision.plan.changes {
-            if let Change::SetStatus { account, to, .. } = change
-                && matches!(to, Status::Deactivated | Status::Deleted)
-            {
-                self.revoke_keys_made_by(account, &actor.label(), now).await?;
-            }
-        }
+        self.revoke_keys(versions.keys, &actor.label(), now)?;
         Ok(applied)
     }
 
@@ -244,7 +240,9 @@ impl Tx {
                 if !matches!(to, Status::Active | Status::Invited) {
                     versions.ended.insert(account.clone());
                 }
-                return self.set_status(account, step, (*from, *to), *origin, now).await;
+                let left = self.set_status(account, step, (*from, *to), *origin, now).await?;
+                versions.keys.extend(left.keys);
+                return Ok(left.sessions);
             }
             Change::SetAuthentication {
                 account,

@@ -14,7 +14,7 @@ use crate::error::{Result, StoreError};
 use crate::facts::subject_key;
 use crate::feed::NewEvent;
 use crate::tx::{Reader, Tx};
-use crate::value::{Row, binds, json};
+use crate::value::{Bind, Row, binds, json, list};
 
 /// A session as it is kept, with the state of its account.
 #[derive(Clone, Debug, PartialEq)]
@@ -265,7 +265,7 @@ impl Tx {
     /// # Errors
     /// `engine`.
     pub async fn revoke_session(&mut self, id: &SessionId, reason: &str, now: Timestamp) -> Result<bool> {
-        let revoked = self.revoke_where("id = $3", binds![now, reason, id]).await?;
+        let revoked = self.revoke_where("id = $3", binds![now, reason, id], now).await?;
         Ok(!self.note_revoked(revoked, reason, now).is_empty())
     }
 
@@ -291,14 +291,32 @@ impl Tx {
         reason: &str,
         now: Timestamp,
     ) -> Result<Vec<Ended>> {
-        let revoked = self
-            .revoke_where("account = $3", binds![now, reason, account])
-            .await?;
+        let (ended, _) = self.end_sessions_beside(account, reason, Vec::new(), now).await?;
+        Ok(ended)
+    }
+
+    /// As [`Self::end_sessions_of_account`], with look-ups in the same round that do not depend on it.
+    pub(crate) async fn end_sessions_beside(
+        &mut self,
+        account: &AccountId,
+        reason: &str,
+        beside: Vec<Query>,
+        now: Timestamp,
+    ) -> Result<(Vec<Ended>, Vec<Vec<Row>>)> {
+        let revoke = revoking("account = $3", binds![now, reason, account]);
+        let mut found = self.change_and_look(revoke, beside.into()).await?;
+        let revoked = if found.is_empty() {
+            Vec::new()
+        } else {
+            found.remove(0)
+        };
+        let ended = ended(revoked)?;
+        self.revoke_tokens_of(&ended, now).await?;
         for table in ["refresh_tokens", "authorization_codes"] {
             let sql = format!("UPDATE {table} SET revoked_at = $1 WHERE account = $2 AND revoked_at IS NULL");
             self.later(sql, binds![now, account]);
         }
-        Ok(revoked)
+        Ok((ended, found))
     }
 
     /// Ends the sessions of an identity at a provider: those with this provider session, or all if none is named.
@@ -315,7 +333,7 @@ impl Tx {
     ) -> Result<Vec<SessionId>> {
         let condition = "connection = $3 AND subject_key = $4 AND ($5 IS NULL OR upstream_session = $5)";
         let values = binds![now, reason, connection, subject_key(subject), upstream_session];
-        let revoked = self.revoke_where(condition, values).await?;
+        let revoked = self.revoke_where(condition, values, now).await?;
         Ok(self.note_revoked(revoked, reason, now))
     }
 
@@ -332,7 +350,7 @@ impl Tx {
     ) -> Result<Vec<SessionId>> {
         let values = binds![now, reason, connection, upstream_session];
         let revoked = self
-            .revoke_where("connection = $3 AND upstream_session = $4", values)
+            .revoke_where("connection = $3 AND upstream_session = $4", values, now)
             .await?;
         Ok(self.note_revoked(revoked, reason, now))
     }
@@ -383,33 +401,52 @@ impl Tx {
         ids
     }
 
-    async fn revoke_where(&mut self, condition: &str, values: Vec<crate::value::Bind>) -> Result<Vec<Ended>> {
-        let Some(now) = values.first().cloned() else {
-            return Ok(Vec::new());
-        };
-        let sql = format!(
-            "UPDATE sessions SET revoked_at = $1, revoked_reason = $2 WHERE revoked_at IS NULL AND ({condition}) \
-             RETURNING id, account, connection"
-        );
-        let mut revoked = Vec::new();
-        for mut row in self.rows(&sql, values).await? {
-            revoked.push(Ended {
-                session: SessionId::new(row.text("sessions.id")?),
-                account: AccountId::new(row.text("sessions.account")?),
-                connection: row.opt_text("sessions.connection")?.map(ConnectionId::new),
-            });
-        }
-        if !revoked.is_empty() {
-            let ids = crate::value::list(revoked.iter().map(|ended| ended.session.as_str()))?;
-            for table in ["refresh_tokens", "authorization_codes"] {
-                let sql = format!(
-                    "UPDATE {table} SET revoked_at = $1 WHERE session IN ({{list:$2}}) AND revoked_at IS NULL"
-                );
-                self.run(&sql, vec![now.clone(), (&ids).into()]).await?;
-            }
-        }
-        Ok(revoked)
+    async fn revoke_where(
+        &mut self,
+        condition: &str,
+        values: Vec<Bind>,
+        now: Timestamp,
+    ) -> Result<Vec<Ended>> {
+        let Query { sql, binds } = revoking(condition, values);
+        let ended = ended(self.rows(&sql, binds).await?)?;
+        self.revoke_tokens_of(&ended, now).await?;
+        Ok(ended)
     }
+
+    /// Revokes the codes and refresh tokens of sessions.
+    async fn revoke_tokens_of(&mut self, ended: &[Ended], now: Timestamp) -> Result<()> {
+        if ended.is_empty() {
+            return Ok(());
+        }
+        let ids = list(ended.iter().map(|ended| ended.session.as_str()))?;
+        for table in ["refresh_tokens", "authorization_codes"] {
+            let sql = format!(
+                "UPDATE {table} SET revoked_at = $1 WHERE session IN ({{list:$2}}) AND revoked_at IS NULL"
+            );
+            self.run(&sql, binds![now, &ids]).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Ends the sessions that a condition means, for [`ended`]; `$1` is now and `$2` the reason.
+fn revoking(condition: &str, values: Vec<Bind>) -> Query {
+    let sql = format!(
+        "UPDATE sessions SET revoked_at = $1, revoked_reason = $2 WHERE revoked_at IS NULL AND ({condition}) \
+         RETURNING id, account, connection"
+    );
+    Query::new(sql, values)
+}
+
+fn ended(revoked: Vec<Row>) -> Result<Vec<Ended>> {
+    let ended = revoked.into_iter().map(|mut row| {
+        Ok(Ended {
+            session: SessionId::new(row.text("sessions.id")?),
+            account: AccountId::new(row.text("sessions.account")?),
+            connection: row.opt_text("sessions.connection")?.map(ConnectionId::new),
+        })
+    });
+    ended.collect()
 }
 
 /// A session that was just ended.

@@ -61,6 +61,12 @@ impl TokenRecord {
     }
 }
 
+/// Looks for the keys of the API that a person made and that are still good.
+pub(crate) fn keys_made_by(account: &AccountId) -> Query {
+    let sql = format!("SELECT {COLUMNS} FROM tokens WHERE made_by = $1 AND revoked_at IS NULL");
+    Query::new(sql, binds![account])
+}
+
 impl Tx {
     /// Keeps a token by its SHA-256 (hex).
     ///
@@ -105,16 +111,8 @@ impl Tx {
         Ok(self.run(sql, binds![id, now]).await? > 0)
     }
 
-    /// Revokes every key of the API that a person made, and notes who did it.
-    pub(crate) async fn revoke_keys_made_by(
-        &mut self,
-        account: &AccountId,
-        actor: &str,
-        now: Timestamp,
-    ) -> Result<()> {
-        let sql = format!("SELECT {COLUMNS} FROM tokens WHERE made_by = $1 AND revoked_at IS NULL");
-        let look = vec![Query::new(sql, binds![account])];
-        let [found] = parts(self.look_past_queue(look.into()).await?)?;
+    /// Revokes keys of the API that were found with [`keys_made_by`], and notes who did it.
+    pub(crate) fn revoke_keys(&mut self, found: Vec<Row>, actor: &str, now: Timestamp) -> Result<()> {
         for row in found {
             let key = token(row)?;
             let sql = "UPDATE tokens SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";

@@ -13,8 +13,9 @@ use crate::engine::Dialect;
 use crate::engine::batch::{Apart, Insert, Query, Work};
 use crate::error::{Result, StoreError};
 use crate::facts::{fold_key, subject_key};
+use crate::tokens::keys_made_by;
 use crate::tx::Tx;
-use crate::value::{Bind, binds, fold, json, to_word};
+use crate::value::{Bind, Row, binds, fold, json, to_word};
 
 impl Tx {
     pub(super) async fn create_account(&mut self, account: &Account, now: Timestamp) -> Result<()> {
@@ -103,7 +104,7 @@ impl Tx {
         (from, to): (Status, Status),
         origin: Origin,
         now: Timestamp,
-    ) -> Result<Vec<SessionId>> {
+    ) -> Result<Left> {
         let sql = "UPDATE accounts SET status = $4, status_origin = $5, version = $3, updated_at = $6 \
                    WHERE id = $1 AND version = $2 AND status = $7";
         let row = binds![
@@ -116,46 +117,42 @@ impl Tx {
             to_word(&from)?
         ];
         exactly_one(self.run(sql, row).await?, "account_version")?;
-        if from == Status::Active {
-            self.keep_an_owner_besides(account).await?;
-        }
         if matches!(from, Status::Deactivated | Status::Deleted) && to == Status::Active {
             // Whoever was out did not wait: the place in the queue is that of somebody who comes now.
             let sql = "UPDATE memberships SET waiting_since = $2 WHERE account = $1 AND license_seated = 0";
             self.run(sql, binds![account, now]).await?;
         }
-        match to {
-            Status::Active | Status::Invited => Ok(Vec::new()),
-            Status::Suspended => self
-                .end_sessions_of_account(account, "suspended", now)
-                .await
-                .map(session_ids),
-            Status::Deactivated => self
-                .end_sessions_of_account(account, "deactivated", now)
-                .await
-                .map(session_ids),
+        let reason = match to {
+            Status::Active | Status::Invited => return Ok(Left::default()),
+            Status::Suspended => "suspended",
+            Status::Deactivated => "deactivated",
             Status::Deleted => {
                 self.leave_groups(account, now).await?;
-                self.end_sessions_of_account(account, "deleted", now)
-                    .await
-                    .map(session_ids)
+                "deleted"
             }
+        };
+        let is_out = matches!(to, Status::Deactivated | Status::Deleted);
+        let is_owner_asked = from == Status::Active && self.conn().dialect() == Dialect::Postgres;
+        let keys = is_out.then(|| keys_made_by(account));
+        let owned = is_owner_asked.then(|| owned_by(account));
+        let beside = keys.into_iter().chain(owned).collect();
+        let (ended, mut found) = self.end_sessions_beside(account, reason, beside, now).await?;
+        if is_owner_asked {
+            self.keep_an_owner_besides(found.pop().unwrap_or_default())
+                .await?;
         }
+        Ok(Left {
+            sessions: session_ids(ended),
+            keys: found.pop().unwrap_or_default(),
+        })
     }
 
-    /// A conflict if an organization is left without an active owner, now that this account is none any more (R-148). The decision
-    /// saw to that already, but on PostgreSQL another writer may have taken out the other owner since. Both wait for the row of the
-    /// organization here, and whoever comes second counts again.
-    async fn keep_an_owner_besides(&mut self, account: &AccountId) -> Result<()> {
-        if self.conn().dialect() != Dialect::Postgres {
-            return Ok(());
-        }
-        let sql = "SELECT o.id FROM organizations o WHERE EXISTS (SELECT 1 FROM memberships m \
-                   JOIN membership_roles g ON g.account = m.account AND g.organization = m.organization \
-                   JOIN roles r ON r.organization = g.organization AND r.id = g.role AND r.is_owner = 1 \
-                   WHERE m.account = $1 AND m.active = 1 AND m.organization = o.id) ORDER BY o.id{lock}";
-        for mut owned in self.rows(sql, binds![account]).await? {
-            let organization = OrganizationId::new(owned.text("organizations.id")?);
+    /// A conflict if one of the organizations that an account owned ([`owned_by`]) is left without an active owner, now that this
+    /// account is none any more (R-148). The decision saw to that already, but on PostgreSQL another writer may have taken out the
+    /// other owner since. Both wait for the row of the organization, and whoever comes second counts again.
+    async fn keep_an_owner_besides(&mut self, owned: Vec<Row>) -> Result<()> {
+        for mut organization in owned {
+            let organization = OrganizationId::new(organization.text("organizations.id")?);
             self.has_an_owner(&organization).await?;
         }
         Ok(())
@@ -251,6 +248,24 @@ impl Tx {
             "links_missing",
         )
     }
+}
+
+/// What ended for an account that left.
+#[derive(Default)]
+pub(super) struct Left {
+    /// Its sessions that were open.
+    pub(super) sessions: Vec<SessionId>,
+    /// Keys of the API that it made and that are still good, to be revoked ([`Tx::revoke_keys`]).
+    pub(super) keys: Vec<Row>,
+}
+
+/// Looks for the organizations that an account owns, if it is active, and locks them.
+fn owned_by(account: &AccountId) -> Query {
+    let sql = "SELECT o.id FROM organizations o WHERE EXISTS (SELECT 1 FROM memberships m \
+               JOIN membership_roles g ON g.account = m.account AND g.organization = m.organization \
+               JOIN roles r ON r.organization = g.organization AND r.id = g.role AND r.is_owner = 1 \
+               WHERE m.account = $1 AND m.active = 1 AND m.organization = o.id) ORDER BY o.id{lock}";
+    Query::new(sql, binds![account])
 }
 
 /// What is remembered beside the fields; most accounts have nothing to remember.
