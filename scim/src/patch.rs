@@ -113,6 +113,15 @@ impl Patch {
         })
     }
 
+    /// Tells whether it only says which members of a group come and go, and leaves the others and what the group is as they are.
+    pub fn is_of_some_members(&self) -> bool {
+        let is_of_some = |change: &MemberChange| match change {
+            MemberChange::Add(_) | MemberChange::Remove(_) | MemberChange::RemoveMatching(_) => true,
+            MemberChange::Replace(_) | MemberChange::Clear => false,
+        };
+        self.steps.is_empty() && self.members.iter().all(is_of_some)
+    }
+
     /// The changes of members, known before the group is loaded.
     pub fn member_changes(&self) -> &[MemberChange] {
         &self.members

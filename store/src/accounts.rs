@@ -245,11 +245,15 @@ pub(crate) fn with_grants(memberships: Vec<Row>, grants: Vec<Row>) -> Result<Mem
 }
 
 impl Tx {
-    /// Sets the password hash (argon2id, PHC string) of a standard account.
+    /// Sets the password hash (argon2id, PHC string) of a standard account. Sign-ins that wait began with the password before, and
+    /// wait no longer.
     ///
     /// # Errors
     /// `refused` for an SSO or deleted account.
     pub async fn set_password_hash(&mut self, account: &AccountId, hash: &str, now: Timestamp) -> Result<()> {
+        // First, because whoever completes one locks it before the account.
+        self.run("DELETE FROM half_sign_ins WHERE account = $1", binds![account])
+            .await?;
         // The row lock keeps a sign-in from making it an SSO account at the same moment.
         let sql = "SELECT connection, status FROM accounts WHERE id = $1{lock}";
         let row = self.row(sql, binds![account]).await?;

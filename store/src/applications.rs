@@ -68,6 +68,17 @@ impl Tx {
         Ok(wanted.version + 1)
     }
 
+    /// Finds an application like [`Reader::application`], and locks it until the transaction ends: a new registration is made of
+    /// the present one, with its secret.
+    ///
+    /// # Errors
+    /// `engine`, `corrupt` and `busy`.
+    pub async fn application_to_change(&mut self, client_id: &str) -> Result<Option<ApplicationRecord>> {
+        let sql = "SELECT client_id FROM applications WHERE client_id = $1{hold}";
+        self.row(sql, binds![client_id]).await?;
+        self.application(client_id).await
+    }
+
     /// Deletes an application. Tells whether it existed.
     ///
     /// # Errors

@@ -242,6 +242,16 @@ impl Tx {
         Ok(self.run(sql, values).await? > 0)
     }
 
+    /// Waits for whoever changes a run, and keeps others from that until the transaction ends.
+    ///
+    /// # Errors
+    /// `engine` and `busy`.
+    pub async fn lock_conversion(&mut self, id: &str) -> Result<()> {
+        self.row("SELECT id FROM conversions WHERE id = $1{lock}", binds![id])
+            .await
+            .map(drop)
+    }
+
     /// Notes what became of one person. False if somebody else did so before.
     ///
     /// # Errors

@@ -141,6 +141,14 @@ impl Tx {
         Ok(self.facts_and_revision(need, "").await?.0)
     }
 
+    /// Locks an account until the transaction ends: whoever changes it, sets its password or what stands beside that, waits.
+    ///
+    /// # Errors
+    /// `engine` and `busy`.
+    pub async fn lock_account(&mut self, id: &AccountId) -> Result<()> {
+        self.hold_accounts(std::slice::from_ref(id)).await
+    }
+
     /// Locks accounts until the transaction ends: what is looked up of them from here on is what others have left, and nobody
     /// changes it meanwhile. On SQLite nobody else writes anyway.
     async fn hold_accounts(&mut self, ids: &[AccountId]) -> Result<()> {

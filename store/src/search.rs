@@ -20,8 +20,8 @@ mod text;
 mod users;
 
 pub use condition::{Condition, Field, Literal, Operator};
-pub use groups::DirectoryGroup;
 pub(crate) use groups::VERSION as GROUP_VERSION;
+pub use groups::{DirectoryGroup, GroupHold};
 pub use page::{Cursor, Page, Search, Sort, Start};
 pub(crate) use text::successor;
 pub use users::DirectoryUser;

@@ -346,13 +346,14 @@ impl Tx {
             .map(drop)
     }
 
-    /// Notes that the account's password was typed and right.
+    /// Notes that the account's password was typed and right. False if another one was set since `hash` was looked up; then nothing
+    /// of what the old one opens may be kept.
     ///
     /// # Errors
     /// `engine`.
-    pub async fn prove_password(&mut self, account: &AccountId, now: Timestamp) -> Result<()> {
-        let sql = "UPDATE credentials SET proved_at = $2 WHERE account = $1";
-        self.run(sql, binds![account, now]).await.map(drop)
+    pub async fn prove_password(&mut self, account: &AccountId, hash: &str, now: Timestamp) -> Result<bool> {
+        let sql = "UPDATE credentials SET proved_at = $3 WHERE account = $1 AND password_hash = $2";
+        Ok(self.run(sql, binds![account, hash, now]).await? == 1)
     }
 
     /// Forgets everything that only accounts with a password have beside it.

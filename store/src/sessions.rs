@@ -369,6 +369,14 @@ impl Tx {
         })
     }
 
+    /// Locks the session of a refresh token until the transaction ends. Before its tokens are locked.
+    ///
+    /// # Errors
+    /// `engine` and `busy`.
+    pub async fn lock_session_of_refresh_token(&mut self, digest: &str) -> Result<()> {
+        self.lock_session_of("refresh_tokens", digest).await
+    }
+
     /// Locks the session of a code or refresh token; see [`Self::lock_session`].
     pub(crate) async fn lock_session_of(&mut self, table: &'static str, digest: &str) -> Result<()> {
         let sql = format!(

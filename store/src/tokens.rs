@@ -68,6 +68,16 @@ pub(crate) fn keys_made_by(account: &AccountId) -> Query {
 }
 
 impl Tx {
+    /// Finds a token by its identifier, and locks it until the transaction ends: whoever revokes it waits, and then finds what was
+    /// made with it.
+    ///
+    /// # Errors
+    /// `engine`, `corrupt` and `busy`.
+    pub async fn token_to_use(&mut self, id: &str) -> Result<Option<TokenRecord>> {
+        let sql = format!("SELECT {COLUMNS} FROM tokens WHERE id = $1{{lock}}");
+        self.row(&sql, binds![id]).await?.map(token).transpose()
+    }
+
     /// Keeps a token by its SHA-256 (hex).
     ///
     /// # Errors

@@ -46,8 +46,8 @@ pub struct Waiting {
     pub account: AccountId,
     /// Where the person goes afterwards.
     pub return_to: ReturnTo,
-    /// Whether the password was typed.
-    pub typed: bool,
+    /// Hash of the password that was typed, if one was.
+    pub typed: Option<SecretString>,
     /// Secret of an authenticator app that has to be set up on the way in.
     pub enroll: Option<[u8; 20]>,
 }
@@ -56,7 +56,8 @@ pub struct Waiting {
 #[derive(Serialize, Deserialize)]
 struct Kept {
     return_to: ReturnTo,
-    typed: bool,
+    /// Of the password that was typed.
+    hash: Option<String>,
     enroll: Option<String>,
 }
 
@@ -74,8 +75,8 @@ pub struct Found {
     pub return_to: ReturnTo,
     /// Challenge for passkeys: another one after each try.
     pub challenge: Vec<u8>,
-    /// Whether the password was typed.
-    pub typed: bool,
+    /// Hash of the password that was typed, if one was.
+    pub typed: Option<SecretString>,
 }
 
 /// What was shown beside the password, or in the place of it.
@@ -103,8 +104,8 @@ pub struct Ending {
     pub account: Account,
     /// Where she was going.
     pub return_to: ReturnTo,
-    /// Whether the password was typed.
-    pub typed: bool,
+    /// Hash of the password that was typed, if one was.
+    pub typed: Option<SecretString>,
 }
 
 impl Found {
@@ -113,7 +114,7 @@ impl Found {
         Ending {
             account: self.account.clone(),
             return_to: self.return_to.clone(),
-            typed: self.typed,
+            typed: self.typed.clone(),
         }
     }
 }
@@ -138,7 +139,7 @@ pub enum Tried {
 pub async fn begin(app: &App, browser: &SignInBrowser, waiting: &Waiting) -> Result<SecretString> {
     let kept = Kept {
         return_to: waiting.return_to.clone(),
-        typed: waiting.typed,
+        hash: waiting.typed.as_ref().map(|hash| hash.expose_secret().to_owned()),
         enroll: waiting.enroll.map(|secret| STANDARD.encode(secret)),
     };
     keep(app, PREFIX, &browser.secret, Some(&waiting.account), &kept).await
@@ -214,7 +215,7 @@ pub async fn find(app: &App, token: &str, browser: &str) -> Result<Option<Found>
         enroll,
         return_to: kept.return_to,
         challenge: challenge(token, half.attempts),
-        typed: kept.typed,
+        typed: kept.hash.map(SecretString::from),
     }))
 }
 
@@ -287,7 +288,7 @@ pub async fn finish(
             opening: Opening {
                 account: account.id.clone(),
                 domain: account.email.as_ref().map(|email| email.domain().to_owned()),
-                proof: Proof::password(typed),
+                proof: Proof::password(typed.clone()),
                 device: digest_of(device.expose_secret()),
                 seconds: app.defaults.session_seconds(),
                 fresh,
@@ -318,6 +319,7 @@ pub async fn finish(
                     Decided::No(_) => Tried::Refused,
                 });
             }
+            Err(error) if password::is_other_password(&error) => return Ok(Tried::Gone),
             Err(error) if error.is_retryable() => {}
             Err(error) => return Err(error.into()),
         }
@@ -396,6 +398,11 @@ impl Attempt {
                     .as_ref()
                     .and_then(|secret| totp::step_of(secret, code, now));
                 let Some(step) = step else { return Ok(None) };
+                // Whoever set one up meanwhile is asked for that one.
+                tx.lock_account(account).await?;
+                if !tx.second_factors(account).await?.is_empty() {
+                    return Ok(None);
+                }
                 let mut factor = factor.clone();
                 factor.last_step = Some(step);
                 factor.last_used_at = Some(now);

@@ -234,7 +234,7 @@ pub async fn sign_in(app: &App, token: &str, browser: &SignInBrowser, signed: &S
     let ending = Ending {
         account,
         return_to,
-        typed: false,
+        typed: None,
     };
     half_sign_in::finish(app, token, browser, ending, given).await
 }

@@ -28,6 +28,8 @@ use crate::flow::passwords;
 use crate::flow::return_to::ReturnTo;
 use crate::world::digest_of;
 
+/// What is in conflict where the typed password is not the present one any more.
+const OTHER_PASSWORD: &str = "other_password";
 /// How long an account is known from a browser.
 const DEVICE_LIFE: SignedDuration = SignedDuration::from_hours(180 * 24);
 
@@ -96,7 +98,7 @@ pub async fn sign_in(app: &App, attempt: Attempt) -> Result<Entry> {
     } else {
         SecretString::default()
     };
-    let is_right = app.passwords.verify(password, hash).await? && fits;
+    let is_right = app.passwords.verify(password, hash.clone()).await? && fits;
     let Some(account) = account else {
         count("unknown");
         return Ok(Entry::No);
@@ -113,7 +115,7 @@ pub async fn sign_in(app: &App, attempt: Attempt) -> Result<Entry> {
         Authentication::Sso { .. } => {
             let app = app.clone();
             tokio::spawn(async move {
-                let proof = Proof::password(false);
+                let proof = Proof::password(None);
                 if let Err(error) = decide(&app, &account, &proof, &SignInBrowser::default()).await {
                     tracing::warn!(
                         error = crate::error::chain(&error),
@@ -124,7 +126,8 @@ pub async fn sign_in(app: &App, attempt: Attempt) -> Result<Entry> {
             return Ok(Entry::No);
         }
     }
-    after_password(app, &account, attempt.return_to, &attempt.browser, true).await
+    let typed = hash.map(SecretString::from);
+    after_password(app, &account, attempt.return_to, &attempt.browser, typed).await
 }
 
 /// Lets in somebody who has just set her password through a one-time link, or asks for her second factor: a link in a mailbox
@@ -138,7 +141,7 @@ pub async fn proven(
     return_to: ReturnTo,
     browser: &SignInBrowser,
 ) -> Result<Entry> {
-    after_password(app, account, return_to, browser, false).await
+    after_password(app, account, return_to, browser, None).await
 }
 
 /// Slows guessing down that comes from everywhere: by account, so it holds for addresses that nobody has, too.
@@ -171,7 +174,7 @@ async fn after_password(
     account: &Account,
     return_to: ReturnTo,
     browser: &SignInBrowser,
-    typed: bool,
+    typed: Option<SecretString>,
 ) -> Result<Entry> {
     let id = account.id.clone();
     let factors = app
@@ -181,7 +184,7 @@ async fn after_password(
     let waiting = |enroll| Waiting {
         account: account.id.clone(),
         return_to: return_to.clone(),
-        typed,
+        typed: typed.clone(),
         enroll,
     };
     if !factors.is_empty() {
@@ -189,7 +192,7 @@ async fn after_password(
             .await
             .map(Entry::Half);
     }
-    match decide(app, account, &Proof::password(typed), browser).await? {
+    match decide(app, account, &Proof::password(typed.clone()), browser).await? {
         Decided::In { token, device } => Ok(Entry::In(Entered {
             admitted: Admitted { token, return_to },
             device,
@@ -212,13 +215,13 @@ pub struct Proof {
     pub methods: Vec<&'static str>,
     /// What stood beside the password, or in for it.
     pub second: kernel::SecondFactor,
-    /// Whether the password was typed, and so proved to be known.
-    pub typed: bool,
+    /// Hash of the password that was typed and right; none if none was typed.
+    pub typed: Option<SecretString>,
 }
 
 impl Proof {
     /// The password alone.
-    pub fn password(typed: bool) -> Self {
+    pub fn password(typed: Option<SecretString>) -> Self {
         Self {
             methods: vec!["pwd"],
             second: kernel::SecondFactor::None,
@@ -295,6 +298,10 @@ pub async fn decide(app: &App, account: &Account, proof: &Proof, browser: &SignI
                 }
                 return Ok(conclude(account, &decision, token.secret, device));
             }
+            Err(error) if is_other_password(&error) => {
+                count("wrong");
+                return Ok(Decided::No(Denial::StaleVersion));
+            }
             Err(error) if error.is_retryable() => {}
             Err(error) => return Err(error.into()),
         }
@@ -328,7 +335,7 @@ impl Opening {
     /// Decides and writes.
     ///
     /// # Errors
-    /// Those of the store.
+    /// Those of the store; among them one that [`is_other_password`] tells.
     pub async fn decide_in_tx(&self, tx: &mut Tx) -> Result<Decision, StoreError> {
         let Self { account, now, .. } = self;
         let facts = tx.facts(&kernel::need(account, self.domain.as_deref())).await?;
@@ -353,12 +360,20 @@ impl Opening {
         if matches!(decision.verdict, Verdict::Admitted(_)) {
             let until = now.checked_add(DEVICE_LIFE).unwrap_or(Timestamp::MAX);
             tx.put_known_device(&self.device, account, *now, until).await?;
-            if self.proof.typed {
-                tx.prove_password(account, *now).await?;
+            if let Some(hash) = &self.proof.typed
+                && !tx.prove_password(account, hash.expose_secret(), *now).await?
+            {
+                return Err(StoreError::Conflict(OTHER_PASSWORD.to_owned()));
             }
         }
         Ok(decision)
     }
+}
+
+/// Tells whether the password was set anew after the one that was typed had been found right. Whoever did that ended all that the
+/// old one had opened, and this has come too late.
+pub fn is_other_password(error: &StoreError) -> bool {
+    matches!(error, StoreError::Conflict(name) if name == OTHER_PASSWORD)
 }
 
 /// Tells of a decision.

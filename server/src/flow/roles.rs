@@ -302,6 +302,8 @@ where
             .store
             .write(move |tx| {
                 Box::pin(async move {
+                    // The new list is made of the present one.
+                    tx.lock_organization(&id).await?;
                     if tx.organization(&id).await?.is_none() {
                         return Err(Stop::NotFound);
                     }

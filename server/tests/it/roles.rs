@@ -236,3 +236,29 @@ async fn r139_the_flow_answers_with_the_rules_and_the_number_of_people() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn roles_that_are_made_at_the_same_moment_all_stay() {
+    on_each_engine(|test| async move {
+        filled(&test).await;
+        let makers = (0..6).map(|number| {
+            let app = test.app.clone();
+            tokio::spawn(async move {
+                let made = role(&format!("r{number}"), &format!("Role {number}"), false);
+                roles::put(&app, &Caller::operator(), "home-lab", made)
+                    .await
+                    .unwrap();
+            })
+        });
+        for maker in makers.collect::<Vec<_>>() {
+            maker.await.unwrap();
+        }
+        let id = OrganizationId::new("home-lab");
+        let found = test
+            .app
+            .store
+            .read(|reader| Box::pin(async move { reader.roles(&id).await }));
+        assert_eq!(found.await.unwrap().len(), 3 + 6);
+    })
+    .await;
+}

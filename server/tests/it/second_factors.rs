@@ -9,7 +9,7 @@ use provost_kernel::directory::Grant;
 use provost_kernel::directory::{Membership, Source};
 use provost_kernel::id::AccountId;
 use provost_kernel::plan::{Change, Plan};
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use totp_rs::{Builder, Secret};
 
 use crate::api::{Client, code};
@@ -386,6 +386,36 @@ async fn an_admin_whose_organization_demands_it_sets_one_up_on_the_way_in() {
         assert_eq!(page.location().as_deref(), Some("/account"), "{}", page.body);
         // Others are not asked.
         signed_in(&app, "dan@freelance.example").await;
+    })
+    .await;
+}
+
+/// Whoever found the old password out, and waits where a second factor is asked for or set up, waits in vain.
+#[tokio::test]
+async fn a_new_password_ends_the_sign_ins_that_wait() {
+    on_each_engine(|app| async move {
+        demand_second_factors(&app).await;
+        let email = provost_kernel::email::Email::parse(CARA).unwrap();
+        let cara = app
+            .app
+            .store
+            .read(|reader| Box::pin(async move { reader.standard_account(&email).await }));
+        let cara: AccountId = cara.await.unwrap().unwrap().id;
+        let (mut thief, _) = half(&app, CARA).await;
+        let page = thief.get("/login/second").await;
+        let (secret, form) = (secret_on(&page), page.form("/login/second"));
+        let link = set_password::link(&app.app, &cara).await.unwrap();
+        let new = SecretString::from("an entirely new one");
+        let token = link.expose_secret().rsplit('/').next().unwrap();
+        set_password::set(&app.app, token, &cara, new).await.unwrap();
+        let page = thief.submit(&form, &[("code", &totp(&app, &secret))]).await;
+        assert_ne!(page.location().as_deref(), Some("/account"), "{}", page.body);
+        assert_eq!(thief.get("/account").await.status, StatusCode::SEE_OTHER);
+        let factors = app
+            .app
+            .store
+            .read(|reader| Box::pin(async move { reader.second_factors(&cara).await }));
+        assert!(factors.await.unwrap().is_empty());
     })
     .await;
 }

@@ -6,8 +6,9 @@ use serde_json::{Map, Value};
 
 use super::compile::{GROUP_MODIFIED, Kind};
 use super::page::{Page, Search};
+use crate::engine::Dialect;
 use crate::error::Result;
-use crate::tx::Reader;
+use crate::tx::{Reader, Tx};
 use crate::value::{Row, binds};
 
 /// A group without its members.
@@ -29,6 +30,44 @@ pub struct DirectoryGroup {
     pub updated_at: Timestamp,
     /// How many members it has.
     pub members: u64,
+}
+
+/// What a change of a group keeps others from until its transaction ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupHold {
+    /// Its description and whole list stay; members may come and go meanwhile. For whoever says only who comes and goes.
+    Description,
+    /// Nobody else changes anything.
+    Everything,
+}
+
+impl Tx {
+    /// Finds a group of a connection like [`Reader::directory_group`], and holds it until the transaction ends.
+    ///
+    /// Without that, a list that takes the place of another one would be made of members who are gone, and whoever joins while the
+    /// group is renamed would keep what its old name gave.
+    ///
+    /// # Errors
+    /// `engine`, `corrupt` and `busy`.
+    pub async fn directory_group_to_change(
+        &mut self,
+        connection: &ConnectionId,
+        id: &GroupId,
+        hold: GroupHold,
+    ) -> Result<Option<DirectoryGroup>> {
+        if self.conn().dialect() == Dialect::Postgres {
+            let word = match hold {
+                GroupHold::Description => "{share}",
+                GroupHold::Everything => "{hold}",
+            };
+            let sql =
+                format!("SELECT a.id FROM groups a WHERE a.id = $1 AND {{aside}}a.connection = $2{word}");
+            if self.row(&sql, binds![id, connection]).await?.is_none() {
+                return Ok(None);
+            }
+        }
+        self.directory_group(connection, id).await
+    }
 }
 
 impl Reader {

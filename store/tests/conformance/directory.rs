@@ -322,6 +322,26 @@ conformance! {
         assert_eq!(apply(&store, decision("t4", "bob", unlink)).await.unwrap_err().code(), "conflict");
     }
 
+    async fn a_password_proves_somebody_only_as_long_as_it_is_the_present_one(store, _) {
+        seed(&store).await;
+        apply(&store, decision("t1", "bob", vec![create(standard("bob"))])).await.unwrap();
+        let proven = store
+            .write(|tx| {
+                Box::pin(async move {
+                    let bob = AccountId::new("bob");
+                    tx.set_password_hash(&bob, "$argon2id$x", at(1)).await?;
+                    let first = tx.prove_password(&bob, "$argon2id$x", at(2)).await?;
+                    tx.set_password_hash(&bob, "$argon2id$y", at(3)).await?;
+                    let late = tx.prove_password(&bob, "$argon2id$x", at(4)).await?;
+                    let nobody = tx.prove_password(&"eve".into(), "$argon2id$y", at(4)).await?;
+                    Ok::<_, provost_store::StoreError>([first, late, nobody])
+                })
+            })
+            .await
+            .unwrap();
+        assert_eq!(proven, [true, false, false]);
+    }
+
     async fn r02_becoming_sso_ends_the_password_and_none_can_be_set_again(store, _) {
         seed(&store).await;
         apply(&store, decision("t1", "bob", vec![create(standard("bob"))])).await.unwrap();

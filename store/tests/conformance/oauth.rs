@@ -1,10 +1,12 @@
 //! What our OpenID provider keeps: codes, refresh tokens, signing keys, applications.
 
-use provost_store::{ApplicationRecord, CodeUse, KeyState, Rotation, SigningKey, StoreError};
+use std::collections::BTreeSet;
+
+use provost_store::{ApplicationRecord, CodeUse, KeyState, Rotation, SigningKey, StoreError, TokenRecord};
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use crate::races::{code, refresh};
+use crate::races::{at_once, code, refresh};
 use crate::support::*;
 
 conformance! {
@@ -130,5 +132,97 @@ conformance! {
         let organizations = Some(vec![org(), "other".into()]);
         assert_eq!(stored, ApplicationRecord { secret_digest: None, organizations, version: 2, ..application });
         assert_eq!(list, [stored, ApplicationRecord { version: 1, ..all }]);
+    }
+
+    async fn an_application_that_many_change_at_once_keeps_every_change(store, _) {
+        seed(&store).await;
+        let first = ApplicationRecord {
+            client_id: "sample-app".to_owned(),
+            secret_digest: None,
+            config: json!({ "redirect_uris": [] }),
+            organizations: None,
+            version: 0,
+        };
+        store.write(|tx| Box::pin(async move { tx.put_application(&first, at(1)).await })).await.unwrap();
+        let changing = store.clone();
+        let versions = at_once(8, move |number| {
+            let store = changing.clone();
+            async move {
+                store
+                    .write(move |tx| {
+                        Box::pin(async move {
+                            let mut present = tx.application_to_change("sample-app").await?.unwrap();
+                            let uris = present.config["redirect_uris"].as_array_mut().unwrap();
+                            uris.push(json!(format!("https://app/{number}")));
+                            tx.put_application(&present, at(2)).await
+                        })
+                    })
+                    .await
+                    .unwrap()
+            }
+        })
+        .await;
+        let last = store.read(|reader| Box::pin(async move { reader.application("sample-app").await })).await;
+        assert_eq!(last.unwrap().unwrap().config["redirect_uris"].as_array().unwrap().len(), 8);
+        let versions: BTreeSet<i64> = versions.into_iter().collect();
+        assert_eq!(versions, (2..=9).collect());
+    }
+
+    async fn what_is_made_with_a_client_at_the_moment_it_is_revoked_is_revoked_too(store, _) {
+        seed(&store).await;
+        for round in 0..10 {
+            let client = format!("client{round}");
+            store.write({
+                let client = client.clone();
+                move |tx| Box::pin(async move { tx.insert_token(&made_with("oauth", &client, &client), &client).await })
+            }).await.unwrap();
+            let (racing, id) = (store.clone(), client.clone());
+            at_once(2, move |number| {
+                let (store, id) = (racing.clone(), id.clone());
+                async move {
+                    let raced = store
+                        .write(move |tx| {
+                            Box::pin(async move {
+                                if number == 0 {
+                                    let present = tx.token_to_use(&id).await?.unwrap();
+                                    if present.revoked_at.is_none() {
+                                        let child = format!("{id}-child");
+                                        tx.insert_token(&made_with("access", &child, &id), &child).await?;
+                                    }
+                                } else {
+                                    tx.revoke_token(&id, at(2)).await?;
+                                    tx.revoke_tokens_labeled("access", &id, at(2)).await?;
+                                }
+                                Ok::<_, StoreError>(())
+                            })
+                        })
+                        .await;
+                    raced.unwrap();
+                }
+            })
+            .await;
+            let child = store
+                .read(move |reader| {
+                    Box::pin(async move { reader.token_by_digest(&format!("{client}-child"), at(3)).await })
+                })
+                .await;
+            assert_eq!(child.unwrap(), None, "round {round}");
+        }
+    }
+}
+
+fn made_with(kind: &str, id: &str, label: &str) -> TokenRecord {
+    TokenRecord {
+        id: id.to_owned(),
+        kind: kind.to_owned(),
+        label: label.to_owned(),
+        connection: None,
+        organization: None,
+        scopes: Vec::new(),
+        created_at: at(1),
+        expires_at: None,
+        last_used_at: None,
+        revoked_at: None,
+        made_by: None,
     }
 }

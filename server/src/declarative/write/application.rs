@@ -17,7 +17,7 @@ impl Run<'_> {
     /// Writes one application.
     pub(super) async fn application(&mut self, entry: &ApplicationEntry) -> Result<(), ApplyError> {
         let path = format!("applications[{}]", entry.client_id);
-        let stored = self.tx.application(&entry.client_id).await?;
+        let stored = self.tx.application_to_change(&entry.client_id).await?;
         let config = entry.config();
         let is_public = config.token_endpoint_auth_method == Some(ClientAuthentication::None);
         let secret_digest = match &entry.client_secret {

@@ -334,6 +334,8 @@ pub async fn retry(app: &App, caller: &Caller, id: &str, account: &AccountId) ->
         .store
         .write(move |tx| {
             Box::pin(async move {
+                // A run that ends at this moment has ended before, and begins again.
+                tx.lock_conversion(&run).await?;
                 let Some(row) = tx.conversion_row(&run, &account).await? else {
                     return Ok::<_, StoreError>(None);
                 };
@@ -433,8 +435,13 @@ async fn retire_one(app: &App, actor: &Actor, run: &str, row: ConversionRow) -> 
                     if acting::act_in_tx(tx, &wish, &fresh, now).await?.is_err() {
                         return Ok(false);
                     }
-                    tx.settle_conversion_row(&run, &row, ConversionRowState::Retired, None, None, now)
-                        .await
+                    let settled = tx
+                        .settle_conversion_row(&run, &row, ConversionRowState::Retired, None, None, now)
+                        .await?;
+                    // Somebody else settled the row at this moment: then the account stays as it was, too.
+                    settled
+                        .then_some(true)
+                        .ok_or_else(|| StoreError::Conflict("conversion_row".to_owned()))
                 })
             })
             .await;

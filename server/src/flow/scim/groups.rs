@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
-use provost_kernel::denial::Denial;
 use provost_kernel::id::{GroupId, TraceId};
-use provost_kernel::plan::Verdict;
 use provost_kernel::provision::push::{MembersChange, Push};
 use provost_scim::v1::PartialResource;
 use provost_scim::{Document, MemberRef, Patch, Projection, ResourceKind};
-use provost_store::search::DirectoryGroup;
+use provost_store::search::{DirectoryGroup, GroupHold};
 use provost_store::{StoreError, Tx};
 
 use crate::app::App;
@@ -33,6 +31,16 @@ pub enum Change {
     Patch(Patch),
     /// By a part of a description, as 1.1 has it.
     Partial(PartialResource),
+}
+
+impl Change {
+    /// Says what others may not do until it is done. What is to be done in one version only is done by one.
+    fn hold(&self, if_match: Option<&str>) -> GroupHold {
+        match self {
+            Self::Patch(patch) if if_match.is_none() && patch.is_of_some_members() => GroupHold::Description,
+            Self::Patch(_) | Self::Replace(_) | Self::Partial(_) => GroupHold::Everything,
+        }
+    }
 }
 
 /// Makes a group.
@@ -121,22 +129,20 @@ pub async fn change(
     let (changed, trace) = push::write(app, caller, move |tx, one| {
         let (group, change, if_match) = (group.clone(), Arc::clone(&change), if_match.clone());
         Box::pin(async move {
-            let stored = stored(tx, &one.caller, &group).await?;
-            let demanded = versions::check(&one.caller, if_match.as_deref(), stored.version)?;
+            let connection = one.caller.live.id();
+            let stored = tx
+                .directory_group_to_change(connection, &group, change.hold(if_match.as_deref()))
+                .await?;
+            let stored = stored.ok_or_else(|| resource::gone(KIND))?;
+            let if_version = versions::check(&one.caller, if_match.as_deref(), stored.version)?;
             let (set, members) = apply(tx, &one.caller, &change, &stored).await?;
-            // What is made of a description that somebody changes meanwhile would take that change back. Changes of
-            // members do not: they say who comes and goes.
-            let is_made_of = set.is_some().then_some(stored.version);
             let wish = Push::ChangeGroup {
                 group: group.clone(),
-                if_version: demanded.or(is_made_of),
+                if_version,
                 set: set.map(Box::new),
                 members,
             };
             let decision = push::decide(tx, &one, &wish).await?;
-            if demanded.is_none() && decision.verdict == Verdict::Refused(Denial::StaleVersion) {
-                return Err(StoreError::Conflict("group_version".to_owned()).into());
-            }
             if let Some(refused) = push::refused(&decision, KIND) {
                 return Ok(refused);
             }

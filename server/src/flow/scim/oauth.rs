@@ -133,7 +133,8 @@ async fn give(app: &App, client: Client, bound: ConnectionId) -> Result<Value, F
             Box::pin(async move {
                 if let Client::Stored(id) = &client {
                     // Revoked in this very moment: no different from a moment earlier.
-                    if tx.token(id).await?.is_none_or(|now| now.revoked_at.is_some()) {
+                    let present = tx.token_to_use(id).await?;
+                    if present.is_none_or(|now| now.revoked_at.is_some()) {
                         return Err(StoreError::Conflict("client_revoked".to_owned()));
                     }
                     tx.touch_token(id, now).await?;

@@ -6,6 +6,7 @@ use provost_kernel::id::{AccountId, GroupId, TraceId};
 use provost_kernel::provision::push::Push;
 use provost_scim::{ResourceKind, ScimError};
 use provost_store::Tx;
+use provost_store::search::GroupHold;
 use serde_json::Value;
 
 use crate::app::App;
@@ -104,7 +105,10 @@ async fn version(tx: &mut Tx, caller: &Caller, kind: ResourceKind, id: &str) -> 
             user.map(|user| user.account.version)
         }
         ResourceKind::Group => {
-            let group = tx.directory_group(connection, &GroupId::new(id)).await?;
+            let hold = GroupHold::Everything;
+            let group = tx
+                .directory_group_to_change(connection, &GroupId::new(id), hold)
+                .await?;
             group.map(|group| group.version)
         }
     };

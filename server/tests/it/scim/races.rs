@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use provost_kernel::id::AccountId;
 use serde_json::{Value, json};
 
 use super::lab::{self, Directory};
@@ -118,6 +119,70 @@ async fn of_those_who_change_the_members_of_one_version_of_a_group_one_wins() {
         one_won(&at_once(&bound, &path, added).await);
         let read = okta.get(&path).await.expect(200);
         assert_eq!(read.body["members"].as_array().unwrap().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_two_whole_lists_of_members_one_holds() {
+    on_each_engine(|test| async move {
+        lab::fill(&test.app).await;
+        let okta = Directory::of(&test, "okta").await;
+        let (ida, kim, lea) = (
+            okta.hire("ida").await,
+            okta.hire("kim").await,
+            okta.hire("lea").await,
+        );
+        let list = |id: &str| {
+            json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": "All",
+                    "members": [{ "value": id }] })
+        };
+        let made = okta.post("/Groups", list(&lea)).await.expect(201);
+        let path = format!("/Groups/{}", made.id());
+        for _ in 0..WRITERS {
+            okta.put(&path, list(&lea)).await.expect(200);
+            let writers = [&ida, &kim].map(|id| {
+                let (okta, path, list) = (okta.clone(), path.clone(), list(id));
+                tokio::spawn(async move { okta.put(&path, list).await.expect(200) })
+            });
+            for writer in writers {
+                writer.await.unwrap();
+            }
+            let read = okta.get(&path).await.expect(200);
+            assert_eq!(read.body["members"].as_array().unwrap().len(), 1, "{}", read.body);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_joins_while_a_group_is_renamed_gets_nothing_by_its_old_name() {
+    on_each_engine(|test| async move {
+        lab::fill(&test.app).await;
+        let okta = Directory::of(&test, "okta").await;
+        let ida = okta.hire("ida").await;
+        for round in 0..WRITERS {
+            let group = json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"],
+                                "displayName": "Admins" });
+            let path = format!("/Groups/{}", okta.post("/Groups", group).await.expect(201).id());
+            let both = [
+                json!({ "op": "add", "path": "members", "value": [{ "value": ida }] }),
+                json!({ "op": "replace", "path": "displayName", "value": format!("Old admins {round}") }),
+            ];
+            assert_eq!(at_once(&okta, &path, both.into_iter()).await, [200; 2]);
+            let id = AccountId::new(&ida);
+            let held = test
+                .app
+                .store
+                .read(|reader| Box::pin(async move { reader.account_facts(&[id]).await }));
+            let held = held.await.unwrap();
+            let roles: Vec<&str> = held[0].memberships[0]
+                .roles
+                .iter()
+                .map(|grant| grant.id.as_str())
+                .collect();
+            assert_eq!(roles, ["member"], "round {round}");
+        }
     })
     .await;
 }
