@@ -130,6 +130,7 @@ pub async fn revoke(app: &App, link: &SetupLink, id: &str) -> Result<()> {
                 let Some(found) = found.filter(|found| found.asked_from.as_ref() == Some(&asked_from)) else {
                     return Ok(None);
                 };
+                tx.lock_organization(&found.organization).await?;
                 let revoked = tx.revoke_setup_link(&found.id, now).await?;
                 if revoked {
                     tx.record(event("setup_link.revoked", &actor, &found, now));

@@ -311,6 +311,8 @@ pub async fn regenerate(
         .store
         .write(move |tx| {
             Box::pin(async move {
+                // Whoever makes a link for a colleague with this one locks the organization, too: it is there by now, or is not made.
+                tx.lock_organization(&kept.organization).await?;
                 let renewed = tx
                     .renew_setup_link(&kept.id, &digest, kept.expires_at, now)
                     .await?;
@@ -342,6 +344,8 @@ pub async fn revoke(app: &App, caller: &Caller, organization: &str, id: &str) ->
         .store
         .write(move |tx| {
             Box::pin(async move {
+                // As in `regenerate`: taking one link back takes those back that were made with it.
+                tx.lock_organization(&link.organization).await?;
                 let revoked = tx.revoke_setup_link(&link.id, now).await?;
                 if revoked {
                     tx.record(event("setup_link.revoked", &actor, &link, now));
@@ -444,6 +448,7 @@ pub async fn bind(app: &App, link: &SetupLink, connection: Option<&ConnectionId>
         .store
         .write(move |tx| {
             Box::pin(async move {
+                tx.lock_organization(&link.organization).await?;
                 tx.bind_setup_link(&link.id, link.connection.as_ref(), connection.as_ref())
                     .await
             })
@@ -469,6 +474,7 @@ pub async fn finish(app: &App, link: &SetupLink) -> Result<()> {
     app.store
         .write(move |tx| {
             Box::pin(async move {
+                tx.lock_organization(&link.organization).await?;
                 if tx.finish_setup_link(&link.id, now).await? {
                     tx.record(event("setup_link.done", &actor, &link, now));
                 }
