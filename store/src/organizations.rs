@@ -106,6 +106,20 @@ impl Tx {
             .map(drop)
     }
 
+    /// Keeps organizations as they are until the transaction ends, whose rows others may refer to meanwhile. Ask this before
+    /// reading what is then written back of them: else an older state comes back.
+    ///
+    /// # Errors
+    /// `engine`.
+    pub async fn hold_organizations(&mut self, ids: &[OrganizationId]) -> Result<()> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let ids = list(ids.iter().map(OrganizationId::as_str))?;
+        let sql = "SELECT id FROM organizations WHERE id IN ({list:$1}) ORDER BY id{hold}";
+        self.rows(sql, binds![ids]).await.map(drop)
+    }
+
     /// Makes exactly these the roles of an organization, in this order of priority.
     ///
     /// # Errors

@@ -81,6 +81,26 @@ impl Tx {
         Ok(self.run(sql, row).await? > 0)
     }
 
+    /// Finds the draft of a connection and keeps others from changing or discarding it until the transaction ends. Ask this before
+    /// writing what was read of it.
+    ///
+    /// # Errors
+    /// `engine` and `corrupt`.
+    pub async fn draft_to_change(&mut self, connection: &ConnectionId) -> Result<Option<DraftRecord>> {
+        let sql = format!("{DRAFT} WHERE connection = $1{{lock}}");
+        self.row(&sql, binds![connection]).await?.map(draft).transpose()
+    }
+
+    /// Writes what a draft has become, if it is there still: one that was discarded or went live does not come back.
+    ///
+    /// # Errors
+    /// `engine`.
+    pub async fn change_draft(&mut self, draft: &DraftRecord, now: Timestamp) -> Result<bool> {
+        let sql = "UPDATE connection_drafts SET document = $2, updated_at = $3 WHERE connection = $1";
+        let row = binds![&draft.connection, json(&draft.document)?, now];
+        Ok(self.run(sql, row).await? > 0)
+    }
+
     /// Forgets a draft. Tells whether there was one.
     ///
     /// # Errors

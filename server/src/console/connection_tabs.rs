@@ -366,8 +366,8 @@ pub async fn save_provisioning(
         entry.on_lost_match = lost.unwrap_or(entry.on_lost_match);
         entry.on_no_role = no_role.unwrap_or(entry.on_no_role);
         entry.email_update = email.unwrap_or(entry.email_update);
-        if let Some(no_seat) = no_seat {
-            entry.on_no_seat = no_seat;
+        if let Some(no_seat) = &no_seat {
+            entry.on_no_seat = no_seat.clone();
         }
     })
     .await;
@@ -508,14 +508,14 @@ pub async fn save_more(
     let is_draft = crate::flow::setup::is_draft(&record);
     let saved = editing::edit(&app, &manager.caller, &id, move |entry| {
         if name.is_some() {
-            entry.name = name;
+            entry.name.clone_from(&name);
         }
         entry.idle_minutes = idle;
         if !is_draft {
             entry.enabled = enabled;
         }
         if let Some(saml) = &mut entry.saml {
-            saml.idp_initiated = initiated;
+            saml.idp_initiated.clone_from(&initiated);
         }
     })
     .await;

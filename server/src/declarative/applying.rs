@@ -24,6 +24,9 @@ use crate::jobs::seats;
 /// How long writing may take: a file may name every person of its organizations, and all of it is one transaction.
 const LIMIT: Duration = Duration::from_mins(30);
 
+/// How often a document is applied anew when others changed one of its connections in between.
+const TRIES: u32 = 5;
+
 /// Whether anything is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -44,6 +47,18 @@ pub struct As {
     pub exact: bool,
     /// Whether the connections of the document are being set up.
     pub setting_up: SettingUp,
+    /// Where what it says of connections comes from.
+    pub basis: Basis,
+}
+
+/// Where what a document says of connections comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Basis {
+    /// From whoever wrote it, who wants just this, whatever is stored.
+    Wish,
+    /// From the one connection as it was stored at this version, with something changed; none if there was none. What others
+    /// change meanwhile would be undone by it, so it is not written then.
+    Edit(Option<i64>),
 }
 
 /// What a document means for the stage of life of its connections.
@@ -66,14 +81,16 @@ pub async fn apply(app: &App, document: Document, folder: &Path, mode: Mode) -> 
         actor: Actor::File,
         exact: false,
         setting_up: SettingUp::No,
+        basis: Basis::Wish,
     };
     apply_as(app, document, folder, mode, by).await
 }
 
-/// As [`apply`], for whoever asks.
+/// As [`apply`], for whoever asks. A wish is applied anew where others changed a connection in between; an edit is not, because
+/// whoever made it has to read again.
 ///
 /// # Errors
-/// As [`apply`].
+/// As [`apply`]; [`ApplyError::Outrun`].
 pub async fn apply_as(
     app: &App,
     document: Document,
@@ -82,24 +99,36 @@ pub async fn apply_as(
     by: As,
 ) -> Result<Report, ApplyError> {
     let mut report = Report::default();
-    let mut problems = check::document(&document, &mut report);
+    let problems = check::document(&document, &mut report);
     if !problems.is_empty() {
         return Err(ApplyError::Problems(problems));
     }
-    let mut connections = Vec::with_capacity(document.connections.len());
-    for entry in &document.connections {
-        let stored = stored_connection(app, &entry.id).await?;
-        let mut context = Context {
-            app,
-            folder,
-            problems: &mut problems,
-            report: &mut report,
-        };
-        connections.extend(protocol::resolve(&mut context, entry, stored.as_ref()).await);
+    let document = Arc::new(document);
+    let mut tries = match by.basis {
+        Basis::Wish => TRIES,
+        Basis::Edit(_) => 1,
+    };
+    loop {
+        let (document, report, by) = (Arc::clone(&document), report.clone(), by.clone());
+        let outcome = apply_once(app, (document, folder), mode, by, report).await;
+        tries -= 1;
+        match outcome {
+            Err(ApplyError::Outrun(_)) if tries > 0 => {}
+            other => return other,
+        }
     }
-    if !problems.is_empty() {
-        return Err(ApplyError::Problems(problems));
-    }
+}
+
+/// Resolves, judges and writes, from one reading of what is stored.
+async fn apply_once(
+    app: &App,
+    (document, folder): (Arc<Document>, &Path),
+    mode: Mode,
+    by: As,
+    mut report: Report,
+) -> Result<Report, ApplyError> {
+    let connections = resolved(app, (&document, folder), by.basis, &mut report).await?;
+    let mut problems = Vec::new();
     for resolved in &connections {
         guard(app, resolved, mode, &mut problems, &mut report).await?;
     }
@@ -136,6 +165,37 @@ pub async fn apply_as(
     match written {
         Err(ApplyError::DryRun(report)) => Ok(*report),
         other => other,
+    }
+}
+
+/// Resolves the connections beside what is stored of them.
+async fn resolved(
+    app: &App,
+    (document, folder): (&Document, &Path),
+    basis: Basis,
+    report: &mut Report,
+) -> Result<Vec<Resolved>, ApplyError> {
+    let mut problems = Vec::new();
+    let mut connections = Vec::with_capacity(document.connections.len());
+    for entry in &document.connections {
+        let stored = stored_connection(app, &entry.id).await?;
+        if let Basis::Edit(version) = basis
+            && stored.as_ref().map(|stored| stored.connection.version) != version
+        {
+            return Err(ApplyError::Outrun(ConnectionId::new(&entry.id)));
+        }
+        let mut context = Context {
+            app,
+            folder,
+            problems: &mut problems,
+            report: &mut *report,
+        };
+        connections.extend(protocol::resolve(&mut context, entry, stored.as_ref()).await);
+    }
+    if problems.is_empty() {
+        Ok(connections)
+    } else {
+        Err(ApplyError::Problems(problems))
     }
 }
 

@@ -14,7 +14,7 @@ mod read;
 mod report;
 mod write;
 
-pub use applying::{As, Mode, SettingUp, apply, apply_as};
+pub use applying::{As, Basis, Mode, SettingUp, apply, apply_as};
 pub use document::{ConnectionEntry, Document, schema};
 pub use export::{ExportError, entry_of, export, export_organization, render};
 pub use protocol::refreshed;

@@ -30,6 +30,8 @@ pub(super) struct Resolved {
     pub(super) scim: Option<ScimConfig>,
     /// Everything that is sealed.
     pub(super) secrets: SecretMap,
+    /// Version of the stored connection that it was resolved beside; none if there was none.
+    pub(super) from: Option<i64>,
 }
 
 /// What resolving may use and what it adds to.
@@ -95,6 +97,7 @@ pub(super) async fn resolve(
         config,
         scim,
         secrets,
+        from: stored.map(|record| record.connection.version),
     })
 }
 

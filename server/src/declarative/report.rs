@@ -1,5 +1,6 @@
 //! What applying found and did, for people: problems, warnings and the diff. Never shows a secret.
 
+use provost_kernel::id::ConnectionId;
 use provost_store::StoreError;
 
 /// One thing that is wrong, with its place in the file.
@@ -45,6 +46,9 @@ pub enum ApplyError {
     /// A password could not be hashed.
     #[error("a password could not be hashed: {0}")]
     Password(String),
+    /// A connection was changed by others after it was read, so that what is to be written would undo that.
+    #[error("connection {0} was changed at the same moment; try again")]
+    Outrun(ConnectionId),
     /// Not an error: carries the report of a dry run out of its transaction, which is rolled back.
     #[error("dry run")]
     DryRun(Box<Report>),

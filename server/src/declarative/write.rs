@@ -8,6 +8,9 @@ mod user;
 
 pub(super) use connection::TOKEN_KIND;
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use provost_kernel::id::{ConnectionId, OrganizationId};
 use provost_kernel::incoming::Fresh;
@@ -23,7 +26,7 @@ use crate::world::World;
 /// Everything that writing needs, prepared outside the transaction.
 pub(super) struct Prepared {
     /// The document.
-    pub(super) document: Document,
+    pub(super) document: Arc<Document>,
     /// Its connections, resolved, in the same order.
     pub(super) connections: Vec<Resolved>,
     /// Hashes of passwords that were given in plain, by position of the user.
@@ -48,6 +51,8 @@ struct Run<'a> {
     unserved: Vec<(String, Vec<Demand>)>,
     /// Organizations that owners alone manage from now on.
     owners_alone: Vec<OrganizationId>,
+    /// How often this run itself has changed connections because a domain came or went.
+    own_changes: BTreeMap<ConnectionId, i64>,
 }
 
 /// Writes everything.
@@ -62,7 +67,9 @@ pub(super) async fn everything(tx: &mut Tx, prepared: &Prepared) -> Result<Repor
         problems: Vec::new(),
         unserved: Vec::new(),
         owners_alone: Vec::new(),
+        own_changes: BTreeMap::new(),
     };
+    run.hold_organizations().await?;
     for entry in &prepared.document.organizations {
         run.organization(entry).await?;
     }
@@ -92,6 +99,22 @@ pub(super) async fn everything(tx: &mut Tx, prepared: &Prepared) -> Result<Repor
 }
 
 impl Run<'_> {
+    /// Has whoever changes one of these organizations in another way wait, before anything is read that is written back. All at
+    /// once and in one order, so that two documents do not wait for each other.
+    async fn hold_organizations(&mut self) -> Result<(), ApplyError> {
+        let entries = self.prepared.document.organizations.iter();
+        let ids: Vec<OrganizationId> = entries.map(|entry| OrganizationId::new(&entry.id)).collect();
+        self.tx.hold_organizations(&ids).await?;
+        Ok(())
+    }
+
+    /// Notes that this run has changed connections itself, each once.
+    fn note_own_changes(&mut self, changed: Vec<ConnectionId>) {
+        for id in changed {
+            *self.own_changes.entry(id).or_default() += 1;
+        }
+    }
+
     fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
         self.problems.push(Problem::new(path, message));
     }

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use crate::app::App;
 use crate::declarative::document::{ApplicationEntry, OrganizationEntry};
 use crate::declarative::{
-    self, ApplyError, As, ConnectionEntry, Document, ExportError, Mode, Report, SettingUp,
+    self, ApplyError, As, Basis, ConnectionEntry, Document, ExportError, Mode, Report, SettingUp,
 };
 use crate::error::{AppError, Fault, Result};
 use crate::flow::api_keys::Caller;
@@ -66,7 +66,7 @@ fn unexported(error: ExportError) -> AppError {
 /// 403 (`instance_key_needed`), 422 (`invalid_configuration`) with everything that is wrong; those of the store.
 pub async fn apply(app: &App, caller: &Caller, document: Document, mode: Mode) -> Result<Report> {
     caller.must_be_of_instance()?;
-    carry_out(app, caller, document, mode, false).await
+    carry_out(app, caller, document, mode, (false, Basis::Wish)).await
 }
 
 /// Makes an organization or brings it to what is wanted; lists are exact.
@@ -87,7 +87,7 @@ pub async fn put_organization(
         organizations: vec![entry],
         ..Document::default()
     };
-    carry_out(app, caller, document, mode, true).await
+    carry_out(app, caller, document, mode, (true, Basis::Wish)).await
 }
 
 /// Deletes an organization that nobody is a member of any more.
@@ -140,8 +140,38 @@ pub async fn put_connection(
     app: &App,
     caller: &Caller,
     id: &str,
+    body: Map<String, Value>,
+    mode: Mode,
+) -> Result<Report> {
+    put_connection_on(app, caller, id, body, mode, Basis::Wish).await
+}
+
+/// As [`put_connection`], for an entry that is the connection as it was read, with something changed.
+///
+/// # Errors
+/// As [`put_connection`]; 409 (`conflict`) if it is not stored at this version any more: read it again.
+pub async fn edit_connection(
+    app: &App,
+    caller: &Caller,
+    entry: &ConnectionEntry,
+    version: i64,
+    mode: Mode,
+) -> Result<Report> {
+    let body = match serde_json::to_value(entry).map_err(AppError::internal)? {
+        Value::Object(body) => body,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Map::new(),
+    };
+    let basis = Basis::Edit(Some(version));
+    Box::pin(put_connection_on(app, caller, &entry.id, body, mode, basis)).await
+}
+
+async fn put_connection_on(
+    app: &App,
+    caller: &Caller,
+    id: &str,
     mut body: Map<String, Value>,
     mode: Mode,
+    basis: Basis,
 ) -> Result<Report> {
     let stored = ConnectionId::new(id);
     let stored = app
@@ -182,17 +212,19 @@ pub async fn put_connection(
         connections: vec![entry],
         ..Document::default()
     };
-    carry_out(app, caller, document, mode, true).await
+    carry_out(app, caller, document, mode, (true, basis)).await
 }
 
-/// Applies one connection that is being set up. Lists are exact; tokens stay.
+/// Applies one connection that is being set up, as it was read at a version, if it was there, with something changed. Lists are
+/// exact; tokens stay.
 ///
 /// # Errors
-/// 422 (`invalid_configuration`); those of the store.
+/// 409 (`conflict`) if it is not stored at this version any more: read it again; 422 (`invalid_configuration`); those of the store.
 pub async fn set_up(
     app: &App,
     caller: &Caller,
     entry: ConnectionEntry,
+    version: Option<i64>,
     setting_up: SettingUp,
 ) -> Result<Report> {
     let document = Document {
@@ -203,6 +235,7 @@ pub async fn set_up(
         actor: caller.actor(),
         exact: true,
         setting_up,
+        basis: Basis::Edit(version),
     };
     Box::pin(declarative::apply_as(
         app,
@@ -247,7 +280,7 @@ pub async fn put_application(
         applications: vec![entry],
         ..Document::default()
     };
-    carry_out(app, caller, document, mode, true).await
+    carry_out(app, caller, document, mode, (true, Basis::Wish)).await
 }
 
 /// Deletes an application.
@@ -292,7 +325,7 @@ async fn carry_out(
     caller: &Caller,
     document: Document,
     mode: Mode,
-    exact: bool,
+    (exact, basis): (bool, Basis),
 ) -> Result<Report> {
     // The file's folder is that of whoever runs the command; a program has none on this machine.
     let files: Vec<Fault> = document
@@ -318,6 +351,7 @@ async fn carry_out(
         actor: caller.actor(),
         exact,
         setting_up: SettingUp::No,
+        basis,
     };
     declarative::apply_as(app, document, Path::new("."), mode, by)
         .await
@@ -333,6 +367,7 @@ fn refused(error: ApplyError) -> AppError {
                 .collect(),
         ),
         ApplyError::Store(error) => error.into(),
+        ApplyError::Outrun(_) => StoreError::Conflict("connection_version".to_owned()).into(),
         other @ (ApplyError::NoRandomness(_)
         | ApplyError::Guard(_)
         | ApplyError::Password(_)

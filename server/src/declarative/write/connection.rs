@@ -40,6 +40,7 @@ impl Run<'_> {
         // Before anything else is read of it: whoever demands single sign-on meanwhile waits, or has done so.
         let demands = self.tx.hold_demands_on(&wanted.id).await?;
         let stored = self.tx.connection(&wanted.id).await?;
+        self.must_be_as_read(stored.as_ref(), resolved)?;
         let status = self
             .settle_stage(&path, stored.as_ref(), resolved, &mut wanted)
             .await?;
@@ -86,6 +87,21 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Ends the run if the connection is not the one that it was resolved beside: secrets that the file does not repeat, and what
+    /// an edit leaves as it was, come from that reading, and writing them would undo what others did meanwhile.
+    fn must_be_as_read(
+        &self,
+        stored: Option<&ConnectionRecord>,
+        resolved: &Resolved,
+    ) -> Result<(), ApplyError> {
+        let id = &resolved.connection.id;
+        let own = self.own_changes.get(id).copied().unwrap_or_default();
+        if stored.map(|record| record.connection.version) == resolved.from.map(|version| version + own) {
+            return Ok(());
+        }
+        Err(ApplyError::Outrun(id.clone()))
+    }
+
     /// Notes the demands that the connection, written by now, served and does not serve any more.
     async fn note_unserved(
         &mut self,
@@ -122,7 +138,7 @@ impl Run<'_> {
             return Ok(kept.to_owned());
         }
         if setting_up == SettingUp::GoLive {
-            let draft = self.tx.draft(&wanted.id).await?;
+            let draft = self.tx.draft_to_change(&wanted.id).await?;
             let proved = draft.as_ref().and_then(|draft| setup::proved(&draft.document));
             if proved.as_deref() == Some(resolved.config.fingerprint().as_str()) {
                 wanted.enabled = true;

@@ -313,9 +313,18 @@ impl Run<'_> {
         let mut lines = Vec::new();
         for wanted in &entry.domains {
             let name = domain::normalize(&wanted.name).unwrap_or_else(|_| wanted.name.to_ascii_lowercase());
-            let stored = old.iter().find(|known| known.domain.name == name);
             let place = format!("{path}.domains[{name}]");
-            lines.extend(self.domain(&place, id, &name, wanted, stored).await?);
+            let settings = self.domain_settings(&place, wanted);
+            let read = old.iter().find(|known| known.domain.name == name);
+            if is_as_wanted(read, wanted, &settings) {
+                continue;
+            }
+            // Claims are checked, settled and awarded meanwhile: decided from is what stays so until the end.
+            let stored = self.tx.lock_domain(id, &name).await?;
+            lines.extend(
+                self.domain(&place, id, &name, (wanted, settings), stored.as_ref())
+                    .await?,
+            );
         }
         if self.prepared.document.prune || self.prepared.by.exact {
             let kept: BTreeSet<String> = entry
@@ -325,9 +334,13 @@ impl Run<'_> {
                 .collect();
             for known in old.iter().filter(|known| !kept.contains(&known.domain.name)) {
                 let name = &known.domain.name;
+                let Some(known) = self.tx.lock_domain(id, name).await? else {
+                    continue;
+                };
                 self.tx.delete_domain(id, name).await?;
                 if known.claim.state.is_in_force() {
-                    self.tx.lapse_domain(name, self.prepared.now).await?;
+                    let lapsed = self.tx.lapse_domain(name, self.prepared.now).await?;
+                    self.note_own_changes(lapsed);
                 }
                 lines.push(format!("domains.{name}: removed"));
             }
@@ -335,15 +348,8 @@ impl Run<'_> {
         Ok(lines)
     }
 
-    async fn domain(
-        &mut self,
-        place: &str,
-        id: &OrganizationId,
-        name: &str,
-        wanted: &DomainEntry,
-        stored: Option<&DomainClaim>,
-    ) -> Result<Vec<String>, ApplyError> {
-        let now = self.prepared.now;
+    /// Puts the settings of a domain together.
+    fn domain_settings(&mut self, place: &str, wanted: &DomainEntry) -> Value {
         let mut exceptions = Vec::new();
         for text in &wanted.exceptions {
             match Email::parse(text) {
@@ -351,19 +357,30 @@ impl Run<'_> {
                 Err(error) => self.add(format!("{place}.exceptions[{text}]"), error.to_string()),
             }
         }
-        let settings = json!(DomainSettings {
+        json!(DomainSettings {
             sign_in: wanted.sign_in,
             exceptions,
             prevent_outside_sign_ups: wanted.prevent_outside_sign_ups,
             auto_activate: wanted.auto_activate,
-        });
-        let is_in_force = stored.is_some_and(|known| known.claim.state.is_in_force());
-        let verifies = wanted.verified && !is_in_force;
-        let old_settings = stored.map_or_else(|| json!({}), |known| known.domain.settings.clone());
-        let changed = DomainSettings::read(&old_settings) != DomainSettings::read(&settings);
-        if stored.is_some() && !verifies && !changed {
+        })
+    }
+
+    /// Writes one domain; `stored` is what is locked of it.
+    async fn domain(
+        &mut self,
+        place: &str,
+        id: &OrganizationId,
+        name: &str,
+        (wanted, settings): (&DomainEntry, Value),
+        stored: Option<&DomainClaim>,
+    ) -> Result<Vec<String>, ApplyError> {
+        let now = self.prepared.now;
+        if is_as_wanted(stored, wanted, &settings) {
             return Ok(Vec::new());
         }
+        let verifies = verifies(stored, wanted);
+        let old_settings = stored.map_or_else(|| json!({}), |known| known.domain.settings.clone());
+        let changed = DomainSettings::read(&old_settings) != DomainSettings::read(&settings);
         let owner = self
             .tx
             .verified_domain(name)
@@ -404,7 +421,8 @@ impl Run<'_> {
         self.tx.put_domain_claim(&written, now).await?;
         let lapsed = stored.map_or(&[][..], |known| known.lapsed.as_slice());
         if verifies {
-            self.tx.return_domain(id, name, lapsed, now).await?;
+            let returned = self.tx.return_domain(id, name, lapsed, now).await?;
+            self.note_own_changes(returned);
         }
         let mut lines = Vec::new();
         match (stored.is_some(), verifies) {
@@ -452,6 +470,19 @@ impl Run<'_> {
             }
         }
     }
+}
+
+/// Tells whether the operator vouches for a domain that is not in force.
+fn verifies(stored: Option<&DomainClaim>, wanted: &DomainEntry) -> bool {
+    wanted.verified && !stored.is_some_and(|known| known.claim.state.is_in_force())
+}
+
+/// Tells whether there is nothing to write of a domain.
+fn is_as_wanted(stored: Option<&DomainClaim>, wanted: &DomainEntry, settings: &Value) -> bool {
+    stored.is_some_and(|known| {
+        !verifies(stored, wanted)
+            && DomainSettings::read(&known.domain.settings) == DomainSettings::read(settings)
+    })
 }
 
 /// Puts what the file lists first and keeps what only the store has behind it, unless that is to be pruned.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use provost_kernel::expression::Expression;
 use provost_store::ConnectionRecord;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::connection_config::ProtocolConfig;
@@ -33,15 +33,24 @@ pub const SAML_FIELDS: &[&str] = &[
 /// Settings of OpenID Connect that hold a path.
 pub const OIDC_PATHS: &[&str] = &["identifier_path", "email_path", "name_path"];
 
-/// Changes a connection: `edit` gets it as an entry of the declarative file.
+/// Changes a connection: `edit` gets it as an entry of the declarative file, again if others changed it in between.
 ///
 /// # Errors
-/// 404; 403 by the plan; 422 (`invalid_configuration`); those of the store.
+/// 404; 409 (`conflict`) if others changed it in between every time; 403 by the plan; 422 (`invalid_configuration`); those of the store.
 pub async fn edit(
     app: &App,
     caller: &Caller,
     id: &str,
-    edit: impl FnOnce(&mut ConnectionEntry) + Send,
+    edit: impl Fn(&mut ConnectionEntry) + Send + Sync,
+) -> Result<()> {
+    super::anew(|| edit_once(app, caller, id, &edit)).await
+}
+
+async fn edit_once(
+    app: &App,
+    caller: &Caller,
+    id: &str,
+    edit: &(impl Fn(&mut ConnectionEntry) + Send + Sync),
 ) -> Result<()> {
     let record = directory::connection(app, caller, id).await?;
     let owner = record
@@ -52,11 +61,7 @@ pub async fn edit(
     super::require(app, caller, &owner).await?;
     let mut entry = declarative::entry_of(&record).map_err(AppError::internal)?;
     edit(&mut entry);
-    let body = match serde_json::to_value(&entry).map_err(AppError::internal)? {
-        Value::Object(body) => body,
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Map::new(),
-    };
-    Box::pin(configuration::put_connection(app, caller, id, body, Mode::Write))
+    configuration::edit_connection(app, caller, &entry, record.connection.version, Mode::Write)
         .await
         .map(drop)
 }

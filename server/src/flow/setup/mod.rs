@@ -16,7 +16,7 @@ use provost_kernel::domain;
 use provost_kernel::entitlement::Feature;
 use provost_kernel::id::{ConnectionId, OrganizationId};
 use provost_kernel::provision::Actor;
-use provost_store::{ConnectionRecord, DraftRecord, NewEvent, StoreError};
+use provost_store::{ConnectionRecord, DraftRecord, NewEvent, StoreError, Tx};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -31,6 +31,8 @@ use guides::Guide;
 
 /// Most drafts of one organization.
 const MOST: usize = 50;
+/// How often a connection is edited anew when others changed it in between.
+const TRIES: u32 = 5;
 /// Longest label of a connection.
 const LONGEST_NAME: usize = 100;
 
@@ -110,11 +112,27 @@ impl SetUp {
         self.draft.mode.unwrap_or_else(|| self.guide().preselected())
     }
 
+    /// The version at which the connection was read.
+    fn version(&self) -> Option<i64> {
+        self.record.as_ref().map(|record| record.connection.version)
+    }
+
     /// Tells whether a test sign-in has proved the present settings.
     pub fn is_proved(&self) -> bool {
         let Some(record) = &self.record else { return false };
         self.draft.proved.is_some() && self.draft.proved == values::fingerprint(record)
     }
+}
+
+/// Edits a connection, from the reading, and anew where others changed it in between: what they did stays.
+async fn anew<T, F: Future<Output = Result<T>>>(edit: impl Fn() -> F) -> Result<T> {
+    for _ in 1..TRIES {
+        match edit().await {
+            Err(error) if error.code() == "conflict" => {}
+            other => return other,
+        }
+    }
+    edit().await
 }
 
 /// Lets the caller set connections of an organization up.
@@ -282,13 +300,13 @@ async fn keep(app: &App, id: &ConnectionId, edit: impl FnOnce(&mut Draft) + Send
     app.store
         .write(move |tx| {
             Box::pin(async move {
-                let Some(mut record) = tx.draft(&id).await? else {
+                let Some(mut record) = tx.draft_to_change(&id).await? else {
                     return Err(AppError::not_found());
                 };
                 let mut draft: Draft = serde_json::from_value(record.document).map_err(AppError::internal)?;
                 edit(&mut draft);
                 record.document = json!(draft);
-                tx.put_draft(&record, now).await?;
+                tx.change_draft(&record, now).await?;
                 Ok(())
             })
         })
@@ -314,18 +332,25 @@ pub async fn choose_domains(
     names.sort();
     names.dedup();
     names.truncate(200);
-    let kept = names.clone();
     keep(app, &setup.id, move |draft| {
-        draft.domains = kept;
+        draft.domains = names;
         draft.domains_seen = true;
     })
     .await?;
-    if let Some(record) = &setup.record {
-        let mut entry = declarative::entry_of(record).map_err(AppError::internal)?;
-        entry.domains = verified(app, organization, &names).await?;
-        configuration::set_up(app, caller, entry, SettingUp::Draft).await?;
-    }
-    Ok(())
+    anew(|| serve_chosen(app, caller, organization, id)).await
+}
+
+/// Has the connection, if it is there by now, serve the domains that are chosen and verified.
+async fn serve_chosen(app: &App, caller: &Caller, organization: &str, id: &str) -> Result<()> {
+    let setup = one(app, caller, organization, id).await?;
+    let Some(record) = &setup.record else {
+        return Ok(());
+    };
+    let mut entry = declarative::entry_of(record).map_err(AppError::internal)?;
+    entry.domains = verified(app, organization, &setup.draft.domains).await?;
+    configuration::set_up(app, caller, entry, setup.version(), SettingUp::Draft)
+        .await
+        .map(drop)
 }
 
 /// Returns those of some domains that the organization has verified.
@@ -357,11 +382,24 @@ pub async fn choose_mode(
     if mode == Provisioning::Scim {
         entitlements::require(app, caller, Feature::Scim).await?;
     }
+    anew(|| provision_by(app, caller, organization, id, mode)).await?;
+    keep(app, &setup.id, move |draft| draft.mode = Some(mode)).await
+}
+
+async fn provision_by(
+    app: &App,
+    caller: &Caller,
+    organization: &str,
+    id: &str,
+    mode: Provisioning,
+) -> Result<()> {
+    let setup = one(app, caller, organization, id).await?;
     let record = setup.record.as_ref().ok_or_else(values_missing)?;
     let mut entry = declarative::entry_of(record).map_err(AppError::internal)?;
     entry.provisioning = mode;
-    configuration::set_up(app, caller, entry, SettingUp::Draft).await?;
-    keep(app, &setup.id, move |draft| draft.mode = Some(mode)).await
+    configuration::set_up(app, caller, entry, setup.version(), SettingUp::Draft)
+        .await
+        .map(drop)
 }
 
 fn values_missing() -> AppError {
@@ -385,6 +423,35 @@ pub async fn leave_policy(app: &App, caller: &Caller, organization: &str, id: &s
 /// # Errors
 /// As [`one`]; 409 (`values_missing`, `test_missing`); 422 (`invalid_configuration`).
 pub async fn go_live(app: &App, caller: &Caller, organization: &str, id: &str) -> Result<()> {
+    let setup = anew(|| switch_on(app, caller, organization, id)).await?;
+    let (owner, id, now, actor) = (
+        OrganizationId::new(organization),
+        setup.id,
+        app.world.now(),
+        caller.actor(),
+    );
+    let wanted = setup.draft.domains;
+    let link = link_of(&actor);
+    app.store
+        .write(move |tx| {
+            Box::pin(async move {
+                await_domains_in_tx(tx, &owner, &wanted, &id, now).await?;
+                tx.record(event("connection.live", &actor, &owner, &id, json!({}), now));
+                if let Some(link) = link
+                    && tx.finish_setup_link(&link, now).await?
+                {
+                    let data = json!({ "link": link });
+                    tx.record(event("setup_link.done", &actor, &owner, &id, data, now));
+                }
+                Ok::<_, StoreError>(())
+            })
+        })
+        .await?;
+    Ok(())
+}
+
+/// Writes the connection as live, and returns what it was set up from.
+async fn switch_on(app: &App, caller: &Caller, organization: &str, id: &str) -> Result<SetUp> {
     let setup = one(app, caller, organization, id).await?;
     let record = setup.record.as_ref().ok_or_else(values_missing)?;
     if !setup.is_proved() {
@@ -397,39 +464,32 @@ pub async fn go_live(app: &App, caller: &Caller, organization: &str, id: &str) -
     entry.domains = verified(app, organization, &setup.draft.domains).await?;
     entry.provisioning = setup.mode();
     entry.enabled = true;
-    configuration::set_up(app, caller, entry, SettingUp::GoLive).await?;
-    let (owner, id, now, actor) = (
-        OrganizationId::new(organization),
-        setup.id,
-        app.world.now(),
-        caller.actor(),
-    );
-    let wanted = setup.draft.domains;
-    let link = link_of(&actor);
-    app.store
-        .write(move |tx| {
-            Box::pin(async move {
-                // Domains that are verified later are served then.
-                for mut claim in tx.domain_claims(&owner).await? {
-                    let waits = !claim.claim.state.is_in_force()
-                        && wanted.contains(&claim.domain.name)
-                        && !claim.lapsed.contains(&id);
-                    if waits {
-                        claim.lapsed.push(id.clone());
-                        tx.put_domain_claim(&claim, now).await?;
-                    }
-                }
-                tx.record(event("connection.live", &actor, &owner, &id, json!({}), now));
-                if let Some(link) = link
-                    && tx.finish_setup_link(&link, now).await?
-                {
-                    let data = json!({ "link": link });
-                    tx.record(event("setup_link.done", &actor, &owner, &id, data, now));
-                }
-                Ok::<_, StoreError>(())
-            })
-        })
-        .await?;
+    configuration::set_up(app, caller, entry, setup.version(), SettingUp::GoLive).await?;
+    Ok(setup)
+}
+
+/// Has domains that are not verified yet served by the connection as soon as they are, which may be by now.
+async fn await_domains_in_tx(
+    tx: &mut Tx,
+    owner: &OrganizationId,
+    wanted: &[String],
+    id: &ConnectionId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    tx.lock_organization(owner).await?;
+    for name in wanted {
+        // Claims are checked, settled and awarded meanwhile: noted is it on what stays so until the end.
+        let Some(mut claim) = tx.lock_domain(owner, name).await? else {
+            continue;
+        };
+        if claim.claim.state.is_in_force() {
+            tx.return_domain(owner, name, std::slice::from_ref(id), now)
+                .await?;
+        } else if !claim.lapsed.contains(id) {
+            claim.lapsed.push(id.clone());
+            tx.put_domain_claim(&claim, now).await?;
+        }
+    }
     Ok(())
 }
 

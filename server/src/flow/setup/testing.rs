@@ -118,7 +118,9 @@ async fn note_in_tx(
     proved: Option<String>,
     now: Timestamp,
 ) -> Result<()> {
-    let Some(mut record) = tx.draft(id).await? else {
+    // The connection before the draft, as whoever lets it go live does.
+    let stored = tx.lock_connection(id).await?;
+    let Some(mut record) = tx.draft_to_change(id).await? else {
         return Ok(());
     };
     let mut draft: Draft = serde_json::from_value(record.document).map_err(AppError::internal)?;
@@ -128,9 +130,9 @@ async fn note_in_tx(
         draft.proved = proved;
     }
     record.document = json!(draft);
-    tx.put_draft(&record, now).await?;
+    tx.change_draft(&record, now).await?;
     if is_proof
-        && let Some(stored) = tx.lock_connection(id).await?
+        && let Some(stored) = stored
         && Stage::of(&stored.status) == Stage::Draft
     {
         let testing = Stage::Testing.word();

@@ -13,7 +13,7 @@ use crate::error::{AppError, Fault, Result};
 use crate::flow::api_keys::Caller;
 use crate::flow::{configuration, directory};
 
-use super::{SetUp, keep, label, one, verified};
+use super::{SetUp, anew, keep, label, one, verified};
 
 /// What was given.
 #[derive(Clone, Debug)]
@@ -84,12 +84,8 @@ pub async fn save(
     given: Given,
 ) -> Result<()> {
     let setup = one(app, caller, organization, id).await?;
-    let name = label(name).unwrap_or_else(|| setup.draft.name.clone());
-    let mut entry = base(&setup, organization)?;
-    entry.name = Some(name.clone());
-    entry.domains = verified(app, organization, &setup.draft.domains).await?;
-    put(&mut entry, given)?;
-    configuration::set_up(app, caller, entry, SettingUp::Draft)
+    let name = label(name).unwrap_or(setup.draft.name);
+    anew(|| save_once(app, caller, organization, id, (&name, &given)))
         .await
         .map_err(|error| with_short_paths(error, id))?;
     let record = directory::connection(app, caller, id).await?;
@@ -104,28 +100,47 @@ pub async fn save(
     .await
 }
 
+/// Writes the values into the connection as it is read here.
+async fn save_once(
+    app: &App,
+    caller: &Caller,
+    organization: &str,
+    id: &str,
+    (name, given): (&str, &Given),
+) -> Result<()> {
+    let setup = one(app, caller, organization, id).await?;
+    let mut entry = base(&setup, organization)?;
+    entry.name = Some(name.to_owned());
+    entry.domains = verified(app, organization, &setup.draft.domains).await?;
+    put(&mut entry, given.clone())?;
+    configuration::set_up(app, caller, entry, setup.version(), SettingUp::Draft)
+        .await
+        .map(drop)
+}
+
 /// Brings other values into a connection that exists, the way of `provost apply`; with [`Mode::DryRun`] it only tells what would
 /// change, field by field. Whether our requests are signed is never lowered by what others write (CVE-2026-16443).
 ///
 /// # Errors
-/// 404; 403 by the plan; 422 (`invalid_configuration`) with what is wrong where; those of the store.
+/// 404; 403 by the plan; 409 (`conflict`) if others changed it in between every time; 422 (`invalid_configuration`) with what is
+/// wrong where; those of the store.
 pub async fn change(app: &App, caller: &Caller, id: &str, given: Given, mode: Mode) -> Result<Report> {
+    anew(|| change_once(app, caller, id, &given, mode))
+        .await
+        .map_err(|error| with_short_paths(error, id))
+}
+
+async fn change_once(app: &App, caller: &Caller, id: &str, given: &Given, mode: Mode) -> Result<Report> {
     let record = directory::connection(app, caller, id).await?;
     let owner = record.connection.owner().map(ToString::to_string);
     super::require(app, caller, &owner.unwrap_or_default()).await?;
     let mut entry = declarative::entry_of(&record).map_err(AppError::internal)?;
     let signed = entry.saml.as_ref().and_then(|saml| saml.sign_requests);
-    put(&mut entry, given)?;
+    put(&mut entry, given.clone())?;
     if let (Some(saml), Some(true)) = (&mut entry.saml, signed) {
         saml.sign_requests = signed;
     }
-    let body = match serde_json::to_value(&entry).map_err(AppError::internal)? {
-        Value::Object(body) => body,
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Map::new(),
-    };
-    Box::pin(configuration::put_connection(app, caller, id, body, mode))
-        .await
-        .map_err(|error| with_short_paths(error, id))
+    configuration::edit_connection(app, caller, &entry, record.connection.version, mode).await
 }
 
 /// The entry to change: that of the connection, or a new one.

@@ -2,6 +2,7 @@
 
 mod colleagues;
 mod links;
+mod meanwhile;
 mod tabs;
 
 use axum::http::{StatusCode, header};
