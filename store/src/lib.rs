@@ -31,6 +31,7 @@ mod error;
 mod facts;
 mod feed;
 mod flush;
+mod held;
 mod idempotency;
 mod imports;
 mod instance_defaults;

@@ -82,7 +82,7 @@ async fn a_document_undoes_no_demand_and_no_loss_of_a_domain() {
                 })
             })
         };
-        meanwhile(&app.app, demand, lab::apply(&app.app, &renamed)).await;
+        meanwhile(&app.app, demand, Box::pin(lab::apply(&app.app, &renamed))).await;
 
         let settled = organizations(
             "verified: true",
@@ -98,7 +98,7 @@ async fn a_document_undoes_no_demand_and_no_loss_of_a_domain() {
                 })
             })
         };
-        meanwhile(&app.app, withdraw, lab::apply(&app.app, &settled)).await;
+        meanwhile(&app.app, withdraw, Box::pin(lab::apply(&app.app, &settled))).await;
 
         let read = app.app.store.read(|reader| {
             Box::pin(async move {
@@ -123,7 +123,7 @@ async fn an_edit_of_a_connection_keeps_what_others_changed_and_makes_no_deleted_
         let caller = Caller::operator();
         let rename = || {
             editing::edit(&app.app, &caller, "globex-idp", |entry| {
-                entry.name = Some("New".to_owned())
+                entry.name = Some("New".to_owned());
             })
         };
         let tighten = {
@@ -155,7 +155,7 @@ async fn an_edit_of_a_connection_keeps_what_others_changed_and_makes_no_deleted_
         let wanted = id.clone();
         let delete = job(move |tx| Box::pin(async move { tx.delete_connection(&wanted).await.map(drop) }));
         let rename = editing::edit(&app.app, &caller, "globex-idp", |entry| {
-            entry.name = Some("Old".to_owned())
+            entry.name = Some("Old".to_owned());
         });
         let refused = meanwhile(&app.app, delete, rename).await.unwrap_err();
         assert_eq!(refused.code(), "not_found");
