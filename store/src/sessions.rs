@@ -304,19 +304,14 @@ impl Tx {
         now: Timestamp,
     ) -> Result<(Vec<Ended>, Vec<Vec<Row>>)> {
         let revoke = revoking("account = $3", binds![now, reason, account]);
-        let mut found = self.change_and_look(revoke, beside.into()).await?;
-        let revoked = if found.is_empty() {
-            Vec::new()
-        } else {
-            found.remove(0)
-        };
-        let ended = ended(revoked)?;
+        let mut found = self.change_and_look(revoke, beside.into()).await?.into_iter();
+        let ended = ended(found.next().unwrap_or_default())?;
         self.revoke_tokens_of(&ended, now).await?;
         for table in ["refresh_tokens", "authorization_codes"] {
             let sql = format!("UPDATE {table} SET revoked_at = $1 WHERE account = $2 AND revoked_at IS NULL");
             self.later(sql, binds![now, account]);
         }
-        Ok((ended, found))
+        Ok((ended, found.collect()))
     }
 
     /// Ends the sessions of an identity at a provider: those with this provider session, or all if none is named.
@@ -367,14 +362,6 @@ impl Tx {
             Some(mut row) => row.opt_int("sessions.revoked_at")?.is_none(),
             None => false,
         })
-    }
-
-    /// Locks the session of a refresh token until the transaction ends. Before its tokens are locked.
-    ///
-    /// # Errors
-    /// `engine` and `busy`.
-    pub async fn lock_session_of_refresh_token(&mut self, digest: &str) -> Result<()> {
-        self.lock_session_of("refresh_tokens", digest).await
     }
 
     /// Locks the session of a code or refresh token; see [`Self::lock_session`].

@@ -75,11 +75,15 @@ impl Tx {
     }
 
     /// Makes other uses of a family of refresh tokens wait until this transaction ends, so that uses of one token are
-    /// judged one after the other. Everybody locks the same row first, so nobody waits in a circle.
+    /// judged one after the other. Everybody locks the same rows first, the session before its tokens as whoever ends it does, so
+    /// nobody waits in a circle.
     ///
     /// # Errors
     /// `engine`.
     pub async fn lock_token_family(&mut self, family: &str) -> Result<()> {
+        let sql = "SELECT id FROM sessions WHERE id = (SELECT session FROM refresh_tokens \
+                   WHERE family = $1 AND generation = 1){lock}";
+        self.row(sql, binds![family]).await?;
         let sql = "SELECT digest FROM refresh_tokens WHERE family = $1 AND generation = 1{lock}";
         self.row(sql, binds![family]).await.map(drop)
     }

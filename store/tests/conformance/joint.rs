@@ -12,7 +12,7 @@ use provost_store::{Store, StoreError};
 use sqlx::{Connection as _, PgConnection};
 use tokio::time::timeout;
 
-use crate::races::at_once;
+use crate::races::{at_once, at_once_on};
 use crate::support::*;
 
 /// Transactions that come at once.
@@ -76,24 +76,18 @@ conformance! {
         let mut people = BTreeSet::new();
         let mut seats = 0;
         for round in 0..ROUNDS {
-            let join = {
-                let store = store.clone();
-                move |number: usize| {
-                    let store = store.clone();
-                    async move {
-                        let id = format!("p{round:02}-{number:02}");
-                        let decision = match number {
-                            0 | 1 => with_name(&id, &format!("twin-{round}"), None),
-                            2..6 => joins(&id, Some(seat("standard", true))),
-                            6..9 => joins(&id, Some(seat("open", true))),
-                            _ => joins(&id, None),
-                        };
-                        (number, id, apply(&store, decision).await)
-                    }
-                }
+            let join = move |store: Store, number: usize| async move {
+                let id = format!("p{round:02}-{number:02}");
+                let decision = match number {
+                    0 | 1 => with_name(&id, &format!("twin-{round}"), None),
+                    2..6 => joins(&id, Some(seat("standard", true))),
+                    6..9 => joins(&id, Some(seat("open", true))),
+                    _ => joins(&id, None),
+                };
+                (number, id, apply(&store, decision).await)
             };
             let mut twins = 0;
-            for (number, id, outcome) in at_once(AT_ONCE, join).await {
+            for (number, id, outcome) in at_once_on(&store, AT_ONCE, join).await {
                 match (number, outcome) {
                     (0 | 1, Ok(_)) => twins += 1,
                     (2..6, Ok(_)) => seats += 1,
@@ -131,17 +125,11 @@ conformance! {
         };
         let mut rounds = 0;
         for round in 0..ROUNDS {
-            let join = {
-                let store = store.clone();
-                move |number: usize| {
-                    let store = store.clone();
-                    async move {
-                        let license = number.is_multiple_of(2).then(|| seat("open", true));
-                        apply(&store, joins(&format!("p{round}-{number}"), license)).await.unwrap();
-                    }
-                }
+            let join = move |store: Store, number: usize| async move {
+                let license = number.is_multiple_of(2).then(|| seat("open", true));
+                apply(&store, joins(&format!("p{round}-{number}"), license)).await.unwrap();
             };
-            at_once(AT_ONCE, join).await;
+            at_once_on(&store, AT_ONCE, join).await;
             rounds += 1;
             match &mut conn {
                 Some(conn) => {

@@ -6,7 +6,7 @@ use provost_store::{ApplicationRecord, CodeUse, KeyState, Rotation, SigningKey, 
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use crate::races::{at_once, code, refresh};
+use crate::races::{at_once_on, code, refresh};
 use crate::support::*;
 
 conformance! {
@@ -144,22 +144,16 @@ conformance! {
             version: 0,
         };
         store.write(|tx| Box::pin(async move { tx.put_application(&first, at(1)).await })).await.unwrap();
-        let changing = store.clone();
-        let versions = at_once(8, move |number| {
-            let store = changing.clone();
-            async move {
-                store
-                    .write(move |tx| {
-                        Box::pin(async move {
-                            let mut present = tx.application_to_change("sample-app").await?.unwrap();
-                            let uris = present.config["redirect_uris"].as_array_mut().unwrap();
-                            uris.push(json!(format!("https://app/{number}")));
-                            tx.put_application(&present, at(2)).await
-                        })
-                    })
-                    .await
-                    .unwrap()
-            }
+        let versions = at_once_on(&store, 8, |store, number| async move {
+            let changed = store.write(move |tx| {
+                Box::pin(async move {
+                    let mut present = tx.application_to_change("sample-app").await?.unwrap();
+                    let uris = present.config["redirect_uris"].as_array_mut().unwrap();
+                    uris.push(json!(format!("https://app/{number}")));
+                    tx.put_application(&present, at(2)).await
+                })
+            });
+            changed.await.unwrap()
         })
         .await;
         let last = store.read(|reader| Box::pin(async move { reader.application("sample-app").await })).await;
@@ -176,9 +170,9 @@ conformance! {
                 let client = client.clone();
                 move |tx| Box::pin(async move { tx.insert_token(&made_with("oauth", &client, &client), &client).await })
             }).await.unwrap();
-            let (racing, id) = (store.clone(), client.clone());
-            at_once(2, move |number| {
-                let (store, id) = (racing.clone(), id.clone());
+            let id = client.clone();
+            at_once_on(&store, 2, move |store, number| {
+                let id = id.clone();
                 async move {
                     let raced = store
                         .write(move |tx| {

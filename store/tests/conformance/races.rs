@@ -39,6 +39,16 @@ pub(crate) async fn at_once<T: Send + 'static, Fut: Future<Output = T> + Send>(
     outcomes
 }
 
+/// As [`at_once`], for jobs on one store.
+pub(crate) async fn at_once_on<T: Send + 'static, Fut: Future<Output = T> + Send>(
+    store: &Store,
+    count: usize,
+    job: impl Fn(Store, usize) -> Fut + Send + Sync + 'static,
+) -> Vec<T> {
+    let store = store.clone();
+    at_once(count, move |number| job(store.clone(), number)).await
+}
+
 pub(crate) fn code(digest: &str) -> AuthorizationCode {
     AuthorizationCode {
         digest: digest.to_owned(),

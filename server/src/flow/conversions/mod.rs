@@ -438,10 +438,11 @@ async fn retire_one(app: &App, actor: &Actor, run: &str, row: ConversionRow) -> 
                     let settled = tx
                         .settle_conversion_row(&run, &row, ConversionRowState::Retired, None, None, now)
                         .await?;
-                    // Somebody else settled the row at this moment: then the account stays as it was, too.
-                    settled
-                        .then_some(true)
-                        .ok_or_else(|| StoreError::Conflict("conversion_row".to_owned()))
+                    if !settled {
+                        // Somebody else did at this moment: then the account stays as it was, too.
+                        return Err(StoreError::Conflict("conversion_row".to_owned()));
+                    }
+                    Ok(true)
                 })
             })
             .await;

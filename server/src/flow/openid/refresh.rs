@@ -147,8 +147,6 @@ impl Exchange {
         let Some(found) = tx.refresh_token(&digest).await? else {
             return Ok(Err(OAuthError::RefreshTokenUnknown));
         };
-        // Whoever ends the session locks it before its tokens.
-        tx.lock_session_of_refresh_token(&digest).await?;
         tx.lock_token_family(&found.family).await?;
         // Read again: a parallel use may have ended while this one waited.
         let Some(row) = tx.refresh_token(&digest).await? else {

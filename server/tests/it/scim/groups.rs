@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::lab::{self, Directory};
 use crate::app::{TestApp, on_each_engine};
 
-fn group(name: &str, members: &[&String]) -> Value {
+pub(super) fn group(name: &str, members: &[&String]) -> Value {
     json!({
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"],
         "displayName": name,
@@ -13,7 +13,7 @@ fn group(name: &str, members: &[&String]) -> Value {
     })
 }
 
-fn members(body: &Value) -> Vec<String> {
+pub(super) fn members(body: &Value) -> Vec<String> {
     let mut ids: Vec<String> = body["members"]
         .as_array()
         .unwrap_or_else(|| panic!("no members: {body}"))
@@ -30,7 +30,7 @@ fn sorted(ids: &[&String]) -> Vec<String> {
     ids
 }
 
-async fn role(test: &TestApp, id: &str) -> String {
+pub(super) async fn role(test: &TestApp, id: &str) -> String {
     let account = provost_kernel::id::AccountId::new(id);
     let memberships = test
         .app

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use provost_kernel::id::AccountId;
 use serde_json::{Value, json};
 
+use super::groups::{group, members, role};
 use super::lab::{self, Directory};
 use crate::app::on_each_engine;
 
@@ -82,9 +82,10 @@ async fn concurrent_descriptions_of_one_group_lose_nothing() {
         lab::fill(&test.app).await;
         let okta = Directory::of(&test, "okta").await;
         for round in 0..WRITERS {
-            let group = json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"],
-                                "displayName": format!("old {round}") });
-            let made = okta.post("/Groups", group).await.expect(201);
+            let made = okta
+                .post("/Groups", group(&format!("old {round}"), &[]))
+                .await
+                .expect(201);
             let path = format!("/Groups/{}", made.id());
             let both = [
                 json!({ "op": "replace", "path": "displayName", "value": format!("new {round}") }),
@@ -108,9 +109,7 @@ async fn of_those_who_change_the_members_of_one_version_of_a_group_one_wins() {
         for number in 0..WRITERS {
             people.push(okta.hire(&format!("p{number}")).await);
         }
-        let group =
-            json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": "All" });
-        let made = okta.post("/Groups", group).await.expect(201);
+        let made = okta.post("/Groups", group("All", &[])).await.expect(201);
         let path = format!("/Groups/{}", made.id());
         let bound = okta.and("if-match", &version(&okta, &path).await);
         let added = people
@@ -118,7 +117,7 @@ async fn of_those_who_change_the_members_of_one_version_of_a_group_one_wins() {
             .map(|id| json!({ "op": "add", "path": "members", "value": [{ "value": id }] }));
         one_won(&at_once(&bound, &path, added).await);
         let read = okta.get(&path).await.expect(200);
-        assert_eq!(read.body["members"].as_array().unwrap().len(), 1);
+        assert_eq!(members(&read.body).len(), 1);
     })
     .await;
 }
@@ -133,10 +132,7 @@ async fn of_two_whole_lists_of_members_one_holds() {
             okta.hire("kim").await,
             okta.hire("lea").await,
         );
-        let list = |id: &str| {
-            json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": "All",
-                    "members": [{ "value": id }] })
-        };
+        let list = |id: &String| group("All", &[id]);
         let made = okta.post("/Groups", list(&lea)).await.expect(201);
         let path = format!("/Groups/{}", made.id());
         for _ in 0..WRITERS {
@@ -149,7 +145,7 @@ async fn of_two_whole_lists_of_members_one_holds() {
                 writer.await.unwrap();
             }
             let read = okta.get(&path).await.expect(200);
-            assert_eq!(read.body["members"].as_array().unwrap().len(), 1, "{}", read.body);
+            assert_eq!(members(&read.body).len(), 1, "{}", read.body);
         }
     })
     .await;
@@ -162,26 +158,14 @@ async fn whoever_joins_while_a_group_is_renamed_gets_nothing_by_its_old_name() {
         let okta = Directory::of(&test, "okta").await;
         let ida = okta.hire("ida").await;
         for round in 0..WRITERS {
-            let group = json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"],
-                                "displayName": "Admins" });
-            let path = format!("/Groups/{}", okta.post("/Groups", group).await.expect(201).id());
+            let made = okta.post("/Groups", group("Admins", &[])).await.expect(201);
+            let path = format!("/Groups/{}", made.id());
             let both = [
                 json!({ "op": "add", "path": "members", "value": [{ "value": ida }] }),
                 json!({ "op": "replace", "path": "displayName", "value": format!("Old admins {round}") }),
             ];
             assert_eq!(at_once(&okta, &path, both.into_iter()).await, [200; 2]);
-            let id = AccountId::new(&ida);
-            let held = test
-                .app
-                .store
-                .read(|reader| Box::pin(async move { reader.account_facts(&[id]).await }));
-            let held = held.await.unwrap();
-            let roles: Vec<&str> = held[0].memberships[0]
-                .roles
-                .iter()
-                .map(|grant| grant.id.as_str())
-                .collect();
-            assert_eq!(roles, ["member"], "round {round}");
+            assert_eq!(role(&test, &ida).await, "member", "round {round}");
         }
     })
     .await;
